@@ -1,0 +1,109 @@
+"""Checks on what callers hand in: each returns the value made fit, or raises an error that names value and limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantum_memory.errors import EmptyText, InvalidValue, NotFinite, OutOfRange, ShapeMismatch, TooLong
+
+MAX_NAME_CHARS = 128
+MAX_ID_CHARS = 128
+MAX_METADATA_DEPTH = 8
+
+
+def visible(name: str, text: object) -> str:
+    """The text, if it is one and something in it can be seen. Raises: InvalidValue, EmptyText."""
+    if not isinstance(text, str):
+        raise InvalidValue(name, type(text).__name__, "a text")
+    if not text.strip():
+        raise EmptyText(name, text)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValue(name, repr(text[error.start : error.end]), "text that UTF-8 can hold") from None
+    return text
+
+
+def within(name: str, text: str, limit: int) -> str:
+    """The text, if it is no longer than the limit in characters. Raises: TooLong."""
+    if len(text) > limit:
+        raise TooLong(name, len(text), limit, "characters")
+    return text
+
+
+def bounded(name: str, value: float, low: float, high: float) -> float:
+    """The number, if it is finite and in [low, high]. Raises: InvalidValue, NotFinite, OutOfRange."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
+        raise InvalidValue(name, repr(value), "a number")
+    if not math.isfinite(value):
+        raise NotFinite(name, float(value))
+    if not low <= value <= high:
+        raise OutOfRange(name, float(value), low, high)
+    return float(value)
+
+
+def vector(name: str, value: object, dim: int | None = None) -> NDArray[np.float32]:
+    """A (d,) float32 of unit length made from ``value``, which is not changed.
+
+    Raises: ShapeMismatch if it is not one-dimensional or not of length ``dim``; NotFinite if it holds NaN or
+        infinity, or is all zero and so points nowhere.
+    """
+    try:
+        given = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidValue(name, type(value).__name__, "a vector of numbers") from None
+    if given.ndim != 1 or given.size == 0 or (dim is not None and given.size != dim):
+        raise ShapeMismatch(name, (dim if dim is not None else "d",), given.shape)
+    if not np.isfinite(given).all():
+        worst = int(np.flatnonzero(~np.isfinite(given))[0])
+        raise NotFinite(name, float(given[worst]), f"index {worst}")
+    largest = float(np.abs(given).max())
+    if largest == 0.0:
+        raise NotFinite(name, 0.0, "every index: a zero vector has no direction")
+    scaled = given / largest
+    return (scaled / np.linalg.norm(scaled)).astype(np.float32)
+
+
+def utc(name: str, at: object) -> datetime:
+    """The time in UTC; a naive one is read as UTC already. Raises: InvalidValue."""
+    if not isinstance(at, datetime):
+        raise InvalidValue(name, repr(at), "a datetime")
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def named(kind: str, name: object) -> str:
+    """The name of an agent or a branch, if it is fit for one. Raises: InvalidValue, EmptyText, TooLong."""
+    text = within(kind, visible(kind, name), MAX_NAME_CHARS)
+    if text != text.strip() or any(char in "/@" or not char.isprintable() for char in text):
+        raise InvalidValue(kind, repr(text), "a name without '/', '@', control characters or outer white space")
+    return text
+
+
+def plain(name: str, value: object, depth: int = MAX_METADATA_DEPTH) -> None:
+    """Let through what JSON could hold: text, numbers, truth values, None, and lists and mappings of these.
+
+    Raises: InvalidValue, NotFinite, TooLong when nested deeper than ``depth``.
+    """
+    if depth < 0:
+        raise TooLong(name, MAX_METADATA_DEPTH + 1, MAX_METADATA_DEPTH, "levels")
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise InvalidValue(name, repr(key), "keys that are text")
+            plain(f"{name}.{key}", inner, depth - 1)
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            plain(f"{name}[{index}]", inner, depth - 1)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise NotFinite(name, value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        if not -(2**63) <= value < 2**64:
+            raise OutOfRange(name, value, -(2**63), 2**64 - 1)
+    elif not (value is None or isinstance(value, str | bool)):
+        raise InvalidValue(name, type(value).__name__, "text, a number, a truth value, None, a list or a mapping")

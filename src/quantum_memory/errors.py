@@ -1,0 +1,263 @@
+"""Every error this package raises, as one tree grouped by what a handler would do.
+
+    QuantumMemoryError
+    ├── InvalidInput    (also ValueError)    fix the arguments
+    ├── NotFound        (also LookupError)   ask for something else
+    ├── Conflict                             reload and retry, or decide
+    ├── Unavailable                          wait and retry, or install what is missing
+    └── StorageFailure                       stop; a person must look
+
+Errors cross Ray by pickle, which replays ``args``: every constructor takes positional arguments, hands all of
+them to ``super().__init__`` and builds its message in ``__str__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Shape = tuple[int | str, ...]
+
+
+class QuantumMemoryError(Exception):
+    """The root: ``except QuantumMemoryError`` catches whatever this package raises on purpose."""
+
+
+class InvalidInput(QuantumMemoryError, ValueError):
+    """The arguments are wrong. Raised before anything is changed."""
+
+
+class NotFound(QuantumMemoryError, LookupError):
+    """What was asked for does not exist."""
+
+
+class Conflict(QuantumMemoryError):
+    """Somebody else was there first, or two wishes exclude each other."""
+
+
+class Unavailable(QuantumMemoryError):
+    """Not now: a part is away, late or not installed."""
+
+
+class StorageFailure(QuantumMemoryError):
+    """What is on disk cannot be read or written as it should be."""
+
+
+class EmptyText(InvalidInput):
+    """A text has nothing but white space in it."""
+
+    def __init__(self, field: str, value: str) -> None:
+        super().__init__(field, value)
+        self.field, self.value = field, value
+
+    def __str__(self) -> str:
+        return f"{self.field}: expected at least 1 visible character, got {self.value!r}"
+
+
+class TooLong(InvalidInput):
+    """A text or a batch is over its limit."""
+
+    def __init__(self, field: str, length: int, limit: int, unit: str) -> None:
+        super().__init__(field, length, limit, unit)
+        self.field, self.length, self.limit, self.unit = field, length, limit, unit
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.length} {self.unit}, the limit is {self.limit}"
+
+
+class ShapeMismatch(InvalidInput):
+    """An array has the wrong shape."""
+
+    def __init__(self, name: str, want: Shape, got: Shape) -> None:
+        super().__init__(name, want, got)
+        self.name, self.want, self.got = name, want, got
+
+    def __str__(self) -> str:
+        return f"{self.name}: expected shape {self.want}, got {self.got}"
+
+
+class NotFinite(InvalidInput):
+    """A number is NaN or infinite, or a vector holds such a number or has length zero."""
+
+    def __init__(self, name: str, value: float, where: str = "") -> None:
+        super().__init__(name, value, where)
+        self.name, self.value, self.where = name, value, where
+
+    def __str__(self) -> str:
+        place = f" at {self.where}" if self.where else ""
+        return f"{self.name}: expected a finite number{place}, got {self.value}"
+
+
+class OutOfRange(InvalidInput):
+    """A number lies outside its bounds."""
+
+    def __init__(self, name: str, value: float, low: float, high: float) -> None:
+        super().__init__(name, value, low, high)
+        self.name, self.value, self.low, self.high = name, value, low, high
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value} is outside [{self.low}, {self.high}]"
+
+
+class InvalidValue(InvalidInput):
+    """A value is of the wrong kind or form; ``want`` says what was expected."""
+
+    def __init__(self, name: str, value: str, want: str) -> None:
+        super().__init__(name, value, want)
+        self.name, self.value, self.want = name, value, want
+
+    def __str__(self) -> str:
+        return f"{self.name}: expected {self.want}, got {self.value}"
+
+
+class InvalidSettings(InvalidInput):
+    """A settings file holds an unknown key or a bad value; ``problems`` names each by its dotted path."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__(source, tuple(problems))
+        self.source, self.problems = source, tuple(problems)
+
+    def __str__(self) -> str:
+        return f"{self.source}: " + "; ".join(self.problems)
+
+
+class AgentNotFound(NotFound):
+    """No agent has this name."""
+
+    def __init__(self, agent: str) -> None:
+        super().__init__(agent)
+        self.agent = agent
+
+    def __str__(self) -> str:
+        return f"no agent is named {self.agent!r}"
+
+
+class PlaceNotFound(NotFound):
+    """No commit, branch or sequence number answers to this name in the agent's history."""
+
+    def __init__(self, agent: str, place: str) -> None:
+        super().__init__(agent, place)
+        self.agent, self.place = agent, place
+
+    def __str__(self) -> str:
+        return f"{self.place!r} names no commit, branch or place in the history of {self.agent!r}"
+
+
+class MemoryNotFound(NotFound):
+    """No memory has this id on the branch, or it was forgotten there."""
+
+    def __init__(self, memory: str) -> None:
+        super().__init__(memory)
+        self.memory = memory
+
+    def __str__(self) -> str:
+        return f"no memory has the id {self.memory!r} on this branch"
+
+
+class SkillNotFound(NotFound):
+    """No skill has this name on the branch."""
+
+    def __init__(self, skill: str) -> None:
+        super().__init__(skill)
+        self.skill = skill
+
+    def __str__(self) -> str:
+        return f"no skill is named {self.skill!r} on this branch"
+
+
+class AlreadyExists(Conflict):
+    """The name or id is taken by something else."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(kind, name)
+        self.kind, self.name = kind, name
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.name!r} exists already and is not the same"
+
+
+class StaleWriter(Conflict):
+    """Another writer moved the branch on in between: reload its head and try again."""
+
+    def __init__(self, branch: str, expected: int, head: int) -> None:
+        super().__init__(branch, expected, head)
+        self.branch, self.expected, self.head = branch, expected, head
+
+    def __str__(self) -> str:
+        return f"branch {self.branch}: expected its head at {self.expected}, found it at {self.head}"
+
+
+class SettingsDiffer(Conflict):
+    """A running cluster was started with other settings than those asked for now."""
+
+    def __init__(self, name: str, running: str, asked: str) -> None:
+        super().__init__(name, running, asked)
+        self.name, self.running, self.asked = name, running, asked
+
+    def __str__(self) -> str:
+        return f"{self.name}: the running cluster has {self.running}, asked for {self.asked}"
+
+
+class DeadlineExceeded(Unavailable):
+    """An answer did not come in time."""
+
+    def __init__(self, operation: str, deadline_s: float) -> None:
+        super().__init__(operation, deadline_s)
+        self.operation, self.deadline_s = operation, deadline_s
+
+    def __str__(self) -> str:
+        return f"{self.operation}: no answer within {self.deadline_s:g} s"
+
+
+class ActorUnavailable(Unavailable):
+    """A Ray actor is gone, and Ray could not bring it back."""
+
+    def __init__(self, actor: str, reason: str) -> None:
+        super().__init__(actor, reason)
+        self.actor, self.reason = actor, reason
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.reason}"
+
+
+class MissingDependency(Unavailable):
+    """An optional package is not installed; ``install`` is the command that brings it."""
+
+    def __init__(self, package: str, feature: str, install: str) -> None:
+        super().__init__(package, feature, install)
+        self.package, self.feature, self.install = package, feature, install
+
+    def __str__(self) -> str:
+        return f"{self.feature} needs {self.package}, which is not installed: {self.install}"
+
+
+class StorageLocked(StorageFailure):
+    """Another process holds this vault open."""
+
+    def __init__(self, storage: str) -> None:
+        super().__init__(storage)
+        self.storage = storage
+
+    def __str__(self) -> str:
+        return f"{self.storage} is held open by another vault"
+
+
+class CorruptRecord(StorageFailure):
+    """A record on disk does not decode to what was written."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(what, reason)
+        self.what, self.reason = what, reason
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.reason}"
+
+
+class WriteFailed(StorageFailure):
+    """The database refused a write; nothing of it was kept."""
+
+    def __init__(self, storage: str, reason: str) -> None:
+        super().__init__(storage, reason)
+        self.storage, self.reason = storage, reason
+
+    def __str__(self) -> str:
+        return f"{self.storage}: {self.reason}"

@@ -1,0 +1,280 @@
+"""The words of the domain as values: what goes in, what comes out, and where in history.
+
+Plain frozen dataclasses that check themselves. Knows no storage, no model and no Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantum_memory.checks import MAX_ID_CHARS, bounded, plain, utc, vector, visible, within
+from quantum_memory.errors import InvalidValue
+
+Floats = NDArray[np.float64]
+Vector = NDArray[np.float32]
+AgentName = str
+BranchId = str
+MemoryId = str
+CommitId = str
+
+Part = Literal["memories", "graph", "mood", "working", "skills"]
+"""The views of a branch, each of which can be rolled back alone."""
+PARTS: tuple[Part, ...] = get_args(Part)
+
+
+class Place(NamedTuple):
+    """A point in history: the state of ``branch`` right after its event number ``seq``."""
+
+    branch: BranchId
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class PAD:
+    """Pleasure, arousal, dominance, each in [-1, 1] (Mehrabian and Russell, 1974).
+
+    Raises: NotFinite, OutOfRange.
+    """
+
+    pleasure: float
+    arousal: float
+    dominance: float
+
+    def __post_init__(self) -> None:
+        for axis in ("pleasure", "arousal", "dominance"):
+            bounded(axis, getattr(self, axis), -1.0, 1.0)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array((self.pleasure, self.arousal, self.dominance), dtype=dtype)
+
+
+NEUTRAL = PAD(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Percept:
+    """What perception makes of a text.
+
+    Attributes:
+        embedding: (d,) float32 of unit length.
+        pad: the feeling in it.
+        confidence: how much to trust ``pad``, in [0, 1].
+    """
+
+    embedding: Vector = field(repr=False, compare=False)
+    pad: PAD
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Something to be remembered. Only the text is needed.
+
+    A naive ``at`` is read as UTC. Where ``embedding`` and ``pad`` are both given, no model is asked.
+
+    Raises: EmptyText, TooLong, NotFinite, OutOfRange, ShapeMismatch, InvalidValue.
+    """
+
+    text: str
+    speaker: str | None = None
+    at: datetime | None = None
+    kind: str = "utterance"
+    session: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    importance: float | None = None
+    id: MemoryId | None = None
+    embedding: Vector | None = field(default=None, repr=False, compare=False)
+    pad: PAD | None = None
+
+    def __post_init__(self) -> None:
+        visible("text", self.text)
+        for name in ("speaker", "session", "id", "kind"):
+            given = getattr(self, name)
+            if given is not None:
+                visible(name, given)
+                within(name, given, MAX_ID_CHARS)
+        if self.at is not None:
+            object.__setattr__(self, "at", utc("at", self.at))
+        tags: object = self.tags
+        if not isinstance(tags, list | tuple | set | frozenset) or not all(isinstance(t, str) and t.strip() for t in tags):
+            raise InvalidValue("tags", repr(tags), "a collection of non-empty strings")
+        object.__setattr__(self, "tags", tuple(self.tags))
+        plain("metadata", self.metadata)
+        object.__setattr__(self, "metadata", dict(self.metadata))
+        if self.importance is not None:
+            bounded("importance", self.importance, 0.0, 1.0)
+        if self.embedding is not None:
+            object.__setattr__(self, "embedding", vector("embedding", self.embedding))
+        if self.pad is not None and not isinstance(self.pad, PAD):
+            raise InvalidValue("pad", repr(self.pad), "a PAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One remembered thing.
+
+    Attributes:
+        embedding: (d,) float32 of unit length.
+        confidence: how much ``pad`` is to be trusted, in [0, 1].
+        importance: how much it matters, in [0, 1].
+    """
+
+    id: MemoryId
+    text: str
+    at: datetime
+    pad: PAD
+    confidence: float
+    importance: float
+    embedding: Vector = field(repr=False, compare=False)
+    speaker: str | None = None
+    kind: str = "utterance"
+    session: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """Something the agent can do: the steps, when to use them, and how often that went well."""
+
+    name: str
+    steps: tuple[str, ...]
+    when: str = ""
+    successes: int = 0
+    failures: int = 0
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A recollection: the memory, its score, and why; the parts in ``why`` add up to ``score``."""
+
+    memory: Memory
+    score: float
+    why: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which memories may be recalled. ``None`` lets everything through; a memory must have all of ``tags``.
+
+    ``since`` is included, ``until`` is not.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    kind: str | None = None
+    speaker: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """An agent's emotional state, read from its quantum state.
+
+    Attributes:
+        mean: expected PAD.
+        spread: standard deviation per axis (not a PAD: each in [0, 1]).
+        emotions: named emotions and their probabilities, likeliest first.
+        entropy: entanglement entropy in bits at the cut between pleasure and the rest.
+        fidelity: lower estimate of the overlap with the uncompressed state, in [0, 1].
+        bond: largest bond dimension of the matrix product state.
+        nbytes: its size.
+        at: time of the last feeling; ``None`` if the agent has felt nothing yet.
+    """
+
+    mean: PAD
+    spread: tuple[float, float, float]
+    emotions: tuple[tuple[str, float], ...]
+    entropy: float
+    fidelity: float
+    bond: int
+    nbytes: int
+    at: datetime | None
+
+
+BranchKind = Literal["root", "fork", "clone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A named line of an agent's history: its parent, where it left it, and nothing copied.
+
+    ``fork_seq`` is the last event shared with ``parent``; own events are numbered from ``fork_seq + 1``.
+    All branches that descend from one root share its ``lineage``, which decides where their views live.
+    """
+
+    id: BranchId
+    agent: AgentName
+    name: str
+    lineage: str
+    kind: BranchKind
+    parent: BranchId | None
+    fork_seq: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A named place in a branch's journal."""
+
+    id: CommitId
+    agent: AgentName
+    place: Place
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of an agent's history, newest first in a log."""
+
+    place: Place
+    at: datetime
+    kind: str
+    summary: str
+    commits: tuple[Commit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What differs between two places: memories and skills on one side only, and how far apart the moods are."""
+
+    only_left: tuple[Memory, ...]
+    only_right: tuple[Memory, ...]
+    skills_left: tuple[Skill, ...]
+    skills_right: tuple[Skill, ...]
+    mood_left: Mood
+    mood_right: Mood
+    mood_fidelity: float
+
+
+@dataclass(frozen=True, slots=True)
+class MergeConflict:
+    """Something that a merge could not decide. Ours was kept; theirs is here."""
+
+    part: Part
+    key: str
+    reason: str
+    ours: str
+    theirs: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeReport:
+    """What a merge did. Empty when there was nothing new to take."""
+
+    source: Place
+    base: Place | None
+    added: tuple[MemoryId, ...]
+    forgotten: tuple[MemoryId, ...]
+    skills: tuple[str, ...]
+    conflicts: tuple[MergeConflict, ...]
+    place: Place
