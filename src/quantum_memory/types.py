@@ -103,9 +103,9 @@ class Utterance:
         if self.at is not None:
             object.__setattr__(self, "at", utc("at", self.at))
         tags: object = self.tags
-        if not isinstance(tags, list | tuple | set | frozenset) or not all(isinstance(t, str) and t.strip() for t in tags):
-            raise InvalidValue("tags", repr(tags), "a collection of non-empty strings")
-        object.__setattr__(self, "tags", tuple(self.tags))
+        if not isinstance(tags, list | tuple):
+            raise InvalidValue("tags", repr(tags), "a tuple of texts")
+        object.__setattr__(self, "tags", tuple(visible("tag", tag) for tag in tags))
         plain("metadata", self.metadata)
         object.__setattr__(self, "metadata", dict(self.metadata))
         if self.importance is not None:

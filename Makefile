@@ -1,0 +1,50 @@
+# The two commands are `make demo` and `make test`; each makes .venv if need be and installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# One BLAS thread per process: two made compression up to 500 times slower.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.PHONY: help install demo test test-fast test-slow lint types imports check clean
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(STAMP)  ## make .venv and install the package with everything the tests need
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[cpu,dev]"
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## play a year of two people's conversation into an agent, and look at it from all sides
+	$(BIN)/qmem demo
+
+test: $(STAMP)  ## every test
+	$(BIN)/python -m pytest -q
+
+test-fast: $(STAMP)  ## the unit tests alone: no Ray, nothing slow
+	$(BIN)/python -m pytest -q tests/unit -m "not slow"
+
+test-slow: $(STAMP)  ## only the slow tests: real kills, large states
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(STAMP)  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## strict types
+	$(BIN)/mypy
+
+imports: $(STAMP)  ## the rules about who may import whom
+	$(BIN)/lint-imports
+
+check: lint types imports  ## lint, types and imports
+
+clean:  ## remove what was made here
+	rm -rf $(VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

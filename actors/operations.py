@@ -1,0 +1,114 @@
+"""One definition, two ways to call it: ``handle.recall(...)`` waits for the answer, ``handle.recall.remote(...)`` gives
+an ObjectRef. Owns the waiting and the translation of Ray's errors into the domain's at the caller's door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+import ray
+import ray.exceptions
+
+from quantum_memory.errors import ActorUnavailable, DeadlineExceeded, QuantumMemoryError
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Owner = TypeVar("Owner")
+
+
+class Call(Generic[R]):
+    """A checked request that has not been sent yet."""
+
+    def __init__(
+        self,
+        member: Any,
+        method: str,
+        args: tuple[Any, ...],
+        deadline_s: float,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._member, self._method, self._deadline_s = member, method, deadline_s
+        self._args, self._kwargs = args, kwargs or {}
+
+    def send(self) -> ObjectRef[R]:
+        """Send it, and let Ray hold the answer."""
+        try:
+            ref: ObjectRef[R] = getattr(self._member, self._method).remote(*self._args, **self._kwargs)
+        except ray.exceptions.PendingCallsLimitExceeded:
+            raise ActorUnavailable(self._method, "too many calls wait already; try again in a second") from None
+        return ref
+
+    def result(self) -> R:
+        """Send it and wait. Raises: the domain's errors; ActorUnavailable; DeadlineExceeded."""
+        return wait(self.send(), self._method, self._deadline_s)
+
+    def __await__(self) -> Generator[Any, None, R]:
+        """The same on an event loop."""
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> R:
+        with domain_errors(self._method, self._deadline_s):
+            answer: R = await asyncio.wait_for(self.send(), self._deadline_s)
+        return answer
+
+
+def wait(ref: ObjectRef[R], what: str, deadline_s: float) -> R:
+    """The answer behind a reference, with Ray's errors turned into the domain's."""
+    with domain_errors(what, deadline_s):
+        return ray.get(ref, timeout=deadline_s)
+
+
+@contextmanager
+def domain_errors(what: str, deadline_s: float) -> Iterator[None]:
+    """Raise what the actor raised, as it raised it, and the domain's error where Ray itself failed."""
+    try:
+        yield
+    except (ray.exceptions.GetTimeoutError, TimeoutError):
+        raise DeadlineExceeded(what, deadline_s) from None
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause if isinstance(error.cause, QuantumMemoryError) else error from None
+    except ray.exceptions.RayActorError as error:
+        raise ActorUnavailable(what, str(error).splitlines()[0]) from None
+
+
+class Operation(Generic[P, R]):
+    """An operation bound to its handle."""
+
+    def __init__(self, build: Callable[P, Call[R]]) -> None:
+        self._build = build
+        update_wrapper(self, build)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do it and wait for the answer."""
+        return self._build(*args, **kwargs).result()
+
+    def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R]:
+        """Begin it; the answer is behind the reference, for ``ray.get`` or ``await``. Bad arguments raise here."""
+        return self._build(*args, **kwargs).send()
+
+
+class operation(Generic[Owner, P, R]):  # noqa: N801  (reads as the decorator it is)
+    """Turn a method that builds a ``Call`` into an ``Operation``."""
+
+    def __init__(self, build: Callable[Concatenate[Owner, P], Call[R]]) -> None:
+        self._build = build
+        self.__doc__ = build.__doc__
+        update_wrapper(self, build)  # type: ignore[arg-type]  # a descriptor is wrapped as a function would be
+
+    @overload
+    def __get__(self, owner: None, kind: type[Owner]) -> operation[Owner, P, R]: ...
+
+    @overload
+    def __get__(self, owner: Owner, kind: type[Owner]) -> Operation[P, R]: ...
+
+    def __get__(self, owner: Owner | None, kind: type[Owner]) -> operation[Owner, P, R] | Operation[P, R]:
+        if owner is None:
+            return self
+        return Operation(self._build.__get__(owner, kind))

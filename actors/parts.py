@@ -1,0 +1,47 @@
+"""The parts that an orchestrator works with, and where they live: pools of actors, or right here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quantum_memory.actors.directory import Directory
+from quantum_memory.actors.emotion import EmotionHost
+from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
+from quantum_memory.actors.journal import Journal
+from quantum_memory.actors.ports import LocalPort, PoolPort, Port
+from quantum_memory.actors.quantum_state import QuantumStateHost
+from quantum_memory.actors.semantic_graph import SemanticGraphHost
+from quantum_memory.actors.views import RemoteHistory
+from quantum_memory.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A way to every part."""
+
+    journal: Journal
+    emotion: Port[EmotionHost]
+    quantum: Port[QuantumStateHost]
+    episodic: Port[EpisodicMemoryHost]
+    graph: Port[SemanticGraphHost]
+
+
+def connect_parts(settings: Settings, directory: Directory) -> Parts:
+    """Ways to the actors where there are some, and hosts made here where the placement is inline."""
+    journal = Journal(directory)
+    if settings.placement == "inline":
+        history = RemoteHistory(directory)
+        return Parts(
+            journal,
+            LocalPort(EmotionHost(settings), "emotion"),
+            LocalPort(QuantumStateHost(settings, history), "quantum"),
+            LocalPort(EpisodicMemoryHost(settings, history), "episodic"),
+            LocalPort(SemanticGraphHost(settings, history), "graph"),
+        )
+    return Parts(
+        journal,
+        PoolPort(directory, "emotion"),
+        PoolPort(directory, "quantum"),
+        PoolPort(directory, "episodic"),
+        PoolPort(directory, "graph"),
+    )

@@ -1,0 +1,73 @@
+"""QuantumStateActor: the moods of many branches as tensor networks, on CPU or on a share of a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import ray
+
+from quantum_memory.actors.views import ViewHost
+from quantum_memory.memory.affect.mood import MoodFold
+from quantum_memory.memory.quantum import QuantumState
+from quantum_memory.memory.timeline import History, Timeline
+from quantum_memory.settings import Settings
+from quantum_memory.types import PAD, Floats, Mood, Place, Vector
+
+AXES = ("pleasure", "arousal", "dominance")
+
+
+class Feelings(NamedTuple):
+    """Feelings to be compared with the mood at a place: (n, 3) PAD and (n,) confidences."""
+
+    place: Place
+    pads: Floats
+    confidences: Floats
+
+
+class QuantumStateHost(ViewHost):
+    """The moods of many branches. Everything a QuantumStateActor does, without Ray."""
+
+    def __init__(self, settings: Settings, history: History) -> None:
+        wanted = settings.mood
+        self._fold = MoodFold(
+            temperament=PAD(*wanted.temperament),
+            learning_rate=wanted.learning_rate,
+            half_life_s=wanted.half_life_s,
+            max_bond=wanted.max_bond,
+            min_fidelity=wanted.min_fidelity,
+            backend=wanted.backend,
+        )
+        self._moods = Timeline(self._fold, history, settings.views.resident_states)
+        super().__init__(self._moods)
+
+    def read(self, places: Sequence[Place]) -> list[Mood]:
+        """The mood at each place."""
+        return [self._fold.read(self._moods.at(place)) for place in places]
+
+    def congruence(self, asked: Sequence[Feelings]) -> list[Floats]:
+        """How well feelings fit the mood at a place: (n,) in [0, 1] for each request."""
+        return [self._fold.congruence(self._moods.at(one.place), one.pads, one.confidences) for one in asked]
+
+    def marginals(self, places: Sequence[Place]) -> list[Mapping[str, tuple[Vector, Vector]]]:
+        """For each place and axis the grid's points and their probabilities."""
+        return [self._marginals(place) for place in places]
+
+    def tensors(self, places: Sequence[Place]) -> list[bytes]:
+        """The mood at each place as bytes, to be carried to another branch or compared."""
+        return [self._moods.at(place).state.to_bytes() for place in places]
+
+    def fidelity(self, pairs: Sequence[tuple[Place, bytes]]) -> list[float]:
+        """How much alike the mood at a place and another are, in [0, 1]: the squared overlap."""
+        return [self._moods.at(place).state.fidelity(QuantumState.from_bytes(tensors)) for place, tensors in pairs]
+
+    def _marginals(self, place: Place) -> Mapping[str, tuple[Vector, Vector]]:
+        state = self._moods.at(place).state
+        return {
+            name: (state.grid.points(axis).astype(np.float32), np.asarray(state.marginal(axis), dtype=np.float32))
+            for axis, name in enumerate(AXES)
+        }
+
+
+QuantumStateActor = ray.remote(max_restarts=-1, max_task_retries=-1)(QuantumStateHost)

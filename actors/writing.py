@@ -1,0 +1,216 @@
+"""How things get into an agent's history: perceive, wait for the turn, journal, tell the views, acknowledge."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import chain
+
+from blake3 import blake3
+
+from quantum_memory.actors.emotion import EmotionHost
+from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, Known
+from quantum_memory.actors.journal import Draft
+from quantum_memory.actors.parts import Parts
+from quantum_memory.actors.requests import RememberRequest
+from quantum_memory.actors.turns import Turns
+from quantum_memory.actors.views import ViewHost
+from quantum_memory.checks import vector, within
+from quantum_memory.errors import (
+    AlreadyExists,
+    MemoryNotFound,
+    QuantumMemoryError,
+    SkillNotFound,
+    TooLong,
+    Unavailable,
+)
+from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, SkillLearned, SkillUsed
+from quantum_memory.policies.importance import ImportancePolicy
+from quantum_memory.settings import Settings
+from quantum_memory.types import NEUTRAL, Branch, Memory, MemoryId, Percept, Place, Skill, Utterance
+
+logger = logging.getLogger(__name__)
+
+
+class Writer:
+    """Writes to branches, each in the order in which its calls arrived.
+
+    Args:
+        parts: ways to perception, the views and the journal.
+        turns: the order of each branch's writes, shared with whoever else writes.
+        importance: how much a memory matters when nobody says.
+        now: the time of what carries none.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        turns: Turns,
+        settings: Settings,
+        importance: ImportancePolicy,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._parts, self._turns, self._settings = parts, turns, settings
+        self._importance, self._now = importance, now
+
+    async def remember(self, requests: Sequence[RememberRequest]) -> list[list[MemoryId]]:
+        """Remember for many branches in one go; the ids of each request's utterances, in order.
+
+        Raises: InvalidInput before anything is written; AlreadyExists if an id is taken by another text.
+        """
+        utterances = [one for request in requests for one in request.utterances]
+        self._check(utterances, requests)
+        turn = self._turns.take(request.branch.id for request in requests)
+        try:
+            percepts = iter(await self._perceive(utterances))
+            made = [self._memories(request, percepts) for request in requests]
+        except BaseException:
+            turn.give_back()
+            raise
+        async with turn:
+            fresh = await self._fresh(requests, made)
+            drafts = [
+                Draft(request.branch.id, Remembered(tuple(memories)), request.op_id)
+                for request, memories in zip(requests, fresh, strict=True)
+                if memories
+            ]
+            lineages = {request.branch.id: request.branch.lineage for request in requests}
+            await self.commit(drafts, lineages)
+        return [[memory.id for memory in memories] for memories in made]
+
+    async def forget(self, branch: Branch, ids: Sequence[MemoryId], op_id: str) -> int:
+        """Forget memories. Raises: MemoryNotFound, and then nothing is forgotten."""
+        wanted = tuple(dict.fromkeys(ids))
+        async with self._turns.take([branch.id]):
+            known = await self._known(branch, wanted)
+            missing = [one for one in wanted if one not in known or known[one].forgotten]
+            if missing:
+                raise MemoryNotFound(missing[0])
+            if wanted:
+                await self.commit([Draft(branch.id, Forgotten(wanted), op_id)], {branch.id: branch.lineage})
+        return len(wanted)
+
+    async def learn(self, branch: Branch, skill: Skill, op_id: str) -> Skill:
+        """Learn or rewrite a skill; returns it as the branch now has it."""
+        for name, text in (("name", skill.name), ("when", skill.when), *(("step", step) for step in skill.steps)):
+            within(name, text, self._settings.limits.text_chars)
+        dated = Skill(skill.name, skill.steps, skill.when, at=self._now())
+        return await self._skill(branch, SkillLearned(dated), skill.name, op_id)
+
+    async def practise(self, branch: Branch, name: str, succeeded: bool, op_id: str) -> Skill:
+        """Count a use of a skill. Raises: SkillNotFound."""
+        return await self._skill(branch, SkillUsed(name, succeeded), name, op_id, must_exist=True)
+
+    async def commit(self, drafts: Sequence[Draft], lineages: dict[str, str]) -> list[Entry]:
+        """Journal events and tell the views. The caller has the branches' turns.
+
+        Raises: the first error that a draft was refused with; the others are written all the same.
+        """
+        answers = await self._parts.journal.append(drafts)
+        entries = [answer for answer in answers if isinstance(answer, Entry)]
+        await self._tell_views([lineages[entry.place.branch] for entry in entries], entries)
+        for answer in answers:
+            if isinstance(answer, QuantumMemoryError):
+                raise answer
+        return entries
+
+    async def _tell_views(self, keys: Sequence[str], entries: Sequence[Entry]) -> None:
+        """What is journalled is written. A view that cannot be told now reads it from the vault when it is asked."""
+        told = await asyncio.gather(
+            self._parts.episodic.scatter(ViewHost.apply, keys, entries),
+            self._parts.graph.scatter(ViewHost.apply, keys, entries),
+            self._parts.quantum.scatter(ViewHost.apply, keys, entries),
+            return_exceptions=True,
+        )
+        for answer in told:
+            if isinstance(answer, Unavailable):
+                logger.warning("a view was not told of %d events and will read them itself: %s", len(entries), answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+
+    async def _skill(self, branch: Branch, event: Event, name: str, op_id: str, must_exist: bool = False) -> Skill:
+        async with self._turns.take([branch.id]):
+            if must_exist:
+                await self._find_skill(branch, name, await self._parts.journal.tip(branch.id))
+            (entry,) = await self.commit([Draft(branch.id, event, op_id)], {branch.id: branch.lineage})
+            return await self._find_skill(branch, name, entry.place)
+
+    async def _find_skill(self, branch: Branch, name: str, place: Place) -> Skill:
+        for skill in await self._parts.episodic.ask(EpisodicMemoryHost.all_skills, branch.lineage, place):
+            if skill.name == name:
+                return skill
+        raise SkillNotFound(name)
+
+    def _check(self, utterances: Sequence[Utterance], requests: Sequence[RememberRequest]) -> None:
+        limits = self._settings.limits
+        for request in requests:
+            if len(request.utterances) > limits.batch:
+                raise TooLong("remember", len(request.utterances), limits.batch, "utterances")
+        for one in utterances:
+            within("text", one.text, limits.text_chars)
+            if one.embedding is not None:
+                vector("embedding", one.embedding, self._settings.perception.dim)
+
+    async def _perceive(self, utterances: Sequence[Utterance]) -> list[Percept | None]:
+        asked = [one.text for one in utterances if one.embedding is None or one.pad is None]
+        seen = iter(await self._parts.emotion.scatter(EmotionHost.perceive, asked, asked))
+        return [next(seen) if one.embedding is None or one.pad is None else None for one in utterances]
+
+    def _memories(self, request: RememberRequest, percepts: Iterable[Percept | None]) -> list[Memory]:
+        now = self._now()
+        numbered = enumerate(request.utterances)
+        return [
+            self._memory(one, percept, one.id or memory_id(request.op_id, number), one.at or now)
+            for (number, one), percept in zip(numbered, percepts, strict=False)
+        ]
+
+    def _memory(self, one: Utterance, percept: Percept | None, identity: MemoryId, at: datetime) -> Memory:
+        pad = one.pad or (percept.pad if percept else NEUTRAL)
+        embedding = one.embedding if one.embedding is not None or percept is None else percept.embedding
+        if embedding is None:
+            raise MemoryNotFound(identity)
+        confidence = 1.0 if one.pad is not None or percept is None else percept.confidence
+        return Memory(
+            id=identity,
+            text=one.text,
+            at=at,
+            pad=pad,
+            confidence=confidence,
+            importance=self._importance.importance(pad, confidence, one.importance),
+            embedding=embedding,
+            speaker=one.speaker,
+            kind=one.kind,
+            session=one.session,
+            tags=one.tags,
+            metadata=dict(one.metadata),
+        )
+
+    async def _fresh(self, requests: Sequence[RememberRequest], made: Sequence[list[Memory]]) -> list[list[Memory]]:
+        """What each branch does not know yet. Only ids that callers chose can be known."""
+        chosen = [
+            (request.branch, [one.id for one in request.utterances if one.id is not None]) for request in requests
+        ]
+        known = await asyncio.gather(*(self._known(branch, ids) for branch, ids in chosen))
+        for memory, found in chain.from_iterable(
+            ((memory, found) for memory in memories) for memories, found in zip(made, known, strict=True)
+        ):
+            same = found.get(memory.id)
+            if same is not None and not same.forgotten and same.text != memory.text:
+                raise AlreadyExists("memory", memory.id)
+        return [
+            [memory for memory in memories if memory.id not in found]
+            for memories, found in zip(made, known, strict=True)
+        ]
+
+    async def _known(self, branch: Branch, ids: Sequence[MemoryId]) -> dict[MemoryId, Known]:
+        if not ids:
+            return {}
+        place = await self._parts.journal.tip(branch.id)
+        return await self._parts.episodic.ask(EpisodicMemoryHost.known, branch.lineage, (place, tuple(ids)))
+
+
+def memory_id(op_id: str, number: int) -> MemoryId:
+    """The id of the n-th memory of an operation: the same when the operation is repeated."""
+    return blake3(f"{op_id}:{number}".encode()).hexdigest(length=10)

@@ -1,0 +1,200 @@
+"""What every command of ``qmem`` shares: its options, the way to the memory, and the way to the user.
+
+Owns no command. Loads Ray only when a command asks for the memory, so that help and usage errors come at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+from rich.console import Console, RenderableType
+
+from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.types import Place
+
+if TYPE_CHECKING:
+    from quantum_memory.actors.handle import AgentHandle
+    from quantum_memory.cluster.connect import MemoryCluster
+
+FAILED = 1
+INTERRUPTED = 130
+PANEL = "For every command"
+
+Storage = Annotated[
+    str | None, typer.Option("--storage", metavar="FOLDER|URL", help="Where the vault is.", rich_help_panel=PANEL)
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings, as in ray_config.yaml.", rich_help_panel=PANEL),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="ADDRESS",
+        help="A Ray cluster that runs already; 'auto' finds one on this machine.",
+        rich_help_panel=PANEL,
+    ),
+]
+Namespace = Annotated[
+    str | None,
+    typer.Option("--namespace", metavar="NAME", help="Ray's namespace for the actors.", rich_help_panel=PANEL),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, and nothing else.", rich_help_panel=PANEL)]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of every command. They may stand before the command or after it, where they win."""
+
+    storage: Storage = None
+    config: Config = None
+    address: Address = None
+    namespace: Namespace = None
+    json: Json = False
+
+    def over(self, other: Options) -> Options:
+        """These where they say something, the others where they do not."""
+        return Options(*(getattr(self, one.name) or getattr(other, one.name) for one in fields(Options)))
+
+
+class Session:
+    """One run of one command."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.out, self.err = Console(), Console(stderr=True)
+
+    @contextmanager
+    def memory(self) -> Iterator[MemoryCluster]:
+        """The memory that the options mean, closed again at the end if it was started here."""
+        with self.busy("Starting Ray" if self.options.address is None else "Connecting"):
+            from quantum_memory.cluster.connect import connect
+
+            memory = connect(self.options.address, **self.how())
+        with memory:
+            yield memory
+
+    def how(self) -> dict[str, Any]:
+        """The options as keywords of ``connect``, apart from the address; what was not said is left to it."""
+        given = {name: getattr(self.options, name) for name in ("storage", "config", "namespace")}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @contextmanager
+    def agent(self, spec: str, *, create: bool = False) -> Iterator[AgentHandle]:
+        """An agent on its first branch, or on that after the ``@``."""
+        with self.memory() as memory:
+            yield self.find(memory, spec, create=create)
+
+    def find(self, memory: MemoryCluster, spec: str, *, create: bool = False) -> AgentHandle:
+        """The agent and branch that ``alice`` or ``alice@branch`` mean."""
+        name, at, branch = spec.partition("@")
+        return memory.agent(name, branch if at else None, create=create and not at)
+
+    def busy(self, what: str) -> Any:
+        """A spinner on stderr, where somebody can see it."""
+        return self.err.status(f"{what} …") if self.err.is_terminal else nullcontext()
+
+    def show(self, value: Any, picture: Callable[[], RenderableType]) -> None:
+        """The answer: as JSON if that was asked for, else drawn."""
+        if self.options.json:
+            ascii_only = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
+            sys.stdout.write(json.dumps(value, ensure_ascii=ascii_only, allow_nan=False) + "\n")
+        else:
+            self.out.print(picture())
+
+    def note(self, text: str) -> None:
+        """A word on stderr to somebody who watches."""
+        self.err.print(text, markup=False, highlight=False)
+
+
+def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a function to the app as a command: it takes a ``Session`` and its own parameters.
+
+    The command takes the options of every command as well. An error of ours becomes one line on stderr and exit code 1,
+    a wrong call exit code 2.
+    """
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(function, include_extras=True)
+        own = [one.replace(annotation=hints[one.name]) for one in list(inspect.signature(function).parameters.values())[1:]]
+
+        @wraps(function)
+        def run(context: typer.Context, **given: Any) -> None:
+            options = Options(*(given.pop(one.name) for one in fields(Options)))
+            with reported():
+                function(Session(options.over(context.obj or Options())), **given)
+
+        shared = _shared_parameters()
+        context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        every = [context, *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*own, *shared))]
+        run.__dict__["__signature__"] = inspect.Signature(every)
+        run.__annotations__ = {one.name: one.annotation for one in every}
+        app.command(name)(run)
+        return function
+
+    return add
+
+
+def _shared_parameters() -> list[inspect.Parameter]:
+    hints = get_type_hints(Options, include_extras=True)
+    return [
+        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
+        for one in fields(Options)
+    ]
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn errors that a user can do something about into a line on stderr and an exit code."""
+    try:
+        yield
+    except QuantumMemoryError as error:
+        typer.echo(f"qmem: {error}", err=True)
+        raise typer.Exit(FAILED) from None
+    except BrokenPipeError:
+        raise  # typer ends quietly when the reader of a pipe is gone
+    except OSError as error:
+        typer.echo(f"qmem: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        raise typer.Exit(FAILED) from None
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time in ISO 8601, in UTC where it has no offset. Raises: typer.BadParameter."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time such as 2025-01-11T18:02") from None
+
+
+def place(handle: AgentHandle, text: str | None) -> Place | datetime | str | None:
+    """A place in history as somebody types it: ``:12`` is event 12, else a time, a checkpoint or a branch's name."""
+    if text is None:
+        return None
+    if text[:1] == ":" and text[1:].isdecimal():
+        return _event(handle, int(text[1:]))
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
+
+
+def _event(handle: AgentHandle, seq: int) -> Place:
+    """Event ``seq`` as this branch counts: its own, or one of the branches of this agent that it came from."""
+    row = handle.info
+    known = {other.info.id: other.info for other in handle.branches()} if seq < row.fork_seq else {}
+    while seq < row.fork_seq and row.parent in known:
+        row = known[row.parent]
+    return Place(row.id, seq)

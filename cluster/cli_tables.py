@@ -1,0 +1,172 @@
+"""Answers as tables for people and as plain data for JSON. Computes nothing and asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from quantum_memory.cluster.formats import AXES, record
+from quantum_memory.types import Branch, Diff, Hit, LogEntry, Memory, MergeReport, Mood, Place, Skill
+
+BAR_CELLS = 24
+
+
+def data(value: Any) -> Any:
+    """A value as JSON can hold it: memories as ``qmem export`` writes them, times in ISO 8601, objects by field."""
+    if isinstance(value, Memory):
+        return record(value)
+    if isinstance(value, Place):
+        return value._asdict()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: data(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): data(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [data(inner) for inner in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def mood_data(mood: Mood) -> dict[str, Any]:
+    """A mood, its spread by axis and its emotions by name."""
+    return {
+        **data(mood),
+        "spread": dict(zip(AXES, data(mood.spread), strict=True)),
+        "emotions": {name: float(probability) for name, probability in mood.emotions},
+    }
+
+
+def hits_data(hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    """Recollections: the memory, its score and the parts that it is made of."""
+    return [{"score": float(hit.score), "why": data(hit.why), "memory": data(hit.memory)} for hit in hits]
+
+
+def when(at: datetime | None) -> str:
+    """A time to the minute, in UTC."""
+    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def hits_table(hits: Sequence[Hit]) -> RenderableType:
+    """Recollections, best first, each with the parts of its score."""
+    if not hits:
+        return Text("nothing comes to mind")
+    parts = list(dict.fromkeys(part for hit in hits for part in hit.why))
+    table = Table(show_lines=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("memory", ratio=1, min_width=24)
+    table.add_column("why", no_wrap=True)
+    for hit in hits:
+        by = " · ".join(part for part in (when(hit.memory.at), hit.memory.speaker, hit.memory.id) if part)
+        memory = Text.assemble(hit.memory.text, "\n", (by, "dim"))
+        table.add_row(f"{hit.score:.3f}", memory, _why(hit.why, parts))
+    return table
+
+
+def _why(why: Mapping[str, float], parts: Sequence[str]) -> Text:
+    """The parts that count, largest first, as many to a line as stay readable."""
+    told = sorted((part for part in parts if abs(why.get(part, 0.0)) >= 0.0005), key=lambda part: -why[part])
+    return Text("\n".join(f"{part:<10} {why[part]:+.3f}" for part in told))
+
+
+def mood_table(mood: Mood) -> RenderableType:
+    """A mood: mean and spread of each axis, the likeliest emotions, and the tensors behind it."""
+    axes = Table()
+    for heading, justify in (("", "left"), ("mean", "right"), ("spread", "right"), ("-1          0          +1", "left")):
+        axes.add_column(heading, justify="left" if justify == "left" else "right", no_wrap=True)
+    for axis, spread in zip(AXES, mood.spread, strict=True):
+        mean = getattr(mood.mean, axis)
+        axes.add_row(axis, f"{mean:+.3f}", f"±{spread:.3f}", _scale(mean))
+    likely = Text("most likely  " + ", ".join(f"{name} {probability:.0%}" for name, probability in mood.emotions))
+    felt = f"last feeling {when(mood.at)}" if mood.at else "nothing felt yet"
+    quantum = Text(
+        f"{felt} · entropy {mood.entropy:.3f} bits · fidelity {mood.fidelity:.7f} · "
+        f"bond {mood.bond} · {mood.nbytes / 1024:.1f} KiB",
+        style="dim",
+    )
+    return Group(axes, likely, quantum)
+
+
+def _scale(value: float) -> str:
+    """A mark on a line from -1 to +1."""
+    cells = ["─"] * BAR_CELLS
+    cells[BAR_CELLS // 2] = "┼"
+    cells[min(BAR_CELLS - 1, round((value + 1) / 2 * (BAR_CELLS - 1)))] = "●"
+    return "".join(cells)
+
+
+def log_table(entries: Sequence[LogEntry], branches: Mapping[str, str]) -> RenderableType:
+    """The history, newest first; the place can be typed where a command wants one."""
+    table = Table("place", "branch", "time", "what", "checkpoints")
+    table.columns[3].ratio = 1
+    for entry in entries:
+        named = ", ".join(f"{one.message or one.id[:8]}" for one in entry.commits)
+        branch = branches.get(entry.place.branch, entry.place.branch[:8])
+        table.add_row(f":{entry.place.seq}", branch, when(entry.at), Text(f"{entry.kind}: {entry.summary}"), Text(named))
+    return table
+
+
+def branches_table(branches: Sequence[Branch]) -> RenderableType:
+    """Branches with where they left their parents."""
+    names = {branch.id: branch.name for branch in branches}
+    table = Table("branch", "kind", "from", "made")
+    for branch in branches:
+        origin = "" if branch.parent is None else f"{names.get(branch.parent, 'another agent')}:{branch.fork_seq}"
+        table.add_row(Text(branch.name), branch.kind, Text(origin), when(branch.created_at))
+    return table
+
+
+def skills_table(skills: Sequence[Skill]) -> RenderableType:
+    """Skills with how often they went well."""
+    if not skills:
+        return Text("no skills yet")
+    table = Table("skill", "when", "steps", "went well")
+    for skill in skills:
+        tries = skill.successes + skill.failures
+        table.add_row(Text(skill.name), Text(skill.when), Text("\n".join(skill.steps)), f"{skill.successes} of {tries}")
+    return table
+
+
+def diff_table(diff: Diff) -> RenderableType:
+    """Two places side by side."""
+    table = Table("", "left only", "right only")
+    table.add_row("memories", str(len(diff.only_left)), str(len(diff.only_right)))
+    table.add_row("skills", str(len(diff.skills_left)), str(len(diff.skills_right)))
+    for axis in AXES:
+        table.add_row(axis, f"{getattr(diff.mood_left.mean, axis):+.3f}", f"{getattr(diff.mood_right.mean, axis):+.3f}")
+    table.add_row("mood", *(_likeliest(mood) for mood in (diff.mood_left, diff.mood_right)))
+    lines = [Text(f"{sign} {when(one.at)}  {one.speaker or ''}: {one.text}", style=style, no_wrap=True, overflow="ellipsis")
+             for sign, style, side in (("-", "red", diff.only_left), ("+", "green", diff.only_right)) for one in side]
+    return Group(table, Text(f"fidelity of the moods {diff.mood_fidelity:.4f}"), *lines)
+
+
+def _likeliest(mood: Mood) -> str:
+    return ", ".join(f"{name} {probability:.0%}" for name, probability in mood.emotions[:2])
+
+
+def merge_table(report: MergeReport) -> RenderableType:
+    """What a merge did, and what it could not decide."""
+    if not (report.added or report.forgotten or report.skills or report.conflicts):
+        summary = Text("there was nothing new to take")
+    else:
+        summary = Text(
+            f"{len(report.added)} memories added, {len(report.forgotten)} forgotten, {len(report.skills)} skills taken"
+        )
+    if not report.conflicts:
+        return summary
+    table = Table("part", "key", "why", "kept", "lost", title="Conflicts")
+    for one in report.conflicts:
+        table.add_row(one.part, Text(one.key), Text(one.reason), Text(one.ours), Text(one.theirs))
+    return Group(summary, table)
+
+
+def lines(*texts: str) -> RenderableType:
+    """Plain lines."""
+    return Text("\n".join(texts))

@@ -1,0 +1,195 @@
+"""The front door: ``connect()`` and the cluster of agents that it gives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import uuid4
+
+import ray
+
+from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.operations import Call, wait
+from quantum_memory.actors.requests import (
+    RecallRequest,
+    RememberRequest,
+    filters_of,
+    recall_request,
+    utterances,
+)
+from quantum_memory.actors.routing import member_of
+from quantum_memory.checks import named
+from quantum_memory.cluster.launch import Running, close_vault, launch, process_ids, start_ray
+from quantum_memory.errors import Unavailable
+from quantum_memory.settings import Settings, load
+from quantum_memory.types import AgentName, Hit, MemoryId, Utterance, Vector
+
+CONFIG_FILE = "ray_config.yaml"
+R = TypeVar("R", RememberRequest, RecallRequest)
+
+
+def connect(
+    address: str | None = None,
+    storage: str | Path | None = None,
+    config: str | Path | Mapping[str, Any] | Settings | None = None,
+    namespace: str = "quantum_memory",
+) -> MemoryCluster:
+    """Connect to a memory, and start what is not running yet.
+
+    Args:
+        address: of a Ray cluster ("auto" finds one on this machine); ``None`` uses the Ray that this process is
+            connected to, or starts one here, on loopback, which ends with ``close``.
+        storage: the vault's folder or database URL; by default what the settings say.
+        config: a YAML file, settings, or a mapping; ``None`` reads ``ray_config.yaml`` in the working folder if it is
+            there, else the defaults.
+        namespace: Ray's namespace for the actors; clusters in different namespaces share nothing.
+
+    Raises: InvalidSettings; SettingsDiffer; StorageLocked; Unavailable.
+    """
+    if config is None and Path(CONFIG_FILE).is_file():
+        config = CONFIG_FILE
+    settings = load(config)
+    if storage is not None:
+        settings = settings.model_copy(update={"storage": str(storage)})
+    settings = settings.model_copy(update={"storage": absolute(settings.storage)})
+    ours = address is None and not ray.is_initialized()
+    dashboard_url = None
+    if ours:
+        dashboard_url = start_ray(settings)
+    elif not ray.is_initialized():
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError) as error:
+            raise Unavailable(f"no Ray cluster answers at {address!r}: {error}") from error
+    try:
+        running = launch(settings, named("namespace", namespace), detached=not ours, dashboard_url=dashboard_url)
+    except BaseException:
+        if ours:
+            ray.shutdown()
+        raise
+    return MemoryCluster(running, owns_ray=ours)
+
+
+def absolute(storage: str) -> str:
+    """A folder as an absolute path, so that every actor means the same one; a URL as it is."""
+    return storage if "://" in storage else str(Path(storage).expanduser().resolve())
+
+
+class MemoryCluster:
+    """Every agent of one vault. A context manager: leaving it closes it."""
+
+    def __init__(self, running: Running, *, owns_ray: bool) -> None:
+        self._running, self._owns_ray = running, owns_ray
+
+    @property
+    def settings(self) -> Settings:
+        """What this cluster runs with."""
+        return self._running.settings
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """Where Ray's dashboard is, if it was started here. It asks for the token of ``ray get-auth-token``."""
+        return self._running.dashboard_url
+
+    def agent(self, name: AgentName, branch: str | None = None, *, create: bool = True) -> AgentHandle:
+        """An agent, found or made, on its first branch or on a named one.
+
+        Raises: AgentNotFound if it is not there and ``create`` is false or a branch is asked for; PlaceNotFound.
+        """
+        checked = named("agent", name)
+        if branch is not None:
+            on_branch: AgentHandle = self._ask(checked, "open_branch", checked, named("branch", branch))
+            return on_branch
+        (handle,) = self._open([checked], create)
+        return handle
+
+    def agents(self) -> list[AgentName]:
+        """Every agent's name, in order."""
+        names: list[AgentName] = self._ask("", "agents")
+        return names
+
+    def remember(
+        self, what: Mapping[AgentName, str | Utterance | Sequence[str | Utterance]]
+    ) -> dict[AgentName, list[MemoryId]]:
+        """Remember for many agents in as few calls as there are orchestrators; agents that are new are made.
+
+        Raises: InvalidInput before anything is written.
+        """
+        checked = {named("agent", name): utterances(given) for name, given in what.items()}
+        handles = self._open(list(checked), create=True)
+        requests = [
+            RememberRequest(handle.info, given, uuid4().hex)
+            for handle, given in zip(handles, checked.values(), strict=True)
+        ]
+        return dict(zip(checked, self._scatter("remember", requests), strict=True))
+
+    def recall(
+        self,
+        questions: Mapping[AgentName, str | Vector | Sequence[float]],
+        k: int = 10,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        kind: str | None = None,
+        speaker: str | None = None,
+        tags: str | Iterable[str] = (),
+    ) -> dict[AgentName, list[Hit]]:
+        """Ask many agents at once; see ``AgentHandle.recall``. Raises: AgentNotFound for one that does not exist."""
+        filters = filters_of(since, until, kind, speaker, tags)
+        handles = self._open([named("agent", name) for name in questions], create=False)
+        requests = [
+            recall_request(handle.info, query, k, filters, None)
+            for handle, query in zip(handles, questions.values(), strict=True)
+        ]
+        return dict(zip(questions, self._scatter("recall", requests), strict=True))
+
+    def processes(self) -> dict[str, list[int]]:
+        """The process id of every actor, by pool."""
+        return process_ids(self._running)
+
+    def close(self) -> None:
+        """End what ``connect`` started here. A cluster that was there before, and its actors, go on."""
+        if self._owns_ray and ray.is_initialized():
+            close_vault(self._running)
+            ray.shutdown()
+        self._owns_ray = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self, names: Sequence[AgentName], create: bool) -> list[AgentHandle]:
+        """Agents in one call. Whoever answers, the vault decides, so that two callers cannot make one agent twice."""
+        if not names:
+            return []
+        handles: list[AgentHandle] = self._ask(names[0], "open", names, bool(create))
+        return handles
+
+    def _scatter(self, method: str, requests: Sequence[R]) -> list[Any]:
+        """Each orchestrator's share in one call; answers in the order of the requests."""
+        directory = self._running.directory
+        shares: dict[int, list[int]] = {}
+        for index, request in enumerate(requests):
+            shares.setdefault(member_of(request.branch.lineage, directory.sizes["agents"]), []).append(index)
+        calls: list[Call[list[Any]]] = [
+            Call(directory.member("agents", owner), method, ([requests[i] for i in share],), directory.deadline_s)
+            for owner, share in shares.items()
+        ]
+        sent = [call.send() for call in calls]
+        answers: dict[int, Any] = {}
+        for ref, share in zip(sent, shares.values(), strict=True):
+            part: list[Any] = wait(ref, method, directory.deadline_s)
+            answers.update(zip(share, part, strict=True))
+        return [answers[index] for index in range(len(requests))]
+
+    def _ask(self, key: str, method: str, *args: object) -> Any:
+        directory = self._running.directory
+        return Call(directory.owner("agents", key), method, args, directory.deadline_s).result()

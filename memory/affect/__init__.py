@@ -1,0 +1,1 @@
+"""What is felt: perception of texts, named emotions, and the mood they leave behind."""

@@ -1,0 +1,323 @@
+"""The mood of a branch: how what is felt, time and merging change a quantum state, and how the state is read.
+
+Owns the laws of feeling. The arithmetic is ``memory.quantum``'s; the journal and the cache are the timeline's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantum_memory.checks import bounded, utc
+from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
+from quantum_memory.memory.affect import emotions
+from quantum_memory.memory.events import Event, Merged, MoodBrought, Remembered
+from quantum_memory.memory.quantum import (
+    Grid,
+    Packet,
+    Packets,
+    QuantumState,
+    choose,
+    packet_fidelities,
+    packet_overlaps,
+    superpose,
+)
+from quantum_memory.types import NEUTRAL, PAD, Floats, Memory, Mood, Part
+
+Triple = tuple[float, float, float]
+GROUP = 8
+"""Feelings summed before one compression. A state is the same function of its events whatever holds it."""
+REACH = 256
+FORGOTTEN_WEIGHT = 1e-7
+"""What the feelings beyond ``reach`` may weigh together at most."""
+LEAST_SHARE = 0.4
+"""The share of the learning rate left to a feeling of no confidence and no importance; it keeps ``reach`` finite."""
+TREND_RATE = 0.5
+MOMENTUM_CAP = 0.5
+"""Largest |momentum × width|. Under it the overlap of two packets of one width has a real part over -0.06, so that a
+new feeling never cancels the old ones and every feeling makes older ones weigh less."""
+AGAINST = -0.5
+"""A state and its negative are one feeling: met with less than this real overlap, the sign is turned first."""
+EMOTION_WIDTH = emotions.WIDTH / math.sqrt(2.0)
+"""Two packets of this width overlap as exp(-d² / 2 WIDTH²), which is how far a name reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoodState:
+    """A mood and what the next feeling needs to know of the last.
+
+    Attributes:
+        state: the amplitude, of norm 1.
+        at: time of the last feeling, in UTC; ``None`` before the first.
+        last: the last feeling; ``None`` before the first.
+        trend: exponential average of the changes from one feeling to the next, per axis.
+        error: upper estimate of the infidelity to a mood that was never compressed, faded with what it came from.
+    """
+
+    state: QuantumState
+    at: datetime | None
+    last: PAD | None
+    trend: Triple
+    error: float
+
+
+class MoodFold:
+    """How a mood follows from events: a ``Fold`` of the part "mood".
+
+    * A feeling: ψ' ∝ √(1-η) ψ + √η packet. The packet lies at the memory's PAD, the wider the less sure it is, and
+      moves along the trend. η is the learning rate times a share from ``LEAST_SHARE`` to 1 that rises with confidence
+      and importance. A memory of confidence 0 carries no feeling.
+    * Time between two feelings: ψ turns towards the packet of the temperament, on the great circle between the two, and
+      the angle to it halves every half-life. So the path depends on the time that passed and not on how often the
+      agent felt something on the way. Times out of order let nothing pass.
+    * A merge: ψ' ∝ √(1-w) ours + √w theirs. The memories it brings were felt by the mood it brings.
+
+    Laws: those of ``Fold``. Folding the last ``reach`` feelings, from ``empty``, gives the mood of all to an infidelity
+    of at most 1e-6.
+
+    Args:
+        temperament: the resting PAD.
+        learning_rate: η of a feeling of full confidence and importance, in [0.01, 0.9].
+        half_life_s: seconds in which the angle to rest halves.
+        max_bond, min_fidelity: the limits of every compression; the bond wins.
+        narrow, wide: width of a feeling of full and of no confidence. ``wide`` is also that of the resting packet.
+        momentum_scale: momentum × width of a packet per unit of trend, before the cap.
+        backend: "numpy", "cupy" or "auto"; below some hundred bonds numpy is faster.
+
+    Raises: InvalidValue, NotFinite, OutOfRange; MissingDependency or NoDevice for a backend that is not there.
+    """
+
+    part: Part = "mood"
+    reach: int | None
+
+    def __init__(
+        self,
+        grid: Grid | None = None,
+        temperament: PAD = NEUTRAL,
+        *,
+        learning_rate: float = 0.2,
+        half_life_s: float = 3 * 86_400.0,
+        max_bond: int = 64,
+        min_fidelity: float = 1.0 - 1e-7,
+        narrow: float = 0.1,
+        wide: float = 0.35,
+        momentum_scale: float = 1.0,
+        backend: str = "numpy",
+        dtype: Any = np.complex64,
+    ) -> None:
+        self._grid = Grid() if grid is None else grid
+        self._eta = bounded("learning_rate", learning_rate, 0.01, 0.9)
+        self._half_life_s = bounded("half_life_s", half_life_s, 1.0, 1e12)
+        self._max_bond, self._min_fidelity = max_bond, min_fidelity
+        self._narrow = bounded("narrow", narrow, max(self._grid.spacing), 1.0)
+        self._wide = bounded("wide", wide, narrow, 1.0)
+        self._momentum_scale = bounded("momentum_scale", momentum_scale, 0.0, 100.0)
+        xp = choose(backend)
+        self._rest = Packet(_triple(temperament), (wide, wide, wide))
+        rest = QuantumState.from_packet(self._grid, self._rest, dtype=dtype, xp=xp)
+        self._resting, _ = rest.compress(max_bond, min_fidelity)
+        self._dtype, self._xp = dtype, xp
+        forgetting = -math.log1p(-self._eta * LEAST_SHARE)
+        self.reach = self._reach = max(REACH, math.ceil(-math.log(FORGOTTEN_WEIGHT) / forgetting))
+
+    def empty(self) -> MoodState:
+        """At rest, having felt nothing."""
+        return MoodState(self._resting, None, None, (0.0, 0.0, 0.0), 0.0)
+
+    def units(self, event: Event) -> int:
+        """How many feelings the event holds."""
+        return sum(memory.confidence > 0.0 for memory in event.memories) if isinstance(event, Remembered) else 0
+
+    def apply(self, state: MoodState, event: Event) -> MoodState:
+        """The mood after the event; the same object where it touches no mood.
+
+        Raises: NotFinite, OutOfRange, InvalidValue for a memory or a weight out of bounds; CorruptRecord for a brought
+            mood that cannot be read; InvalidValue for one on another grid.
+        """
+        if isinstance(event, Remembered):
+            for memory in event.memories:
+                bounded("confidence", memory.confidence, 0.0, 1.0)
+                bounded("importance", memory.importance, 0.0, 1.0)
+                utc("at", memory.at)
+            felt = [memory for memory in event.memories if memory.confidence > 0.0][-self._reach :]
+            for start in range(0, len(felt), GROUP):
+                state = self._feel(state, felt[start : start + GROUP])
+        elif isinstance(event, Merged) and event.mood is not None:
+            state = self._merge(state, event.mood, event.memories)
+        return state
+
+    def read(self, state: MoodState, top: int = 5) -> Mood:
+        """The mood in words and numbers, with its ``top`` likeliest named emotions.
+
+        An emotion's probability is |⟨packet|ψ⟩|² with a packet at its PAD, as a share of the sum over all names.
+        Raises: InvalidValue, OutOfRange for ``top``.
+        """
+        if isinstance(top, bool) or not isinstance(top, int):
+            raise InvalidValue("top", repr(top), "a whole number")
+        bounded("top", top, 1, len(emotions.EMOTIONS))
+        psi = state.state
+        points = np.array([np.asarray(pad) for pad in emotions.EMOTIONS.values()], dtype=np.float64)
+        weights = packet_fidelities(psi, points, np.full(points.shape, EMOTION_WIDTH))
+        total = float(weights.sum())
+        # A feeling so far from every name that each weighs 0 is no nearer to one than to another.
+        chances = weights / total if total > 0.0 else np.full(len(weights), 1.0 / len(weights))
+        names = tuple(emotions.EMOTIONS)
+        order = np.argsort(-chances, kind="stable")[:top]
+        mean, covariance = psi.mean_and_covariance()
+        pleasure, arousal, dominance = np.clip(mean, -1.0, 1.0).tolist()
+        spread = np.minimum(np.sqrt(np.diagonal(covariance)), 1.0).tolist()
+        return Mood(
+            mean=PAD(pleasure, arousal, dominance),
+            spread=(spread[0], spread[1], spread[2]),
+            emotions=tuple((names[index], float(chances[index])) for index in order),
+            entropy=psi.entropy(self._grid.bits[0]),
+            fidelity=1.0 - state.error,
+            bond=psi.bond,
+            nbytes=psi.nbytes,
+            at=state.at,
+        )
+
+    def congruence(self, state: MoodState, pads: object, confidences: object) -> Floats:
+        """(n,) in [0, 1]: how well feelings at (n, 3) PADs, held with (n,) confidences, fit the mood.
+
+        It is confidence × |⟨packet|ψ⟩|, the packet being the one that the feeling would add, at rest. The modulus and
+        not its square, so that it falls as slowly as an amplitude; times confidence, so that an unknown feeling fits
+        no mood.
+
+        Raises: ShapeMismatch, NotFinite, OutOfRange.
+        """
+        points = np.asarray(pads, dtype=np.float64)
+        sure = np.asarray(confidences, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != 3:
+            raise ShapeMismatch("pads", ("n", 3), points.shape)
+        if sure.shape != (len(points),):
+            raise ShapeMismatch("confidences", (len(points),), sure.shape)
+        for index in np.flatnonzero(~((sure >= 0.0) & (sure <= 1.0))).tolist():
+            if not math.isfinite(sure[index]):
+                raise NotFinite("confidences", float(sure[index]), f"index {index}")
+            raise OutOfRange("confidences", float(sure[index]), 0.0, 1.0)
+        widths = np.repeat((self._wide - (self._wide - self._narrow) * sure)[:, None], 3, axis=1)
+        return sure * np.sqrt(np.minimum(packet_fidelities(state.state, points, widths), 1.0))
+
+    def _feel(self, state: MoodState, memories: Sequence[Memory]) -> MoodState:
+        """The mood after a few feelings, with one compression.
+
+        The basis is the mood before, the resting packet and the new packets. Their overlaps are known without encoding
+        any, so the coefficients are followed feeling by feeling, and the tensors are summed once.
+        """
+        packets = [self._rest]
+        last, trend = state.last, state.trend
+        for memory in memories:
+            trend = _next_trend(trend, last, memory.pad)
+            last = memory.pad
+            packets.append(self._packet(memory, trend))
+        gram = self._gram(state.state, Packets.of(self._grid, packets))
+        mix = np.zeros(len(gram), dtype=np.complex128)
+        mix[0] = 1.0
+        away, at = _chord(state.error), state.at
+        for index, memory in enumerate(memories, start=2):
+            now = utc("at", memory.at)
+            passed_s = 0.0 if at is None else max(0.0, (now - at).total_seconds())
+            mix, away = _relaxed(mix, gram, passed_s / self._half_life_s, away)
+            mix, away = _mixed(mix, gram, index, self._share(memory), away)
+            at = now
+        parts = [state.state, self._resting, *(self._encoded(packet) for packet in packets[1:])]
+        used = np.flatnonzero(mix).tolist()
+        felt, kept = superpose([parts[i] for i in used], mix[used].tolist()).compress(
+            self._max_bond, self._min_fidelity
+        )
+        return MoodState(felt, at, last, trend, _infidelity(away + _chord(1.0 - kept)))
+
+    def _merge(self, state: MoodState, brought: MoodBrought, memories: Sequence[Memory]) -> MoodState:
+        share = bounded("weight", brought.weight, 0.0, 1.0)
+        if share == 0.0:
+            return state
+        theirs = QuantumState.from_bytes(brought.tensors, xp=self._xp).astype(self._dtype).normalised()
+        overlap = state.state.overlap(theirs)
+        gram = np.array([[1.0, overlap], [overlap.conjugate(), 1.0]])
+        mix, away = _mixed(np.array([1.0, 0.0], dtype=np.complex128), gram, 1, share, _chord(state.error))
+        both, kept = superpose([state.state, theirs], mix.tolist()).compress(self._max_bond, self._min_fidelity)
+        times = [utc("at", memory.at) for memory in memories if memory.confidence > 0.0]
+        at = max([*times, state.at] if state.at is not None else times, default=None)
+        return MoodState(both, at, state.last, state.trend, _infidelity(away + _chord(1.0 - kept)))
+
+    def _gram(self, psi: QuantumState, packets: Packets) -> NDArray[np.complex128]:
+        """(n + 1, n + 1) overlaps of the state and the packets."""
+        gram = np.ones((len(packets) + 1, len(packets) + 1), dtype=np.complex128)
+        gram[1:, 1:] = packets.gram()
+        gram[1:, 0] = packet_overlaps(psi, packets.means, packets.widths, packets.momenta)
+        gram[0, 1:] = gram[1:, 0].conj()
+        return gram
+
+    def _packet(self, memory: Memory, trend: Triple) -> Packet:
+        width = self._wide - (self._wide - self._narrow) * memory.confidence
+        push = self._momentum_scale * np.array(trend)
+        length = float(np.linalg.norm(push))
+        if length > MOMENTUM_CAP:
+            push *= MOMENTUM_CAP / length
+        return Packet(_triple(memory.pad), (width, width, width), _triple(push / width))
+
+    def _encoded(self, packet: Packet) -> QuantumState:
+        return QuantumState.from_packet(self._grid, packet, dtype=self._dtype, xp=self._xp)
+
+    def _share(self, memory: Memory) -> float:
+        strength = (memory.confidence + memory.importance) / 2.0
+        return self._eta * (LEAST_SHARE + (1.0 - LEAST_SHARE) * strength)
+
+
+def _relaxed(
+    mix: NDArray[np.complex128], gram: NDArray[np.complex128], half_lives: float, away: float
+) -> tuple[NDArray[np.complex128], float]:
+    """The mixture turned towards basis vector 1 on the great circle, its angle to it halved per half-life."""
+    if half_lives == 0.0:
+        return mix, away
+    real = float((gram[1] @ mix).real)
+    sign = -1.0 if real < AGAINST else 1.0
+    angle = math.acos(min(1.0, sign * real))
+    # At rest already: the great circle has no direction.
+    if angle < 1e-6:
+        return mix, away
+    left = angle * 2.0**-half_lives
+    turned = mix * (math.sin(left) / math.sin(angle))
+    turned[1] += sign * math.sin(angle - left) / math.sin(angle)
+    return turned, min(1.0, math.sin(left) / math.sin(angle)) * away
+
+
+def _mixed(
+    mix: NDArray[np.complex128], gram: NDArray[np.complex128], index: int, share: float, away: float
+) -> tuple[NDArray[np.complex128], float]:
+    """√(1-share) mixture + √share basis vector, at norm 1; and how far off it is if the mixture was off by ``away``.
+
+    For vectors u, v: |u/|u| - v/|v|| <= 2 |u - v| / (|u| + |v|) (Dunkl and Williams, 1964).
+    """
+    real = float((gram[index] @ mix).real)
+    added = mix * math.sqrt(1.0 - share)
+    added[index] += math.copysign(math.sqrt(share), -1.0 if real < AGAINST else 1.0)
+    norm = math.sqrt(float((added.conj() @ gram @ added).real))
+    shift = math.sqrt(1.0 - share) * away
+    return added / norm, min(2.0, 2.0 * shift / max(2.0 * norm - shift, norm))
+
+
+def _next_trend(trend: Triple, last: PAD | None, pad: PAD) -> Triple:
+    step = np.zeros(3) if last is None else np.asarray(pad) - np.asarray(last)
+    return _triple((1.0 - TREND_RATE) * np.array(trend) + TREND_RATE * step)
+
+
+def _chord(infidelity: float) -> float:
+    """The distance of two unit vectors of that infidelity, phases aligned."""
+    return math.sqrt(max(0.0, 2.0 - 2.0 * math.sqrt(max(0.0, 1.0 - infidelity))))
+
+
+def _infidelity(chord: float) -> float:
+    return 1.0 - max(0.0, 1.0 - chord * chord / 2.0) ** 2
+
+
+def _triple(values: object) -> Triple:
+    pleasure, arousal, dominance = np.asarray(values, dtype=np.float64).tolist()
+    return pleasure, arousal, dominance

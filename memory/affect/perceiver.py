@@ -1,0 +1,151 @@
+"""Perception: texts to percepts, in batches, with a cache. Owns the models of one process; stores nothing it was told.
+
+``MiniLMPerceiver`` gives embedding and feeling in one forward pass; ``hashing.HashingPerceiver`` needs no model.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import blake3
+import numpy as np
+
+from quantum_memory.checks import bounded
+from quantum_memory.errors import InvalidValue
+from quantum_memory.types import PAD, Percept, Vector
+
+MAX_CACHE = 10_000_000
+
+
+class Perceiver(Protocol):
+    """What makes percepts of texts.
+
+    Law: a text gets the same percept on every call and in any batch, to 1e-5 in each number; n texts get n percepts
+        in their order, none get none. Any text will do, also an empty or a broken one.
+
+    Attributes:
+        dim: length of every embedding, which is of unit length.
+    """
+
+    @property
+    def dim(self) -> int: ...
+
+    def perceive(self, texts: Sequence[str]) -> list[Percept]:
+        """One percept per text. Raises: InvalidValue if ``texts`` is not a sequence of texts."""
+        ...
+
+
+def texts_of(texts: Sequence[str]) -> list[str]:
+    """The texts as a list. Raises: InvalidValue for a bare text, which would be read letter by letter."""
+    if isinstance(texts, str):
+        raise InvalidValue("texts", "one text", "a sequence of texts")
+    found = list(texts)
+    for index, text in enumerate(found):
+        if not isinstance(text, str):
+            raise InvalidValue(f"texts[{index}]", type(text).__name__, "a text")
+    return found
+
+
+def content_key(text: str) -> bytes:
+    """A name of 32 bytes for the very content of a text; halves of surrogate pairs count as they are."""
+    return blake3.blake3(text.encode(errors="surrogatepass")).digest()
+
+
+class PerceptCache:
+    """Percepts by the content of their text; the least recently used goes first. ``capacity`` 0 keeps none."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = int(bounded("cache_size", capacity, 0, MAX_CACHE))
+        self._held: OrderedDict[bytes, Percept] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, key: bytes) -> Percept | None:
+        held = self._held.get(key)
+        if held is not None:
+            self._held.move_to_end(key)
+        return held
+
+    def put(self, key: bytes, percept: Percept) -> None:
+        self._held[key] = percept
+        self._held.move_to_end(key)
+        if len(self._held) > self._capacity:
+            self._held.popitem(last=False)
+
+
+class MiniLMPerceiver:
+    """Embedding and feeling of a text from one forward pass of all-MiniLM-L6-v2.
+
+    The embedding is the one that sentence-transformers gives; the feeling comes from a head on all hidden layers that
+    was trained on EmoBank (``weights/MODEL_CARD.md`` says how well it reads). Texts over 256 tokens are read in windows
+    and averaged, where sentence-transformers would leave out what is over. Nothing is ever downloaded.
+
+    Args:
+        device: "cpu", "cuda" or "auto".
+        batch_size: windows in one forward pass, sorted by length.
+        threads: threads of torch on the CPU, for the whole process.
+        cache_size: percepts that are kept, some 2 kB each; 0 keeps none.
+        model: the folder of another model of the same shape, else the one in its package.
+        head: the weights of another head, trained for that model by ``training/train_pad_head.py``.
+
+    Raises: MissingDependency if the package of the model is not installed; InvalidValue, also if the head was not
+        trained on this model; OutOfRange; CorruptRecord. One owner calls it; it is not thread-safe.
+    """
+
+    def __init__(
+        self,
+        device: str = "cpu",
+        batch_size: int = 32,
+        *,
+        threads: int = 1,
+        cache_size: int = 4096,
+        model: str | None = None,
+        head: str | None = None,
+    ) -> None:
+        from quantum_memory.memory.affect.encoder import Encoder, packaged_model
+        from quantum_memory.memory.affect.head import load, packaged_head
+
+        self._cache = PerceptCache(cache_size)
+        folder = packaged_model() if model is None else Path(model)
+        self._encoder = Encoder(folder, device, batch_size, threads)
+        self._head = load(packaged_head() if head is None else Path(head), str(self._encoder.device))
+        self._head.check_fits(self._encoder.layers, self._encoder.width, self._encoder.fingerprint)
+
+    @property
+    def dim(self) -> int:
+        """384 for MiniLM."""
+        return self._encoder.width
+
+    def perceive(self, texts: Sequence[str]) -> list[Percept]:
+        """One percept per text; equal texts are read once. Raises: InvalidValue."""
+        keyed = [(content_key(text), text) for text in texts_of(texts)]
+        known = {key: self._cache.get(key) for key, _ in keyed}
+        new = {key: text for key, text in keyed if known[key] is None}
+        read = dict(zip(new, self._read(list(new.values())), strict=True)) if new else {}
+        for key, percept in read.items():
+            self._cache.put(key, percept)
+        return [known[key] or read[key] for key, _ in keyed]
+
+    def _read(self, texts: list[str]) -> list[Percept]:
+        import torch
+        from torch.nn.functional import normalize
+
+        features = self._encoder.features(texts)
+        with torch.inference_mode():
+            embeddings = normalize(features[:, -1], dim=-1).cpu().numpy()
+            pads, confidences = self._head(features)
+        return [
+            Percept(_own(embedding), PAD(*pad), confidence)
+            for embedding, pad, confidence in zip(embeddings, pads.tolist(), confidences.tolist(), strict=True)
+        ]
+
+
+def _own(row: Vector) -> Vector:
+    """The row apart from its batch, and read-only, because the cache hands the same array out again."""
+    own = np.array(row, dtype=np.float32)
+    own.setflags(write=False)
+    return own

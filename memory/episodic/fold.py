@@ -1,0 +1,50 @@
+"""How the memories of a branch follow from its events. Never searches, never writes to a journal."""
+
+from __future__ import annotations
+
+from quantum_memory.checks import bounded
+from quantum_memory.memory.episodic.dense import engine
+from quantum_memory.memory.episodic.runs import Lexicon
+from quantum_memory.memory.episodic.state import EpisodicState, Sizes, forget, remember
+from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered
+from quantum_memory.types import Part
+
+
+class MemoriesFold:
+    """The fold of the part "memories".
+
+    Args:
+        dim: length of every embedding; if ``None`` the first memory of a branch fixes it.
+        sizes: when chunks become runs and runs join.
+        faiss_threads: how many threads FAISS may use in this process; ``None`` leaves it as it is.
+
+    Laws: what was forgotten on a branch is never found there again, whether it was known before or not;
+    remembering an id that is known changes nothing.
+
+    One owner calls it; searching a state in other threads meanwhile is safe.
+    Raises: MissingDependency from the constructor; ShapeMismatch from ``apply`` (``check_dim`` asks beforehand).
+    """
+
+    part: Part = "memories"
+    reach: int | None = None
+
+    def __init__(self, dim: int | None = None, sizes: Sizes | None = None, faiss_threads: int | None = 1) -> None:
+        if dim is not None:
+            bounded("dim", dim, 1, 2**16)
+        engine(faiss_threads)
+        self._dim, self._sizes = dim, sizes or Sizes()
+
+    def empty(self) -> EpisodicState:
+        return EpisodicState(Lexicon(), self._dim)
+
+    def apply(self, state: EpisodicState, event: Event) -> EpisodicState:
+        if isinstance(event, Remembered):
+            return remember(state, event.memories, self._sizes)
+        if isinstance(event, Forgotten):
+            return forget(state, event.ids)
+        if isinstance(event, Merged):
+            return forget(remember(state, event.memories, self._sizes), event.forgotten)
+        return state
+
+    def units(self, event: Event) -> int:  # noqa: ARG002 - every event back to the first one counts, so none is counted
+        return 0

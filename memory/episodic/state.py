@@ -1,0 +1,194 @@
+"""The memories of one branch at one place: finished runs shared with every relative, and a tail of its own.
+
+Built like a log-structured merge tree. A memory is appended in place to the tail chunk when this state is the
+one that reaches the chunk's end; a state that has been overtaken (its fork, or its parent, wrote first) keeps
+what it sees of that chunk as a slice and starts a small chunk of its own, so the first write after a fork copies
+nothing. A full tail becomes a run, and runs join with their neighbours as in a binary counter, so a row is
+copied O(log n) times until its run is large enough to stay for good. Nothing that was handed out ever changes.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+from rpds import HashTrieMap
+
+from quantum_memory.checks import bounded
+from quantum_memory.errors import ShapeMismatch
+from quantum_memory.memory.episodic.runs import Chunk, Lexicon, Slice, joined
+from quantum_memory.types import Memory, MemoryId
+
+Tickets: TypeAlias = "HashTrieMap[MemoryId, int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """When chunks become runs and runs join.
+
+    Attributes:
+        tail: rows at which the tail becomes a run.
+        sealed: rows from which a run is never joined again.
+        small: how many unsealed parts may pile up, left behind by forks, before they join.
+    """
+
+    tail: int = 256
+    sealed: int = 4096
+    small: int = 16
+
+    def __post_init__(self) -> None:
+        bounded("tail", self.tail, 1, 2**20)
+        bounded("sealed", self.sealed, self.tail, 2**24)
+        bounded("small", self.small, 1, 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodicState:
+    """What a branch remembers. Made by ``MemoriesFold``; read through ``search`` and its neighbours.
+
+    Attributes:
+        dim: length of every embedding, or ``None`` as long as nothing fixed it.
+        parts: slices in the order of remembering.
+        tail: the slice that may still be appended to.
+        tickets: the place of each living memory.
+        forgotten: the ids that must not be found again, numbered in the order of forgetting.
+        next_ticket: the place of the next memory.
+        live_terms: summed document length of the living.
+    """
+
+    lexicon: Lexicon = field(repr=False)
+    dim: int | None = None
+    parts: tuple[Slice, ...] = field(default=(), repr=False)
+    tail: Slice | None = field(default=None, repr=False)
+    tickets: Tickets = field(default_factory=HashTrieMap, repr=False)
+    forgotten: Tickets = field(default_factory=HashTrieMap, repr=False)
+    next_ticket: int = 0
+    live_terms: int = 0
+
+    def __len__(self) -> int:
+        return len(self.tickets)
+
+    def slices(self) -> tuple[Slice, ...]:
+        """Every slice, in the order of remembering."""
+        return self.parts if self.tail is None else (*self.parts, self.tail)
+
+    def knows(self, memory: MemoryId) -> bool:
+        """Whether this id was ever remembered or forgotten here."""
+        return memory in self.tickets or memory in self.forgotten
+
+
+def check_dim(state: EpisodicState, memories: Iterable[Memory]) -> None:
+    """Let through what the state could remember. Raises: ShapeMismatch, before anything is changed."""
+    dim = state.dim
+    for memory in memories:
+        shape = memory.embedding.shape
+        if len(shape) != 1 or not shape[0] or (dim is not None and shape[0] != dim):
+            raise ShapeMismatch(f"embedding of memory {memory.id!r}", ("d" if dim is None else dim,), shape)
+        dim = shape[0]
+
+
+def locate(slices: Sequence[Slice], ticket: int) -> tuple[int, int]:
+    """The slice and the row of a living memory's ticket."""
+    index = bisect.bisect_right(slices, ticket, key=lambda part: part.start) - 1
+    return index, slices[index].row_of(ticket)
+
+
+def remember(state: EpisodicState, memories: Iterable[Memory], sizes: Sizes) -> EpisodicState:
+    """The state with what it did not know yet; the state itself if it knew everything. Raises: ShapeMismatch."""
+    fresh: dict[MemoryId, Memory] = {}
+    for memory in memories:
+        if not state.knows(memory.id):
+            fresh.setdefault(memory.id, memory)
+    if not fresh:
+        return state
+    new = list(fresh.values())
+    check_dim(state, new)
+    dim = new[0].embedding.shape[0]
+    parts, tail = state.parts, state.tail
+    tickets, ticket, live_terms = state.tickets, state.next_ticket, state.live_terms
+    while new:
+        if tail is not None and tail.length >= sizes.tail:
+            parts, tail = _stack(parts, joined([tail]), sizes), None
+        parts, chunk, tail = _writable(parts, tail, dim, sizes)
+        taken, new = new[: sizes.tail - tail.length], new[sizes.tail - tail.length :]
+        for memory in taken:
+            live_terms += chunk.append(ticket, memory, state.lexicon)
+            tickets = tickets.insert(memory.id, ticket)
+            ticket += 1
+        tail = replace(tail, length=chunk.filled)
+    return replace(state, dim=dim, parts=parts, tail=tail, tickets=tickets, next_ticket=ticket, live_terms=live_terms)
+
+
+def forget(state: EpisodicState, ids: Iterable[MemoryId]) -> EpisodicState:
+    """The state with these ids never to be found again, whether it knew them or not; itself if all were forgotten."""
+    gone = [memory for memory in dict.fromkeys(ids) if memory not in state.forgotten]
+    if not gone:
+        return state
+    forgotten, tickets, live_terms = state.forgotten, state.tickets, state.live_terms
+    slices: list[Slice | None] = list(state.slices())
+    whole = state.slices()
+    rows: dict[int, list[int]] = {}
+    for memory in gone:
+        forgotten = forgotten.insert(memory, len(forgotten))
+        if memory in tickets:
+            index, row = locate(whole, tickets[memory])
+            rows.setdefault(index, []).append(row)
+            live_terms -= int(whole[index].rows["terms"][row])
+            tickets = tickets.remove(memory)
+    for index, dead in rows.items():
+        slices[index] = _thinned(whole[index].without(np.array(dead, dtype=np.int64)))
+    tail = slices.pop() if state.tail is not None else None
+    if tail is not None and not isinstance(tail.block, Chunk):
+        slices.append(tail)
+        tail = None
+    parts = tuple(part for part in slices if part is not None)
+    return replace(state, parts=parts, tail=tail, tickets=tickets, forgotten=forgotten, live_terms=live_terms)
+
+
+def _thinned(part: Slice) -> Slice | None:
+    """The slice, written anew once more than half of it is dead: so the dead cost no more than the living."""
+    return joined([part]) if 2 * part.dead_count > part.length else part
+
+
+def _writable(
+    parts: tuple[Slice, ...], tail: Slice | None, dim: int, sizes: Sizes
+) -> tuple[tuple[Slice, ...], Chunk, Slice]:
+    """A chunk whose end is this state's end; a tail that was overtaken is kept among the parts as it is."""
+    if tail is not None and isinstance(tail.block, Chunk) and tail.block.filled == tail.length:
+        return parts, tail.block, tail
+    if tail is not None:
+        parts = (*parts, tail)
+        if _unsealed(parts, sizes) > sizes.small:
+            parts = _collapse(parts, sizes, slack=2)
+    chunk = Chunk(dim)
+    return parts, chunk, Slice(chunk, 0)
+
+
+def _unsealed(parts: tuple[Slice, ...], sizes: Sizes) -> int:
+    """How many parts at the end are still to be joined."""
+    count = 0
+    for part in reversed(parts):
+        if part.length >= sizes.sealed:
+            break
+        count += 1
+    return count
+
+
+def _stack(parts: tuple[Slice, ...], run: Slice | None, sizes: Sizes) -> tuple[Slice, ...]:
+    """The parts with a full tail on top, joined downwards as in a binary counter."""
+    return parts if run is None else _collapse((*parts, run), sizes, slack=1)
+
+
+def _collapse(parts: tuple[Slice, ...], sizes: Sizes, slack: int) -> tuple[Slice, ...]:
+    """Join neighbours at the end as long as the left one is at most ``slack`` times as long as all to its right."""
+    begin, rows = len(parts) - 1, parts[-1].length
+    while begin and parts[begin - 1].length <= slack * rows and max(parts[begin - 1].length, rows) < sizes.sealed:
+        begin -= 1
+        rows += parts[begin].length
+    if begin == len(parts) - 1:
+        return parts
+    run = joined(parts[begin:])
+    return parts[:begin] if run is None else (*parts[:begin], run)

@@ -1,0 +1,123 @@
+"""Events as bytes and back: MessagePack behind a format byte and a checksum. Never touches a disk.
+
+A record is ``format (1 byte) | BLAKE3 of format and body (8 bytes) | body``. Vectors are little-endian float32.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, get_args, get_origin
+
+import msgspec
+import numpy as np
+from blake3 import blake3
+
+from quantum_memory.checks import bounded, plain
+from quantum_memory.errors import CorruptRecord, InvalidValue, NotFinite, ShapeMismatch
+from quantum_memory.memory.events import Event, Merged, Remembered, SkillLearned
+from quantum_memory.types import Memory, Vector
+
+FORMAT = 1
+CHECKSUM_BYTES = 8
+HEADER_BYTES = 1 + CHECKSUM_BYTES
+_MARK = bytes([FORMAT])
+_KINDS: tuple[type[Event], ...] = get_args(Event)
+
+
+def encode(event: Event) -> bytes:
+    """The record of an event, proven to be readable again.
+
+    Raises: InvalidValue, NotFinite, OutOfRange, ShapeMismatch, TooLong.
+    """
+    if not isinstance(event, _KINDS):
+        raise InvalidValue("event", type(event).__name__, "one of the kinds in memory.events")
+    _check(event)
+    try:
+        body = _ENCODER.encode(event)
+        _DECODER.decode(body)  # the encoder trusts annotations; what it lets through must not be refused on reading
+    except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError, TypeError) as error:
+        raise InvalidValue("event", type(event).__name__, f"values that can be stored ({error})") from error
+    return b"".join((_MARK, _checksum(body), body))
+
+
+def decode(record: bytes, what: str = "event") -> Event:
+    """The event of a record. Vectors in it are read-only. Raises: CorruptRecord, naming ``what``."""
+    if len(record) <= HEADER_BYTES:
+        raise CorruptRecord(what, f"{len(record)} bytes are too few for a record")
+    body = record[HEADER_BYTES:]
+    if record[:1] != _MARK:
+        raise CorruptRecord(what, f"its format is {record[0]}, this version reads {FORMAT}")
+    if record[1:HEADER_BYTES] != _checksum(body):
+        raise CorruptRecord(what, "its checksum does not match")
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptRecord(what, str(error)) from error
+
+
+def _checksum(body: bytes) -> bytes:
+    return blake3(_MARK + body).digest(CHECKSUM_BYTES)
+
+
+def _check(event: Event) -> None:
+    """Refuse what MessagePack could hold but a fold could not use."""
+    if isinstance(event, Remembered | Merged):
+        for memory in event.memories:
+            _check_memory(memory)
+    skills = event.skills if isinstance(event, Merged) else (event.skill,) if isinstance(event, SkillLearned) else ()
+    for skill in skills:
+        if skill.at is not None:
+            _check_time("skill.at", skill.at)
+    if isinstance(event, Merged) and event.mood is not None:
+        bounded("mood.weight", event.mood.weight, 0.0, 1.0)
+
+
+def _check_memory(memory: Memory) -> None:
+    _check_time("memory.at", memory.at)
+    bounded("memory.confidence", memory.confidence, 0.0, 1.0)
+    bounded("memory.importance", memory.importance, 0.0, 1.0)
+    plain("memory.metadata", memory.metadata)
+    given: object = memory.embedding
+    if not isinstance(given, np.ndarray) or given.dtype != np.float32:
+        raise InvalidValue("memory.embedding", str(getattr(given, "dtype", type(given).__name__)), "a float32 array")
+    if given.ndim != 1 or given.size == 0:
+        raise ShapeMismatch("memory.embedding", ("d",), given.shape)
+    if not np.isfinite(given).all():
+        worst = int(np.flatnonzero(~np.isfinite(given))[0])
+        raise NotFinite("memory.embedding", float(given[worst]), f"index {worst}")
+
+
+def _check_time(name: str, at: object) -> None:
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        raise InvalidValue(name, repr(at), "a datetime with a time zone")
+
+
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.astype("<f4", copy=False).tobytes()
+    if isinstance(value, np.floating):
+        return float(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    raise TypeError(f"{type(value).__name__} has no place in an event")
+
+
+def _from_plain(kind: Any, value: Any) -> Any:
+    if get_origin(kind) is not np.ndarray or not isinstance(value, bytes):
+        raise TypeError(f"expected {kind}, got {type(value).__name__}")
+    return _vector(value)
+
+
+def _vector(data: bytes) -> Vector:
+    """(d,) float32 over bytes that only it holds: NumPy makes such an array read-only for good."""
+    if not data or len(data) % 4:
+        raise ValueError(f"{len(data)} bytes are no float32 vector")
+    vector = np.frombuffer(data, dtype="<f4").astype(np.float32, copy=False)
+    vector.flags.writeable = False
+    if not np.isfinite(vector).all():
+        raise ValueError("a vector holds NaN or infinity")
+    return vector
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_to_plain)
+_DECODER: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event, dec_hook=_from_plain)

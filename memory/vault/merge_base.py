@@ -1,0 +1,78 @@
+"""From where a merge has to start: the latest place of the other side that this side has already.
+
+Reads spans and merge markers. Never decodes a memory, never writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from quantum_memory.memory.timeline import History, Span, spans
+from quantum_memory.types import BranchId, Part, Place
+
+PART: Part = "memories"
+
+
+class MergeMarker(NamedTuple):
+    """That a branch took something over at its event number ``seq``: from which place, and since which."""
+
+    seq: int
+    source: Place
+    base: Place | None
+
+
+class MergeHistory(History, Protocol):
+    """A history that can list its merges without reading what they brought."""
+
+    def merges(self, branch: BranchId, upto: int) -> Sequence[MergeMarker]:
+        """The branch's own merges with seq <= upto, oldest first."""
+        ...
+
+
+def merge_base(history: MergeHistory, ours: Place, theirs: Place) -> Place | None:
+    """The latest place in the effective history of ``theirs`` whose memories ``ours`` has already.
+
+    Had are the events in the effective history of ``ours``, and of the sources of the merges in it, and so on. What
+    was rolled back does not count, so that a merge which was undone is offered again. ``None`` if the two share
+    nothing.
+
+    Raises: what ``history`` raises.
+    """
+    had = _had(history, ours)
+    for span in spans(history, PART, theirs):
+        upto = min(had.get((span.branch, span.after), span.after), span.upto)
+        if upto > span.after:
+            return Place(span.branch, upto)
+    root = _root(history, theirs.branch)
+    return Place(root, 0) if root == _root(history, ours.branch) else None
+
+
+def _had(history: MergeHistory, ours: Place) -> dict[tuple[BranchId, int], int]:
+    """How far each stretch of journal is known, by branch and the seq after which the stretch starts.
+
+    One start of a stretch has one past: whoever knows a part of it knows all that came before. So a walk ends where it
+    meets a stretch that was walked already.
+    """
+    had: dict[tuple[BranchId, int], int] = {}
+    todo = [ours]
+    while todo:
+        for span in spans(history, PART, todo.pop()):
+            known = had.get((span.branch, span.after))
+            if known is None or known < span.upto:
+                had[span.branch, span.after] = span.upto
+                todo += _sources(history, span, span.after if known is None else known)
+            if known is not None:
+                break
+    return had
+
+
+def _sources(history: MergeHistory, span: Span, after: int) -> list[Place]:
+    return [marker.source for marker in history.merges(span.branch, span.upto) if marker.seq > after]
+
+
+def _root(history: History, branch: BranchId) -> BranchId:
+    row = history.branch(branch)
+    while row.parent is not None:
+        row = history.branch(row.parent)
+    return row.id

@@ -1,0 +1,101 @@
+"""How the parts of a recollection weigh, and the order they give. Knows no index and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantum_memory.checks import bounded
+from quantum_memory.errors import InvalidValue, NotFinite, ShapeMismatch
+from quantum_memory.types import Floats
+
+MAX_WEIGHT = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class RecallWeights:
+    """The weight of each part of a score. A part lies in [0, 1], or in [-1, 1] where it is a cosine.
+
+    Attributes:
+        relevance: cosine of the meanings.
+        lexical: BM25 over the best of the query.
+        neighbours: how well what was said just before and after matches.
+        graph: rank in the graph of what the query names.
+        recency: what the decay policy leaves of the age.
+        importance: how much the memory matters in itself.
+        mood: overlap of its feeling with the mood of now.
+
+    The first three are fitted to LoCoMo (``benchmarks/locomo.py``). The others are small on purpose: they settle
+    what the first three leave open and never bury a memory that answers the question.
+
+    Raises: InvalidValue, NotFinite, OutOfRange.
+    """
+
+    relevance: float = 1.0
+    lexical: float = 0.6
+    neighbours: float = 1.2
+    graph: float = 0.2
+    recency: float = 0.02
+    importance: float = 0.02
+    mood: float = 0.02
+
+    def __post_init__(self) -> None:
+        for part in PART_NAMES:
+            object.__setattr__(self, part, bounded(part, getattr(self, part), 0.0, MAX_WEIGHT))
+        if not any(astuple(self)):
+            raise InvalidValue("recall weights", "all zero", "at least one above zero")
+
+
+PART_NAMES: tuple[str, ...] = tuple(part.name for part in fields(RecallWeights))
+
+
+class Ranking(NamedTuple):
+    """The candidates, best first.
+
+    Attributes:
+        order: (k,) indices into the candidates.
+        scores: (k,) their scores, never rising.
+        why: what each part gave to each score; added up in their order they are the score exactly.
+    """
+
+    order: NDArray[np.int64]
+    scores: Floats
+    why: tuple[dict[str, float], ...]
+
+
+def rank(parts: Mapping[str, Floats], weights: RecallWeights, k: int | None = None) -> Ranking:
+    """The ``k`` best candidates, or all; of equals the earlier one.
+
+    Args:
+        parts: (m,) values of each part by its name in ``RecallWeights``; a part that is missing counts nothing.
+        weights: what each part is multiplied by.
+        k: how many to give back at most.
+
+    Raises: InvalidValue for a name that has no weight; ShapeMismatch, NotFinite.
+    """
+    gains = {name: getattr(weights, name) * _column(name, parts) for name in PART_NAMES if name in parts}
+    if unknown := parts.keys() - gains.keys():
+        raise InvalidValue("part", repr(min(unknown)), f"one of {', '.join(PART_NAMES)}")
+    size = len(next(iter(gains.values()), ()))
+    scores = np.zeros(size)
+    for name, gain in gains.items():
+        if gain.shape != (size,):
+            raise ShapeMismatch(name, (size,), gain.shape)
+        scores = scores + gain
+    order = np.argsort(-scores, kind="stable")[: None if k is None else max(k, 0)]
+    why = tuple({name: float(gain[index]) for name, gain in gains.items()} for index in order)
+    return Ranking(order, scores[order], why)
+
+
+def _column(name: str, parts: Mapping[str, Floats]) -> Floats:
+    column = np.asarray(parts[name], dtype=np.float64)
+    if column.ndim != 1:
+        raise ShapeMismatch(name, ("m",), column.shape)
+    bad = np.flatnonzero(~np.isfinite(column))
+    if len(bad):
+        raise NotFinite(name, float(column[bad[0]]), f"candidate {int(bad[0])}")
+    return column

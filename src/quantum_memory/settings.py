@@ -1,0 +1,214 @@
+"""Every knob in one tree, checked: what ray_config.yaml may say, and what holds where it says nothing.
+
+Reads one YAML file when asked to. Never reads the environment, never fills in for an unknown key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from quantum_memory.errors import InvalidSettings
+from quantum_memory.policies.recall import RecallWeights
+from quantum_memory.types import NEUTRAL, PAD
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Resource = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A part of the tree: unknown keys are refused, and nothing changes once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PoolSettings(Section):
+    """A pool of actors of one kind.
+
+    ``num_gpus`` may be a fraction: Ray then counts the actors a device can hold, but puts no wall between them.
+    """
+
+    size: Count = 1
+    num_cpus: Resource = 0.1
+    num_gpus: Resource = 0.0
+    max_pending_calls: Count = 10_000
+
+
+class PoolsSettings(Section):
+    """How many actors of each kind. The vault is always one: it is the only writer."""
+
+    agents: PoolSettings = PoolSettings()
+    emotion: PoolSettings = PoolSettings()
+    quantum: PoolSettings = PoolSettings()
+    episodic: PoolSettings = PoolSettings()
+    graph: PoolSettings = PoolSettings()
+    vault: PoolSettings = PoolSettings()
+
+    @field_validator("vault")
+    @classmethod
+    def _one_writer(cls, vault: PoolSettings) -> PoolSettings:
+        if vault.size != 1:
+            raise ValueError(f"the vault is one actor, got size {vault.size}")
+        return vault
+
+
+class PerceptionSettings(Section):
+    """Which model reads feelings and meaning: ``minilm``, ``hashing`` (no model at all) or a model's folder.
+
+    ``dim`` is the length of every embedding, those that callers bring included.
+    """
+
+    model: str = "minilm"
+    dim: Annotated[int, Field(ge=1, le=65_536)] = 384
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch_size: Count = 32
+    cache: Annotated[int, Field(ge=0)] = 8192
+
+
+class MoodSettings(Section):
+    """How feelings become a mood; see ``quantum_memory.memory.affect.mood``.
+
+    ``temperament`` is the PAD at which a mood rests, and to which it returns by half in ``half_life_s``.
+    """
+
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    half_life_s: Positive = 3 * 86_400.0
+    temperament: tuple[float, float, float] = (NEUTRAL.pleasure, NEUTRAL.arousal, NEUTRAL.dominance)
+    max_bond: Annotated[int, Field(ge=1, le=1024)] = 64
+    min_fidelity: Annotated[float, Field(gt=0, lt=1)] = 1 - 1e-7
+    backend: Literal["auto", "numpy", "cupy"] = "auto"
+
+    @field_validator("temperament")
+    @classmethod
+    def _inside_the_cube(cls, temperament: tuple[float, float, float]) -> tuple[float, float, float]:
+        PAD(*temperament)
+        return temperament
+
+
+class WeightsSettings(Section):
+    """How much each part of a recollection's score counts; see ``RecallWeights``."""
+
+    relevance: float = RecallWeights().relevance
+    lexical: float = RecallWeights().lexical
+    neighbours: float = RecallWeights().neighbours
+    graph: float = RecallWeights().graph
+    recency: float = RecallWeights().recency
+    importance: float = RecallWeights().importance
+    mood: float = RecallWeights().mood
+
+    def policy(self) -> RecallWeights:
+        """The weights as the policy takes them. Raises: what ``RecallWeights`` raises."""
+        return RecallWeights(**self.model_dump())
+
+
+class RecallSettings(Section):
+    """What recall looks at: candidates by meaning and by words, steps of the walk, and how fast memories fade."""
+
+    weights: WeightsSettings = WeightsSettings()
+    candidates: Count = 100
+    half_life_s: Positive = 180 * 86_400.0
+    walk: Literal["quantum", "classical"] = "quantum"
+    walk_nodes: Count = 400
+
+    @field_validator("weights")
+    @classmethod
+    def _weigh_something(cls, weights: WeightsSettings) -> WeightsSettings:
+        weights.policy()
+        return weights
+
+
+class ViewsSettings(Section):
+    """What is held in memory: states of each view, and how many memories an agent has before its inner eye."""
+
+    resident_states: Annotated[int, Field(ge=2)] = 20_000
+    working_memories: Count = 128
+
+
+class LimitsSettings(Section):
+    """What one call may bring."""
+
+    text_chars: Count = 32_768
+    batch: Count = 10_000
+    recalled: Count = 1_000
+
+
+class TimeoutsSettings(Section):
+    """How long a caller waits: for an answer, and for the actors to come up."""
+
+    call_s: Positive = 120.0
+    connect_s: Positive = 180.0
+
+
+class RaySettings(Section):
+    """The Ray that is started here when no address is given. It listens on loopback only."""
+
+    dashboard: bool = True
+    dashboard_port: Annotated[int, Field(ge=1, le=65_535)] = 8265
+    num_cpus: Count | None = None
+    object_store_mb: Annotated[int, Field(ge=80)] = 256
+
+
+class Settings(Section):
+    """The whole tree.
+
+    ``storage`` is the vault's folder, or a database as an SQLAlchemy URL. ``placement`` puts the views into pools
+    of their own (``actors``) or inside each QuantumMemoryAgent (``inline``: no hop, for simulations on CPUs).
+    """
+
+    placement: Literal["actors", "inline"] = "actors"
+    storage: str = ".quantum_memory"
+    blas_threads: Count = 1
+    pools: PoolsSettings = PoolsSettings()
+    perception: PerceptionSettings = PerceptionSettings()
+    mood: MoodSettings = MoodSettings()
+    recall: RecallSettings = RecallSettings()
+    views: ViewsSettings = ViewsSettings()
+    limits: LimitsSettings = LimitsSettings()
+    timeouts: TimeoutsSettings = TimeoutsSettings()
+    ray: RaySettings = RaySettings()
+
+
+def load(config: str | Path | Mapping[str, Any] | Settings | None) -> Settings:
+    """Settings from a YAML file, a mapping, settings, or nothing (the defaults).
+
+    Raises: InvalidSettings, which names every unknown key and bad value by its dotted path.
+    """
+    if isinstance(config, Settings):
+        return config
+    if config is None:
+        return Settings()
+    if isinstance(config, Mapping):
+        return _checked("settings", config)
+    path = Path(config)
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidSettings(str(path), [error.strerror or str(error)]) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidSettings(str(path), [" ".join(str(error).split())]) from None
+    if not isinstance(tree, Mapping | None):
+        raise InvalidSettings(str(path), [f"expected a mapping at the top, got {type(tree).__name__}"])
+    return _checked(str(path), tree or {})
+
+
+def _checked(source: str, tree: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(dict(tree))
+    except ValidationError as error:
+        problems = [
+            _problem(detail["loc"], detail["type"], detail["msg"], detail["input"]) for detail in error.errors()
+        ]
+        raise InvalidSettings(source, problems) from None
+
+
+def _problem(where: tuple[int | str, ...], kind: str, message: str, given: object) -> str:
+    dotted = ".".join(str(step) for step in where)
+    if kind == "extra_forbidden":
+        return f"{dotted}: unknown key"
+    return f"{dotted}: {message} (got {given!r})"

@@ -1,0 +1,88 @@
+"""The names under which events lie on disk. A change here makes old journals unreadable."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import get_args
+
+import msgspec
+import numpy as np
+import pytest
+
+from quantum_memory.memory.events import (
+    Entry,
+    Event,
+    Forgotten,
+    Merged,
+    MoodBrought,
+    Remembered,
+    RolledBack,
+    SkillLearned,
+    SkillUsed,
+)
+from quantum_memory.memory.vault.codec import HEADER_BYTES, decode, encode
+from quantum_memory.types import PAD, Memory, Place, Skill
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+MEMORY = Memory("m1", "It rained.", NOON, PAD(0.5, -0.5, 0.25), 1.0, 0.5, np.array([1, 2], np.float32))
+TOLD = {
+    "id": "m1",
+    "text": "It rained.",
+    "at": NOON,
+    "pad": {"pleasure": 0.5, "arousal": -0.5, "dominance": 0.25},
+    "confidence": 1.0,
+    "importance": 0.5,
+    "embedding": bytes.fromhex("0000803f00000040"),
+    "speaker": None,
+    "kind": "utterance",
+    "session": None,
+    "tags": [],
+    "metadata": {},
+}
+SKILL = {"name": "juggle", "steps": ["throw"], "when": "", "successes": 0, "failures": 0, "at": None}
+ON_DISK = [
+    (Remembered((MEMORY,)), {"type": "remembered", "memories": [TOLD]}),
+    (Forgotten(("m1",)), {"type": "forgotten", "ids": ["m1"]}),
+    (SkillLearned(Skill("juggle", ("throw",))), {"type": "skill_learned", "skill": SKILL}),
+    (SkillUsed("juggle", succeeded=True), {"type": "skill_used", "name": "juggle", "succeeded": True}),
+    (RolledBack(Place("b", 3), ("mood",)), {"type": "rolled_back", "to": ["b", 3], "parts": ["mood"]}),
+    (
+        Merged(Place("b", 3), Place("a", 1), (), ("m2",), (), MoodBrought(b"\x01", 0.5)),
+        {
+            "type": "merged",
+            "source": ["b", 3],
+            "base": ["a", 1],
+            "memories": [],
+            "forgotten": ["m2"],
+            "skills": [],
+            "mood": {"tensors": b"\x01", "weight": 0.5},
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "told"), ON_DISK)
+def test_an_event_lies_on_disk_under_the_names_it_always_had(event: Event, told: object) -> None:
+    assert msgspec.msgpack.decode(encode(event)[HEADER_BYTES:]) == told
+
+
+def test_every_kind_of_event_is_pinned_above() -> None:
+    assert {type(event) for event, _ in ON_DISK} == set(get_args(Event))
+
+
+def test_a_record_of_the_first_version_is_read_for_ever() -> None:
+    record = bytes.fromhex(
+        "01e7b97999a44c1d6283a474797065ab726f6c6c65645f6261636ba2746f92a16203a5706172747391a46d6f6f64"
+    )
+    assert decode(record) == RolledBack(Place("b", 3), ("mood",))
+
+
+@pytest.mark.parametrize("event", [event for event, _ in ON_DISK])
+def test_an_event_cannot_be_changed(event: Event) -> None:
+    with pytest.raises(AttributeError, match="immutable"):
+        setattr(event, event.__struct_fields__[0], None)
+
+
+def test_an_entry_is_a_place_a_time_and_an_event() -> None:
+    place, at, event = Entry(Place("b", 1), NOON, Forgotten(("m1",)))
+    assert (place.branch, place.seq, at, event) == ("b", 1, NOON, Forgotten(("m1",)))

@@ -1,0 +1,71 @@
+"""Time MiniLMPerceiver on this machine, beside the bare encoder of sentence-transformers.
+
+    python training/time_perceiver.py --data emobank.csv
+
+Latency is the median over single texts in their order in the file; throughput is over batches of 64, without the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from quantum_memory.memory.affect.encoder import packaged_model
+from quantum_memory.memory.affect.perceiver import MiniLMPerceiver
+
+BATCH = 64
+
+
+def throughput(read: Callable[[list[str]], object], texts: list[str]) -> float:
+    """Texts a second in batches of 64."""
+    start = time.perf_counter()
+    for first in range(0, len(texts), BATCH):
+        read(texts[first : first + BATCH])
+    return len(texts) / (time.perf_counter() - start)
+
+
+def latency_ms(read: Callable[[list[str]], object], texts: list[str]) -> float:
+    """Median milliseconds for one text."""
+    times = []
+    for text in texts:
+        start = time.perf_counter()
+        read([text])
+        times.append(time.perf_counter() - start)
+    return 1000.0 * statistics.median(times)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a CSV with a column of texts")
+    parser.add_argument("--texts", type=int, default=1024)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args(argv)
+    with given.data.open(encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)][: given.texts]
+    start = time.perf_counter()
+    perceiver = MiniLMPerceiver(given.device, BATCH, threads=given.threads, cache_size=0)
+    print(f"start {time.perf_counter() - start:.2f} s, {torch.get_num_threads()} thread(s), {given.device}")
+    bare = SentenceTransformer(str(packaged_model()), device=given.device, local_files_only=True)
+
+    def encode(batch: list[str]) -> object:
+        return bare.encode(batch, batch_size=BATCH, show_progress_bar=False)
+
+    for name, read in (("MiniLMPerceiver", perceiver.perceive), ("sentence-transformers", encode)):
+        read(texts[:BATCH])
+        print(
+            f"{name}: one text {latency_ms(read, texts[:200]):.1f} ms median, "
+            f"batches of {BATCH}: {throughput(read, texts):.0f} texts/s"
+        )
+
+
+if __name__ == "__main__":
+    main()
