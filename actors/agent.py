@@ -13,7 +13,7 @@ from quantum_memory.actors.branching import Brancher
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.handle import AgentHandle
-from quantum_memory.actors.parts import connect_parts
+from quantum_memory.actors.parts import Parts, connect_parts
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.recalling import Recaller
 from quantum_memory.actors.requests import MergeRequest, RecallRequest, RememberRequest, Where
@@ -54,11 +54,12 @@ class QuantumMemoryHost:
     Args:
         settings: the whole tree.
         directory: where the other actors are; it makes its own views where the placement is inline.
+        parts: ready ones, for those who run without Ray.
     """
 
-    def __init__(self, settings: Settings, directory: Directory) -> None:
+    def __init__(self, settings: Settings, directory: Directory, parts: Parts | None = None) -> None:
         self._settings, self._directory = settings, directory
-        self._parts = connect_parts(settings, directory)
+        self._parts = parts or connect_parts(settings, directory)
         turns = Turns()
         self._writer = Writer(self._parts, turns, settings, Intensity(), utc_now)
         self._recaller = Recaller(self._parts, settings, utc_now)

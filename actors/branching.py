@@ -17,7 +17,7 @@ from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import Sprout, ViewHost
 from quantum_memory.actors.writing import Writer
-from quantum_memory.errors import InvalidValue, PlaceNotFound
+from quantum_memory.errors import AlreadyExists, InvalidValue, PlaceNotFound
 from quantum_memory.memory.events import Merged, MoodBrought, RolledBack
 from quantum_memory.memory.vault.writes import ROOT_BRANCH, CreateBranch, CreateCommit
 from quantum_memory.types import (
@@ -67,12 +67,22 @@ class Brancher:
             parent=parent,
             op_id=op_id,
         )
-        (written,) = await self._parts.journal.write([write])
-        grown = written.branch
-        if grown is None:
-            raise PlaceNotFound(branch.agent, name)
+        grown = await self._grown(write)
         self._hint(ViewHost.fork, grown.lineage, Sprout(parent, grown.id))
         return grown
+
+    async def _grown(self, write: CreateBranch) -> Branch:
+        """The new branch, or the one that this very operation made before while the parent stood elsewhere."""
+        try:
+            (written,) = await self._parts.journal.write([write])
+        except AlreadyExists:
+            first = await self._parts.journal.ask(VaultHost.outcome, write.agent, write.op_id)
+            if first is None:
+                raise
+            written = first
+        if written.branch is None:
+            raise AlreadyExists("operation", write.op_id)
+        return written.branch
 
     async def rollback(self, branch: Branch, to: Where, parts: Sequence[Part], op_id: str) -> Place:
         """Be again as at an earlier place. Raises: PlaceNotFound, also for a place outside this branch's past."""
@@ -83,8 +93,8 @@ class Brancher:
             before = await self._parts.journal.tip(branch.id)
             self._hint(ViewHost.pin, branch.lineage, before)
             draft = Draft(branch.id, RolledBack(place, tuple(parts)), op_id)
-            (entry,) = await self._writer.commit([draft], {branch.id: branch.lineage})
-        return entry.place
+            (now,) = await self._writer.commit([draft], {branch.id: branch.lineage})
+        return now
 
     async def merge(self, request: MergeRequest) -> MergeReport:
         """Take over what the other branch has learned since both were one. Merging again finds nothing new."""
@@ -93,7 +103,8 @@ class Brancher:
             raise InvalidValue("other", f"{theirs.agent}@{theirs.name}", "another branch than the one merged into")
         async with self._turns.take([ours.id]):
             source = await self._parts.journal.resolve(theirs, request.at)
-            here = await self._parts.journal.tip(ours.id)
+            first = await self._parts.journal.ask(VaultHost.outcome, ours.agent, request.op_id)
+            here = await self._parts.journal.tip(ours.id) if first is None else before(first.place)
             base = await self._parts.journal.ask(VaultHost.merge_base, here, source)
             if base == source:
                 return MergeReport(source, base, (), (), (), (), here)
@@ -106,7 +117,7 @@ class Brancher:
             mood = MoodBrought(tensors, request.mood_weight) if request.mood_weight > 0 else None
             event = Merged(source, base, plan.adopted, plan.forgotten, plan.skills, mood)
             draft = Draft(ours.id, event, request.op_id)
-            (entry,) = await self._writer.commit([draft], {ours.id: ours.lineage})
+            (place,) = await self._writer.commit([draft], {ours.id: ours.lineage})
         return MergeReport(
             source=source,
             base=base,
@@ -114,7 +125,7 @@ class Brancher:
             forgotten=plan.forgotten,
             skills=tuple(skill.name for skill in plan.skills),
             conflicts=plan.conflicts,
-            place=entry.place,
+            place=place,
         )
 
     async def diff(self, branch: Branch, left: Where, right: Where) -> Diff:
@@ -167,3 +178,8 @@ class Brancher:
         for answer in told:
             if isinstance(answer, BaseException):
                 logger.warning("a view did not hear of %s and will read it in the vault: %s", item, answer)
+
+
+def before(place: Place) -> Place:
+    """The place at which an event was appended."""
+    return Place(place.branch, place.seq - 1)

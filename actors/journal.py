@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from quantum_memory.actors.directory import Directory
-from quantum_memory.actors.operations import Call
+from quantum_memory.actors.ports import VaultPort
 from quantum_memory.actors.requests import Tip, Where
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import PlaceNotFound, QuantumMemoryError, StaleWriter
@@ -31,23 +30,28 @@ class Draft(NamedTuple):
     op_id: str
 
 
+class Appended(NamedTuple):
+    """An event in its place. ``repeated``: it was there before, perhaps with another content than this draft's."""
+
+    entry: Entry
+    repeated: bool
+
+
 class Journal:
     """An asynchronous front of the vault actor.
 
     Args:
-        directory: where the vault is, and how long a call may take, a restart of the actor included.
+        vault: a way to the vault.
     """
 
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
+    def __init__(self, vault: VaultPort) -> None:
+        self._vault = vault
         self._heads: dict[BranchId, int] = {}
         self._branches: dict[BranchId, Branch] = {}
 
     async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a method of the vault. Raises: what it raises; ActorUnavailable; DeadlineExceeded."""
-        vault = self._directory.member("vault", 0)
-        call: Call[R] = Call(vault, method.__name__, args, self._directory.deadline_s, kwargs)
-        return await call
+        return await self._vault.ask(method, *args, **kwargs)
 
     async def write(self, writes: Sequence[Write]) -> list[Written]:
         """Writes that are not events, in one call. Raises: the first error that one was refused with."""
@@ -57,12 +61,12 @@ class Journal:
                 raise answer
         return [answer for answer in answers if isinstance(answer, Written)]
 
-    async def append(self, drafts: Sequence[Draft]) -> list[Entry | QuantumMemoryError]:
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | QuantumMemoryError]:
         """Append each draft to its branch, all in one call; a refused one has its error in its place.
 
         The caller holds the branches' turns. A head that another writer moved is read again and tried again.
         """
-        answers: list[Entry | QuantumMemoryError | None] = [None] * len(drafts)
+        answers: list[Appended | QuantumMemoryError | None] = [None] * len(drafts)
         for _ in range(ATTEMPTS):
             todo = [index for index, answer in enumerate(answers) if answer is None or isinstance(answer, StaleWriter)]
             if not todo:
@@ -71,21 +75,22 @@ class Journal:
                 answers[index] = answer
         return [answer for answer in answers if answer is not None]
 
-    async def _attempt(self, drafts: Sequence[Draft]) -> list[Entry | QuantumMemoryError]:
+    async def _attempt(self, drafts: Sequence[Draft]) -> list[Appended | QuantumMemoryError]:
         heads: dict[BranchId, int] = {}
         writes = []
         for draft in drafts:
             head = heads.get(draft.branch, (await self.tip(draft.branch)).seq)
             heads[draft.branch] = head + 1
             writes.append(Append(draft.branch, head, draft.event, draft.op_id))
-        answers: list[Entry | QuantumMemoryError] = []
+        answers: list[Appended | QuantumMemoryError] = []
         for draft, written in zip(drafts, await self.ask(VaultHost.write, writes), strict=True):
             if isinstance(written, QuantumMemoryError):
                 self._heads.pop(draft.branch, None)
                 answers.append(written)
             else:
                 self._heads[draft.branch] = max(written.place.seq, self._heads.get(draft.branch, 0))
-                answers.append(Entry(written.place, written.at, draft.event))
+                entry = Entry(written.place, written.at, draft.event)
+                answers.append(Appended(entry, written.repeated))
         return answers
 
     async def tip(self, branch: BranchId) -> Place:

@@ -8,10 +8,11 @@ from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.emotion import EmotionHost
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.journal import Journal
-from quantum_memory.actors.ports import LocalPort, PoolPort, Port
+from quantum_memory.actors.ports import LocalPort, PoolPort, Port, RemoteVault
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.views import RemoteHistory
+from quantum_memory.memory.timeline import History
 from quantum_memory.settings import Settings
 
 
@@ -28,20 +29,24 @@ class Parts:
 
 def connect_parts(settings: Settings, directory: Directory) -> Parts:
     """Ways to the actors where there are some, and hosts made here where the placement is inline."""
-    journal = Journal(directory)
+    journal = Journal(RemoteVault(directory))
     if settings.placement == "inline":
-        history = RemoteHistory(directory)
-        return Parts(
-            journal,
-            LocalPort(EmotionHost(settings), "emotion"),
-            LocalPort(QuantumStateHost(settings, history), "quantum"),
-            LocalPort(EpisodicMemoryHost(settings, history), "episodic"),
-            LocalPort(SemanticGraphHost(settings, history), "graph"),
-        )
+        return local_parts(settings, journal, RemoteHistory(directory))
     return Parts(
         journal,
         PoolPort(directory, "emotion"),
         PoolPort(directory, "quantum"),
         PoolPort(directory, "episodic"),
         PoolPort(directory, "graph"),
+    )
+
+
+def local_parts(settings: Settings, journal: Journal, history: History) -> Parts:
+    """Hosts made in this process, each in a thread of its own."""
+    return Parts(
+        journal,
+        LocalPort(EmotionHost(settings), "emotion"),
+        LocalPort(QuantumStateHost(settings, history), "quantum"),
+        LocalPort(EpisodicMemoryHost(settings, history), "episodic"),
+        LocalPort(SemanticGraphHost(settings, history), "graph"),
     )

@@ -9,15 +9,17 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Generic, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.operations import Call
 from quantum_memory.actors.routing import member_of
+from quantum_memory.actors.vault import VaultHost
 
 H = TypeVar("H")
 T = TypeVar("T")
 R = TypeVar("R")
+P = ParamSpec("P")
 
 
 class Port(ABC, Generic[H]):
@@ -84,4 +86,34 @@ class PoolPort(Port[H]):
         call: Call[list[Any]] = Call(
             self._directory.member(self._pool, member), method, (share,), self._directory.deadline_s
         )
+        return await call
+
+
+class VaultPort(ABC):
+    """A way to the vault, which is one and whose methods take what they take."""
+
+    @abstractmethod
+    async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a method. Raises: what it raises; ActorUnavailable; DeadlineExceeded."""
+
+
+class LocalVault(VaultPort):
+    """A vault in this process, which any thread may call."""
+
+    def __init__(self, host: VaultHost) -> None:
+        self._host = host
+
+    async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.to_thread(method, self._host, *args, **kwargs)
+
+
+class RemoteVault(VaultPort):
+    """The VaultActor."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        vault = self._directory.member("vault", 0)
+        call: Call[R] = Call(vault, method.__name__, args, self._directory.deadline_s, kwargs)
         return await call

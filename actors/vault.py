@@ -43,6 +43,10 @@ class VaultHost:
                 answers.append(refused)
         return answers
 
+    def outcome(self, agent: AgentName, op_id: str) -> Written | None:
+        """What an operation came to, if it was done before: Ray runs a call again when its actor died in it."""
+        return self._vault.outcome(agent, op_id)
+
     def agents(self) -> list[AgentName]:
         """Every agent's name, in order."""
         return list(self._vault.agents())

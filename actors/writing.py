@@ -12,10 +12,11 @@ from blake3 import blake3
 
 from quantum_memory.actors.emotion import EmotionHost
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, Known
-from quantum_memory.actors.journal import Draft
+from quantum_memory.actors.journal import Appended, Draft
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.requests import RememberRequest
 from quantum_memory.actors.turns import Turns
+from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import ViewHost
 from quantum_memory.checks import vector, within
 from quantum_memory.errors import (
@@ -86,7 +87,7 @@ class Writer:
         async with self._turns.take([branch.id]):
             known = await self._known(branch, wanted)
             missing = [one for one in wanted if one not in known or known[one].forgotten]
-            if missing:
+            if missing and not await self._parts.journal.ask(VaultHost.outcome, branch.agent, op_id):
                 raise MemoryNotFound(missing[0])
             if wanted:
                 await self.commit([Draft(branch.id, Forgotten(wanted), op_id)], {branch.id: branch.lineage})
@@ -103,18 +104,20 @@ class Writer:
         """Count a use of a skill. Raises: SkillNotFound."""
         return await self._skill(branch, SkillUsed(name, succeeded), name, op_id, must_exist=True)
 
-    async def commit(self, drafts: Sequence[Draft], lineages: dict[str, str]) -> list[Entry]:
+    async def commit(self, drafts: Sequence[Draft], lineages: dict[str, str]) -> list[Place]:
         """Journal events and tell the views. The caller has the branches' turns.
 
         Raises: the first error that a draft was refused with; the others are written all the same.
         """
         answers = await self._parts.journal.append(drafts)
-        entries = [answer for answer in answers if isinstance(answer, Entry)]
-        await self._tell_views([lineages[entry.place.branch] for entry in entries], entries)
+        appended = [answer for answer in answers if isinstance(answer, Appended)]
+        # What an earlier run of the operation wrote is in the vault; this run's draft of it may differ.
+        fresh = [one.entry for one in appended if not one.repeated]
+        await self._tell_views([lineages[entry.place.branch] for entry in fresh], fresh)
         for answer in answers:
             if isinstance(answer, QuantumMemoryError):
                 raise answer
-        return entries
+        return [one.entry.place for one in appended]
 
     async def _tell_views(self, keys: Sequence[str], entries: Sequence[Entry]) -> None:
         """What is journalled is written. A view that cannot be told now reads it from the vault when it is asked."""
@@ -134,8 +137,8 @@ class Writer:
         async with self._turns.take([branch.id]):
             if must_exist:
                 await self._find_skill(branch, name, await self._parts.journal.tip(branch.id))
-            (entry,) = await self.commit([Draft(branch.id, event, op_id)], {branch.id: branch.lineage})
-            return await self._find_skill(branch, name, entry.place)
+            (place,) = await self.commit([Draft(branch.id, event, op_id)], {branch.id: branch.lineage})
+            return await self._find_skill(branch, name, place)
 
     async def _find_skill(self, branch: Branch, name: str, place: Place) -> Skill:
         for skill in await self._parts.episodic.ask(EpisodicMemoryHost.all_skills, branch.lineage, place):

@@ -127,7 +127,9 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[...
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(function, include_extras=True)
-        own = [one.replace(annotation=hints[one.name]) for one in list(inspect.signature(function).parameters.values())[1:]]
+        own = [
+            one.replace(annotation=hints[one.name]) for one in list(inspect.signature(function).parameters.values())[1:]
+        ]
 
         @wraps(function)
         def run(context: typer.Context, **given: Any) -> None:

@@ -30,9 +30,12 @@ def data(value: Any) -> Any:
         return {str(key): data(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [data(inner) for inner in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, datetime) else _number(value)
+
+
+def _number(value: Any) -> Any:
+    """What numpy counted as Python counts it."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def mood_data(mood: Mood) -> dict[str, Any]:
@@ -79,7 +82,12 @@ def _why(why: Mapping[str, float], parts: Sequence[str]) -> Text:
 def mood_table(mood: Mood) -> RenderableType:
     """A mood: mean and spread of each axis, the likeliest emotions, and the tensors behind it."""
     axes = Table()
-    for heading, justify in (("", "left"), ("mean", "right"), ("spread", "right"), ("-1          0          +1", "left")):
+    for heading, justify in (
+        ("", "left"),
+        ("mean", "right"),
+        ("spread", "right"),
+        ("-1          0          +1", "left"),
+    ):
         axes.add_column(heading, justify="left" if justify == "left" else "right", no_wrap=True)
     for axis, spread in zip(AXES, mood.spread, strict=True):
         mean = getattr(mood.mean, axis)
@@ -109,7 +117,9 @@ def log_table(entries: Sequence[LogEntry], branches: Mapping[str, str]) -> Rende
     for entry in entries:
         named = ", ".join(f"{one.message or one.id[:8]}" for one in entry.commits)
         branch = branches.get(entry.place.branch, entry.place.branch[:8])
-        table.add_row(f":{entry.place.seq}", branch, when(entry.at), Text(f"{entry.kind}: {entry.summary}"), Text(named))
+        table.add_row(
+            f":{entry.place.seq}", branch, when(entry.at), Text(f"{entry.kind}: {entry.summary}"), Text(named)
+        )
     return table
 
 
@@ -142,8 +152,11 @@ def diff_table(diff: Diff) -> RenderableType:
     for axis in AXES:
         table.add_row(axis, f"{getattr(diff.mood_left.mean, axis):+.3f}", f"{getattr(diff.mood_right.mean, axis):+.3f}")
     table.add_row("mood", *(_likeliest(mood) for mood in (diff.mood_left, diff.mood_right)))
-    lines = [Text(f"{sign} {when(one.at)}  {one.speaker or ''}: {one.text}", style=style, no_wrap=True, overflow="ellipsis")
-             for sign, style, side in (("-", "red", diff.only_left), ("+", "green", diff.only_right)) for one in side]
+    lines = [
+        Text(f"{sign} {when(one.at)}  {one.speaker or ''}: {one.text}", style=style, no_wrap=True, overflow="ellipsis")
+        for sign, style, side in (("-", "red", diff.only_left), ("+", "green", diff.only_right))
+        for one in side
+    ]
     return Group(table, Text(f"fidelity of the moods {diff.mood_fidelity:.4f}"), *lines)
 
 

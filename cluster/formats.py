@@ -48,7 +48,14 @@ def detect(source: str, content: str) -> Format:
     return "transcript"
 
 
-def read(source: str, raw: bytes, form: Format | None = None, text_chars: int | None = None) -> list[Utterance]:
+def read(
+    source: str,
+    raw: bytes,
+    form: Format | None = None,
+    *,
+    text_chars: int | None = None,
+    dim: int | None = None,
+) -> list[Utterance]:
     """The utterances of a file, in its order, each with an id.
 
     An utterance without an id gets one made of its position and its content: the same file gives the same ids again,
@@ -59,6 +66,7 @@ def read(source: str, raw: bytes, form: Format | None = None, text_chars: int | 
         raw: its bytes, in UTF-8.
         form: its format; detected when left out.
         text_chars: how long a text may be.
+        dim: how long an embedding has to be.
 
     Raises: UnreadableLine for the first line that cannot be read.
     """
@@ -71,14 +79,15 @@ def read(source: str, raw: bytes, form: Format | None = None, text_chars: int | 
         raise InvalidValue("format", repr(form), " or ".join(FORMATS))
     lines = content.replace("\r\n", "\n").split("\n")
     numbered = (read_json_lines if (form or detect(source, content)) == "jsonl" else read_transcript)(source, lines)
-    return _identified(source, numbered, text_chars)
+    return _identified(source, numbered, text_chars, dim)
 
 
-def _identified(source: str, numbered: Sequence[tuple[int, Utterance]], text_chars: int | None) -> list[Utterance]:
+def _identified(
+    source: str, numbered: Sequence[tuple[int, Utterance]], text_chars: int | None, dim: int | None
+) -> list[Utterance]:
     """The utterances with an id each and checked against each other."""
     taken: list[Utterance] = []
     seen: dict[str, int] = {}
-    dim: int | None = None
     for position, (line, one) in enumerate(numbered):
         known = one if one.id is not None else replace(one, id=derived_id(position, one))
         try:

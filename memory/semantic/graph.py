@@ -18,7 +18,7 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import networkx as nx
-from rpds import HashTrieMap, List
+from rpds import HashTrieMap, HashTrieSet, List
 
 from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered
 from quantum_memory.memory.semantic.extract import KINDS, Concept, ConceptKind, extract
@@ -73,18 +73,24 @@ class GraphState:
         memories: what each memory put in.
         concepts: the concepts by key.
         last: the last memory of each session.
+        forgotten: what is not to come back on this branch.
     """
 
     memories: HashTrieMap[MemoryId, Trace] = field(default_factory=HashTrieMap)
     concepts: HashTrieMap[str, Known] = field(default_factory=HashTrieMap)
     last: HashTrieMap[str, MemoryId] = field(default_factory=HashTrieMap)
+    forgotten: HashTrieSet[MemoryId] = field(default_factory=HashTrieSet)
 
     def __len__(self) -> int:
         return len(self.memories) + len(self.concepts)
 
 
 class GraphFold:
-    """How the graph follows from events. A memory that is there already is left as it is."""
+    """How the graph follows from events.
+
+    Laws: forgetting leaves the memories, concepts and edges that would be there had the memory never been; what was
+    forgotten never comes back, whether it was known before or not; remembering what is known changes nothing.
+    """
 
     part: Part = "graph"
     reach: int | None = None
@@ -135,7 +141,7 @@ def to_networkx(state: GraphState) -> nx.Graph:
 def _remember(state: GraphState, memories: Iterable[Memory]) -> GraphState:
     traces, concepts, last = state.memories, state.concepts, state.last
     for memory in memories:
-        if memory.id in traces:
+        if memory.id in traces or memory.id in state.forgotten:
             continue
         kept = _most_telling(extract(memory.text, memory.speaker))
         before = None
@@ -147,7 +153,7 @@ def _remember(state: GraphState, memories: Iterable[Memory]) -> GraphState:
         traces = traces.insert(memory.id, Trace(kept, memory.session, before, None))
         for concept, beside in _neighbourhoods(kept):
             concepts = concepts.insert(concept.key, _mentioned(concepts.get(concept.key), concept, memory.id, beside))
-    return state if traces is state.memories else GraphState(traces, concepts, last)
+    return state if traces is state.memories else GraphState(traces, concepts, last, state.forgotten)
 
 
 def _mentioned(known: Known | None, concept: Concept, memory: MemoryId, beside: list[str]) -> Known:
@@ -164,12 +170,13 @@ def _forget(state: GraphState, ids: Iterable[MemoryId]) -> GraphState:
     """Take memories out together: each concept they share is visited once, whatever the number of memories."""
     traces, last = state.memories, state.last
     gone: dict[str, list[tuple[Concept, list[str]]]] = {}
-    removed: set[MemoryId] = set()
-    for memory in ids:
+    removed = {memory for memory in ids if memory not in state.forgotten}
+    if not removed:
+        return state
+    for memory in removed:
         trace = traces.get(memory)
         if trace is None:
             continue
-        removed.add(memory)
         traces = traces.remove(memory)
         if trace.before is not None:
             traces = traces.insert(trace.before, traces[trace.before]._replace(after=trace.after))
@@ -180,13 +187,11 @@ def _forget(state: GraphState, ids: Iterable[MemoryId]) -> GraphState:
             last = last.remove(trace.session) if before is None else last.insert(trace.session, before)
         for concept, beside in _neighbourhoods(trace.concepts):
             gone.setdefault(concept.key, []).append((concept, beside))
-    if not removed:
-        return state
     concepts = state.concepts
     for key, mentions in gone.items():
         known = _unmentioned(concepts[key], mentions, removed)
         concepts = concepts.remove(key) if known is None else concepts.insert(key, known)
-    return GraphState(traces, concepts, last)
+    return GraphState(traces, concepts, last, state.forgotten.update(removed))
 
 
 def _unmentioned(known: Known, gone: list[tuple[Concept, list[str]]], removed: set[MemoryId]) -> Known | None:

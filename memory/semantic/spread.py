@@ -74,6 +74,8 @@ def spread(
         bounded(f"seeds[{memory!r}]", score, 0.0, math.inf)
     if max_nodes < 1:
         raise OutOfRange("max_nodes", max_nodes, 1, math.inf)
+    if steps < 0:
+        raise OutOfRange("steps", steps, 0, math.inf)
     if method not in METHODS:
         raise InvalidValue("method", repr(method), f"one of {', '.join(METHODS)}")
     bounded("alpha", alpha, 0.0, 1.0)

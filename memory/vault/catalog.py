@@ -37,7 +37,7 @@ SELECT_ROOT = (
     sa.select(*_BRANCH).join(schema.agents, schema.agents.c.root == _B.id).where(schema.agents.c.name == _p("agent"))
 )
 SELECT_NAMED = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _B.name == _p("name"))
-SELECT_BRANCHES = sa.select(*_BRANCH).where(_B.agent == _p("agent")).order_by(_B.created_at, _B.id)
+SELECT_BRANCHES = sa.select(*_BRANCH).where(_B.agent == _p("agent")).order_by(_B.ordinal)
 SELECT_AGENTS = sa.select(schema.agents.c.name)
 SELECT_HEAD = sa.select(_J.seq, _J.at).where(_J.branch == _p("branch")).order_by(_J.seq.desc()).limit(1)
 SELECT_AT = sa.select(_J.at).where(_J.branch == _p("branch"), _J.seq == _p("seq"))

@@ -235,6 +235,20 @@ class Judge:
                 self._place(event.base)
 
 
+def first_outcome(connection: sa.Connection, agent: AgentName, op_id: str) -> Written | None:
+    """What an operation of an agent came to, if it was done."""
+    for owner, _, branch_id, seq, at in with_op_ids(connection, SELECT_APPENDED, [op_id]):
+        if owner == agent:
+            return Written(Place(branch_id, seq), from_us(at), repeated=True)
+    for _, *row in with_op_ids(connection, SELECT_BRANCHED, [op_id]):
+        if branch_of(row).agent == agent:
+            return replace(_branched(branch_of(row)), repeated=True)
+    for _, *row in with_op_ids(connection, SELECT_COMMITTED, [op_id]):
+        if commit_of(row).agent == agent:
+            return replace(_committed(commit_of(row)), repeated=True)
+    return None
+
+
 def _branched(branch: Branch) -> Written:
     return Written(Place(branch.id, branch.fork_seq), branch.created_at, branch=branch)
 

@@ -2,7 +2,7 @@
 
 Times are whole microseconds since the epoch, so that they compare alike in every database. An operation id is unique
 per agent and kind of write: a retry finds its first outcome even if it was given another branch id meanwhile, and
-one operation may make one branch, one event and one commit under the same id.
+one operation may make one branch, one event and one commit under the same id. An ordinal keeps the order of making.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ agents = sa.Table(
 branches = sa.Table(
     "branches",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("agent", sa.Text, sa.ForeignKey("agents.name"), nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("lineage", sa.Text, nullable=False),

@@ -22,7 +22,7 @@ from quantum_memory.memory.vault import catalog as cat
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.database import Database
 from quantum_memory.memory.vault.describe import describe, kind_of
-from quantum_memory.memory.vault.judge import Judge
+from quantum_memory.memory.vault.judge import Judge, first_outcome
 from quantum_memory.memory.vault.merge_base import MergeMarker
 from quantum_memory.memory.vault.writes import Write, Written
 from quantum_memory.types import AgentName, Branch, BranchId, Commit, LogEntry, Place
@@ -101,6 +101,11 @@ class Vault:
         self._catalog.held_branches.changed(judge.branches.items())
         self._catalog.held_heads.changed(judge.heads.items())
         return outcomes
+
+    def outcome(self, agent: AgentName, op_id: str) -> Written | None:
+        """What an operation of an agent came to, if it was done: an event appended, a branch made, a place named."""
+        with self._database.read() as connection:
+            return first_outcome(connection, agent, op_id)
 
     def agents(self) -> list[AgentName]:
         """The names of all agents, sorted."""

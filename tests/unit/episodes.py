@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from quantum_memory.memory.episodic.context import Context
 from quantum_memory.memory.episodic.lexical import Bm25
 from quantum_memory.memory.episodic.search import Query
+from quantum_memory.memory.episodic.state import Sizes
 from quantum_memory.memory.episodic.words import STOP_WORDS
 from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered
 from quantum_memory.types import NEUTRAL, Filters, Memory, Place
@@ -95,7 +96,9 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(merged, _MEMORIES, _IDS),
 )
 # Mostly the newest state goes on; now and then an older one does.
-HAPPENINGS = st.lists(st.builds(Happening, st.sampled_from([0, 0, 0, 0, 1, 2, 5, 9]), EVENTS), max_size=30)
+_HAPPENING = st.builds(Happening, st.sampled_from([0, 0, 0, 0, 1, 2, 5, 9]), EVENTS)
+HAPPENINGS = st.lists(_HAPPENING, max_size=5) | st.lists(_HAPPENING, min_size=10, max_size=30)
+SIZES = st.sampled_from([Sizes(tail=3, sealed=12, small=3), Sizes(tail=20, sealed=40, small=2)])
 
 
 def textbook_terms(text: str) -> list[str]:

@@ -18,7 +18,7 @@ from quantum_memory.memory.episodic.search import contains, count, fetch, known,
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes, check_dim
 from quantum_memory.memory.events import Forgotten, Remembered, RolledBack, SkillLearned, SkillUsed
 from quantum_memory.types import Memory, Place, Skill
-from tests.unit.episodes import DIM, HAPPENINGS, Happening, Plain, memory, merged
+from tests.unit.episodes import DIM, HAPPENINGS, SIZES, Happening, Plain, memory, merged
 
 TINY = Sizes(tail=3, sealed=12, small=3)
 ALL_IDS = [f"m{number}" for number in range(40)]
@@ -38,9 +38,9 @@ def same(found: Memory, wanted: Memory) -> bool:
 
 
 @settings(deadline=None, max_examples=60)
-@given(HAPPENINGS)
-def test_every_state_ever_handed_out_means_what_its_own_events_say(happenings: list[Happening]) -> None:
-    for state, plain in play(MemoriesFold(sizes=TINY), happenings):
+@given(HAPPENINGS, SIZES)
+def test_every_state_ever_handed_out_means_what_its_own_events_say(happenings: list[Happening], sizes: Sizes) -> None:
+    for state, plain in play(MemoriesFold(sizes=sizes), happenings):
         found = list(memories(state))
         assert len(found) == len(plain.living) == count(state)
         assert all(map(same, found, plain.living))

@@ -19,7 +19,7 @@ from quantum_memory.memory.episodic.search import Query, fetch, search
 from quantum_memory.memory.episodic.state import Sizes
 from quantum_memory.memory.events import Forgotten, Remembered
 from quantum_memory.types import Filters
-from tests.unit.episodes import DIM, HAPPENINGS, START, WORDS, Happening, memory, slow_search
+from tests.unit.episodes import DIM, HAPPENINGS, SIZES, START, WORDS, Happening, memory, slow_search
 from tests.unit.test_episodic_fold import TINY, play
 
 TIMES = st.none() | st.integers(0, 300).map(lambda minute: START + timedelta(minutes=minute))
@@ -49,13 +49,13 @@ CONTEXTS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=120)
-@given(HAPPENINGS, QUERIES, CONTEXTS, st.sampled_from([Bm25(), Bm25(1.2, 0.75), Bm25(0.0, 1.0)]))
+@settings(deadline=None, max_examples=150)
+@given(HAPPENINGS, SIZES, QUERIES, CONTEXTS, st.sampled_from([Bm25(), Bm25(1.2, 0.75), Bm25(0.0, 1.0)]))
 def test_a_search_finds_what_a_slow_one_finds(
-    happenings: list[Happening], query: Query, context: Context, knobs: Bm25
+    happenings: list[Happening], sizes: Sizes, query: Query, context: Context, knobs: Bm25
 ) -> None:
-    states = play(MemoriesFold(sizes=TINY), happenings)
-    for state, plain in states[-1:-6:-2]:
+    states = play(MemoriesFold(sizes=sizes), happenings)
+    for state, plain in states[-1:-6:-1]:
         found = search(state, query, knobs, context)
         wanted = slow_search(plain.living, query, knobs, context)
         assert [one.id for one in found.memories] == list(wanted.parts)
@@ -66,9 +66,11 @@ def test_a_search_finds_what_a_slow_one_finds(
 
 
 @settings(deadline=None, max_examples=30)
-@given(HAPPENINGS, QUERIES)
-def test_a_rebuilt_state_answers_bit_for_bit_like_the_live_one(happenings: list[Happening], query: Query) -> None:
-    live, plain = play(MemoriesFold(sizes=TINY), happenings)[-1]
+@given(HAPPENINGS, SIZES, QUERIES)
+def test_a_rebuilt_state_answers_bit_for_bit_like_the_live_one(
+    happenings: list[Happening], sizes: Sizes, query: Query
+) -> None:
+    live, plain = play(MemoriesFold(sizes=sizes), happenings)[-1]
     fold = MemoriesFold(sizes=Sizes(tail=7, sealed=14, small=1))
     rebuilt = fold.apply(fold.empty(), Remembered(plain.living))
     one, other = search(live, query), search(rebuilt, query)

@@ -36,9 +36,11 @@ def lines(*texts: str) -> bytes:
     return "\n".join(texts).encode()
 
 
-def told(source: str, raw: bytes, form: formats.Format | None = None, text_chars: int | None = None) -> str:
+def told(
+    source: str, raw: bytes, form: formats.Format | None = None, text_chars: int | None = None, dim: int | None = None
+) -> str:
     with pytest.raises(UnreadableLine) as caught:
-        read(source, raw, form, text_chars)
+        read(source, raw, form, text_chars=text_chars, dim=dim)
     return str(caught.value)
 
 
@@ -210,6 +212,10 @@ def test_a_text_over_the_limit_is_refused_before_anything_is_sent() -> None:
     assert told("x.jsonl", b'{"text": "abc"}\n{"text": "abcd"}', text_chars=3).startswith(
         "x.jsonl, line 2: text: 4 characters"
     )
+
+
+def test_an_embedding_of_another_length_than_the_model_s_is_refused() -> None:
+    assert "expected shape (3,), got (2,)" in told("x.jsonl", b'{"text": "abc", "embedding": [1, 0]}', dim=3)
 
 
 @FEW

@@ -91,11 +91,10 @@ def write_tiny_emobank(path: Path) -> Path:
         table.writerow(["id", "split", "V", "A", "D", "text"])
         for number in range(120):
             word, rating = (("good", 4.5), ("bad", 1.5))[number % 2]
-            tail = " ".join(chr(ord("a") + (number * step) % 26) for step in (1, 3, 7))
+            tail = " ".join(chr(ord("a") + (number // 2 * step) % 26) for step in (1, 3, 7))
             split = "dev" if number >= 100 else "train"
-            table.writerow(
-                [number, split, rating + 0.01 * (number % 7), 3 + 0.01 * (number % 5), 3.0, f"{word} {tail}"]
-            )
+            rated = [rating + 0.01 * (number % 7), rating, rating - 0.01 * (number % 5)]
+            table.writerow([number, split, *rated, f"{word} {tail}"])
     return path
 
 
@@ -268,9 +267,9 @@ def test_another_model_keeps_the_law_of_batches(tiny: tuple[Path, Path], texts: 
 
 def test_the_training_script_makes_a_head_for_another_model(tiny: tuple[Path, Path]) -> None:
     model, head = tiny
-    good, bad = MiniLMPerceiver(model=str(model), head=str(head)).perceive(["good b d", "bad b d"])
-    assert good.pad.pleasure > 0.3
-    assert bad.pad.pleasure < -0.3
+    good, bad = MiniLMPerceiver(model=str(model), head=str(head)).perceive(["good q c d", "bad q c d"])
+    assert good.pad.pleasure > 0.1
+    assert bad.pad.pleasure < -0.1
     metrics = json.loads((head.parent / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["dev"]["texts"] == 20
     assert metrics["dev"]["pearson_r"]["pleasure"] > 0.8

@@ -646,7 +646,7 @@ def test_rows_written_behind_its_back_fail_the_batch_and_then_are_seen(vault: Va
         "INSERT INTO journal (branch, seq, at, kind, agent, op_id, payload)"
         " SELECT branch, 2, at, kind, agent, 'foreign', payload FROM journal",
     )
-    with pytest.raises(WriteFailed, match="IntegrityError|UniqueViolation"):
+    with pytest.raises(WriteFailed, match=r"IntegrityError|UniqueViolation"):
         vault.write([Append("main", 1, label("b"), "op"), CreateAgent("bob", "bobs")])
     assert vault.agents() == ["alice"], "nothing of the batch was kept"
     assert vault.head("main") == 2
@@ -669,7 +669,7 @@ def test_a_lost_server_fails_the_write_and_the_next_one_reconnects_with_its_lock
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'lost'")
         with pytest.raises(WriteFailed) as failure:
             vault.write([Append("main", 1, label("b"), "op")])
-        assert "memory:" not in str(failure.value), "a password must not be told"
+        assert server.url("lost") not in str(failure.value), "a password must not be told"
         assert done(vault, Append("main", 1, label("b"), "op")).place == Place("main", 2)
         with pytest.raises(StorageLocked):
             Vault.open(server.url("lost"), now=clock)

@@ -1,0 +1,159 @@
+"""Commands of what an agent lives through, knows and feels: remember, recall, mood, skills, forget, agents."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from quantum_memory.cluster import cli_tables as tables
+from quantum_memory.cluster.cli_session import Session, command, moment, place
+from quantum_memory.types import Utterance
+
+app = typer.Typer()
+
+Agent = Annotated[str, typer.Argument(metavar="AGENT", help="A name, or name@branch.", show_default=False)]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="PLACE", help="At a place in its history: a checkpoint, a branch, a time or :EVENT."
+    ),
+]
+Kind = Annotated[str | None, typer.Option("--kind", help="Its kind.")]
+Speaker = Annotated[str | None, typer.Option("--speaker", help="Who said it.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag; may be repeated.")]
+
+
+@command(app)
+def remember(
+    session: Session,
+    agent: Agent,
+    *,
+    texts: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXT...", help="Each one memory: quote it. '-' reads one from every line of stdin."),
+    ],
+    speaker: Speaker = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="When, in ISO 8601; now when left out.")
+    ] = None,
+    kind: Kind = None,
+    in_session: Annotated[str | None, typer.Option("--session", help="The conversation that it belongs to.")] = None,
+    tags: Tags = None,
+    importance: Annotated[float | None, typer.Option("--importance", help="How much it matters, in [0, 1].")] = None,
+) -> None:
+    """Remember something; an agent that is new is made."""
+    fields: dict[str, Any] = {"kind": kind} if kind is not None else {}
+    fields |= {"speaker": speaker, "at": moment(at), "session": in_session, "importance": importance}
+    spoken = [line for text in texts for line in (_lines_of_stdin() if text == "-" else [text])]
+    if not spoken:
+        raise typer.BadParameter("there is no text on stdin")
+    utterances = [Utterance(text, tags=tuple(tags or ()), **fields) for text in spoken]
+    with session.agent(agent, create=True) as handle:
+        ids = handle.remember(utterances)
+    session.show({"agent": agent, "ids": ids}, lambda: tables.lines(*ids))
+
+
+def _lines_of_stdin() -> list[str]:
+    return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+
+
+@command(app)
+def recall(
+    session: Session,
+    agent: Agent,
+    *,
+    query: Annotated[str, typer.Argument(help="What about.")],
+    k: Annotated[int, typer.Option("-k", min=0, help="How many at most.")] = 10,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only at or after this time.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only before this time.")] = None,
+    as_of: AsOf = None,
+    kind: Kind = None,
+    speaker: Speaker = None,
+    tags: Tags = None,
+) -> None:
+    """What the agent remembers about something, best first, with the parts of each score."""
+    start, end = moment(since), moment(until)
+    with session.agent(agent) as handle:
+        where = place(handle, as_of)
+        hits = handle.recall(
+            query, k, since=start, until=end, as_of=where, kind=kind, speaker=speaker, tags=tuple(tags or ())
+        )
+    session.show(tables.hits_data(hits), lambda: tables.hits_table(hits))
+
+
+@command(app)
+def mood(session: Session, agent: Agent, as_of: AsOf = None) -> None:
+    """How the agent feels: pleasure, arousal, dominance, and the emotions likeliest to be named."""
+    with session.agent(agent) as handle:
+        felt = handle.mood(place(handle, as_of))
+    session.show(tables.mood_data(felt), lambda: tables.mood_table(felt))
+
+
+@command(app)
+def forget(
+    session: Session,
+    agent: Agent,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of memories, as recall shows them.")],
+) -> None:
+    """Never find these memories again on this branch."""
+    with session.agent(agent) as handle:
+        count = handle.forget(ids)
+    session.show({"agent": agent, "forgotten": count}, lambda: tables.lines(f"{count} forgotten"))
+
+
+@command(app)
+def learn(
+    session: Session,
+    agent: Agent,
+    name: Annotated[str, typer.Argument(help="The skill's name.")],
+    steps: Annotated[list[str], typer.Argument(metavar="STEP...", help="What to do, step by step: quote each.")],
+    when: Annotated[str, typer.Option("--when", help="In which situation.")] = "",
+) -> None:
+    """Learn a skill, or rewrite one; an agent that is new is made."""
+    with session.agent(agent, create=True) as handle:
+        skill = handle.learn(name, steps, when)
+    session.show(tables.data(skill), lambda: tables.skills_table([skill]))
+
+
+@command(app)
+def skills(
+    session: Session,
+    agent: Agent,
+    situation: Annotated[str | None, typer.Argument(help="Only what fits this situation, best first.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many at most.")] = 10,
+) -> None:
+    """The skills of the agent."""
+    with session.agent(agent) as handle:
+        found = handle.skills(situation, k)
+    session.show(tables.data(found), lambda: tables.skills_table(found))
+
+
+@command(app)
+def agents(session: Session) -> None:
+    """Every agent of the vault."""
+    with session.memory() as memory:
+        names = memory.agents()
+    session.show(names, lambda: tables.lines(*names) if names else Text("no agents yet"))
+
+
+@command(app)
+def concepts(
+    session: Session,
+    agent: Agent,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many at most.")] = 20,
+) -> None:
+    """What the agent's memories are about: concepts by quantum PageRank."""
+    with session.agent(agent) as handle:
+        ranked = handle.concepts(k)
+
+    def picture() -> Table:
+        table = Table("concept", "rank")
+        for concept, rank in ranked:
+            table.add_row(Text(concept.label), f"{rank:.4f}")
+        return table
+
+    session.show([{"concept": one.label, "kind": one.kind, "rank": float(rank)} for one, rank in ranked], picture)

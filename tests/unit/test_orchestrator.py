@@ -1,0 +1,331 @@
+"""The orchestrator over the real vault and views, without Ray: what is acknowledged, who sees it, what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quantum_memory.actors.requests import MergeRequest, RecallRequest, RememberRequest, Tip, utterances
+from quantum_memory.errors import (
+    AgentNotFound,
+    AlreadyExists,
+    InvalidInput,
+    MemoryNotFound,
+    PlaceNotFound,
+    QuantumMemoryError,
+    ShapeMismatch,
+    SkillNotFound,
+    TooLong,
+)
+from quantum_memory.types import PARTS, Branch, Filters, Place, Skill, Utterance
+from tests.unit.orchestra import DIM, Orchestra, ready
+
+
+@pytest.fixture
+def orchestra(tmp_path: Path) -> Iterator[Orchestra]:
+    one = Orchestra(tmp_path)
+    yield one
+    one.close()
+
+
+def texts(orchestra: Orchestra, branch: Branch) -> list[str]:
+    return [memory.text for memory in orchestra.memories(branch)]
+
+
+def test_what_is_remembered_is_found_with_parts_that_add_up(orchestra: Orchestra) -> None:
+    alice = orchestra.agent("alice")
+    orchestra.remember(alice, ["Bob lent me his umbrella.", "The cat slept.", "We ate soup."], "op")
+    hits = orchestra.recall(alice, "Who had an umbrella?", k=2)
+    assert hits[0].memory.text == "Bob lent me his umbrella."
+    assert len(hits) == 2
+    for hit in hits:
+        assert sum(hit.why.values()) == pytest.approx(hit.score, abs=1e-12)
+
+
+def test_a_repeated_operation_is_applied_once(orchestra: Orchestra) -> None:
+    alice = orchestra.agent("alice")
+    first = orchestra.remember(alice, ["one", "two"], "same")
+    assert orchestra.remember(alice, ["one", "two"], "same") == first
+    assert texts(orchestra, alice) == ["one", "two"]
+
+
+def test_remembering_known_ids_again_adds_nothing_and_a_forgotten_one_stays_forgotten(orchestra: Orchestra) -> None:
+    alice = orchestra.agent("alice")
+    batch = [Utterance("one", id="a"), Utterance("two", id="b")]
+    orchestra.remember(alice, batch, "first")
+    assert orchestra.run(orchestra.host.forget(alice, ["a"], "forget")) == 1
+    assert orchestra.remember(alice, [*batch, Utterance("three", id="c")], "second") == ["a", "b", "c"]
+    assert texts(orchestra, alice) == ["two", "three"]
+    with pytest.raises(AlreadyExists, match="'b'"):
+        orchestra.remember(alice, Utterance("another two", id="b"), "third")
+
+
+@pytest.mark.parametrize("what", ["forget", "practise", "merge", "rollback", "fork", "clone"])
+def test_an_operation_that_ray_repeats_has_its_first_outcome(orchestra: Orchestra, what: str) -> None:
+    alice = orchestra.agent("alice")
+    (one,) = orchestra.remember(alice, "one", "op-1")
+    orchestra.run(orchestra.host.learn(alice, Skill("sail", ("hoist",)), "op-2"))
+    what_if = orchestra.fork(alice, "what-if")
+    orchestra.remember(what_if, "two", "op-3")
+    host = orchestra.host
+    calls: dict[str, Any] = {
+        "forget": lambda: host.forget(alice, [one], "again"),
+        "practise": lambda: host.practise(alice, "sail", True, "again"),
+        "merge": lambda: host.merge(MergeRequest(alice, what_if, None, "ours", 0.5, "again")),
+        "rollback": lambda: host.rollback(alice, Place(alice.id, 1), PARTS, "again"),
+        "fork": lambda: host.fork(alice, "again", None, "again"),
+        "clone": lambda: host.clone(alice, "again", None, "again"),
+    }
+    first = orchestra.run(calls[what]())
+    orchestra.remember(alice, "the branch moves on", "op-4")
+    head = orchestra.vault.head(alice.id)
+    assert orchestra.run(calls[what]()) == first
+    assert orchestra.vault.head(alice.id) == head
+
+
+def test_everything_acknowledged_is_there_after_a_restart(orchestra: Orchestra) -> None:
+    alice = orchestra.agent("alice")
+    orchestra.remember(alice, [ready(n) for n in range(30)], "a")
+    orchestra.run(orchestra.host.learn(alice, Skill("sail", ("hoist",)), "b"))
+    orchestra.run(orchestra.host.forget(alice, [orchestra.memories(alice)[3].id], "c"))
+    before = state_of(orchestra, alice)
+    orchestra.reopen()
+    assert state_of(orchestra, alice) == before
+
+
+def state_of(orchestra: Orchestra, branch: Branch) -> tuple[Any, ...]:
+    """Everything that can be read of a branch, in a form that compares."""
+    host, run = orchestra.host, orchestra.run
+    graph = run(host.graph(branch, None))
+    mood = run(host.mood(branch, None))
+    return (
+        orchestra.memories(branch),
+        [memory.embedding.tobytes() for memory in orchestra.memories(branch)],
+        run(host.working(branch, None)),
+        run(host.skills(branch, None, 100)),
+        sorted(graph.nodes(data="kind")),
+        sorted(map(repr, graph.edges(data="weight"))),
+        np.round([*mood.mean.__array__(), *mood.spread, mood.entropy], 5).tolist(),
+    )
+
+
+def test_calls_for_one_agent_keep_their_order_while_others_wait(orchestra: Orchestra) -> None:
+    alice = orchestra.agent("alice")
+
+    async def burst() -> None:
+        requests = [RememberRequest(alice, utterances(f"number {n}"), f"op-{n}") for n in range(40)]
+        await asyncio.gather(*(orchestra.host.remember_one(request) for request in requests))
+
+    orchestra.run(burst())
+    assert texts(orchestra, alice) == [f"number {n}" for n in range(40)]
+
+
+def test_a_partial_rollback_leaves_the_other_parts_alone_and_can_be_undone(orchestra: Orchestra) -> None:
+    host, run = orchestra.host, orchestra.run
+    alice = orchestra.agent("alice")
+    orchestra.remember(alice, [ready(n) for n in range(5)], "a")
+    calm = run(host.mood(alice, None))
+    before = run(host.checkpoint(alice, "before", "c"))
+    orchestra.remember(alice, [ready(n) for n in range(5, 10)], "b")
+    stirred = run(host.mood(alice, None))
+    run(host.rollback(alice, "before", ("mood",), "r"))
+    assert run(host.mood(alice, None)) == calm
+    assert len(orchestra.memories(alice)) == 10
+    run(host.rollback(alice, Place(alice.id, 2), ("mood",), "undo"))
+    assert run(host.mood(alice, None)) == stirred
+    run(host.rollback(alice, before.place, PARTS, "whole"))
+    assert len(orchestra.memories(alice)) == 5
+
+
+def test_a_merge_takes_over_what_is_new_once_and_can_be_rolled_back(orchestra: Orchestra) -> None:
+    host, run = orchestra.host, orchestra.run
+    alice = orchestra.agent("alice")
+    shared, gone = orchestra.remember(alice, [Utterance("shared", id="s"), Utterance("gone", id="g")], "a")
+    what_if = orchestra.fork(alice, "what-if")
+    orchestra.remember(what_if, [Utterance("theirs", id="t"), Utterance("clash there", id="x")], "b")
+    run(host.forget(what_if, [gone], "c"))
+    run(host.learn(what_if, Skill("sail", ("hoist",)), "d"))
+    orchestra.remember(alice, [Utterance("ours", id="o"), Utterance("clash here", id="x")], "e")
+    report = run(host.merge(MergeRequest(alice, what_if, None, "ours", 0.5, "m")))
+    assert (report.added, report.forgotten, report.skills) == (("t",), ("g",), ("sail",))
+    assert [(one.part, one.key) for one in report.conflicts] == [("memories", "x")]
+    assert {memory.id for memory in orchestra.memories(alice)} == {shared, "o", "t", "x"}
+    head = orchestra.vault.head(alice.id)
+    assert run(host.merge(MergeRequest(alice, what_if, None, "ours", 0.5, "m2"))).added == ()
+    assert orchestra.vault.head(alice.id) == head, "merging twice is a no-op"
+    run(host.rollback(alice, Place(alice.id, head - 1), PARTS, "r"))
+    assert run(host.merge(MergeRequest(alice, what_if, None, "ours", 0.5, "m3"))).added == ("t",)
+
+
+def test_two_agents_that_share_nothing_can_be_merged(orchestra: Orchestra) -> None:
+    alice, bob = orchestra.agent("alice"), orchestra.agent("bob")
+    orchestra.remember(alice, "hers", "a")
+    orchestra.remember(bob, "his", "b")
+    report = orchestra.run(orchestra.host.merge(MergeRequest(alice, bob, None, "ours", 0.3, "m")))
+    assert report.base is None
+    assert texts(orchestra, alice) == ["hers", "his"]
+
+
+def test_what_was_believed_at_an_earlier_time_can_be_asked(orchestra: Orchestra) -> None:
+    alice = orchestra.agent("alice")
+    orchestra.remember(alice, "old news", "a")
+    before = orchestra.run(orchestra.host.checkpoint(alice, "then", "c"))
+    orchestra.remember(alice, "fresh news", "b")
+    for where in (before.place, before.id, "then", before.at):
+        request = RecallRequest(alice, "news", 10, Filters(), where)
+        assert [hit.memory.text for hit in orchestra.run(orchestra.host.recall_one(request))] == ["old news"]
+    request = RecallRequest(alice, "news", 10, Filters(), Tip(alice.id))
+    assert len(orchestra.run(orchestra.host.recall_one(request))) == 2
+
+
+BAD_WRITES: list[tuple[str, type[QuantumMemoryError], str, Any]] = [
+    ("text over the limit", TooLong, "33 characters, the limit is 32", lambda h, b: remember(h, b, "x" * 33)),
+    ("too many", TooLong, "4 utterances, the limit is 3", lambda h, b: remember(h, b, ["x"] * 4)),
+    (
+        "embedding of another shape",
+        ShapeMismatch,
+        rf"\({DIM},\), got \(3,\)",
+        lambda h, b: remember(h, b, Utterance("x", embedding=np.ones(3, np.float32))),
+    ),
+    ("unknown memory", MemoryNotFound, "'nobody'", lambda h, b: h.forget(b, ["nobody"], "z")),
+    ("unknown skill", SkillNotFound, "'fly'", lambda h, b: h.practise(b, "fly", True, "z")),
+    ("unknown commit", PlaceNotFound, "'nowhere'", lambda h, b: h.rollback(b, "nowhere", PARTS, "z")),
+    ("place to come", PlaceNotFound, "99", lambda h, b: h.rollback(b, Place(b.id, 99), PARTS, "z")),
+    ("taken branch", AlreadyExists, "'main'", lambda h, b: h.fork(b, "main", None, "z")),
+    ("taken agent", AlreadyExists, "'alice'", lambda h, b: h.clone(b, "alice", None, "z")),
+    ("itself", InvalidInput, "alice@main", lambda h, b: h.merge(MergeRequest(b, b, None, "ours", 0.5, "z"))),
+    ("too many wanted", TooLong, "2000 memories, the limit is 1000", lambda h, b: recall(h, b, "x", 2000)),
+    ("query of another shape", ShapeMismatch, "query", lambda h, b: recall(h, b, np.ones(3, np.float32), 1)),
+    ("unknown agent", AgentNotFound, "'nobody'", lambda h, _: h.open(["nobody"], create=False)),
+]
+
+
+def remember(host: Any, branch: Branch, what: Any) -> Any:
+    return host.remember_one(RememberRequest(branch, utterances(what), "z"))
+
+
+def recall(host: Any, branch: Branch, query: Any, k: int) -> Any:
+    return host.recall_one(RecallRequest(branch, query, k, Filters(), None))
+
+
+@pytest.mark.parametrize(("name", "kind", "message", "call"), BAD_WRITES, ids=[case[0] for case in BAD_WRITES])
+def test_bad_input_is_refused_by_name_and_changes_nothing(
+    tmp_path: Path, name: str, kind: type[QuantumMemoryError], message: str, call: Any
+) -> None:
+    orchestra = Orchestra(tmp_path, limits={"text_chars": 32, "batch": 3})
+    alice = orchestra.agent("alice")
+    orchestra.remember(alice, "one", "a")
+    before = (state_of(orchestra, alice), orchestra.vault.head(alice.id), orchestra.vault.agents())
+    with pytest.raises(kind, match=message):
+        orchestra.run(call(orchestra.host, alice))
+    assert (state_of(orchestra, alice), orchestra.vault.head(alice.id), orchestra.vault.agents()) == before
+    orchestra.remember(alice, "the queue goes on", "b")
+    orchestra.close()
+
+
+Step = tuple[str, int, int]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["remember", "forget", "fork", "clone", "rollback", "checkpoint", "merge", "reopen"]),
+        st.integers(0, 20),
+        st.integers(0, 20),
+    ),
+    min_size=4,
+    max_size=14,
+)
+
+
+@given(STEPS)
+@settings(max_examples=20, deadline=None)
+def test_no_branch_ever_sees_what_another_one_did_after_they_parted(steps: list[Step]) -> None:
+    """Random histories against a plain model: a set of known texts by branch."""
+    with TemporaryDirectory() as folder:
+        orchestra = Orchestra(Path(folder))
+        try:
+            play(orchestra, steps)
+        finally:
+            orchestra.close()
+
+
+class Side(NamedTuple):
+    """What a branch should know and what it should have forgotten."""
+
+    known: dict[str, str]
+    gone: set[str]
+
+    def copy(self) -> Side:
+        return Side(dict(self.known), set(self.gone))
+
+
+def play(orchestra: Orchestra, steps: list[Step]) -> None:
+    branches = [orchestra.agent("alice")]
+    model = [Side({}, set())]
+    past = [{0: Side({}, set())}]
+    for number, (kind, which, what) in enumerate(steps):
+        index = which % len(branches)
+        model[index] = step(orchestra, branches, model, past[index], (kind, index, what), number)
+        if len(branches) > len(model):
+            model.append(model[index].copy())
+            past.append({seq: side.copy() for seq, side in past[index].items()})
+        past[index][orchestra.vault.head(branches[index].id)] = model[index].copy()
+        for one, expected in zip(branches, model, strict=True):
+            assert {memory.id: memory.text for memory in orchestra.memories(one)} == expected.known
+            found = {hit.memory.id for hit in orchestra.recall(one, "thing number", k=50)}
+            assert found == set(expected.known)
+
+
+def step(
+    orchestra: Orchestra, branches: list[Branch], model: list[Side], past: dict[int, Side], what: Step, number: int
+) -> Side:
+    """Do one step for real; what the branch should be like then."""
+    host, run, op_id = orchestra.host, orchestra.run, f"op-{number}"
+    kind, index, choice = what
+    branch, mine = branches[index], model[index]
+    if kind == "remember":
+        orchestra.remember(branch, ready(number, id=f"m{number}"), op_id)
+        return Side(mine.known | {f"m{number}": f"thing number {number}"}, mine.gone)
+    if kind == "forget" and mine.known:
+        identity = sorted(mine.known)[choice % len(mine.known)]
+        run(host.forget(branch, [identity], op_id))
+        return Side({k: v for k, v in mine.known.items() if k != identity}, mine.gone | {identity})
+    if kind in ("fork", "clone"):
+        grow = host.fork if kind == "fork" else host.clone
+        branches.append(run(grow(branch, f"{kind}-{number}", None, op_id)).info)
+    elif kind == "rollback":
+        seq = sorted(past)[choice % len(past)]
+        run(host.rollback(branch, place_in(orchestra, branch, seq), PARTS, op_id))
+        return past[seq].copy()
+    elif kind == "checkpoint":
+        run(host.checkpoint(branch, f"c{number}", op_id))
+    elif kind == "merge" and choice % len(branches) != index:
+        other = choice % len(branches)
+        run(host.merge(MergeRequest(branch, branches[other], None, "ours", 0.5, op_id)))
+        return check_merged(orchestra, branch, mine, model[other])
+    elif kind == "reopen":
+        orchestra.reopen()
+    return mine
+
+
+def check_merged(orchestra: Orchestra, branch: Branch, mine: Side, theirs: Side) -> Side:
+    """A merge may only bring what the other side has, and may only take away what the other side forgot."""
+    now = {memory.id: memory.text for memory in orchestra.memories(branch)}
+    assert now.items() <= (theirs.known | mine.known).items()
+    assert mine.known.keys() - now.keys() <= theirs.gone
+    assert not now.keys() & mine.gone
+    return Side(now, mine.gone | (theirs.gone - now.keys()))
+
+
+def place_in(orchestra: Orchestra, branch: Branch, seq: int) -> Place:
+    """The place of an event number in a branch's past, in the parent if it was before the fork."""
+    while seq < branch.fork_seq or (seq == branch.fork_seq and branch.parent is not None):
+        assert branch.parent is not None
+        branch = orchestra.vault.branch(branch.parent)
+    return Place(branch.id, seq)
