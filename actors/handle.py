@@ -55,6 +55,8 @@ class AgentHandle:
     """One agent, on one branch. Get one from ``MemoryCluster.agent``, ``fork`` or ``clone``.
 
     Every operation waits for its answer when called, and gives a ``ray.ObjectRef`` when called through ``.remote``.
+    Operations that were begun and not waited for may overtake each other, as on any asynchronous Ray actor; what one
+    call brings stays together and in order.
     A place in history may be given as a ``Commit``, another handle (its branch as it stands), a ``Place``, a commit's
     id or message, a branch's name, or a time.
 

@@ -144,20 +144,24 @@ def skills_table(skills: Sequence[Skill]) -> RenderableType:
     return table
 
 
-def diff_table(diff: Diff) -> RenderableType:
-    """Two places side by side."""
+def diff_table(diff: Diff, texts: int | None = None) -> RenderableType:
+    """Two places side by side, and what only one of them remembers: all of it, or the first few texts of each."""
     table = Table("", "left only", "right only")
     table.add_row("memories", str(len(diff.only_left)), str(len(diff.only_right)))
     table.add_row("skills", str(len(diff.skills_left)), str(len(diff.skills_right)))
     for axis in AXES:
         table.add_row(axis, f"{getattr(diff.mood_left.mean, axis):+.3f}", f"{getattr(diff.mood_right.mean, axis):+.3f}")
     table.add_row("mood", *(_likeliest(mood) for mood in (diff.mood_left, diff.mood_right)))
-    lines = [
-        Text(f"{sign} {when(one.at)}  {one.speaker or ''}: {one.text}", style=style, no_wrap=True, overflow="ellipsis")
-        for sign, style, side in (("-", "red", diff.only_left), ("+", "green", diff.only_right))
-        for one in side
-    ]
-    return Group(table, Text(f"fidelity of the moods {diff.mood_fidelity:.4f}"), *lines)
+    sides = (("-", "red", diff.only_left), ("+", "green", diff.only_right))
+    told = [_changed(sign, style, side, texts) for sign, style, side in sides if side]
+    return Group(table, Text(f"fidelity of the moods {diff.mood_fidelity:.4f}"), *told)
+
+
+def _changed(sign: str, style: str, memories: Sequence[Memory], texts: int | None) -> Text:
+    shown = [f"{sign} {when(one.at)} {one.speaker or ''}: {' '.join(one.text.split())}" for one in memories[:texts]]
+    more = len(memories) - len(shown)
+    told = "\n".join([*shown, f"{sign} … and {more} more"] if more else shown)
+    return Text(told, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _likeliest(mood: Mood) -> str:

@@ -77,7 +77,7 @@ def data(findings: Sequence[Finding]) -> dict[str, Any]:
 def table(findings: Sequence[Finding]) -> RenderableType:
     """The findings by area."""
     drawn = Table("", "", "", "", show_header=False)
-    drawn.columns[2].overflow = "fold"
+    drawn.columns[3].overflow = "fold"
     last = ""
     for one in findings:
         if last and one.area != last:
@@ -180,7 +180,7 @@ def _devices() -> Iterator[Finding]:
         import torch
 
         if not torch.cuda.is_available():
-            return f"none (torch {torch.__version__}, built for CUDA {torch.version.cuda or 'no'})"
+            return f"none (torch {torch.__version__}, built for {f'CUDA {torch.version.cuda}' if torch.version.cuda else 'CPUs'})"
         return "; ".join(torch.cuda.get_device_name(one) for one in range(torch.cuda.device_count()))
 
     seen = _probed("devices", "GPUs of torch", by_torch, "pip install torch", needed=True)

@@ -26,7 +26,7 @@ _K1, _B = 0.9, 0.4
 class SkillsState:
     """The skills of a branch by name, and in which of them each term stands how often."""
 
-    analyzer: Analyzer = field(repr=False)
+    analyzer: Analyzer = field(default_factory=Analyzer, repr=False, compare=False)
     by_name: ByName = field(default_factory=HashTrieMap)
     postings: Postings = field(default_factory=HashTrieMap, repr=False)
     lengths: HashTrieMap[str, int] = field(default_factory=HashTrieMap, repr=False)
@@ -35,7 +35,7 @@ class SkillsState:
     @classmethod
     def of(cls, skills: Iterable[Skill]) -> SkillsState:
         """A state that holds just these skills."""
-        state = cls(Analyzer())
+        state = cls()
         for skill in skills:
             state = _put(state, skill)
         return state
@@ -163,16 +163,15 @@ def judge_skills(
         if mine is None:
             skills.append(other)
             continue
-        changed = [side for side in (mine, other) if old is None or _body(side) != _body(old)]
-        kept = mine
-        if _body(mine) != _body(other) and other in changed:
-            kept = other
-            if mine in changed:
-                side = winner(rule, mine.at, other.at)
-                kept = mine if side == "ours" else other
-                reason = f"both sides changed this skill; the rule {rule!r} kept {side}"
-                conflicts.append(MergeConflict("skills", other.name, reason, _shown(mine), _shown(other)))
-        joined = _tries(kept, mine, old, other)
+        side = winner(rule, mine.at, other.at)
+        if old is not None and _body(other) in {_body(old), _body(mine)}:
+            side = "ours"
+        elif old is not None and _body(mine) == _body(old):
+            side = "theirs"
+        elif _body(mine) != _body(other):
+            reason = f"both sides changed this skill; the rule {rule!r} kept {side}"
+            conflicts.append(MergeConflict("skills", other.name, reason, _shown(mine), _shown(other)))
+        joined = _tries(mine if side == "ours" else other, mine, old, other)
         if joined != mine:
             skills.append(joined)
     return SkillsVerdict(tuple(skills), tuple(conflicts))
@@ -186,8 +185,4 @@ def _tries(kept: Skill, mine: Skill, old: Skill | None, other: Skill) -> Skill:
 
 
 def _shown(skill: Skill) -> str:
-    return f"when {skill.when or 'unsaid'}: {_listed(skill.steps)}"
-
-
-def _listed(steps: Iterable[str]) -> str:
-    return "; ".join(steps)
+    return f"when {skill.when or 'unsaid'}: {'; '.join(skill.steps)}"

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,8 @@ class MoodState:
         at: time of the last feeling, in UTC; ``None`` before the first.
         last: the last feeling; ``None`` before the first.
         trend: exponential average of the changes from one feeling to the next, per axis.
-        error: upper estimate of the infidelity to a mood that was never compressed, faded with what it came from.
+        error: estimate, on the high side, of the infidelity to a mood that was never compressed: the distances lost at
+            each compression add up, and fade with the feelings they belong to.
     """
 
     state: QuantumState
@@ -65,6 +66,13 @@ class MoodState:
     last: PAD | None
     trend: Triple
     error: float
+
+
+class Turn(NamedTuple):
+    """The coefficients of a turn towards rest."""
+
+    of_mood: float
+    of_rest: float
 
 
 class MoodFold:
@@ -94,7 +102,7 @@ class MoodFold:
     """
 
     part: Part = "mood"
-    reach: int | None
+    reach: int | None = REACH
 
     def __init__(
         self,
@@ -121,14 +129,16 @@ class MoodFold:
         xp = choose(backend)
         self._rest = Packet(_triple(temperament), (wide, wide, wide))
         rest = QuantumState.from_packet(self._grid, self._rest, dtype=dtype, xp=xp)
-        self._resting, _ = rest.compress(max_bond, min_fidelity)
+        rest.compress(max_bond, min_fidelity)  # refuses limits that no feeling could be compressed to
+        self._resting, kept = rest.compress(max_bond, 1.0)
+        self._rest_away = _chord(1.0 - kept)
         self._dtype, self._xp = dtype, xp
         forgetting = -math.log1p(-self._eta * LEAST_SHARE)
         self.reach = self._reach = max(REACH, math.ceil(-math.log(FORGOTTEN_WEIGHT) / forgetting))
 
     def empty(self) -> MoodState:
         """At rest, having felt nothing."""
-        return MoodState(self._resting, None, None, (0.0, 0.0, 0.0), 0.0)
+        return MoodState(self._resting, None, None, (0.0, 0.0, 0.0), _infidelity(self._rest_away))
 
     def units(self, event: Event) -> int:
         """How many feelings the event holds."""
@@ -224,7 +234,8 @@ class MoodFold:
         for index, memory in enumerate(memories, start=2):
             now = utc("at", memory.at)
             passed_s = 0.0 if at is None else max(0.0, (now - at).total_seconds())
-            mix, away = _relaxed(mix, gram, passed_s / self._half_life_s, away)
+            mix, off = _relaxed(mix, gram, passed_s / self._half_life_s)
+            away = off.of_mood * away + off.of_rest * self._rest_away
             mix, away = _mixed(mix, gram, index, self._share(memory), away)
             at = now
         parts = [state.state, self._resting, *(self._encoded(packet) for packet in packets[1:])]
@@ -272,36 +283,35 @@ class MoodFold:
 
 
 def _relaxed(
-    mix: NDArray[np.complex128], gram: NDArray[np.complex128], half_lives: float, away: float
-) -> tuple[NDArray[np.complex128], float]:
+    mix: NDArray[np.complex128], gram: NDArray[np.complex128], half_lives: float
+) -> tuple[NDArray[np.complex128], Turn]:
     """The mixture turned towards basis vector 1 on the great circle, its angle to it halved per half-life."""
     if half_lives == 0.0:
-        return mix, away
+        return mix, Turn(1.0, 0.0)
     real = float((gram[1] @ mix).real)
     sign = -1.0 if real < AGAINST else 1.0
     angle = math.acos(min(1.0, sign * real))
     # At rest already: the great circle has no direction.
     if angle < 1e-6:
-        return mix, away
+        return mix, Turn(1.0, 0.0)
     left = angle * 2.0**-half_lives
-    turned = mix * (math.sin(left) / math.sin(angle))
-    turned[1] += sign * math.sin(angle - left) / math.sin(angle)
-    return turned, min(1.0, math.sin(left) / math.sin(angle)) * away
+    turn = Turn(math.sin(left) / math.sin(angle), math.sin(angle - left) / math.sin(angle))
+    turned = mix * turn.of_mood
+    turned[1] += sign * turn.of_rest
+    return turned, turn
 
 
 def _mixed(
     mix: NDArray[np.complex128], gram: NDArray[np.complex128], index: int, share: float, away: float
 ) -> tuple[NDArray[np.complex128], float]:
-    """√(1-share) mixture + √share basis vector, at norm 1; and how far off it is if the mixture was off by ``away``.
-
-    For vectors u, v: |u/|u| - v/|v|| <= 2 |u - v| / (|u| + |v|) (Dunkl and Williams, 1964).
+    """√(1-share) mixture + √share basis vector, at norm 1; and, to first order, how far off it is if the mixture was
+    off by ``away``.
     """
     real = float((gram[index] @ mix).real)
     added = mix * math.sqrt(1.0 - share)
     added[index] += math.copysign(math.sqrt(share), -1.0 if real < AGAINST else 1.0)
     norm = math.sqrt(float((added.conj() @ gram @ added).real))
-    shift = math.sqrt(1.0 - share) * away
-    return added / norm, min(2.0, 2.0 * shift / max(2.0 * norm - shift, norm))
+    return added / norm, math.sqrt(1.0 - share) * away / norm
 
 
 def _next_trend(trend: Triple, last: PAD | None, pad: PAD) -> Triple:

@@ -6,8 +6,8 @@ For such x the halves |ψ_x⟩ and S|ψ_x⟩ of the walk's state are one vector 
 (a + γx, b ∓ γx) are the same state. The recursion adds to γ at every step and the reading takes it away again: t
 steps cost t² roundings (2.5e-10 on a star after 500). Taking γ out as it comes costs nothing and keeps 1e-14.
 
-x exists where G is reversible, G_ij x_j² = G_ji x_i² on every pair. Two kinds are found, which are those met in
-practice: graphs with teleport everywhere that are regular, or stars, or the like; and undirected graphs without
+x exists where G is reversible, G_ij x_j² = G_ji x_i² on every pair. The kinds met in practice are found: teleport
+alone; graphs with teleport everywhere that are regular, or stars, or the like; and undirected graphs without
 teleport, where bipartite ones have a second such vector, with sign -1. Others walk without this help.
 """
 
@@ -44,8 +44,10 @@ class NullDirections:
 
 def null_directions(adjacency: Any, google: Google) -> tuple[NullDirections, ...]:
     """The null directions of the walk on a graph (N, N) with this Google matrix, in O(edges + N log N)."""
-    if google.teleport.size == 0 or google.alpha == 0.0:
+    if google.teleport.size == 0:
         return ()
+    if google.alpha == 0.0:  # D = √v √vᵀ
+        return (NullDirections(np.sqrt(google.teleport), np.zeros(google.teleport.size, dtype=np.int32), 1.0),)
     if google.alpha < 1.0:
         return _with_teleport(google)
     return () if google.dangles.any() else _undirected(sp.csr_array(adjacency, dtype=np.float64))
