@@ -56,14 +56,17 @@ class QuantumStateHost(ViewHost):
 
     def tensors(self, places: Sequence[Place]) -> list[bytes]:
         """The mood at each place as bytes, to be carried to another branch or compared."""
-        return [self._moods.at(place).state.to_bytes() for place in places]
+        return [self._psi(place).to_bytes() for place in places]
 
     def fidelity(self, pairs: Sequence[tuple[Place, bytes]]) -> list[float]:
         """How much alike the mood at a place and another are, in [0, 1]: the squared overlap."""
-        return [self._moods.at(place).state.fidelity(QuantumState.from_bytes(tensors)) for place, tensors in pairs]
+        return [self._psi(place).fidelity(QuantumState.from_bytes(tensors)) for place, tensors in pairs]
+
+    def _psi(self, place: Place) -> QuantumState:
+        return self._fold.settled(self._moods.at(place)).state
 
     def _marginals(self, place: Place) -> Mapping[str, tuple[Vector, Vector]]:
-        state = self._moods.at(place).state
+        state = self._psi(place)
         return {
             name: (state.grid.points(axis).astype(np.float32), np.asarray(state.marginal(axis), dtype=np.float32))
             for axis, name in enumerate(AXES)

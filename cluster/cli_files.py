@@ -94,7 +94,7 @@ def export(
         else formats.write_json_lines(memories, embeddings=embeddings)
     )
     if output is None:
-        sys.stdout.writelines(line + "\n" for line in text)
+        session.stdout.writelines(line + "\n" for line in text)
         return
     _replace(output, (line + "\n" for line in text))
     answer = {"agent": agent, "memories": len(memories), "file": str(output)}

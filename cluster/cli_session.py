@@ -9,12 +9,12 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 
 import typer
 from rich.console import Console, RenderableType
@@ -69,21 +69,28 @@ class Options:
 
 
 class Session:
-    """One run of one command."""
+    """One run of one command.
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.out, self.err = Console(), Console(stderr=True)
+    Args:
+        options: what was said before and after the command.
+        chatter: where Ray's own words go, which it prints to stdout; stderr when left out.
+    """
+
+    def __init__(self, options: Options, chatter: TextIO | None = None) -> None:
+        self.options, self._chatter = options, chatter
+        self.stdout = sys.stdout
+        self.out, self.err = Console(file=sys.stdout), Console(stderr=True)
 
     @contextmanager
     def memory(self) -> Iterator[MemoryCluster]:
         """The memory that the options mean, closed again at the end if it was started here."""
-        with self.busy("Starting Ray" if self.options.address is None else "Connecting"):
-            from quantum_memory.cluster.connect import connect
+        with redirect_stdout(self._chatter or sys.stderr):
+            with self.busy("Starting Ray" if self.options.address is None else "Connecting"):
+                from quantum_memory.cluster.connect import connect
 
-            memory = connect(self.options.address, **self.how())
-        with memory:
-            yield memory
+                memory = connect(self.options.address, **self.how())
+            with memory:
+                yield memory
 
     def how(self) -> dict[str, Any]:
         """The options as keywords of ``connect``, apart from the address; what was not said is left to it."""
@@ -108,8 +115,8 @@ class Session:
     def show(self, value: Any, picture: Callable[[], RenderableType]) -> None:
         """The answer: as JSON if that was asked for, else drawn."""
         if self.options.json:
-            ascii_only = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
-            sys.stdout.write(json.dumps(value, ensure_ascii=ascii_only, allow_nan=False) + "\n")
+            ascii_only = (self.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
+            self.stdout.write(json.dumps(value, ensure_ascii=ascii_only, allow_nan=False) + "\n")
         else:
             self.out.print(picture())
 

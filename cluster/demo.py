@@ -8,17 +8,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-import ray
 import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 AGENT = "friends"
 MARKER = ".quantum_memory_demo"
+RAY_WORDS = "ray.txt"
 BEFORE, AFTER = "before the quarrel", "after the quarrel"
 TOP = 10
 SHOWN_HITS = 3
@@ -53,19 +53,26 @@ def run(session: Session, output: Path, *, keep: bool) -> None:
     say = Console(quiet=session.options.json)
     made = "removed and made anew" if fresh_folder(output) else "made"
     say.print(Text(f"{output} was {made}: the demo's vault and pictures go there."))
+    with (output / RAY_WORDS).open("w", encoding="utf-8") as chatter:
+        summary = _play(session, output, say, chatter, keep=keep)
+    if not summary["nothing_lost"]:
+        raise typer.Exit(FAILED)
+
+
+def _play(session: Session, output: Path, say: Console, chatter: TextIO, *, keep: bool) -> dict[str, Any]:
     asked = session.options
+    own = Session(Options(str(output / "vault"), asked.config, None, asked.namespace), chatter)
     begun = perf_counter()
-    with Session(Options(str(output / "vault"), asked.config, None, asked.namespace)).memory() as memory:
+    with own.memory() as memory:
         scenes = Scenes(memory, output, say, session.err, {"start Ray and the actors": perf_counter() - begun})
         summary = scenes.play()
         say.print(farewell(summary))
         if asked.json:
-            session.show(summary, lambda: Text())
+            session.show(summary, Text)
         if keep:
             session.note("The cluster runs until you press Enter.")
-            input()
-    if not summary["nothing_lost"]:
-        raise typer.Exit(FAILED)
+            sys.stdin.readline()
+    return summary
 
 
 def fresh_folder(output: Path) -> bool:
@@ -130,8 +137,7 @@ class Scenes:
                 if session.name == story.QUARREL:
                     agent.checkpoint(BEFORE)
                 progress.update(task, description=f"{session.name}, {session.turns[0].at:%d %b %Y}")
-                _live(agent, session.turns)
-                progress.advance(task, len(session.turns))
+                _live(agent, progress.track(session.turns, task_id=task))
                 if session.name == story.QUARREL:
                     agent.checkpoint(AFTER)
         with self._timed("read the mood after each turn"):
@@ -177,7 +183,7 @@ class Scenes:
     def _draw(self, agent: AgentHandle) -> None:
         self._headline("Its moods are drawn")
         with self._timed("draw moods"):
-            title = "A year of two friends: the mood after every turn, and the likeliest emotion at each session's end"
+            title = "A year of two friends: the mood after every turn, and what it is likeliest called beside neutral"
             self._picture("moods.png", pictures.mood_figure(self._points, title))
             title = "The mood after the quarrel, as probability on each axis of the PAD cube"
             self._picture("marginals.png", pictures.marginals_figure(agent.marginals(AFTER), title))
@@ -245,16 +251,16 @@ class Scenes:
 
         before = knows()
         pids = self._memory.processes()
-        victims = {pool: pids[pool][0] for pool in ("episodic", "quantum") if pool in pids} or {
-            "agents": pids["agents"][0]
-        }
+        hosts: tuple[str, ...] = ("episodic", "quantum") if "episodic" in pids else ("agents",)
+        victims = {pool: pids[pool][0] for pool in hosts}
         with self._timed("kill actors and find everything again"):
             for pid in victims.values():
                 os.kill(pid, signal.SIGKILL)
             after = knows()
         same = before[:3] == after[:3] and _as_before(before[3], after[3])
         told = ", ".join(f"the {pool} actor (process {pid})" for pool, pid in victims.items())
-        self._say.print(Text(f"Killed with SIGKILL: {told}. Ray started it again, and the vault told it its past."))
+        self._say.print(Text(f"Killed with SIGKILL: {told}. Ray started them again, and the vault told them the past."))
+        self._say.print(Text(f"What Ray says about it is in {self._output / RAY_WORDS}.", style="dim"))
         table = Table("", "before", "after")
         table.add_row("memories", str(before[1]), str(after[1]))
         table.add_row("the last of them", before[2], after[2])
@@ -278,13 +284,13 @@ class Scenes:
         self._say.print(Text(f"drawn: {path}"))
 
     def _headline(self, text: str) -> None:
-        self._say.print()
-        self._say.print(Rule(Text(text, style="bold"), align="left"))
+        self._say.print(Text(f"\n{text}", style="bold cyan"))
 
 
-def _live(agent: AgentHandle, turns: Sequence[Utterance]) -> None:
-    """Remember turns one event each, in order: a branch takes its writes in the order in which they are sent."""
-    ray.get([agent.remember.remote(turn) for turn in turns])
+def _live(agent: AgentHandle, turns: Iterable[Utterance]) -> None:
+    """Remember turns one by one, so that each is an event of its own with a mood of its own, in this order."""
+    for turn in turns:
+        agent.remember(turn)
 
 
 def _feeling(mood: Mood) -> str:
@@ -314,6 +320,9 @@ def farewell(summary: Mapping[str, Any]) -> RenderableType:
     table.add_section()
     table.add_row("all", f"{summary['total_s']:.2f}")
     if summary["dashboard"]:
-        table.caption = f"Ray's dashboard was at {summary['dashboard']} (run with --keep to look; `ray get-auth-token` gives the token)"
+        table.caption = (
+            f"Ray's dashboard: {summary['dashboard']} while the cluster runs (--keep); "
+            "`ray get-auth-token` gives its token."
+        )
         table.caption_justify = "left"
     return table

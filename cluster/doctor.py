@@ -180,7 +180,8 @@ def _devices() -> Iterator[Finding]:
         import torch
 
         if not torch.cuda.is_available():
-            return f"none (torch {torch.__version__}, built for {f'CUDA {torch.version.cuda}' if torch.version.cuda else 'CPUs'})"
+            built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPUs"
+            return f"none (torch {torch.__version__}, built for {built})"
         return "; ".join(torch.cuda.get_device_name(one) for one in range(torch.cuda.device_count()))
 
     seen = _probed("devices", "GPUs of torch", by_torch, "pip install torch", needed=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,8 @@ AXES = ("pleasure", "arousal", "dominance")
 COLOURS: Mapping[str, str] = {"pleasure": "#c1432e", "arousal": "#2f7f79", "dominance": "#4b5aa3"}
 INK, PALE, BAND = "#2b2b2b", "#8a8a8a", "#f3f1ec"
 DPI = 130
+OUTSIDE = 1.1
+"""Where a picture ends at the latest: no feeling is beyond 1."""
 CLOSEST_LABELS = 0.055
 """The least distance of two session labels, as a share of the picture's width; closer ones share a label."""
 
@@ -36,7 +39,7 @@ class MoodPoint:
         at: the moment.
         mean: pleasure, arousal, dominance.
         spread: their standard deviations.
-        emotion: the likeliest name, empty where there is none.
+        emotion: what to call it, empty where there is no name.
         session: the conversation that it belongs to, empty outside of any.
     """
 
@@ -48,28 +51,34 @@ class MoodPoint:
 
 
 def point(mood: Mood, at: datetime, session: str = "") -> MoodPoint:
-    """A mood as a point of a curve."""
+    """A mood as a point of a curve, with the likeliest emotion that says something: that is not "neutral"."""
     mean = (mood.mean.pleasure, mood.mean.arousal, mood.mean.dominance)
-    return MoodPoint(at, mean, mood.spread, mood.emotions[0][0] if mood.emotions else "", session)
+    named = [f"{name} {probability:.0%}" for name, probability in mood.emotions if name != "neutral"]
+    return MoodPoint(at, mean, mood.spread, named[0] if named else "", session)
 
 
 def mood_figure(points: Sequence[MoodPoint], title: str) -> Figure:
-    """A mood from turn to turn: three curves with their spread, sessions as bands, and the emotion each one ends with.
+    """A mood from turn to turn: a panel for each axis with its spread, sessions as bands, and above each the emotion
+    that it ends with.
 
     Turns are evenly spaced: conversations are minutes apart within and weeks apart between. Raises: InvalidValue if
     there are no points.
     """
-    figure = _figure(13.0, 7.2)
-    axes = _only_axes(figure)
-    _curves(axes, _some(points), "-")
-    bands = sessions_of(points)
-    _bands(axes, points, bands)
-    axes.set_xlim(-0.5, len(points) - 0.5)
-    axes.set_ylim(*_limits([points]))
-    axes.set_ylabel("mood on the PAD scale, -1 to +1")
-    axes.set_xlabel(f"{len(points)} turns, one after the other; dates are those of the sessions")
-    axes.legend(loc="lower left", ncols=3, frameon=True, framealpha=0.9, edgecolor="none")
-    figure.suptitle(title, x=0.02, ha="left", fontsize=15, color=INK)
+    figure = _figure(13.0, 8.6)
+    panels = figure.subplots(3, 1, sharex=True, sharey=True)
+    low, high = _limits(_some(points))
+    sessions = sessions_of(points)
+    for row, (axis, axes) in enumerate(zip(AXES, panels, strict=True)):
+        _curve(axes, points, row)
+        for _, first, last in sessions[::2]:
+            axes.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=0)
+        axes.set_ylabel(f"{axis}, -1 to +1")
+        axes.legend(loc="lower left", ncols=2, frameon=False, fontsize=9)
+    panels[0].set_xlim(-0.5, len(points) - 0.5)
+    panels[0].set_ylim(low, high)
+    _session_labels(panels[0], panels[-1], points, sessions)
+    panels[-1].set_xlabel(f"{len(points)} turns, one after the other; dates are those of the sessions")
+    _title(figure, title)
     return figure
 
 
@@ -90,16 +99,17 @@ def marginals_figure(marginals: Mapping[str, tuple[Vector, Vector]], title: str)
         colour = COLOURS.get(name, INK)
         axes.fill_between(where, density, color=colour, alpha=0.22, linewidth=0)
         axes.plot(where, density, color=colour, linewidth=2.0)
-        axes.axvline(mean, color=INK, linewidth=1.2)
+        axes.axvline(mean, color=INK, linewidth=1.2, label="mean")
         axes.axvline(0.0, color=PALE, linewidth=0.8, linestyle=":")
-        axes.axvspan(mean - spread, mean + spread, color=colour, alpha=0.08, linewidth=0)
+        axes.axvspan(mean - spread, mean + spread, color=colour, alpha=0.08, linewidth=0, label="± spread")
         axes.set_xlim(-1.0, 1.0)
         axes.set_xlabel(f"{name}, -1 to +1")
         axes.set_title(f"{name}  {mean:+.2f} ± {spread:.2f}", fontsize=12, color=INK)
+        axes.legend(loc="upper right", frameon=False, fontsize=9)
         _tidy(axes)
     drawn[0].set_ylabel("probability density")
-    drawn[0].set_ylim(bottom=0.0)
-    figure.suptitle(title, x=0.02, ha="left", fontsize=15, color=INK)
+    drawn[0].set_ylim(0.0, 1.12 * drawn[0].get_ylim()[1])  # room for the legends
+    _title(figure, title)
     return figure
 
 
@@ -116,23 +126,22 @@ def futures_figure(futures: Mapping[str, Sequence[MoodPoint]], shared: Sequence[
     if not futures:
         raise InvalidValue("futures", "none", "at least one future")
     figure = _figure(12.0, 8.0)
-    drawn = figure.subplots(3, 1, sharex=True)
-    styles = ("-", "--", ":", "-.")
-    for row, (axis, axes) in enumerate(zip(AXES, drawn, strict=True)):
+    panels = figure.subplots(3, 1, sharex=True)
+    for row, (axis, axes) in enumerate(zip(AXES, panels, strict=True)):
         past = [one.mean[row] for one in shared]
-        axes.plot(range(len(past)), past, color=PALE, linewidth=2.0, label="what was before")
-        for style, (name, points) in zip(styles * len(futures), futures.items(), strict=False):
+        axes.plot(range(1 - len(past), 1), past, color=PALE, linewidth=2.0, label="what was before")
+        for style, (name, points) in zip(cycle(("-", "--", ":", "-.")), futures.items(), strict=False):
             means = past[-1:] + [one.mean[row] for one in _some(points)]
-            start = max(len(past) - 1, 0)
+            start = 0 if past else 1
             axes.plot(range(start, start + len(means)), means, style, color=COLOURS[axis], linewidth=2.0, label=name)
-        axes.axvline(len(past) - 1, color=INK, linewidth=0.9)
-        axes.set_ylabel(f"{axis}, -1 to +1")
+        axes.axvline(0, color=INK, linewidth=0.9)
         axes.axhline(0.0, color=PALE, linewidth=0.8, linestyle=":")
-        axes.margins(y=0.18)
-        axes.legend(loc="best", frameon=False, fontsize=9)
+        axes.set_ylabel(f"{axis}, -1 to +1")
+        axes.margins(y=0.12)
         _tidy(axes)
-    drawn[-1].set_xlabel("turns, one after the other; the line is where the futures part")
-    figure.suptitle(title, x=0.02, ha="left", fontsize=15, color=INK)
+    panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=1 + len(futures), frameon=False, fontsize=10)
+    panels[-1].set_xlabel("turns before and after the futures part")
+    _title(figure, title)
     return figure
 
 
@@ -163,7 +172,7 @@ def moments(points: Vector, weights: Vector) -> tuple[float, float]:
 def _density(name: str, points: Vector, weights: Vector) -> tuple[Floats, Floats]:
     """Weights of a grid as a density, so that grids of different sizes can share a scale."""
     where, share = np.asarray(points, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-    if where.size < 2 or where.shape != share.shape:  # noqa: PLR2004  (a density needs a step)
+    if where.size < 2 or where.shape != share.shape:
         raise InvalidValue(f"marginals of {name}", f"{where.shape} points, {share.shape} weights", "two points or more")
     return where, share / np.gradient(where)
 
@@ -174,52 +183,49 @@ def _some(points: Sequence[MoodPoint]) -> Sequence[MoodPoint]:
     return points
 
 
-def _curves(axes: Axes, points: Sequence[MoodPoint], style: str) -> None:
-    where = np.arange(len(points))
-    for row, axis in enumerate(AXES):
-        mean = np.array([one.mean[row] for one in points])
-        spread = np.array([one.spread[row] for one in points])
-        axes.fill_between(where, mean - spread, mean + spread, color=COLOURS[axis], alpha=0.10, linewidth=0)
-        axes.plot(where, mean, style, color=COLOURS[axis], linewidth=2.0, label=f"{axis} (band: ± standard deviation)")
+def _curve(axes: Axes, points: Sequence[MoodPoint], row: int) -> None:
+    """The mean of one axis, and one standard deviation to either side."""
+    where, colour = np.arange(len(points)), COLOURS[AXES[row]]
+    mean = np.array([one.mean[row] for one in points])
+    spread = np.array([one.spread[row] for one in points])
+    axes.fill_between(where, mean - spread, mean + spread, color=colour, alpha=0.16, linewidth=0, label="± spread")
+    axes.plot(where, mean, color=colour, linewidth=2.0, label=f"mean {AXES[row]}")
     axes.axhline(0.0, color=PALE, linewidth=0.8, linestyle=":")
     _tidy(axes)
 
 
-def _bands(axes: Axes, points: Sequence[MoodPoint], bands: Sequence[tuple[str, int, int]]) -> None:
-    """Every second session shaded; its name and date below, and above it the emotion that it ends with."""
+def _session_labels(
+    top: Axes, bottom: Axes, points: Sequence[MoodPoint], sessions: Sequence[tuple[str, int, int]]
+) -> None:
+    """The name and date of each session below, and above it the emotion that it ends with."""
     ticks: list[float] = []
     labels: list[str] = []
-    for number, (name, first, last) in enumerate(bands):
-        if number % 2 == 0:
-            axes.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=0)
+    for name, first, last in sessions:
         middle = (first + last) / 2
-        if not ticks or middle - ticks[-1] >= CLOSEST_LABELS * len(points):
-            ticks.append(middle)
-            labels.append(f"{name}\n{points[first].at.day} {points[first].at:%b}\n{points[first].at:%Y}")
-            height = 0.985 if len(ticks) % 2 else 0.945  # two rows, so that long names have room
-            axes.text(
-                middle,
-                height,
-                points[last].emotion,
-                transform=axes.get_xaxis_transform(),
-                ha="center",
-                va="top",
-                fontsize=9.5,
-                color=INK,
-            )
-    axes.set_xticks(ticks, labels, fontsize=9)
+        if ticks and middle - ticks[-1] < CLOSEST_LABELS * len(points):
+            continue
+        ticks.append(middle)
+        labels.append(f"{name}\n{points[first].at.day} {points[first].at:%b}\n{points[first].at:%Y}")
+        row = 1.02 if len(ticks) % 2 else 1.10  # two rows, so that long names have room
+        where = top.get_xaxis_transform()
+        top.text(middle, row, points[last].emotion, transform=where, ha="center", va="bottom", fontsize=9, color=INK)
+    bottom.set_xticks(ticks, labels, fontsize=9)
 
 
-def _limits(curves: Sequence[Sequence[MoodPoint]]) -> tuple[float, float]:
-    """What holds every band, with room above for names and below for the legend."""
-    low = min(
-        mean - spread for curve in curves for one in curve for mean, spread in zip(one.mean, one.spread, strict=True)
-    )
-    high = max(
-        mean + spread for curve in curves for one in curve for mean, spread in zip(one.mean, one.spread, strict=True)
-    )
-    room = 0.12 * (high - low)
-    return low - room, high + room
+def _limits(points: Sequence[MoodPoint]) -> tuple[float, float]:
+    """What holds every band, with room below for the legend."""
+    ends = [
+        mean + sign * spread
+        for one in points
+        for mean, spread in zip(one.mean, one.spread, strict=True)
+        for sign in (-1, 1)
+    ]
+    room = max(0.1 * (max(ends) - min(ends)), 0.02)
+    return max(min(ends) - 2 * room, -OUTSIDE), min(max(ends) + room, OUTSIDE)
+
+
+def _title(figure: Figure, title: str) -> None:
+    figure.suptitle(title, x=0.02, ha="left", fontsize=15, color=INK)
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -227,11 +233,6 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
-
-
-def _only_axes(figure: Figure) -> Axes:
-    axes: Any = figure.subplots()
-    return axes  # type: ignore[no-any-return]  # subplots gives Axes for one, an array for more
 
 
 def _tidy(axes: Axes) -> None:

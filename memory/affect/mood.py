@@ -6,8 +6,9 @@ Owns the laws of feeling. The arithmetic is ``memory.quantum``'s; the journal an
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ Triple = tuple[float, float, float]
 GROUP = 8
 """Feelings summed before one compression. A state is the same function of its events whatever holds it."""
 REACH = 256
+SETTLED_KEPT = 64
 FORGOTTEN_WEIGHT = 1e-7
 """What the feelings beyond ``reach`` may weigh together at most."""
 LEAST_SHARE = 0.4
@@ -48,17 +50,31 @@ EMOTION_WIDTH = emotions.WIDTH / math.sqrt(2.0)
 """Two packets of this width overlap as exp(-d² / 2 WIDTH²), which is how far a name reaches."""
 
 
-@dataclass(frozen=True, slots=True)
+class Felt(NamedTuple):
+    """What of a memory a mood takes up: when, how it feels, and how strongly."""
+
+    at: datetime
+    pad: PAD
+    confidence: float
+    importance: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MoodState:
-    """A mood and what the next feeling needs to know of the last.
+    """A mood: a quantum state, what the next feeling needs to know of the last, and the feelings not yet worked in.
+
+    Feelings are worked in eight at a time. Until then a state is its predecessor's tensors and a few numbers, so that a
+    thousand forks that each felt something share one tensor network. ``MoodFold.settled`` gives the mood with nothing
+    pending, and that is what every reading reads.
 
     Attributes:
-        state: the amplitude, of norm 1.
-        at: time of the last feeling, in UTC; ``None`` before the first.
-        last: the last feeling; ``None`` before the first.
+        state: the amplitude, of norm 1, before the pending feelings.
+        at: time of the last feeling worked in, in UTC; ``None`` before the first.
+        last: the last feeling worked in; ``None`` before the first.
         trend: exponential average of the changes from one feeling to the next, per axis.
         error: estimate, on the high side, of the infidelity to a mood that was never compressed: the distances lost at
             each compression add up, and fade with the feelings they belong to.
+        pending: fewer than ``GROUP`` feelings, oldest first.
     """
 
     state: QuantumState
@@ -66,6 +82,7 @@ class MoodState:
     last: PAD | None
     trend: Triple
     error: float
+    pending: tuple[Felt, ...] = ()
 
 
 class Turn(NamedTuple):
@@ -122,17 +139,17 @@ class MoodFold:
         self._grid = Grid() if grid is None else grid
         self._eta = bounded("learning_rate", learning_rate, 0.01, 0.9)
         self._half_life_s = bounded("half_life_s", half_life_s, 1.0, 1e12)
-        self._max_bond, self._min_fidelity = max_bond, min_fidelity
+        self._max_bond, self._min_fidelity = max_bond, bounded("min_fidelity", min_fidelity, 0.0, 1.0)
         self._narrow = bounded("narrow", narrow, max(self._grid.spacing), 1.0)
         self._wide = bounded("wide", wide, narrow, 1.0)
         self._momentum_scale = bounded("momentum_scale", momentum_scale, 0.0, 100.0)
         xp = choose(backend)
         self._rest = Packet(_triple(temperament), (wide, wide, wide))
         rest = QuantumState.from_packet(self._grid, self._rest, dtype=dtype, xp=xp)
-        rest.compress(max_bond, min_fidelity)  # refuses limits that no feeling could be compressed to
         self._resting, kept = rest.compress(max_bond, 1.0)
         self._rest_away = _chord(1.0 - kept)
         self._dtype, self._xp = dtype, xp
+        self._settled: OrderedDict[int, tuple[MoodState, MoodState]] = OrderedDict()
         forgetting = -math.log1p(-self._eta * LEAST_SHARE)
         self.reach = self._reach = max(REACH, math.ceil(-math.log(FORGOTTEN_WEIGHT) / forgetting))
 
@@ -155,12 +172,25 @@ class MoodFold:
                 bounded("confidence", memory.confidence, 0.0, 1.0)
                 bounded("importance", memory.importance, 0.0, 1.0)
                 utc("at", memory.at)
-            felt = [memory for memory in event.memories if memory.confidence > 0.0][-self._reach :]
-            for start in range(0, len(felt), GROUP):
-                state = self._feel(state, felt[start : start + GROUP])
+            felt = [_felt(memory) for memory in event.memories if memory.confidence > 0.0][-self._reach :]
+            if felt:
+                state = self._take_up(state, (*state.pending, *felt))
         elif isinstance(event, Merged) and event.mood is not None:
             state = self._merge(state, event.mood, event.memories)
         return state
+
+    def settled(self, state: MoodState) -> MoodState:
+        """The mood with every pending feeling worked in; the last few are kept, for those who read again."""
+        if not state.pending:
+            return state
+        held = self._settled.get(id(state))
+        if held is None or held[0] is not state:
+            held = (state, self._feel(state, state.pending))
+            self._settled[id(state)] = held
+            if len(self._settled) > SETTLED_KEPT:
+                self._settled.popitem(last=False)
+        self._settled.move_to_end(id(state))
+        return held[1]
 
     def read(self, state: MoodState, top: int = 5) -> Mood:
         """The mood in words and numbers, with its ``top`` likeliest named emotions.
@@ -171,6 +201,7 @@ class MoodFold:
         if isinstance(top, bool) or not isinstance(top, int):
             raise InvalidValue("top", repr(top), "a whole number")
         bounded("top", top, 1, len(emotions.EMOTIONS))
+        state = self.settled(state)
         psi = state.state
         points = np.array([np.asarray(pad) for pad in emotions.EMOTIONS.values()], dtype=np.float64)
         weights = packet_fidelities(psi, points, np.full(points.shape, EMOTION_WIDTH))
@@ -213,9 +244,16 @@ class MoodFold:
                 raise NotFinite("confidences", float(sure[index]), f"index {index}")
             raise OutOfRange("confidences", float(sure[index]), 0.0, 1.0)
         widths = np.repeat((self._wide - (self._wide - self._narrow) * sure)[:, None], 3, axis=1)
-        return sure * np.sqrt(np.minimum(packet_fidelities(state.state, points, widths), 1.0))
+        return sure * np.sqrt(np.minimum(packet_fidelities(self.settled(state).state, points, widths), 1.0))
 
-    def _feel(self, state: MoodState, memories: Sequence[Memory]) -> MoodState:
+    def _take_up(self, state: MoodState, felt: tuple[Felt, ...]) -> MoodState:
+        """The state with these feelings pending, whole groups of them worked in."""
+        whole = len(felt) - len(felt) % GROUP
+        for start in range(0, whole, GROUP):
+            state = self._feel(state, felt[start : start + GROUP])
+        return replace(state, pending=felt[whole:])
+
+    def _feel(self, state: MoodState, feelings: Sequence[Felt]) -> MoodState:
         """The mood after a few feelings, with one compression.
 
         The basis is the mood before, the resting packet and the new packets. Their overlaps are known without encoding
@@ -223,32 +261,32 @@ class MoodFold:
         """
         packets = [self._rest]
         last, trend = state.last, state.trend
-        for memory in memories:
-            trend = _next_trend(trend, last, memory.pad)
-            last = memory.pad
-            packets.append(self._packet(memory, trend))
+        for felt in feelings:
+            trend = _next_trend(trend, last, felt.pad)
+            last = felt.pad
+            packets.append(self._packet(felt, trend))
         gram = self._gram(state.state, Packets.of(self._grid, packets))
         mix = np.zeros(len(gram), dtype=np.complex128)
         mix[0] = 1.0
         away, at = _chord(state.error), state.at
-        for index, memory in enumerate(memories, start=2):
-            now = utc("at", memory.at)
-            passed_s = 0.0 if at is None else max(0.0, (now - at).total_seconds())
+        for index, felt in enumerate(feelings, start=2):
+            passed_s = 0.0 if at is None else max(0.0, (felt.at - at).total_seconds())
             mix, off = _relaxed(mix, gram, passed_s / self._half_life_s)
             away = off.of_mood * away + off.of_rest * self._rest_away
-            mix, away = _mixed(mix, gram, index, self._share(memory), away)
-            at = now
+            mix, away = _mixed(mix, gram, index, self._share(felt), away)
+            at = felt.at
         parts = [state.state, self._resting, *(self._encoded(packet) for packet in packets[1:])]
         used = np.flatnonzero(mix).tolist()
-        felt, kept = superpose([parts[i] for i in used], mix[used].tolist()).compress(
+        mood, kept = superpose([parts[i] for i in used], mix[used].tolist()).compress(
             self._max_bond, self._min_fidelity
         )
-        return MoodState(felt, at, last, trend, _infidelity(away + _chord(1.0 - kept)))
+        return MoodState(mood, at, last, trend, _infidelity(away + _chord(1.0 - kept)))
 
     def _merge(self, state: MoodState, brought: MoodBrought, memories: Sequence[Memory]) -> MoodState:
         share = bounded("weight", brought.weight, 0.0, 1.0)
         if share == 0.0:
             return state
+        state = self.settled(state)
         theirs = QuantumState.from_bytes(brought.tensors, xp=self._xp).astype(self._dtype).normalised()
         overlap = state.state.overlap(theirs)
         gram = np.array([[1.0, overlap], [overlap.conjugate(), 1.0]])
@@ -266,20 +304,24 @@ class MoodFold:
         gram[0, 1:] = gram[1:, 0].conj()
         return gram
 
-    def _packet(self, memory: Memory, trend: Triple) -> Packet:
-        width = self._wide - (self._wide - self._narrow) * memory.confidence
+    def _packet(self, felt: Felt, trend: Triple) -> Packet:
+        width = self._wide - (self._wide - self._narrow) * felt.confidence
         push = self._momentum_scale * np.array(trend)
         length = float(np.linalg.norm(push))
         if length > MOMENTUM_CAP:
             push *= MOMENTUM_CAP / length
-        return Packet(_triple(memory.pad), (width, width, width), _triple(push / width))
+        return Packet(_triple(felt.pad), (width, width, width), _triple(push / width))
 
     def _encoded(self, packet: Packet) -> QuantumState:
         return QuantumState.from_packet(self._grid, packet, dtype=self._dtype, xp=self._xp)
 
-    def _share(self, memory: Memory) -> float:
-        strength = (memory.confidence + memory.importance) / 2.0
+    def _share(self, felt: Felt) -> float:
+        strength = (felt.confidence + felt.importance) / 2.0
         return self._eta * (LEAST_SHARE + (1.0 - LEAST_SHARE) * strength)
+
+
+def _felt(memory: Memory) -> Felt:
+    return Felt(utc("at", memory.at), memory.pad, memory.confidence, memory.importance)
 
 
 def _relaxed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from quantum_memory.memory.episodic import lexical
 from quantum_memory.memory.episodic.context import Address, Context, neighbours
 from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.lexical import Bm25
-from quantum_memory.memory.episodic.runs import Lexicon, Slice, micros
+from quantum_memory.memory.episodic.runs import Lexicon, Slice, micros, with_vector
 from quantum_memory.memory.episodic.state import EpisodicState, locate
 from quantum_memory.types import Filters, Floats, Memory, MemoryId, Vector
 
@@ -214,7 +214,7 @@ def _measured(
         dtype=np.float64,
     )
     memories = tuple(
-        replace(slices[index].block.records[row], embedding=vectors[place[index, row]].copy()) for index, row in chosen
+        with_vector(slices[index].block.records[row], vectors[place[index, row]].copy()) for index, row in chosen
     )
     return Candidates(memories, cosine[here], lexical_part[here], nearby)
 
@@ -269,4 +269,4 @@ def records(part: Slice) -> Iterator[Memory]:
 
 def _record(part: Slice, row: int) -> Memory:
     found = part.block.vectors(np.array([row]))[0]
-    return replace(part.block.records[row], embedding=found.copy())
+    return with_vector(part.block.records[row], found)

@@ -53,7 +53,7 @@ def extract(text: str, speaker: str | None = None) -> tuple[Concept, ...]:
     or a word such as "friend", or if it is part of the speaker's name. A name of several words brings each of them
     as well, so that "Alice Smith" and "Alice" are joined. A text all in capitals tells nothing about names.
 
-    >>> [concept.key for concept in extract("We met my friend Bob in New York on 7 May 2023.")]
+    >>> [concept.key for concept in extract("My friend Bob was in New York on 7 May 2023.")]
     ['friend', 'bob', 'new york', 'york', 'date:2023-05-07']
     """
     found: dict[str, Concept] = {}

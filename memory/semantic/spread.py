@@ -35,7 +35,9 @@ FANOUT = 64
 """Memories and links of one concept that are followed; of a concept with more, the newest memories."""
 FOLLOWS = 30.0
 """Weight of the edge to the next memory of a session. The concepts of a memory weigh about 40 together, so half of
-what leaves a memory goes to its neighbours in time; 2 and 15 found less of the evidence in talk, 60 no more."""
+what leaves a memory goes to its neighbours in time: in talk the answer often stands in the next turn."""
+SURPLUS = 1.25
+"""How many times ``max_nodes`` are discovered before the best of them are kept."""
 TOGETHER = 0.1
 """Weight of a link between concepts for each memory behind it, beside 1 for a mention: a mention makes about ten."""
 
@@ -95,7 +97,12 @@ def spread(
 
 
 def concepts(state: GraphState, top: int = 20, *, steps: int = 50) -> tuple[tuple[Concept, float], ...]:
-    """The concepts that matter most by quantum PageRank over which stand close together, best first; O(edges)."""
+    """The concepts that matter most by quantum PageRank over which stand close together, best first; O(edges).
+
+    Raises: OutOfRange if ``top`` or ``steps`` is below 0.
+    """
+    if top < 0:
+        raise OutOfRange("top", top, 0, math.inf)
     keys = sorted(state.concepts)
     place = {key: at for at, key in enumerate(keys)}
     counts = [len(state.concepts[key].links) for key in keys]
@@ -150,7 +157,7 @@ def _gather(
     toward = _Toward(state)
     queue = [(-weight, node) for node, weight in start.items()]
     heapq.heapify(queue)
-    while queue and len(edges) < max_nodes and len(mass) < 2 * max_nodes:
+    while queue and len(edges) < max_nodes and len(mass) < SURPLUS * max_nodes:
         _, node = heapq.heappop(queue)
         if node in edges:
             continue
@@ -177,7 +184,7 @@ def _edges(state: GraphState, node: Node, toward: _Toward) -> tuple[list[Edge], 
         trace = state.memories[key]
         found = [toward[concept.key] for concept in trace.concepts]
         found.extend(((True, near), FOLLOWS) for near in (trace.before, trace.after) if near is not None)
-        return found, math.fsum(weight for _, weight in found)
+        return found, sum([weight for _, weight in found])
     known = state.concepts[key]
     own = toward[key][1]
     links: list[Edge] = []

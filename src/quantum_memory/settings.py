@@ -82,7 +82,7 @@ class MoodSettings(Section):
     temperament: tuple[float, float, float] = (NEUTRAL.pleasure, NEUTRAL.arousal, NEUTRAL.dominance)
     max_bond: Annotated[int, Field(ge=1, le=1024)] = 64
     min_fidelity: Annotated[float, Field(gt=0, lt=1)] = 1 - 1e-7
-    backend: Literal["auto", "numpy", "cupy"] = "auto"
+    backend: Literal["auto", "numpy", "cupy"] = "numpy"
 
     @field_validator("temperament")
     @classmethod

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
+import gc
+import math
 import sys
+import tracemalloc
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 
 from quantum_memory.errors import MissingDependency, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.episodic.fold import MemoriesFold
-from quantum_memory.memory.episodic.runs import Chunk
+from quantum_memory.memory.episodic.runs import Chunk, Slice, joined
 from quantum_memory.memory.episodic.search import contains, count, fetch, known, memories
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes, check_dim
 from quantum_memory.memory.events import Forgotten, Remembered, RolledBack, SkillLearned, SkillUsed
@@ -144,6 +147,44 @@ def test_a_long_branch_is_a_few_runs_and_a_large_one_is_never_written_again() ->
     assert isinstance(state.slices()[-1].block, Chunk)
 
 
+def test_a_row_is_copied_no_more_often_than_runs_can_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = 0
+
+    def counted(slices: Sequence[Slice]) -> Slice | None:
+        nonlocal copied
+        copied += sum(part.length for part in slices)
+        return joined(slices)
+
+    monkeypatch.setattr("quantum_memory.memory.episodic.state.joined", counted)
+    fold = MemoriesFold(sizes=Sizes(tail=8, sealed=64))
+    state = fold.empty()
+    for number in range(1000):
+        state = fold.apply(state, Remembered((replace(memory(number % 40), id=f"x{number}"),)))
+    assert 0 < copied <= 1000 * (1 + math.log2(64 / 8))
+
+
+def test_a_fork_with_ten_writes_of_its_own_takes_less_than_50_kb() -> None:
+    fold, rng = MemoriesFold(), np.random.default_rng(0)
+    vectors = rng.standard_normal((5000, 384)).astype(np.float32)
+    whole = tuple(replace(memory(n % 40), id=f"x{n}", embedding=vectors[n]) for n in range(5000))
+    state = fold.apply(fold.empty(), Remembered(whole))
+    written = [replace(memory(n % 40), id=f"y{n}", embedding=vectors[n]) for n in range(200)]
+    forks = []
+    gc.collect()
+    tracemalloc.start()
+    begin = tracemalloc.get_traced_memory()[0]
+    for number in range(20):
+        fork = state
+        for new in written[10 * number : 10 * number + 10]:
+            fork = fold.apply(fork, Remembered((new,)))
+        forks.append(fork)
+    gc.collect()
+    each = (tracemalloc.get_traced_memory()[0] - begin) / len(forks)
+    tracemalloc.stop()
+    assert {len(fork) for fork in forks} == {5010}
+    assert each < 40_000, "and the nodes of the maps, which Python does not see, take less than 10 kB"
+
+
 def test_bringing_many_at_once_is_the_same_as_one_by_one() -> None:
     fold = MemoriesFold(sizes=TINY)
     many = tuple(memory(n) for n in range(40))
@@ -177,7 +218,7 @@ def test_without_a_given_length_the_first_memory_fixes_it_for_the_rest() -> None
 
 
 @pytest.mark.parametrize("make", [lambda: Sizes(tail=0), lambda: Sizes(tail=10, sealed=9), lambda: MemoriesFold(0)])
-def test_sizes_that_make_no_sense_are_refused(make: builtins.type) -> None:
+def test_sizes_that_make_no_sense_are_refused(make: Callable[[], object]) -> None:
     with pytest.raises(OutOfRange):
         make()
     with pytest.raises(NotFinite):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import sys
 import threading
 import unicodedata
 
@@ -179,3 +181,9 @@ def test_threads_get_the_same() -> None:
     for thread in threads:
         thread.join()
     assert found == [want] * 4
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    failed, tried = doctest.testmod(sys.modules["quantum_memory.memory.semantic.extract"])
+    assert tried > 0
+    assert failed == 0

@@ -150,9 +150,9 @@ def sequences() -> dict[str, list[Memory]]:
 @pytest.mark.parametrize("name", list(sequences()))
 def test_the_last_feelings_make_the_mood(name: str) -> None:
     memories = sequences()[name]
-    for fold, size in ((small(), 4), (small(max_bond=16, momentum_scale=100.0), 5)):
+    for fold, size in ((small(), 4), (small(max_bond=16, momentum_scale=100.0), 10)):
         whole = in_events(fold, memories, size)
-        tail = in_events(fold, memories[-256:], 3)
+        tail = in_events(fold, memories[-260:], size)
         assert infidelity(whole, tail) <= 1e-6
 
 
@@ -181,7 +181,7 @@ def test_memories_beyond_reach_in_one_event_need_no_packet() -> None:
     whole = fold.apply(fold.empty(), Remembered(tuple(memories)))
     last = fold.apply(fold.empty(), Remembered(tuple(memories[-fold._reach :])))
     assert whole.state.to_bytes() == last.state.to_bytes()
-    assert infidelity(whole, feel(fold, memories)) <= 1e-6
+    assert infidelity(whole, in_events(fold, memories, 8)) <= 1e-6
 
 
 @settings(deadline=None, max_examples=15)
@@ -215,7 +215,7 @@ class Journal:
 
 def test_a_timeline_finds_the_same_mood_by_reading_only_the_end() -> None:
     memories = sequences()["mixed"]
-    journal = Journal([Remembered(tuple(memories[at : at + 3])) for at in range(0, len(memories), 3)])
+    journal = Journal([Remembered(tuple(memories[at : at + 5])) for at in range(0, len(memories), 5)])
     live = Timeline(small(), journal, keep=4)
     for row in journal.rows:
         live.push(row)

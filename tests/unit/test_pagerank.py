@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -372,3 +374,9 @@ def test_no_mass_raises_what_networkx_raises() -> None:
         assert isinstance(caught.value, InvalidInput)
     error = pickle.loads(pickle.dumps(ZeroMass("personalization")))  # noqa: S301 - our own bytes, as Ray sends them
     assert str(error) == str(ZeroMass("personalization"))
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    failed, tried = doctest.testmod(sys.modules["quantum_memory.memory.semantic.pagerank"])
+    assert tried > 0
+    assert failed == 0

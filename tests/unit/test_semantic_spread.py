@@ -176,6 +176,12 @@ def test_mistakes_have_names() -> None:
             spread(state, "violin", {}, steps=-1, method=method)
 
 
+def test_a_negative_number_of_concepts_has_a_name() -> None:
+    with pytest.raises(OutOfRange, match="top"):
+        concepts(told(*STORY), top=-1)
+    assert concepts(told(*STORY), top=0) == ()
+
+
 def test_the_event_that_made_a_state_does_not_matter() -> None:
     one_by_one = GraphFold().empty()
     for number in range(20):

@@ -475,6 +475,16 @@ def test_a_place_is_found_by_time_across_the_fork(vault: Vault, clock: Clock) ->
     assert vault.place_at("f", (times[2] + second).replace(tzinfo=None)) == Place("main", 2)
 
 
+def test_a_fork_from_below_its_parents_own_fork_has_the_grandparents_past(vault: Vault, clock: Clock) -> None:
+    for name in "abcd":
+        append(vault, "main", name)
+        clock.tick(10)
+    fork(vault, "f", Place("main", 3))
+    fork(vault, "g", Place("f", 1))
+    assert vault.place_at("g", clock.time) == Place("main", 1)
+    assert [entry.place for entry in vault.log("g")] == [Place("main", 1)]
+
+
 def test_of_events_written_at_one_time_the_last_is_the_place(vault: Vault, clock: Clock) -> None:
     for name in "abc":
         append(vault, "main", name)

@@ -1,0 +1,107 @@
+"""Words become stems, postings say where they stand, and BM25 is the formula of the textbook."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quantum_memory.errors import NotFinite, OutOfRange
+from quantum_memory.memory.episodic.lexical import (
+    POSTING,
+    Bm25,
+    Postings,
+    distinct,
+    inverse_frequencies,
+    match_flat,
+    scores,
+)
+from quantum_memory.memory.episodic.words import MAX_TERM_CHARS, STOP_WORDS, Analyzer, Codes
+from tests.unit.episodes import textbook_bm25
+
+DOCUMENTS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), min_size=1, max_size=12)
+KNOBS = st.builds(Bm25, st.floats(0.0, 3.0), st.floats(0.0, 1.0))
+
+
+def coded(documents: list[list[str]], codes: Codes) -> np.ndarray:
+    """The documents as POSTING records, by row."""
+    found = [
+        (codes.learn(term), row, count)
+        for row, document in enumerate(documents)
+        for term, count in Counter(document).items()
+    ]
+    return np.array(found, dtype=POSTING)
+
+
+@settings(deadline=None, max_examples=100)
+@given(DOCUMENTS, st.lists(st.sampled_from("abcdefghxyz"), max_size=9), KNOBS)
+def test_grouped_and_flat_postings_give_the_scores_of_the_textbook(
+    documents: list[list[str]], query: list[str], knobs: Bm25
+) -> None:
+    codes = Codes()
+    flat = coded(documents, codes)
+    terms = distinct([codes.find(term) for term in query])
+    lengths = np.array([len(document) for document in documents], dtype=np.int32)
+    mean = max(lengths.mean(), 1e-9)
+    wanted = np.array(textbook_bm25(documents, query, knobs))
+    for matches in (Postings.group(flat).match(terms), match_flat(flat, terms)):
+        weights = inverse_frequencies(len(documents), np.bincount(matches.term, minlength=len(terms)))
+        np.testing.assert_allclose(scores(matches, weights, lengths, mean, knobs), wanted, rtol=1e-13)
+
+
+@settings(deadline=None, max_examples=50)
+@given(DOCUMENTS)
+def test_grouping_and_flattening_lose_nothing(documents: list[list[str]]) -> None:
+    flat = coded(documents, Codes())
+    again = Postings.group(flat).flat()
+    assert sorted(again.tolist()) == sorted(flat.tolist())
+    assert (np.diff(again["row"]) >= 0).all()
+
+
+def test_a_term_in_every_document_weighs_little_but_never_against() -> None:
+    weights = inverse_frequencies(100, np.array([1, 50, 100]))
+    assert weights[0] > weights[1] > weights[2] > 0
+    assert inverse_frequencies(1, np.array([1]))[0] == pytest.approx(math.log(4 / 3))
+
+
+def test_knobs_out_of_bounds_are_refused() -> None:
+    with pytest.raises(OutOfRange):
+        Bm25(k1=-1.0)
+    with pytest.raises(OutOfRange):
+        Bm25(b=1.1)
+    with pytest.raises(NotFinite):
+        Bm25(k1=math.nan)
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("Running, RAN and runs!", ["run", "ran", "run"]),
+        ("Alice's umbrella isn’t here; don't ask", ["alic", "umbrella", "ask"]),
+        ("the not of and", []),
+        ("snake_case e-mail x2", ["snake", "case", "e", "mail", "x2"]),
+        ("Ｋｒａｋóｗ cafe\u0301", ["kraków", "café"]),
+        ("雨の日 rain", ["雨", "の", "日", "rain"]),
+        ("", []),
+        ("\U0001f327 !?", []),
+        ("x" * 500, ["x" * MAX_TERM_CHARS]),
+    ],
+)
+def test_a_text_becomes_its_stems(text: str, terms: list[str]) -> None:
+    assert Analyzer().terms(text) == terms
+
+
+def test_a_stop_word_is_never_a_term() -> None:
+    assert Analyzer().terms(" ".join(sorted(STOP_WORDS))) == []
+    assert Analyzer(stop_words=frozenset()).terms("the rain") == ["the", "rain"]
+
+
+def test_codes_are_given_in_the_order_of_first_sight() -> None:
+    codes = Codes()
+    assert [codes.learn(word) for word in ("b", "a", "b")] == [0, 1, 0]
+    assert (codes.find("a"), codes.find("c"), len(codes)) == (1, -1, 2)
+    assert distinct([1, -1, 0, 1]).tolist() == [1, 0]
