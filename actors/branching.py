@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 from uuid import uuid4
@@ -31,7 +30,6 @@ from quantum_memory.types import (
     Place,
 )
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -40,7 +38,6 @@ class Brancher:
 
     def __init__(self, parts: Parts, turns: Turns, writer: Writer) -> None:
         self._parts, self._turns, self._writer = parts, turns, writer
-        self._hints: set[asyncio.Task[None]] = set()
 
     async def checkpoint(self, branch: Branch, message: str, op_id: str) -> Commit:
         """Name the place where the branch stands. Raises: TooLong."""
@@ -160,24 +157,10 @@ class Brancher:
         return list(zip(entries, moods, strict=True))
 
     def _hint(self, method: Callable[[ViewHost, Sequence[T]], list[None]], lineage: str, item: T) -> None:
-        """Tell the views something that makes later answers faster; nobody waits, and calls that follow come after it.
-
-        They would find it in the vault all the same.
-        """
-        task = asyncio.get_running_loop().create_task(self._told(method, lineage, item))
-        self._hints.add(task)
-        task.add_done_callback(self._hints.discard)
-
-    async def _told(self, method: Callable[[ViewHost, Sequence[T]], list[None]], lineage: str, item: T) -> None:
-        told = await asyncio.gather(
-            self._parts.episodic.ask(method, lineage, item),
-            self._parts.graph.ask(method, lineage, item),
-            self._parts.quantum.ask(method, lineage, item),
-            return_exceptions=True,
-        )
-        for answer in told:
-            if isinstance(answer, BaseException):
-                logger.warning("a view did not hear of %s and will read it in the vault: %s", item, answer)
+        """Tell the views something that makes later answers faster; they would find it in the vault all the same."""
+        self._parts.episodic.post(method, lineage, item)
+        self._parts.graph.post(method, lineage, item)
+        self._parts.quantum.post(method, lineage, item)
 
 
 def before(place: Place) -> Place:

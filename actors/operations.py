@@ -5,7 +5,7 @@ an ObjectRef. Owns the waiting and the translation of Ray's errors into the doma
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
@@ -51,11 +51,15 @@ class Call(Generic[R]):
 
     def __await__(self) -> Generator[Any, None, R]:
         """The same on an event loop."""
-        return self._awaited().__await__()
+        return self.begin().__await__()
 
-    async def _awaited(self) -> R:
+    def begin(self) -> Awaitable[R]:
+        """Send it now; awaiting what comes back gives the answer, or raises as ``result`` does."""
+        return self._answer(self.send())
+
+    async def _answer(self, ref: ObjectRef[R]) -> R:
         with domain_errors(self._method, self._deadline_s):
-            answer: R = await asyncio.wait_for(self.send(), self._deadline_s)
+            answer: R = await asyncio.wait_for(ref, self._deadline_s)
         return answer
 
 

@@ -6,9 +6,12 @@ One interface with two implementations, so that ``placement: actors`` and ``plac
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from quantum_memory.actors.directory import Directory
@@ -20,41 +23,72 @@ H = TypeVar("H")
 T = TypeVar("T")
 R = TypeVar("R")
 P = ParamSpec("P")
+Method = Callable[[H, Sequence[T]], list[R]]
+POST_DELAY_S = 0.02
+logger = logging.getLogger(__name__)
 
 
 class Port(ABC, Generic[H]):
     """A way to a kind of host. Items go in batches to the member that owns their key; answers keep the items' order."""
 
-    @abstractmethod
-    async def scatter(
-        self, method: Callable[[H, Sequence[T]], list[R]], keys: Sequence[str], items: Sequence[T]
-    ) -> list[R]:
+    def __init__(self) -> None:
+        self._posted: list[tuple[Method[H, Any, None], str, Any]] = []
+        self._unanswered: set[asyncio.Future[list[None]]] = set()
+
+    async def scatter(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> list[R]:
         """Call a batch method once on each member concerned.
 
         Raises: what the host raises; ActorUnavailable; DeadlineExceeded.
         """
+        self._send_posted()
+        return await self._start(method, keys, items) if items else []
 
-    async def ask(self, method: Callable[[H, Sequence[T]], list[R]], key: str, item: T) -> R:
+    async def ask(self, method: Method[H, T, R], key: str, item: T) -> R:
         """The same for one item."""
         return (await self.scatter(method, [key], [item]))[0]
+
+    def post(self, method: Method[H, T, None], key: str, item: T) -> None:
+        """Tell a member something for which nobody waits. It arrives before any call that is made after this one.
+
+        For what only makes later answers faster: a failure is logged and forgotten.
+        """
+        if not self._posted:
+            asyncio.get_running_loop().call_later(POST_DELAY_S, self._send_posted)
+        self._posted.append((method, key, item))
+
+    def _send_posted(self) -> None:
+        posted, self._posted = self._posted, []
+        for method, group in groupby(posted, key=itemgetter(0)):
+            _, keys, items = zip(*group, strict=True)
+            answer = asyncio.ensure_future(self._start(method, keys, items))
+            self._unanswered.add(answer)
+            answer.add_done_callback(self._answered)
+
+    def _answered(self, answer: asyncio.Future[list[None]]) -> None:
+        self._unanswered.discard(answer)
+        if not answer.cancelled() and answer.exception() is not None:
+            logger.warning("a view was not told something and will read it in the vault: %s", answer.exception())
+
+    @abstractmethod
+    def _start(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> Awaitable[list[R]]:
+        """Send the calls now; what comes back gives the answers."""
 
 
 class LocalPort(Port[H]):
     """A host in this process. A single thread calls it, so the event loop stays free and the host has one owner."""
 
     def __init__(self, host: H, name: str) -> None:
+        super().__init__()
         self._host = host
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
-    async def scatter(
+    def _start(
         self,
-        method: Callable[[H, Sequence[T]], list[R]],
+        method: Method[H, T, R],
         keys: Sequence[str],  # noqa: ARG002  (one host owns every key)
         items: Sequence[T],
-    ) -> list[R]:
-        if not items:
-            return []
-        return await asyncio.get_running_loop().run_in_executor(self._thread, method, self._host, items)
+    ) -> Awaitable[list[R]]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, method, self._host, items)
 
 
 class PoolPort(Port[H]):
@@ -66,27 +100,29 @@ class PoolPort(Port[H]):
     """
 
     def __init__(self, directory: Directory, pool: str) -> None:
+        super().__init__()
         self._directory, self._pool = directory, pool
 
-    async def scatter(
-        self, method: Callable[[H, Sequence[T]], list[R]], keys: Sequence[str], items: Sequence[T]
-    ) -> list[R]:
+    def _start(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> Awaitable[list[R]]:
         shares: dict[int, list[int]] = {}
         for index, key in enumerate(keys):
             shares.setdefault(member_of(key, self._directory.sizes[self._pool]), []).append(index)
-        answers = await asyncio.gather(
-            *(self._call(member, method.__name__, [items[i] for i in share]) for member, share in shares.items())
-        )
-        found = dict(
-            zip((i for share in shares.values() for i in share), (a for part in answers for a in part), strict=True)
-        )
-        return [found[index] for index in range(len(items))]
+        sent: list[Awaitable[list[R]]] = [
+            self._call(member, method.__name__, [items[index] for index in share]) for member, share in shares.items()
+        ]
+        return _in_order(sent, [index for share in shares.values() for index in share])
 
-    async def _call(self, member: int, method: str, share: list[Any]) -> list[Any]:
+    def _call(self, member: int, method: str, share: list[Any]) -> Awaitable[list[Any]]:
         call: Call[list[Any]] = Call(
             self._directory.member(self._pool, member), method, (share,), self._directory.deadline_s
         )
-        return await call
+        return call.begin()
+
+
+async def _in_order(sent: Sequence[Awaitable[list[R]]], order: Sequence[int]) -> list[R]:
+    """The answers of several calls, each item's at its place in ``order``."""
+    answers = [one for part in await asyncio.gather(*sent) for one in part]
+    return [answer for _, answer in sorted(zip(order, answers, strict=True), key=itemgetter(0))]
 
 
 class VaultPort(ABC):

@@ -1,0 +1,203 @@
+"""The commands of qmem on a real cluster: what they say and write, and that import and export undo each other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from quantum_memory.cluster.cli import app
+from quantum_memory.cluster.connect import MemoryCluster
+from quantum_memory.types import PAD, Utterance
+
+QMEM = Path(sys.executable).with_name("qmem")
+
+
+class Qmem:
+    """qmem in this process, on the session's cluster."""
+
+    def __init__(self, cluster: MemoryCluster) -> None:
+        self._where = ["--storage", cluster.settings.storage, "--namespace", "actors"]
+
+    def run(self, *args: str, stdin: str | None = None, code: int = 0) -> tuple[str, str]:
+        result = CliRunner().invoke(app, [*args, *self._where], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.stderr
+        return result.stdout, result.stderr
+
+    def json(self, *args: str, stdin: str | None = None) -> Any:
+        return json.loads(self.run(*args, "--json", stdin=stdin)[0])
+
+
+@pytest.fixture(scope="module")
+def qmem(cluster: MemoryCluster) -> Qmem:
+    return Qmem(cluster)
+
+
+def test_remember_and_recall_with_reasons(qmem: Qmem) -> None:
+    made = qmem.json(
+        "remember", "cli-alice", "Bob lent me his umbrella in the rain.", "The kettle is broken.",
+        "--speaker", "Alice", "--at", "2025-01-11T18:02Z", "--tag", "weather", "--importance", "0.7", "--session", "s1",
+    )  # fmt: skip
+    assert len(made["ids"]) == 2
+    hits = qmem.json("recall", "cli-alice", "who lent an umbrella?", "-k", "1")
+    assert [hit["memory"]["id"] for hit in hits] == made["ids"][:1]
+    memory = hits[0]["memory"]
+    assert (memory["speaker"], memory["at"], memory["tags"]) == ("Alice", "2025-01-11T18:02:00+00:00", ["weather"])
+    assert (memory["importance"], memory["session"]) == (0.7, "s1")
+    assert sum(hits[0]["why"].values()) == pytest.approx(hits[0]["score"], abs=1e-5)
+    table, _ = qmem.run("recall", "cli-alice", "who lent an umbrella?", "-k", "1")
+    for piece in ("relevance", "lexical", "umbrella", f"{hits[0]['score']:.3f}"):
+        assert piece in table
+    assert qmem.json("recall", "cli-alice", "umbrella", "--until", "2025-01-01") == []
+
+
+def test_texts_come_from_stdin_one_a_line(qmem: Qmem) -> None:
+    made = qmem.json("remember", "cli-stdin", "-", stdin="first\n\nsecond\n")
+    assert len(made["ids"]) == 2
+    assert "cli-stdin" in qmem.json("agents")
+
+
+def test_an_agent_that_is_not_there_is_named(qmem: Qmem) -> None:
+    for args in (
+        ["recall", "cli-nobody", "x"],
+        ["mood", "cli-nobody"],
+        ["export", "cli-nobody"],
+        ["log", "cli-nobody@b"],
+    ):
+        out, err = qmem.run(*args, code=1)
+        assert (out, err) == ("", "qmem: no agent is named 'cli-nobody'\n")
+    assert "cli-nobody" not in qmem.json("agents")
+
+
+def test_the_history_of_an_agent(qmem: Qmem, cluster: MemoryCluster) -> None:
+    """Checkpoint, fork, something else there, compare, merge, roll back; and places by event, name and time."""
+    qmem.run("remember", "cli-tree", "We planted an apple tree.")
+    commit = qmem.json("checkpoint", "cli-tree", "planted")
+    qmem.run("fork", "cli-tree", "storm", "--at", "planted")
+    qmem.run("remember", "cli-tree@storm", "The storm broke the tree.", "We cried.")
+    qmem.run("remember", "cli-tree", "The tree bears apples.")
+    assert [one["name"] for one in qmem.json("branches", "cli-tree")] == ["main", "storm"]
+    difference = qmem.json("diff", "cli-tree", "storm")
+    assert [one["text"] for one in difference["only_left"]] == ["The storm broke the tree.", "We cried."]
+    assert [one["text"] for one in difference["only_right"]] == ["The tree bears apples."]
+    assert len(qmem.json("merge", "cli-tree", "storm")["added"]) == 2
+    assert qmem.json("merge", "cli-tree", "cli-tree@storm")["added"] == []
+    assert len(cluster.agent("cli-tree").memories()) == 4
+    log = qmem.json("log", "cli-tree@storm")
+    assert [entry["kind"] for entry in log] == ["remembered", "remembered"]
+    assert f":{log[0]['place']['seq']}" in qmem.run("log", "cli-tree@storm")[0]
+    inherited = f":{log[1]['place']['seq']}"
+    assert qmem.json("mood", "cli-tree@storm", "--as-of", inherited) == qmem.json(
+        "mood", "cli-tree", "--as-of", commit["id"]
+    )
+    qmem.run("rollback", "cli-tree", "planted", "--part", "memories")
+    assert [one.text for one in cluster.agent("cli-tree").memories()] == ["We planted an apple tree."]
+    qmem.run("rollback", "cli-tree", "planted", "--part", "nonsense", code=1)
+    twin = qmem.json("clone", "cli-tree", "cli-twin")
+    assert (twin["agent"], twin["kind"]) == ("cli-twin", "clone")
+    _, err = qmem.run("rollback", "cli-tree", "never was", code=1)
+    assert "'never was' names no commit" in err
+
+
+def test_forget_mood_skills_and_concepts(qmem: Qmem) -> None:
+    ids = qmem.json("remember", "cli-cook", "I burnt the soup in Lisbon and felt terrible.", "Lisbon was sunny.")["ids"]
+    mood = qmem.json("mood", "cli-cook")
+    assert set(mood["mean"]) == {"pleasure", "arousal", "dominance"}
+    assert "pleasure" in qmem.run("mood", "cli-cook")[0]
+    assert qmem.json("learn", "cli-cook", "soup", "chop", "simmer", "--when", "it is cold")["steps"] == [
+        "chop",
+        "simmer",
+    ]
+    assert [one["name"] for one in qmem.json("skills", "cli-cook", "cold weather")] == ["soup"]
+    assert "lisbon" in [one["concept"].lower() for one in qmem.json("concepts", "cli-cook")]
+    assert qmem.json("forget", "cli-cook", ids[0])["forgotten"] == 1
+    _, err = qmem.run("forget", "cli-cook", ids[0], code=1)
+    assert ids[0] in err
+
+
+def test_import_and_export_undo_each_other(qmem: Qmem, cluster: MemoryCluster, tmp_path: Path) -> None:
+    given = cluster.agent("cli-out")
+    given.remember(
+        [
+            Utterance(
+                "Häuser\nam Meer: [schön]",
+                "Zoë",
+                kind="note",
+                session="s",
+                tags=("a", "b"),
+                metadata={"n": {"x": [1, None]}},
+            ),
+            Utterance("felt", pad=PAD(0.5, -0.5, 0.25), importance=0.9, id="mine"),
+        ]
+    )
+    file = tmp_path / "out.jsonl"
+    assert qmem.json("export", "cli-out", "--embeddings", "-o", str(file))["memories"] == 2
+    assert qmem.json("import", "cli-back", str(file)) == {"agent": "cli-back", "read": 2, "added": 2, "known": 0}
+    for one, other in zip(given.memories(), cluster.agent("cli-back").memories(), strict=True):
+        for name in ("id", "text", "speaker", "at", "kind", "session", "tags", "metadata", "importance", "pad"):
+            assert getattr(one, name) == getattr(other, name), name
+        assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
+    assert qmem.run("export", "cli-back", "--embeddings")[0].splitlines()[1].startswith('{"id": "mine"')
+    assert qmem.json("import", "cli-back", str(file))["added"] == 0
+
+
+def test_a_transcript_is_imported_once(qmem: Qmem, cluster: MemoryCluster, tmp_path: Path) -> None:
+    file = tmp_path / "chat.txt"
+    file.write_text("2025-01-11\n[18:02] Ilka: Happy new year!\nEleven days late.\n[18:04] Tomasz: You too.\n")
+    assert qmem.json("import", "cli-chat", str(file))["added"] == 2
+    assert "0 memories added" in qmem.run("import", "cli-chat", str(file))[0]
+    with file.open("a") as more:
+        more.write("[18:06] Ilka: Thanks.\n")
+    assert qmem.json("import", "cli-chat", str(file))["added"] == 1
+    out, _ = qmem.run("export", "cli-chat", "--format", "transcript")
+    assert out.splitlines()[:3] == [
+        "[2025-01-11 18:02:00] Ilka: Happy new year!",
+        "    Eleven days late.",
+        "[2025-01-11 18:04:00] Tomasz: You too.",
+    ]
+    assert {memory.session for memory in cluster.agent("cli-chat").memories()} == {"2025-01-11"}
+
+
+def test_a_bad_line_leaves_nothing_written(qmem: Qmem, cluster: MemoryCluster, tmp_path: Path) -> None:
+    """Whether it shows at once or only against the limits of the cluster."""
+    file = tmp_path / "bad.jsonl"
+    many = "".join(f'{{"text": "line {n}"}}\n' for n in range(300))
+    limit = cluster.settings.limits.text_chars
+    for last in ('{"text": ""}', '{"text": "a", "embedding": [1, 2]}', json.dumps({"text": "x" * (limit + 1)})):
+        file.write_text(many + last)
+        _, err = qmem.run("import", "cli-bad", str(file), code=1)
+        assert err.startswith(f"qmem: {file}, line 301: ")
+    assert "cli-bad" not in qmem.json("agents")
+
+
+def test_export_replaces_a_file_whole_or_not_at_all(qmem: Qmem, tmp_path: Path) -> None:
+    qmem.run("remember", "cli-file", "something")
+    file = tmp_path / "kept.jsonl"
+    file.write_text("old")
+    _, err = qmem.run("export", "cli-file", "-o", str(tmp_path / "no" / "such" / "folder.jsonl"), code=1)
+    assert "No such file or directory" in err
+    qmem.run("export", "cli-file", "-o", str(file))
+    assert json.loads(file.read_text())["text"] == "something"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.jsonl"]
+
+
+@pytest.mark.slow
+def test_the_installed_command_starts_and_ends_its_own_ray(tmp_path: Path) -> None:
+    """Options before the command; JSON alone on stdout; what one process remembers the next one recalls."""
+    config = tmp_path / "settings.yaml"
+    config.write_text("perception: {model: hashing}\nray: {dashboard: false, num_cpus: 4}\n")
+    options = [str(QMEM), "--json", "--storage", str(tmp_path / "vault"), "--config", str(config)]
+
+    def qmem(*args: str) -> Any:
+        done = subprocess.run([*options, *args], capture_output=True, text=True, timeout=180, cwd=tmp_path, check=True)
+        return json.loads(done.stdout)
+
+    ids = qmem("remember", "alice", "The key is under the blue pot.")["ids"]
+    assert [hit["memory"]["id"] for hit in qmem("recall", "alice", "where is the key?")] == ids
