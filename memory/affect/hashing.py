@@ -3,7 +3,7 @@
 For simulations of many processes, where a model in each would not fit into memory, and for tests. Feature hashing as in
 Weinberger et al. (2009): every stem, and at a lower weight every pair of neighbouring stems, adds to one of the numbers
 of the vector with a sign of its own, so that collisions cancel on average. Counts enter as square roots, so that a word
-said ten times does not drown the others.
+said ten times does not drown the others. The stems of a speaker's name count like those of the text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import Stemmer
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
-from quantum_memory.memory.affect.perceiver import texts_of
+from quantum_memory.memory.affect.encoder import spoken
+from quantum_memory.memory.affect.perceiver import speakers_of, texts_of
 from quantum_memory.types import NEUTRAL, Floats, Percept, Vector
 
 PAIR_WEIGHT = 0.5
@@ -52,12 +53,16 @@ class HashingPerceiver:
     def dim(self) -> int:
         return self._dim
 
-    def perceive(self, texts: Sequence[str]) -> list[Percept]:
-        """One percept per text. Raises: InvalidValue if ``texts`` is not a sequence of texts."""
-        return [Percept(self._vector(text), NEUTRAL, 0.0) for text in texts_of(texts)]
+    def perceive(self, texts: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Percept]:
+        """One percept per text. Raises: InvalidValue."""
+        said = texts_of(texts)
+        by = speakers_of(speakers, len(said))
+        return [Percept(self._vector(text, speaker), NEUTRAL, 0.0) for text, speaker in zip(said, by, strict=True)]
 
-    def _vector(self, text: str) -> Vector:
+    def _vector(self, text: str, speaker: str | None) -> Vector:
         counts = Counter(self._features(text))
+        if speaker is not None:
+            counts.update(self._features(speaker))
         total: Floats = np.zeros(self._dim)
         for feature, count in counts.items():
             index, sign = self._place(feature)
@@ -66,7 +71,7 @@ class HashingPerceiver:
         norm = float(np.linalg.norm(total))
         if norm == 0.0:
             # Opposite signs met in one number and cancelled: the text as a whole still has a place.
-            total[self._place("whole " + text)[0]] = norm = 1.0
+            total[self._place("whole " + spoken(text, speaker))[0]] = norm = 1.0
         vector: Vector = (total / norm).astype(np.float32)
         vector.setflags(write=False)
         return vector

@@ -3,7 +3,7 @@
 A state is a train of cores, one per qubit of the grid. It never holds the dense amplitude, and never changes.
 """
 
-from quantum_memory.memory.quantum.backend import NoDevice, choose
+from quantum_memory.memory.quantum.backend import choose
 from quantum_memory.memory.quantum.grid import AXES, Grid
 from quantum_memory.memory.quantum.overlaps import packet_fidelities, packet_overlaps
 from quantum_memory.memory.quantum.packet import Packet, Packets
@@ -12,7 +12,6 @@ from quantum_memory.memory.quantum.state import QuantumState, superpose
 __all__ = [
     "AXES",
     "Grid",
-    "NoDevice",
     "Packet",
     "Packets",
     "QuantumState",

@@ -12,22 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.errors import InvalidValue, MissingDependency, Unavailable
+from quantum_memory.errors import InvalidValue, MissingDependency, NoDevice
 
 Array = Any
 """An array of either module; numpy and CuPy share the calls but no static type."""
 INSTALL_GPU = "pip install 'quantum-memory[gpu-cu12]'"
-
-
-class NoDevice(Unavailable):
-    """CuPy is installed, and it finds no GPU that it can use."""
-
-    def __init__(self, package: str) -> None:
-        super().__init__(package)
-        self.package = package
-
-    def __str__(self) -> str:
-        return f"{self.package} is installed and finds no usable GPU: ask for the backend 'numpy' or 'auto'"
 
 
 def choose(name: str = "auto") -> Any:

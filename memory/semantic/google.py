@@ -16,20 +16,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from quantum_memory.errors import InvalidInput, InvalidValue, NotFinite, OutOfRange, ShapeMismatch
+from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch, ZeroMass
 
 Floats = NDArray[np.float64]
-
-
-class ZeroMass(InvalidInput, ZeroDivisionError):
-    """Weights over nodes add up to zero; networkx raises ZeroDivisionError for the same mistake."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-    def __str__(self) -> str:
-        return f"{self.name}: expected a positive sum, got 0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,7 @@
 """The durable store: journals, branches, commits, and the one writer that keeps them in order."""
 
-from quantum_memory.memory.vault.database import VaultUnavailable
 from quantum_memory.memory.vault.group import GroupCommit
 from quantum_memory.memory.vault.merge_base import MergeHistory, MergeMarker, merge_base
-from quantum_memory.memory.vault.schema import NewerSchema
 from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.memory.vault.writes import Append, CreateAgent, CreateBranch, CreateCommit, Write, Written
 
@@ -15,9 +13,7 @@ __all__ = [
     "GroupCommit",
     "MergeHistory",
     "MergeMarker",
-    "NewerSchema",
     "Vault",
-    "VaultUnavailable",
     "Write",
     "Written",
     "merge_base",

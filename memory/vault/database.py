@@ -21,7 +21,7 @@ from quantum_memory.errors import (
     InvalidValue,
     MissingDependency,
     StorageLocked,
-    Unavailable,
+    VaultUnavailable,
     WriteFailed,
 )
 
@@ -30,17 +30,6 @@ BUSY_TIMEOUT_S = 10.0
 CHECKPOINT_PAGES = 8192
 READERS = 8
 ADVISORY_LOCK = 0x716D656D  # "qmem": the first half of the key of PostgreSQL's advisory lock
-
-
-class VaultUnavailable(Unavailable):
-    """The vault is closed, or its database cannot be reached now."""
-
-    def __init__(self, storage: str, reason: str) -> None:
-        super().__init__(storage, reason)
-        self.storage, self.reason = storage, reason
-
-    def __str__(self) -> str:
-        return f"{self.storage}: {self.reason}"
 
 
 class Database:
@@ -181,6 +170,8 @@ def _lock(file: Path, storage: str) -> int:
     lock = file.with_name(file.name + ".lock")
     try:
         _make_folder(file.parent)
+        # What an agent remembers is private. SQLite gives its other files the mode of this one.
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise WriteFailed(storage, f"{error.strerror}: {error.filename}") from error
@@ -198,7 +189,7 @@ def _make_folder(folder: Path) -> None:
     """Make it, and see that its name outlives a power cut."""
     if folder.is_dir():
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for above in (folder.parent, folder.parent.parent):
         descriptor = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
         try:

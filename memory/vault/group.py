@@ -9,8 +9,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Protocol, Self
 
-from quantum_memory.errors import InvalidValue, QuantumMemoryError
-from quantum_memory.memory.vault.database import VaultUnavailable
+from quantum_memory.errors import InvalidValue, QuantumMemoryError, VaultUnavailable
 from quantum_memory.memory.vault.writes import Write, Written
 
 Job = tuple[Write, "Future[Written]"]

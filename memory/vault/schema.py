@@ -9,21 +9,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from quantum_memory.errors import CorruptRecord, InvalidValue, StorageFailure
+from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema
 
 VERSION = 1
 ROLLED_BACK = "rolled_back"
-
-
-class NewerSchema(StorageFailure):
-    """The vault was written by a newer version of this package."""
-
-    def __init__(self, storage: str, found: int, known: int) -> None:
-        super().__init__(storage, found, known)
-        self.storage, self.found, self.known = storage, found, known
-
-    def __str__(self) -> str:
-        return f"{self.storage}: its schema has version {self.found}, this package knows versions up to {self.known}"
 
 
 metadata = sa.MetaData()

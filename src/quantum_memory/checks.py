@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,22 +85,21 @@ def named(kind: str, name: object) -> str:
     return text
 
 
-def plain(name: str, value: object, depth: int = MAX_METADATA_DEPTH) -> None:
-    """Let through what JSON could hold: text, numbers, truth values, None, and lists and mappings of these.
+def plain(name: str, value: object, depth: int = MAX_METADATA_DEPTH) -> Any:
+    """A copy of what JSON could hold: text, numbers, truth values, None, and lists and mappings of these.
 
     Raises: InvalidValue, NotFinite, TooLong when nested deeper than ``depth``.
     """
     if depth < 0:
         raise TooLong(name, MAX_METADATA_DEPTH + 1, MAX_METADATA_DEPTH, "levels")
     if isinstance(value, Mapping):
-        for key, inner in value.items():
+        for key in value:
             if not isinstance(key, str):
                 raise InvalidValue(name, repr(key), "keys that are text")
-            plain(f"{name}.{key}", inner, depth - 1)
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            plain(f"{name}[{index}]", inner, depth - 1)
-    elif isinstance(value, float):
+        return {key: plain(f"{name}.{key}", inner, depth - 1) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(f"{name}[{index}]", inner, depth - 1) for index, inner in enumerate(value)]
+    if isinstance(value, float):
         if not math.isfinite(value):
             raise NotFinite(name, value)
     elif isinstance(value, int) and not isinstance(value, bool):
@@ -107,3 +107,4 @@ def plain(name: str, value: object, depth: int = MAX_METADATA_DEPTH) -> None:
             raise OutOfRange(name, value, -(2**63), 2**64 - 1)
     elif not (value is None or isinstance(value, str | bool)):
         raise InvalidValue(name, type(value).__name__, "text, a number, a truth value, None, a list or a mapping")
+    return value

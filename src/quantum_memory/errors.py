@@ -109,6 +109,17 @@ class InvalidValue(InvalidInput):
         return f"{self.name}: expected {self.want}, got {self.value}"
 
 
+class ZeroMass(InvalidInput, ZeroDivisionError):
+    """Weights over nodes add up to zero; networkx raises ZeroDivisionError for the same mistake."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name}: expected a positive sum, got 0"
+
+
 class InvalidSettings(InvalidInput):
     """A settings file holds an unknown key or a bad value; ``problems`` names each by its dotted path."""
 
@@ -230,6 +241,28 @@ class MissingDependency(Unavailable):
         return f"{self.feature} needs {self.package}, which is not installed: {self.install}"
 
 
+class NoDevice(Unavailable):
+    """CuPy is installed, and it finds no GPU that it can use."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(package)
+        self.package = package
+
+    def __str__(self) -> str:
+        return f"{self.package} is installed and finds no usable GPU: ask for the backend 'numpy' or 'auto'"
+
+
+class VaultUnavailable(Unavailable):
+    """The vault is closed, or its database cannot be reached now."""
+
+    def __init__(self, storage: str, reason: str) -> None:
+        super().__init__(storage, reason)
+        self.storage, self.reason = storage, reason
+
+    def __str__(self) -> str:
+        return f"{self.storage}: {self.reason}"
+
+
 class StorageLocked(StorageFailure):
     """Another process holds this vault open."""
 
@@ -261,3 +294,14 @@ class WriteFailed(StorageFailure):
 
     def __str__(self) -> str:
         return f"{self.storage}: {self.reason}"
+
+
+class NewerSchema(StorageFailure):
+    """The vault was written by a newer version of this package."""
+
+    def __init__(self, storage: str, found: int, known: int) -> None:
+        super().__init__(storage, found, known)
+        self.storage, self.found, self.known = storage, found, known
+
+    def __str__(self) -> str:
+        return f"{self.storage}: its schema has version {self.found}, this package knows versions up to {self.known}"

@@ -67,7 +67,7 @@ class PerceptionSettings(Section):
     model: str = "minilm"
     dim: Annotated[int, Field(ge=1, le=65_536)] = 384
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    batch_size: Count = 32
+    batch_size: Count | None = None
     cache: Annotated[int, Field(ge=0)] = 8192
 
 
@@ -81,7 +81,7 @@ class MoodSettings(Section):
     half_life_s: Positive = 3 * 86_400.0
     temperament: tuple[float, float, float] = (NEUTRAL.pleasure, NEUTRAL.arousal, NEUTRAL.dominance)
     max_bond: Annotated[int, Field(ge=1, le=1024)] = 64
-    min_fidelity: Annotated[float, Field(gt=0, lt=1)] = 1 - 1e-7
+    min_fidelity: Annotated[float, Field(gt=0, lt=1)] = 0.9999999
     backend: Literal["auto", "numpy", "cupy"] = "numpy"
 
     @field_validator("temperament")
@@ -111,7 +111,7 @@ class RecallSettings(Section):
     """What recall looks at: candidates by meaning and by words, steps of the walk, and how fast memories fade."""
 
     weights: WeightsSettings = WeightsSettings()
-    candidates: Count = 100
+    candidates: Count = 50
     half_life_s: Positive = 180 * 86_400.0
     walk: Literal["quantum", "classical"] = "quantum"
     walk_nodes: Count = 400

@@ -76,7 +76,8 @@ class Percept:
 class Utterance:
     """Something to be remembered. Only the text is needed.
 
-    A naive ``at`` is read as UTC. Where ``embedding`` and ``pad`` are both given, no model is asked.
+    A naive ``at`` is read as UTC; tuples in ``metadata`` become lists. Where ``embedding`` and ``pad`` are both given,
+    no model is asked.
 
     Raises: EmptyText, TooLong, NotFinite, OutOfRange, ShapeMismatch, InvalidValue.
     """
@@ -106,8 +107,9 @@ class Utterance:
         if not isinstance(tags, list | tuple):
             raise InvalidValue("tags", repr(tags), "a tuple of texts")
         object.__setattr__(self, "tags", tuple(visible("tag", tag) for tag in tags))
-        plain("metadata", self.metadata)
-        object.__setattr__(self, "metadata", dict(self.metadata))
+        if not isinstance(self.metadata, Mapping):
+            raise InvalidValue("metadata", type(self.metadata).__name__, "a mapping")
+        object.__setattr__(self, "metadata", plain("metadata", self.metadata))
         if self.importance is not None:
             bounded("importance", self.importance, 0.0, 1.0)
         if self.embedding is not None:
@@ -258,7 +260,7 @@ class Diff:
 
 @dataclass(frozen=True, slots=True)
 class MergeConflict:
-    """Something that a merge could not decide. Ours was kept; theirs is here."""
+    """Something that both sides of a merge changed. ``reason`` says which side was kept; both are here."""
 
     part: Part
     key: str

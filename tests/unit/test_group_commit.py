@@ -10,9 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from quantum_memory.errors import InvalidValue, PlaceNotFound, QuantumMemoryError, StaleWriter, WriteFailed
+from quantum_memory.errors import (
+    InvalidValue,
+    PlaceNotFound,
+    QuantumMemoryError,
+    StaleWriter,
+    VaultUnavailable,
+    WriteFailed,
+)
 from quantum_memory.memory.events import Forgotten
-from quantum_memory.memory.vault import Append, CreateAgent, GroupCommit, Vault, VaultUnavailable, Write, Written
+from quantum_memory.memory.vault import Append, CreateAgent, GroupCommit, Vault, Write, Written
 from quantum_memory.types import Place
 
 

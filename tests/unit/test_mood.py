@@ -66,11 +66,11 @@ def feel(fold: MoodFold, memories: Sequence[Memory], state: MoodState | None = N
 
 
 def in_events(fold: MoodFold, memories: Sequence[Memory], size: int, state: MoodState | None = None) -> MoodState:
-    """One event for so many memories."""
+    """One event for so many memories; what is pending in the end is worked in."""
     state = fold.empty() if state is None else state
     for start in range(0, len(memories), size):
         state = fold.apply(state, Remembered(tuple(memories[start : start + size])))
-    return state
+    return fold.settled(state)
 
 
 def merged(tensors: bytes | None, weight: float, *memories: Memory) -> Merged:
@@ -78,8 +78,8 @@ def merged(tensors: bytes | None, weight: float, *memories: Memory) -> Merged:
     return Merged(Place("other", 3), Place(BRANCH, 1), tuple(memories), (), (), brought)
 
 
-def infidelity(one: MoodState, other: MoodState) -> float:
-    return 1.0 - one.state.fidelity(other.state)
+def infidelity(fold: MoodFold, one: MoodState, other: MoodState) -> float:
+    return 1.0 - fold.settled(one).state.fidelity(fold.settled(other).state)
 
 
 FEELINGS = st.lists(st.tuples(PADS, UNITS, UNITS), min_size=1, max_size=12).map(
@@ -104,9 +104,9 @@ def test_the_same_events_give_the_same_bytes_and_change_no_state(memories: list[
     fold, twin = small(), small()
     before = feel(fold, memories[:3])
     kept = before.state.to_bytes()
-    after = fold.apply(before, event)
+    after = fold.settled(fold.apply(before, event))
     assert before.state.to_bytes() == kept
-    again = twin.apply(feel(twin, memories[:3]), event)
+    again = twin.settled(twin.apply(feel(twin, memories[:3]), event))
     assert again.state.to_bytes() == after.state.to_bytes()
     assert (again.at, again.last, again.trend, again.error) == (after.at, after.last, after.trend, after.error)
 
@@ -153,7 +153,7 @@ def test_the_last_feelings_make_the_mood(name: str) -> None:
     for fold, size in ((small(), 4), (small(max_bond=16, momentum_scale=100.0), 10)):
         whole = in_events(fold, memories, size)
         tail = in_events(fold, memories[-260:], size)
-        assert infidelity(whole, tail) <= 1e-6
+        assert infidelity(fold, whole, tail) <= 1e-6
 
 
 @settings(deadline=None, max_examples=5)
@@ -162,7 +162,7 @@ def test_whatever_came_before_is_forgotten(pads: list[Any], confidence: float, i
     fold = small(momentum_scale=5.0)
     dark = fold.apply(fold.empty(), Remembered(tuple(memory(i, (-0.9, -0.9, -0.9), 1.0, 1.0) for i in range(30))))
     same = Remembered(tuple(memory(100 + i, pads[i % len(pads)], confidence, importance) for i in range(256)))
-    assert infidelity(fold.apply(fold.empty(), same), fold.apply(dark, same)) <= 1e-6
+    assert infidelity(fold, fold.apply(fold.empty(), same), fold.apply(dark, same)) <= 1e-6
 
 
 @pytest.mark.slow
@@ -171,26 +171,26 @@ def test_the_last_feelings_make_the_mood_on_28_qubits(name: str) -> None:
     memories = sequences()[name]
     fold = MoodFold(max_bond=32)
     whole = feel(fold, memories)
-    assert infidelity(whole, feel(fold, memories[-256:])) <= 1e-6
-    assert infidelity(whole, fold.apply(fold.empty(), Remembered(tuple(memories)))) <= 5e-6
+    assert infidelity(fold, whole, feel(fold, memories[-256:])) <= 1e-6
+    assert infidelity(fold, whole, fold.apply(fold.empty(), Remembered(tuple(memories)))) <= 5e-6
 
 
 def test_memories_beyond_reach_in_one_event_need_no_packet() -> None:
     fold = small()
     memories = [memory(i, (math.sin(i), math.cos(i), math.sin(3 * i))) for i in range(fold._reach + 40)]
-    whole = fold.apply(fold.empty(), Remembered(tuple(memories)))
-    last = fold.apply(fold.empty(), Remembered(tuple(memories[-fold._reach :])))
+    whole = fold.settled(fold.apply(fold.empty(), Remembered(tuple(memories))))
+    last = fold.settled(fold.apply(fold.empty(), Remembered(tuple(memories[-fold._reach :]))))
     assert whole.state.to_bytes() == last.state.to_bytes()
-    assert infidelity(whole, in_events(fold, memories, 8)) <= 1e-6
+    assert infidelity(fold, whole, in_events(fold, memories, 8)) <= 1e-6
 
 
 @settings(deadline=None, max_examples=15)
 @given(FEELINGS)
 def test_a_batch_is_felt_one_by_one(memories: list[Memory]) -> None:
     fold = exact()
-    batch = fold.apply(fold.empty(), Remembered(tuple(memories)))
+    batch = fold.settled(fold.apply(fold.empty(), Remembered(tuple(memories))))
     single = feel(fold, memories)
-    assert infidelity(batch, single) < 1e-10
+    assert infidelity(fold, batch, single) < 1e-10
     assert batch.trend == single.trend
     assert batch.last == single.last
 
@@ -216,19 +216,42 @@ class Journal:
 def test_a_timeline_finds_the_same_mood_by_reading_only_the_end() -> None:
     memories = sequences()["mixed"]
     journal = Journal([Remembered(tuple(memories[at : at + 5])) for at in range(0, len(memories), 5)])
-    live = Timeline(small(), journal, keep=4)
+    fold = small()
+    live = Timeline(fold, journal, keep=4)
     for row in journal.rows:
         live.push(row)
     head = journal.rows[-1].place
     assert journal.read == []
     cold = Timeline(small(), journal, keep=4).at(head)
-    assert infidelity(live.at(head), cold) <= 1e-6
+    assert infidelity(fold, live.at(head), cold) <= 1e-6
     short = Journal([Remembered(tuple(memories[:4])), Forgotten(("0",)), Remembered(tuple(memories[4:9]))])
-    cold = Timeline(small(), short, keep=4).at(short.rows[-1].place)
-    pushed = Timeline(small(), short, keep=4)
+    cold = fold.settled(Timeline(fold, short, keep=4).at(short.rows[-1].place))
+    pushed = Timeline(fold, short, keep=4)
     for row in short.rows:
         pushed.push(row)
-    assert pushed.at(short.rows[-1].place).state.to_bytes() == cold.state.to_bytes()
+    assert fold.settled(pushed.at(short.rows[-1].place)).state.to_bytes() == cold.state.to_bytes()
+
+
+def test_forks_that_felt_a_little_share_one_tensor_network() -> None:
+    fold = small()
+    trunk = feel(fold, [memory(i, (0.3, 0.2, 0.1)) for i in range(8)])
+    forks = [fold.apply(trunk, Remembered((memory(20 + i, (0.1 * i - 0.5, 0, 0)),))) for i in range(5)]
+    assert all(fork.state is trunk.state for fork in forks)
+    moods = [fold.read(fork).mean.pleasure for fork in forks]
+    assert moods == sorted(moods)
+    assert len(set(moods)) == 5
+    assert [fold.read(fork).mean.pleasure for fork in forks] == moods
+
+
+def test_settled_moods_are_kept_for_those_who_read_again_and_no_longer() -> None:
+    fold = small()
+    states = [fold.apply(fold.empty(), Remembered((memory(i, (0.1, 0, 0)),))) for i in range(mood.SETTLED_KEPT + 3)]
+    first = fold.settled(states[0])
+    assert fold.settled(states[0]) is first
+    for state in states:
+        fold.settled(state)
+    assert len(fold._settled) == mood.SETTLED_KEPT
+    assert fold.settled(states[0]) is not first
 
 
 # A feeling
@@ -323,9 +346,9 @@ def test_long_after_a_feeling_the_mood_is_at_rest() -> None:
     fold = small(temperament=PAD(0.3, -0.1, 0.2), half_life_s=3600.0, momentum_scale=0.0)
     grief = memory(0, (-0.8, 0.1, -0.6))
     joy = memory(1, (0.8, 0.5, 0.6), at=START + timedelta(days=30))
-    assert infidelity(feel(fold, [grief, joy]), feel(fold, [joy])) < 1e-6
+    assert infidelity(fold, feel(fold, [grief, joy]), feel(fold, [joy])) < 1e-6
     soon = memory(1, (0.8, 0.5, 0.6), at=START + timedelta(seconds=1))
-    assert infidelity(feel(fold, [grief, soon]), feel(fold, [joy])) > 1e-2
+    assert infidelity(fold, feel(fold, [grief, soon]), feel(fold, [joy])) > 1e-2
 
 
 def test_times_out_of_order_let_nothing_pass() -> None:
@@ -350,7 +373,7 @@ def test_a_naive_time_is_read_as_utc() -> None:
 @given(FEELINGS, FEELINGS, st.floats(0.0, 1.0))
 def test_a_merge_superposes_the_moods(ours: list[Memory], theirs: list[Memory], weight: float) -> None:
     fold = exact()
-    left, right = (fold.apply(fold.empty(), Remembered(tuple(side))) for side in (ours, theirs))
+    left, right = (feel(fold, side) for side in (ours, theirs))
     got = fold.apply(left, merged(right.state.to_bytes(), weight))
     want = superpose([left.state, right.state], [math.sqrt(1 - weight), math.sqrt(weight)])
     assert 1.0 - got.state.fidelity(want) < 1e-10
@@ -375,10 +398,10 @@ def test_a_mood_and_its_negative_are_one_feeling() -> None:
     state = feel(fold, [memory(0, (0.5, 0.2, 0.1)), memory(1, (0.4, 0.2, 0.3))])
     negative = superpose([state.state], [-1.0])
     same = fold.apply(state, merged(negative.to_bytes(), 0.5))
-    assert infidelity(same, state) < 1e-10
+    assert infidelity(fold, same, state) < 1e-10
     turned = fold.apply(fold.empty(), merged(negative.to_bytes(), 1.0))
     for event in (Remembered((memory(2, (0.5, 0.2, 0.1)),)), Remembered((memory(2, (-0.5, 0.2, 0.1)),))):
-        assert fold.apply(turned, event).state.norm() == pytest.approx(1.0, abs=1e-10)
+        assert fold.settled(fold.apply(turned, event)).state.norm() == pytest.approx(1.0, abs=1e-10)
 
 
 def test_a_brought_mood_of_other_norm_and_precision_is_taken_as_the_feeling_it_is() -> None:
@@ -387,7 +410,7 @@ def test_a_brought_mood_of_other_norm_and_precision_is_taken_as_the_feeling_it_i
     loud = superpose([feel(fold, [memory(0, (-0.3, 0.2, 0.1))]).state.astype(np.complex128)], [7.0])
     got = fold.apply(state, merged(loud.to_bytes(), 0.5))
     quiet = fold.apply(state, merged(loud.normalised().to_bytes(), 0.5))
-    assert infidelity(got, quiet) < 1e-10
+    assert infidelity(fold, got, quiet) < 1e-10
     assert {core.dtype for core in got.state.cores} == {np.dtype(np.complex64)}
 
 
@@ -399,13 +422,13 @@ def test_a_brought_mood_of_other_norm_and_precision_is_taken_as_the_feeling_it_i
 def test_the_error_is_an_upper_estimate_of_the_infidelity(memories: list[Memory], bond: int, weight: float) -> None:
     rough, whole = exact(max_bond=bond, min_fidelity=0.999), exact()
     states = [feel(fold, memories) for fold in (rough, whole)]
-    assert infidelity(*states) <= states[0].error + 1e-9
+    assert infidelity(whole, *states) <= states[0].error + 1e-9
     other = feel(whole, memories[:2]).state.to_bytes()
     ends = [
         feel(fold, memories[:3], fold.apply(state, merged(other, weight)))
         for fold, state in zip((rough, whole), states, strict=True)
     ]
-    assert infidelity(*ends) <= ends[0].error + 1e-9
+    assert infidelity(whole, *ends) <= ends[0].error + 1e-9
     assert ends[1].error < 1e-9
 
 
@@ -446,7 +469,7 @@ def test_a_feeling_is_named(name: str) -> None:
 @given(FEELINGS)
 def test_the_emotions_share_one(memories: list[Memory]) -> None:
     fold = small()
-    state = fold.apply(fold.empty(), Remembered(tuple(memories)))
+    state = feel(fold, memories)
     everything = fold.read(state, top=len(EMOTIONS)).emotions
     shares = [share for _, share in everything]
     assert sum(shares) == pytest.approx(1.0)

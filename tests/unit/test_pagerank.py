@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quantum_memory.errors import InvalidInput, InvalidValue, NotFinite, OutOfRange, ShapeMismatch
-from quantum_memory.memory.semantic.google import Google, Overlap, ZeroMass
+from quantum_memory.errors import InvalidInput, InvalidValue, NotFinite, OutOfRange, ShapeMismatch, ZeroMass
+from quantum_memory.memory.semantic.google import Google, Overlap
 from quantum_memory.memory.semantic.pagerank import quantum_pagerank, walk_ranks
 from quantum_memory.memory.semantic.reversible import null_directions
 from quantum_memory.memory.semantic.szegedy import Walk

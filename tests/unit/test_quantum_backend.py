@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantum_memory.errors import InvalidValue, MissingDependency, OutOfRange
-from quantum_memory.memory.quantum import Grid, NoDevice, Packet, QuantumState, choose, packet_fidelities, superpose
+from quantum_memory.errors import InvalidValue, MissingDependency, NoDevice, OutOfRange
+from quantum_memory.memory.quantum import Grid, Packet, QuantumState, choose, packet_fidelities, superpose
 from quantum_memory.memory.quantum.backend import host, module_of
 
 GRID = Grid((5, 4, 4))

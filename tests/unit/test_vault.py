@@ -24,11 +24,13 @@ from quantum_memory.errors import (
     AlreadyExists,
     CorruptRecord,
     InvalidValue,
+    NewerSchema,
     PlaceNotFound,
     QuantumMemoryError,
     StaleWriter,
     StorageLocked,
     TooLong,
+    VaultUnavailable,
     WriteFailed,
 )
 from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered, RolledBack
@@ -38,9 +40,7 @@ from quantum_memory.memory.vault import (
     CreateBranch,
     CreateCommit,
     MergeMarker,
-    NewerSchema,
     Vault,
-    VaultUnavailable,
     Write,
     Written,
 )
