@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from quantum_memory.cluster import cli_tables as tables
 from quantum_memory.cluster import formats
@@ -60,7 +60,7 @@ def _remember(session: Session, handle: AgentHandle, utterances: list[Utterance]
     """Write them batch by batch, with a progress bar where somebody can see it; how many were new."""
     before = len(handle.memories())
     columns = (TextColumn("remembering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=session.err, transient=True, disable=not session.err.is_terminal) as progress:
+    with session.progress(*columns) as progress:
         task = progress.add_task("", total=len(utterances))
         for start in range(0, len(utterances), BATCH):
             batch = utterances[start : start + BATCH]

@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 
 import typer
 from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress import Progress, ProgressColumn
+from rich.spinner import Spinner
 
 from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.types import Place
@@ -84,13 +87,13 @@ class Session:
     @contextmanager
     def memory(self) -> Iterator[MemoryCluster]:
         """The memory that the options mean, closed again at the end if it was started here."""
-        with redirect_stdout(self._chatter or sys.stderr):
-            with self.busy("Starting Ray" if self.options.address is None else "Connecting"):
-                from quantum_memory.cluster.connect import connect
+        with self.busy("Starting Ray" if self.options.address is None else "Connecting"):
+            from quantum_memory.cluster.connect import connect  # seconds; libraries keep the stdout that they find
 
+            with redirect_stdout(self._chatter or sys.stderr):
                 memory = connect(self.options.address, **self.how())
-            with memory:
-                yield memory
+        with redirect_stdout(self._chatter or sys.stderr), memory:
+            yield memory
 
     def how(self) -> dict[str, Any]:
         """The options as keywords of ``connect``, apart from the address; what was not said is left to it."""
@@ -109,8 +112,11 @@ class Session:
         return memory.agent(name, branch if at else None, create=create and not at)
 
     def busy(self, what: str) -> Any:
-        """A spinner on stderr, where somebody can see it."""
-        return self.err.status(f"{what} …") if self.err.is_terminal else nullcontext()
+        """A spinner on stderr, where somebody can see it; it leaves stdout alone."""
+        if not self.err.is_terminal:
+            return nullcontext()
+        spinner = Spinner("dots", f"{what} …")
+        return Live(spinner, console=self.err, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def show(self, value: Any, picture: Callable[[], RenderableType]) -> None:
         """The answer: as JSON if that was asked for, else drawn."""
@@ -119,6 +125,17 @@ class Session:
             self.stdout.write(json.dumps(value, ensure_ascii=ascii_only, allow_nan=False) + "\n")
         else:
             self.out.print(picture())
+
+    def progress(self, *columns: ProgressColumn) -> Progress:
+        """A progress bar on stderr, where somebody can see it; it leaves stdout alone."""
+        return Progress(
+            *columns,
+            console=self.err,
+            transient=True,
+            disable=not self.err.is_terminal,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def note(self, text: str) -> None:
         """A word on stderr to somebody who watches."""

@@ -5,6 +5,7 @@ Owns the order of the scenes and what is printed. What it claims it also checks:
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 AGENT = "friends"
 MARKER = ".quantum_memory_demo"
-RAY_WORDS = "ray.txt"
+RAY_WORDS, SUMMARY = "ray.txt", "summary.json"
 BEFORE, AFTER = "before the quarrel", "after the quarrel"
 TOP = 10
 SHOWN_HITS = 3
@@ -50,7 +51,7 @@ def run(session: Session, output: Path, *, keep: bool) -> None:
     """
     if session.options.address is not None or session.options.storage is not None:
         raise typer.BadParameter("the demo starts a Ray and a vault of its own: leave --address and --storage out")
-    say = Console(quiet=session.options.json)
+    say = Console(file=session.stdout, quiet=session.options.json)
     made = "removed and made anew" if fresh_folder(output) else "made"
     say.print(Text(f"{output} was {made}: the demo's vault and pictures go there."))
     with (output / RAY_WORDS).open("w", encoding="utf-8") as chatter:
@@ -64,9 +65,10 @@ def _play(session: Session, output: Path, say: Console, chatter: TextIO, *, keep
     own = Session(Options(str(output / "vault"), asked.config, None, asked.namespace), chatter)
     begun = perf_counter()
     with own.memory() as memory:
-        scenes = Scenes(memory, output, say, session.err, {"start Ray and the actors": perf_counter() - begun})
+        scenes = Scenes(memory, output, say, session, {"start Ray and the actors": perf_counter() - begun})
         summary = scenes.play()
         say.print(farewell(summary))
+        (output / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         if asked.json:
             session.show(summary, Text)
         if keep:
@@ -97,14 +99,14 @@ class Scenes:
         memory: the cluster that it plays on; its own, for actors are killed.
         output: where pictures go.
         say: where it tells what happens.
-        err: where progress is shown, if somebody can see it.
+        session: how progress is shown.
         seconds: what has been timed already, by step.
     """
 
     def __init__(
-        self, memory: MemoryCluster, output: Path, say: Console, err: Console, seconds: Mapping[str, float]
+        self, memory: MemoryCluster, output: Path, say: Console, session: Session, seconds: Mapping[str, float]
     ) -> None:
-        self._memory, self._output, self._say, self._err = memory, output, say, err
+        self._memory, self._output, self._say, self._session = memory, output, say, session
         self._seconds = dict(seconds)
         self._points: list[pictures.MoodPoint] = []
         self._pictures: list[str] = []
@@ -130,14 +132,15 @@ class Scenes:
         sessions = story.sessions()
         total = sum(len(session.turns) for session in sessions)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("turns"))
-        shown = Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal)
-        with self._timed(f"remember {total} turns"), shown as progress:
+        with self._timed(f"remember {total} turns"), self._session.progress(*columns) as progress:
             task = progress.add_task("remembering", total=total)
             for session in sessions:
                 if session.name == story.QUARREL:
                     agent.checkpoint(BEFORE)
                 progress.update(task, description=f"{session.name}, {session.turns[0].at:%d %b %Y}")
-                _live(agent, progress.track(session.turns, task_id=task))
+                for turn in session.turns:
+                    agent.remember(turn)  # one by one: each is an event of its own, with a mood of its own
+                    progress.advance(task)
                 if session.name == story.QUARREL:
                     agent.checkpoint(AFTER)
         with self._timed("read the mood after each turn"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -195,9 +198,25 @@ def test_the_installed_command_starts_and_ends_its_own_ray(tmp_path: Path) -> No
     config.write_text("perception: {model: hashing}\nray: {dashboard: false, num_cpus: 4}\n")
     options = [str(QMEM), "--json", "--storage", str(tmp_path / "vault"), "--config", str(config)]
 
-    def qmem(*args: str) -> Any:
-        done = subprocess.run([*options, *args], capture_output=True, text=True, timeout=180, cwd=tmp_path, check=True)
-        return json.loads(done.stdout)
+    command = [*options, "remember", "alice", "The key is under the blue pot."]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=tmp_path, check=True)
+    (remembered,) = json.loads(done.stdout)["ids"]
+    code, screen = on_a_terminal([*options, "recall", "alice", "where is the key?"], tmp_path)
+    assert code == 0
+    assert "Starting Ray" in screen
+    assert "Traceback" not in screen
+    answer = screen[screen.index("[{") :].splitlines()[0]
+    assert [hit["memory"]["id"] for hit in json.loads(answer)] == [remembered]
 
-    ids = qmem("remember", "alice", "The key is under the blue pot.")["ids"]
-    assert [hit["memory"]["id"] for hit in qmem("recall", "alice", "where is the key?")] == ids
+
+def on_a_terminal(command: list[str], folder: Path) -> tuple[int, str]:
+    """The exit code of a command and all that it wrote to a terminal, as somebody would see it scroll by."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, cwd=folder) as process:
+        os.close(theirs)
+        seen = bytearray()
+        with contextlib.suppress(OSError):  # Linux says so when the other side of a terminal is closed
+            while piece := os.read(ours, 65_536):
+                seen += piece
+        os.close(ours)
+        return process.wait(timeout=60), seen.decode()

@@ -23,10 +23,13 @@ QMEM = Path(sys.executable).with_name("qmem")
 def test_the_demo_plays_and_nothing_is_lost(tmp_path: Path) -> None:
     """As ``make demo`` runs it, apart from the port of the dashboard, which may be taken here."""
     (tmp_path / "settings.yaml").write_text("ray: {dashboard: false}\n")
-    command = [str(QMEM), "demo", "--json", "--config", "settings.yaml"]
+    command = [str(QMEM), "demo", "--config", "settings.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    for piece in ("session by session", "recall@10", "drawn: demo-output/moods.png", "SIGKILL", "Nothing was lost."):
+        assert piece in done.stdout
+    assert "raylet" not in done.stdout + done.stderr
+    told = json.loads((tmp_path / "demo-output" / demo.SUMMARY).read_text())
     assert (told["memories"], told["sessions"]) == (268, 15)
     assert told["nothing_lost"]
     assert told["rolled_back"]

@@ -35,16 +35,7 @@ def test_the_default_weights_are_the_policys() -> None:
         ({"pools": {"graph": {"size": 0}}}, "pools.graph.size: .*got 0"),
         ({"pools": {"quantum": {"num_gpus": -0.5}}}, "pools.quantum.num_gpus: .*-0.5"),
         ({"recall": {"weights": {"relevance": -1.0}}}, "recall.weights: .*relevance.*-1.0"),
-        (
-            {
-                "recall": {
-                    "weights": dict.fromkeys(
-                        ("relevance", "lexical", "neighbours", "graph", "recency", "importance", "mood"), 0
-                    )
-                }
-            },
-            "all zero",
-        ),
+        ({"recall": {"weights": dict.fromkeys(PART_NAMES, 0)}}, "all zero"),
         ({"mood": {"temperament": [0, 0, 2]}}, r"mood.temperament: .*dominance: 2.0 is outside \[-1.0, 1.0\]"),
         ({"timeouts": {"call_s": float("inf")}}, "timeouts.call_s"),
         ({"placement": "everywhere"}, "placement: .*'actors' or 'inline'.*'everywhere'"),
