@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import wraps
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 
@@ -28,7 +29,9 @@ from quantum_memory.types import Place
 if TYPE_CHECKING:
     from quantum_memory.actors.handle import AgentHandle
     from quantum_memory.cluster.connect import MemoryCluster
+    from quantum_memory.settings import Settings
 
+CONFIG_FILE = "ray_config.yaml"
 FAILED = 1
 INTERRUPTED = 130
 PANEL = "For every command"
@@ -76,7 +79,7 @@ class Session:
 
     Args:
         options: what was said before and after the command.
-        chatter: where Ray's own words go, which it prints to stdout; stderr when left out.
+        chatter: where Ray's own words go, which it prints to stdout; nowhere when left out.
     """
 
     def __init__(self, options: Options, chatter: TextIO | None = None) -> None:
@@ -85,20 +88,43 @@ class Session:
         self.out, self.err = Console(file=sys.stdout), Console(stderr=True)
 
     @contextmanager
-    def memory(self) -> Iterator[MemoryCluster]:
-        """The memory that the options mean, closed again at the end if it was started here."""
+    def memory(self, *, dashboard: bool = False) -> Iterator[MemoryCluster]:
+        """The memory that the options mean, closed again at the end if it was started here.
+
+        A Ray that is started for one command has no dashboard unless it is asked for: nobody could look at it.
+        """
         with self.busy("Starting Ray" if self.options.address is None else "Connecting"):
             from quantum_memory.cluster.connect import connect  # seconds; libraries keep the stdout that they find
 
-            with redirect_stdout(self._chatter or sys.stderr):
-                memory = connect(self.options.address, **self.how())
-        with redirect_stdout(self._chatter or sys.stderr), memory:
+            with self._hushed():
+                settings = self.settings() if dashboard else without_dashboard(self.settings())
+                memory = connect(self.options.address, settings.storage, settings, **self._namespace())
+        with self._hushed(), memory:
             yield memory
 
-    def how(self) -> dict[str, Any]:
-        """The options as keywords of ``connect``, apart from the address; what was not said is left to it."""
-        given = {name: getattr(self.options, name) for name in ("storage", "config", "namespace")}
-        return {name: value for name, value in given.items() if value is not None}
+    @contextmanager
+    def _hushed(self) -> Iterator[None]:
+        """Keep Ray's words away from the answer. They are shown if something fails that no error of ours explains."""
+        words = StringIO()
+        try:
+            with redirect_stdout(self._chatter or words):
+                yield
+        except (QuantumMemoryError, OSError):
+            raise
+        except Exception:
+            sys.stderr.write(words.getvalue())
+            raise
+
+    def settings(self) -> Settings:
+        """The settings that the options mean. Raises: InvalidSettings."""
+        from quantum_memory.settings import load
+
+        settings = load(self.options.config or (CONFIG_FILE if Path(CONFIG_FILE).is_file() else None))
+        storage = self.options.storage
+        return settings if storage is None else settings.model_copy(update={"storage": storage})
+
+    def _namespace(self) -> dict[str, str]:
+        return {} if self.options.namespace is None else {"namespace": self.options.namespace}
 
     @contextmanager
     def agent(self, spec: str, *, create: bool = False) -> Iterator[AgentHandle]:
@@ -140,6 +166,11 @@ class Session:
     def note(self, text: str) -> None:
         """A word on stderr to somebody who watches."""
         self.err.print(text, markup=False, highlight=False)
+
+
+def without_dashboard(settings: Settings) -> Settings:
+    """The same settings for a Ray that nobody watches."""
+    return settings.model_copy(update={"ray": settings.ray.model_copy(update={"dashboard": False})})
 
 
 def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:

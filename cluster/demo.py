@@ -64,7 +64,7 @@ def _play(session: Session, output: Path, say: Console, chatter: TextIO, *, keep
     asked = session.options
     own = Session(Options(str(output / "vault"), asked.config, None, asked.namespace), chatter)
     begun = perf_counter()
-    with own.memory() as memory:
+    with own.memory(dashboard=True) as memory:
         scenes = Scenes(memory, output, say, session, {"start Ray and the actors": perf_counter() - begun})
         summary = scenes.play()
         say.print(farewell(summary))

@@ -23,6 +23,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from quantum_memory.cluster.cli_session import CONFIG_FILE
 from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.settings import Settings, load
 
@@ -33,7 +34,6 @@ EXTRAS = {
     "gpu-cu13": "GPUs with CUDA 13",
     "postgres": "a vault in PostgreSQL",
 }
-CONFIG_FILE = "ray_config.yaml"
 PROBE_S = 10.0
 
 

@@ -4,12 +4,12 @@
 
 reads a CSV with the columns split, V, A, D and text, ratings from 1 to 5 (https://github.com/JULIELab/EmoBank). It
 trains on the train split, chooses the epoch and fits the deviations on texts of it kept aside, and reports on the dev
-split. A run takes nothing from dev; but the defaults of the recipe were settled after runs whose figures on dev had been
-seen, so these are a little better than on texts nobody has looked at. The test split is not read. The script writes
+split. A run takes nothing from dev; but the defaults of the recipe were settled after runs whose figures on dev had
+been seen, so these may be slightly better than on texts that nobody has looked at. No test split is read. It writes
 ``pad_head.safetensors`` and ``metrics.json`` into the folder given.
 
-Every text is learned in two forms, plain and said by somebody, whose name is drawn from ``SPEAKERS``; dev is measured in
-both as well, with names from ``STRANGERS``, which are not learned with.
+Every text is learned in two forms, plain and said by somebody, whose name is drawn from ``SPEAKERS``. Dev is measured
+in both as well, with names from ``STRANGERS``, which are not learned.
 
 Each network is a multilayer perceptron on the means of all hidden layers. The loss of a mean is its squared error; the
 loss of a variance is the Gaussian negative log-likelihood of that error, and does not reach the mean (Seitzer et al.,

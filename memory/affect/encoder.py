@@ -4,9 +4,9 @@ A text over the model's limit of tokens is cut into windows that follow one anot
 the windows are averaged with their numbers of tokens as weights, so a short last window counts for little. Within the
 limit there is one window, and the last layer's mean is what sentence-transformers makes of the text.
 
-Where a speaker is named, the model reads ``spoken(text, speaker)``, and one pass gives two things: the last layer's mean
-over all of it, and the means of all layers over the text alone, for what must not depend on a name. The name stands in
-the first window only; the others, as any windows, know nothing of the one before.
+Where a speaker is named, the model reads ``spoken(text, speaker)``, and one pass gives two things: the last layer's
+mean over all of it, and the means of all layers over the text alone, for what should not depend on a name. The name
+stands at the beginning of the first window only and is not repeated in the others.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Encoder:
         return self._device
 
     def read(self, texts: Sequence[str], speakers: Sequence[str | None] | None = None) -> Reading:
-        """Read texts, each with its speaker if ``speakers``, which is as long as ``texts``, names one."""
+        """Read one text or more, each with its speaker if ``speakers``, which is as long, names one."""
         import torch
 
         windows = self._windows(texts, [None] * len(texts) if speakers is None else speakers)
@@ -138,7 +138,6 @@ class Encoder:
                 firsts = [at for at in range(1, len(windows)) if windows[at].text != windows[at - 1].text]
                 sums = torch.stack([part.sum(0) for part in torch.tensor_split(sums, firsts)])
                 tokens = torch.stack([part.sum(0) for part in torch.tensor_split(tokens, firsts)])
-            tokens = tokens.view(-1, 2)  # also of no texts
             return Reading(sums[:, -1] / tokens[:, 1, None], sums[:, :-1] / tokens[:, 0, None, None])
 
     def _windows(self, texts: Sequence[str], speakers: Sequence[str | None]) -> list[_Window]:
@@ -170,7 +169,7 @@ class Encoder:
         ]
 
     def _sums(self, windows: list[_Window]) -> Tensor:
-        """Sums over tokens of each window: of all layers over the text's, of the last over all. (b, layers + 1, width)"""
+        """Sums over each window, (b, layers + 1, width): every layer over the text's tokens, then the last over all."""
         import torch
 
         longest = max(len(window.ids) for window in windows)

@@ -105,10 +105,10 @@ class MiniLMPerceiver:
 
     The embedding is the one that sentence-transformers gives; the feeling comes from a head on all hidden layers that
     was trained on EmoBank (``weights/MODEL_CARD.md`` says how well it reads). Where Ilka is named as the speaker, the
-    model reads "Ilka: text", which makes a better key for recall; the embedding is the mean over all tokens of that, and
-    the head gets means over the others than the name's. Texts over 256 tokens are read in windows and averaged, where
-    sentence-transformers would leave out what is over; the name stands in the first window only. Nothing is ever
-    downloaded.
+    model reads "Ilka: text", which makes a better key for recall: the embedding is the mean over all tokens of that,
+    while the head gets means without the tokens of "Ilka:". Texts over 256 tokens are read in windows and averaged,
+    where sentence-transformers would leave out what is over; the name stands at the beginning of the first window only.
+    Nothing is ever downloaded.
 
     Args:
         device: "cpu", "cuda" or "auto".

@@ -22,7 +22,9 @@ from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.cluster import cli_tables as tables
 from quantum_memory.cluster import doctor
 from quantum_memory.cluster.cli import app
-from quantum_memory.cluster.cli_session import Options, moment, place
+from quantum_memory.cluster.cli_session import Options, Session, moment, place, without_dashboard
+from quantum_memory.errors import AgentNotFound
+from quantum_memory.settings import Settings
 from quantum_memory.types import (
     PAD,
     Branch,
@@ -139,6 +141,38 @@ def test_options_after_the_command_win_over_those_before_it() -> None:
     before = Options("a", Path("b"), "c", "d", json=True)
     assert Options().over(before) == before
     assert Options(storage="x").over(before) == Options("x", Path("b"), "c", "d", json=True)
+
+
+def test_what_ray_prints_stays_out_of_the_answer_and_is_shown_when_nothing_else_explains_a_failure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work(words: str, error: Exception | None = None) -> None:
+        with Session(Options())._hushed():
+            print(words)  # noqa: T201  (as Ray does it)
+            if error is not None:
+                raise error
+
+    work("(raylet) something")
+    with pytest.raises(AgentNotFound):
+        work("(raylet) something", AgentNotFound("bob"))
+    assert capsys.readouterr() == ("", "")
+    with pytest.raises(ZeroDivisionError):
+        work("(raylet) out of memory", ZeroDivisionError())
+    assert capsys.readouterr() == ("", "(raylet) out of memory\n")
+
+
+def test_a_command_takes_the_settings_of_its_folder_and_no_dashboard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Session(Options()).settings() == Settings()
+    Path("ray_config.yaml").write_text("storage: here\nblas_threads: 2\n")
+    assert (Session(Options()).settings().storage, Session(Options()).settings().blas_threads) == ("here", 2)
+    assert Session(Options(storage="there")).settings().storage == "there"
+    Path("other.yaml").write_text("blas_threads: 3\n")
+    assert Session(Options(config=Path("other.yaml"))).settings().blas_threads == 3
+    quiet = without_dashboard(Session(Options()).settings())
+    assert (quiet.ray.dashboard, quiet.storage) == (False, "here")
 
 
 def test_places_as_they_are_typed() -> None:

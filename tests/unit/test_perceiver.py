@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import CorruptRecord, InvalidValue, MissingDependency, OutOfRange
-from quantum_memory.memory.affect.encoder import Encoder, packaged_model
+from quantum_memory.memory.affect.encoder import Encoder, Reading, packaged_model, spoken
+from quantum_memory.memory.affect.hashing import HashingPerceiver
 from quantum_memory.memory.affect.head import load, packaged_head
-from quantum_memory.memory.affect.perceiver import MiniLMPerceiver, Perceiver
+from quantum_memory.memory.affect.perceiver import MiniLMPerceiver, Perceiver, content_key
 from quantum_memory.types import NEUTRAL, PAD, Percept
 
 TRAIN = Path(__file__).parents[2] / "training" / "train_pad_head.py"
@@ -46,6 +47,8 @@ PLAIN = [
     "No.",
     "They walked along the river until the light was gone, and neither said a word about the letter both had read.",
 ]
+ANY = st.text(st.characters(codec=None) | st.sampled_from("ab: "), max_size=6)
+"""Halves of surrogate pairs among it."""
 LONG = " ".join(f"Sentence number {n} tells of a river, a letter and the rain." for n in range(60))
 
 
@@ -61,7 +64,7 @@ def sentence_transformer() -> Any:
     return SentenceTransformer(str(packaged_model()), device="cpu", local_files_only=True)
 
 
-def write_tiny_bert(folder: Path, width: int = 8, seed: int = 0, positions: int = 16) -> Path:
+def write_tiny_bert(folder: Path, width: int = 8, seed: int = 0, positions: int = 32) -> Path:
     """A random BERT of two layers that knows letters and three words, saved as transformers saves one."""
     from transformers import BertConfig, BertModel
 
@@ -146,9 +149,96 @@ def test_long_text_is_the_average_of_its_windows_by_tokens(sentence_transformer:
             out = model(input_ids=torch.tensor([window]), output_hidden_states=True)
         total += torch.stack([hidden[0].sum(0) for hidden in out.hidden_states])
         tokens += len(window)
-    features = encoder.features(["before", LONG, "after"])
-    assert (features[1] - total / tokens).abs().max() < 1e-4
-    assert torch.allclose(features[2], encoder.features(["after"])[0], atol=1e-5)
+    reading = encoder.read(["before", LONG, "after"])
+    assert (reading.layers[1] - total / tokens).abs().max() < 1e-4
+    assert torch.equal(reading.layers[:, -1], reading.whole)
+    assert torch.allclose(reading.layers[2], encoder.read(["after"]).layers[0], atol=1e-5)
+
+
+NAMED: list[tuple[str | None, str]] = [
+    ("Ilka", "Bob lent me his umbrella in the rain."),
+    ("Dr. Mary-Ann O'Neil", "I am furious! How dare you betray me, you liar!"),
+    ("user", "No."),
+    ("Björn: the first", "text: with: colons"),
+    ("", "nobody in particular"),
+    ("😀", "😡"),
+    ("Ilka", ""),
+    ("[SEP]", "[CLS] [SEP]"),
+    (" white\tspace ", " \n\u0301 around"),
+    ("李", "我很伤心"),
+]
+
+
+def test_with_a_speaker_the_embedding_is_that_of_the_prefixed_text(
+    perceiver: MiniLMPerceiver, sentence_transformer: Any
+) -> None:
+    speakers, texts = zip(*NAMED, strict=True)
+    ours = np.stack([percept.embedding for percept in perceiver.perceive(texts, speakers)])
+    theirs = sentence_transformer.encode([f"{speaker}: {text}" for speaker, text in NAMED], normalize_embeddings=True)
+    assert np.abs(ours - theirs).max() <= 1e-5
+
+
+def slow_layers(sentence_transformer: Any, text: str, speaker: str) -> torch.Tensor:
+    """Window by window, unpadded, the name found by tokenizing it alone: means without the name's tokens, (7, 384)."""
+    model, tokenizer = sentence_transformer[0].auto_model, sentence_transformer.tokenizer
+    name, ids = (
+        tokenizer(part, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+        for part in (f"{speaker}:", f"{speaker}: {text}")
+    )
+    assert ids[: len(name)] == name
+    total, tokens = torch.zeros(7, 384), 0
+    for start in range(0, max(1, len(ids)), 254):
+        window = [tokenizer.cls_token_id, *ids[start : start + 254], tokenizer.sep_token_id]
+        with torch.inference_mode():
+            out = model(input_ids=torch.tensor([window]), output_hidden_states=True)
+        kept = [at for at in range(len(window)) if at in (0, len(window) - 1) or start + at - 1 >= len(name)]
+        total += torch.stack([hidden[0][kept].sum(0) for hidden in out.hidden_states])
+        tokens += len(kept)
+    return total / tokens
+
+
+def test_what_the_head_gets_leaves_the_name_out(sentence_transformer: Any) -> None:
+    cases = [*NAMED, ("Ilka", LONG), ("a long name " * 150, "after two windows")]
+    speakers, texts = zip(*cases, strict=True)
+    reading = Encoder(packaged_model()).read(texts, speakers)
+    for row, (speaker, text) in enumerate(cases):
+        wanted = slow_layers(sentence_transformer, text, speaker or "")
+        assert (reading.layers[row] - wanted).abs().max() < 1e-4, (speaker, text[:40])
+    assert (reading.layers[:, -1] - reading.whole).norm(dim=1).min() > 1e-2
+
+
+def test_naming_nobody_changes_nothing(perceiver: MiniLMPerceiver) -> None:
+    texts = [*PLAIN, *ODD, LONG]
+    for left, right in zip(perceiver.perceive(texts), perceiver.perceive(texts, [None] * len(texts)), strict=True):
+        assert np.array_equal(left.embedding, right.embedding)
+        assert (left.pad, left.confidence) == (right.pad, right.confidence)
+
+
+def test_texts_with_and_without_speakers_are_read_the_same_in_any_batch(perceiver: MiniLMPerceiver) -> None:
+    mixed = [*NAMED, *((None, text) for text in PLAIN), ("Ilka", LONG), (None, LONG)]
+    mixed = mixed[::2] + mixed[1::2]
+    speakers, texts = zip(*mixed, strict=True)
+    together = perceiver.perceive(texts, speakers)
+    for (speaker, text), percept in zip(mixed, together, strict=True):
+        assert_same(percept, perceiver.perceive([text], [speaker])[0])
+        if speaker is None:
+            assert_same(percept, perceiver.perceive([text])[0])
+    small = MiniLMPerceiver(batch_size=3, cache_size=0)
+    for left, right in zip(together[::-1], small.perceive(texts[::-1], speakers[::-1]), strict=True):
+        assert_same(left, right)
+
+
+def test_a_name_moves_the_embedding_and_hardly_the_feeling(perceiver: MiniLMPerceiver) -> None:
+    texts = [*HAPPY, *SAD, *ANGRY, *CALM, *BLAND, *PLAIN[:2]]
+    assert len(texts) == 12
+    plain = perceiver.perceive(texts)
+    feelings = np.array([percept.pad for percept in plain])
+    for name in ("Ilka", "Nate", "user"):
+        said = perceiver.perceive(texts, [name] * len(texts))
+        moved = np.abs(np.array([percept.pad for percept in said]) - feelings)
+        assert moved.mean() < 0.05, name
+        assert moved.mean() < 0.3 * np.abs(feelings - feelings.mean(0)).mean(), name
+        assert max(float(a.embedding @ b.embedding) for a, b in zip(plain, said, strict=True)) < 0.99
 
 
 def test_a_text_is_read_the_same_in_any_batch(perceiver: MiniLMPerceiver) -> None:
@@ -213,11 +303,11 @@ class CountingEncoder:
     """An encoder that notes what it was asked to read."""
 
     def __init__(self, inner: Encoder) -> None:
-        self.inner, self.read = inner, list[str]()
+        self.inner, self.asked = inner, list[str]()
 
-    def features(self, texts: list[str]) -> torch.Tensor:
-        self.read.extend(texts)
-        return self.inner.features(texts)
+    def read(self, texts: list[str], speakers: list[str | None]) -> Reading:
+        self.asked.extend(spoken(text, speaker) for text, speaker in zip(texts, speakers, strict=True))
+        return self.inner.read(texts, speakers)
 
 
 def test_a_repeated_text_is_read_once(tiny: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,14 +316,37 @@ def test_a_repeated_text_is_read_once(tiny: tuple[Path, Path], monkeypatch: pyte
     counting = CountingEncoder(perceiver._encoder)
     monkeypatch.setattr(perceiver, "_encoder", counting)
     first = perceiver.perceive(["a", "b", "a"])
-    assert counting.read == ["a", "b"]
+    assert counting.asked == ["a", "b"]
     assert first[0] is first[2]
     assert perceiver.perceive(["a"])[0] is first[0]
     perceiver.perceive(["c"])  # "b" was used least recently and goes
     perceiver.perceive(["a", "c"])
-    assert counting.read == ["a", "b", "c"]
+    assert counting.asked == ["a", "b", "c"]
     perceiver.perceive(["b"])
-    assert counting.read == ["a", "b", "c", "b"]
+    assert counting.asked == ["a", "b", "c", "b"]
+
+
+def test_who_said_what_is_kept_apart(tiny: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    model, head = tiny
+    perceiver = MiniLMPerceiver(model=str(model), head=str(head))
+    counting = CountingEncoder(perceiver._encoder)
+    monkeypatch.setattr(perceiver, "_encoder", counting)
+    whole, late, early = perceiver.perceive(["a: b: c", "b: c", "c"], [None, "a", "a: b"])
+    assert counting.asked == ["a: b: c"] * 3
+    assert len({id(percept) for percept in (whole, late, early)}) == 3
+    for left, right in ((whole, late), (late, early)):
+        assert np.abs(left.embedding - right.embedding).max() <= 1e-5
+        assert left.pad != right.pad
+    assert perceiver.perceive(["c", "b: c", "b: c"], ["a: b", "a", "a"]) == [early, late, late]
+    assert len(counting.asked) == 3
+    perceiver.perceive(["c", "c"], [None, "a"])
+    assert counting.asked[3:] == ["c", "a: c"]
+
+
+@given(st.lists(st.tuples(st.none() | ANY, ANY), max_size=8))
+@settings(deadline=None, max_examples=100)
+def test_keys_are_equal_only_for_the_same_text_by_the_same_speaker(said: list[tuple[str | None, str]]) -> None:
+    assert len({content_key(text, speaker) for speaker, text in said}) == len(set(said))
 
 
 def test_a_batch_larger_than_the_cache_is_answered_whole(tiny: tuple[Path, Path]) -> None:
@@ -253,16 +366,21 @@ def test_a_cached_embedding_cannot_be_written_to(perceiver: MiniLMPerceiver) -> 
         embedding[0] = 1.0
 
 
-@given(st.lists(st.text("abcdefgood bad day", max_size=50), max_size=8), st.integers(1, 5))
+WORDS = st.text("abcdefgood bad day:", max_size=50)
+
+
+@given(st.lists(st.tuples(st.none() | WORDS, WORDS), max_size=8), st.integers(1, 5))
 @settings(deadline=None, max_examples=40)
-def test_another_model_keeps_the_law_of_batches(tiny: tuple[Path, Path], texts: list[str], batch_size: int) -> None:
+def test_another_model_keeps_the_law_of_batches(
+    tiny: tuple[Path, Path], said: list[tuple[str | None, str]], batch_size: int
+) -> None:
     model, head = tiny
     perceiver: Perceiver = MiniLMPerceiver("cpu", batch_size, model=str(model), head=str(head), cache_size=0)
-    percepts = perceiver.perceive(texts)
-    assert len(percepts) == len(texts)
-    for text, percept in zip(texts, percepts, strict=True):
+    percepts = perceiver.perceive([text for _, text in said], [speaker for speaker, _ in said])
+    assert len(percepts) == len(said)
+    for (speaker, text), percept in zip(said, percepts, strict=True):
         assert percept.embedding.shape == (perceiver.dim,) == (8,)
-        assert_same(percept, perceiver.perceive([text])[0])
+        assert_same(percept, perceiver.perceive([text], [speaker])[0])
 
 
 def test_the_training_script_makes_a_head_for_another_model(tiny: tuple[Path, Path]) -> None:
@@ -274,8 +392,9 @@ def test_the_training_script_makes_a_head_for_another_model(tiny: tuple[Path, Pa
     )
     assert good > bad + 0.3
     metrics = json.loads((head.parent / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["dev"]["texts"] == 20
-    assert metrics["dev"]["pearson_r"]["pleasure"] > 0.6
+    for form in ("dev", "dev_said"):
+        assert metrics[form]["texts"] == 20
+        assert metrics[form]["pearson_r"]["pleasure"] > 0.6
 
 
 def test_a_model_that_the_head_was_not_made_for_is_refused(tiny: tuple[Path, Path], tmp_path: Path) -> None:
@@ -332,6 +451,22 @@ def test_the_package_of_the_model_is_named_when_it_is_missing(monkeypatch: pytes
         MiniLMPerceiver()
 
 
+def refuses_wrong_speakers(perceiver: Perceiver) -> None:
+    for wrong in ([], ["Ilka"], ["Ilka", None, "Bob"]):
+        with pytest.raises(InvalidValue, match=f"speakers: expected one for each of 2 texts, got {len(wrong)}"):
+            perceiver.perceive(["a", "b"], wrong)
+    with pytest.raises(InvalidValue, match="speakers: expected a sequence of texts or None, got one text"):
+        perceiver.perceive(["a", "b"], "ab")
+    with pytest.raises(InvalidValue, match=r"speakers\[1\]: expected a text or None, got int"):
+        perceiver.perceive(["a", "b"], ["Ilka", 3])  # type: ignore[list-item]  # that it is refused is the point
+
+
+def test_wrong_speakers_are_refused(perceiver: MiniLMPerceiver) -> None:
+    refuses_wrong_speakers(perceiver)
+    refuses_wrong_speakers(HashingPerceiver())
+    assert perceiver.perceive([], []) == HashingPerceiver().perceive([], []) == []
+
+
 def test_wrong_arguments_are_refused(perceiver: MiniLMPerceiver) -> None:
     with pytest.raises(InvalidValue, match="one text"):
         perceiver.perceive("one text alone")
@@ -376,7 +511,8 @@ def test_cuda_where_there_is_none() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_a_gpu_reads_the_same(perceiver: MiniLMPerceiver) -> None:
     texts = [*PLAIN, LONG]
-    for left, right in zip(perceiver.perceive(texts), MiniLMPerceiver("cuda").perceive(texts), strict=True):
+    by = ["Ilka", None] * 3
+    for left, right in zip(perceiver.perceive(texts, by), MiniLMPerceiver("cuda").perceive(texts, by), strict=True):
         assert np.abs(left.embedding - right.embedding).max() <= 1e-4
         assert np.abs(np.asarray(left.pad) - np.asarray(right.pad)).max() <= 1e-3
 

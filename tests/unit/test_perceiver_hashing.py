@@ -17,6 +17,7 @@ from quantum_memory.types import NEUTRAL
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
 """Halves of surrogate pairs among it."""
+SAID = st.lists(st.tuples(st.none() | ANY_TEXT, ANY_TEXT), max_size=6)
 
 
 def cosine(perceiver: Perceiver, left: str, right: str) -> float:
@@ -24,11 +25,11 @@ def cosine(perceiver: Perceiver, left: str, right: str) -> float:
     return float(a.embedding @ b.embedding)
 
 
-@given(st.lists(ANY_TEXT, max_size=6), st.integers(1, 64))
+@given(SAID, st.integers(1, 64))
 @settings(deadline=None, max_examples=150)
-def test_any_text_gets_a_unit_vector_and_no_feeling(texts: list[str], dim: int) -> None:
-    percepts = HashingPerceiver(dim).perceive(texts)
-    assert len(percepts) == len(texts)
+def test_any_text_gets_a_unit_vector_and_no_feeling(said: list[tuple[str | None, str]], dim: int) -> None:
+    percepts = HashingPerceiver(dim).perceive([text for _, text in said], [speaker for speaker, _ in said])
+    assert len(percepts) == len(said)
     for percept in percepts:
         assert percept.embedding.shape == (dim,)
         assert percept.embedding.dtype == np.float32
@@ -37,14 +38,31 @@ def test_any_text_gets_a_unit_vector_and_no_feeling(texts: list[str], dim: int) 
         assert percept.confidence == 0.0
 
 
-@given(st.lists(ANY_TEXT, min_size=1, max_size=6))
+@given(SAID)
 @settings(deadline=None, max_examples=50)
-def test_a_text_is_read_the_same_in_any_batch(texts: list[str]) -> None:
+def test_a_text_is_read_the_same_in_any_batch(said: list[tuple[str | None, str]]) -> None:
     perceiver = HashingPerceiver()
-    together = perceiver.perceive(texts)
-    alone = [HashingPerceiver().perceive([text])[0] for text in reversed(texts)][::-1]
-    for a, b in zip(together, alone, strict=True):
+    together = perceiver.perceive([text for _, text in said], [speaker for speaker, _ in said])
+    alone = [HashingPerceiver().perceive([text], [speaker])[0] for speaker, text in reversed(said)][::-1]
+    for a, b, (speaker, text) in zip(together, alone, said, strict=True):
         assert (a.embedding == b.embedding).all()
+        if speaker is None:
+            assert (a.embedding == perceiver.perceive([text])[0].embedding).all()
+
+
+def test_a_speaker_is_found_by_name() -> None:
+    perceiver = HashingPerceiver(4096)
+    plain, ilka, bob = perceiver.perceive(["it rains"] * 3, [None, "Ilka", "Bob"])
+    asked = perceiver.perceive(["what did Ilka say?"])[0]
+    assert ilka.embedding @ asked.embedding > 0.2
+    assert max(abs(other.embedding @ asked.embedding) for other in (plain, bob)) < 0.1
+    assert 0.5 < plain.embedding @ ilka.embedding < 0.95
+
+
+def test_texts_without_stems_differ_by_their_characters_whoever_says_them() -> None:
+    happy, angry, again = HashingPerceiver().perceive(["😀", "😡", "😀"], ["Ilka", "Ilka", "Bob"])
+    assert happy.embedding @ angry.embedding == pytest.approx(0.5, abs=1e-6)
+    assert happy.embedding @ again.embedding == pytest.approx(0.5, abs=1e-6)
 
 
 def test_vectors_are_the_same_in_another_process() -> None:
