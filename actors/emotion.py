@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 import ray
 
+from quantum_memory.actors.deferred import Deferred
 from quantum_memory.errors import InvalidSettings
 from quantum_memory.memory.affect.hashing import HashingPerceiver
 from quantum_memory.memory.affect.perceiver import MiniLMPerceiver, Perceiver
@@ -36,14 +38,15 @@ class EmotionHost:
     """Perception for everybody. Everything an EmotionActor does, without Ray."""
 
     def __init__(self, settings: Settings) -> None:
-        self._perceiver = make_perceiver(settings)
+        self._perceiver = Deferred(partial(make_perceiver, settings))
 
     def perceive(self, texts: Sequence[str]) -> list[Percept]:
         """A percept for each text, from one batch."""
-        return self._perceiver.perceive(texts)
+        return self._perceiver().perceive(texts)
 
     def status(self) -> dict[str, int]:
-        """Which process this is."""
+        """Which process this is, once the model is loaded. Raises: what loading it raises."""
+        self._perceiver()
         return {"pid": os.getpid()}
 
 

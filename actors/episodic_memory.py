@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ray
 
+from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.views import ViewHost
 from quantum_memory.memory.episodic import merge
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.merge import Delta
 from quantum_memory.memory.episodic.search import Candidates, Query, fetch, memories, search
+from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.skills import SkillsFold, SkillsState, find, judge_skills
 from quantum_memory.memory.timeline import History, Timeline
-from quantum_memory.memory.working import WorkingFold
+from quantum_memory.memory.working import WorkingFold, WorkingState
 from quantum_memory.policies.merge import MergeRule
 from quantum_memory.settings import Settings
 from quantum_memory.types import Memory, MemoryId, MergeConflict, Place, Skill
@@ -53,20 +55,36 @@ class MergePlan(NamedTuple):
     conflicts: tuple[MergeConflict, ...]
 
 
+class EpisodicViews(NamedTuple):
+    """The timelines of this host."""
+
+    memories: Timeline[EpisodicState]
+    working: Timeline[WorkingState]
+    skills: Timeline[SkillsState]
+
+
 class EpisodicMemoryHost(ViewHost):
     """What many branches remember and can do. Everything an EpisodicMemoryActor does, without Ray."""
 
     def __init__(self, settings: Settings, history: History) -> None:
-        keep = settings.views.resident_states
-        fold = MemoriesFold(settings.perception.dim, faiss_threads=settings.blas_threads)
-        self._memories = Timeline(fold, history, keep)
-        self._working = Timeline(WorkingFold(settings.views.working_memories), history, keep)
-        self._skills = Timeline(SkillsFold(), history, keep)
-        super().__init__(self._memories, self._working, self._skills)
+        self._settings, self._history = settings, history
+        self._views = Deferred(self._made)
+
+    def _made(self) -> EpisodicViews:
+        settings, history, keep = self._settings, self._history, self._settings.views.resident_states
+        return EpisodicViews(
+            Timeline(MemoriesFold(settings.perception.dim, faiss_threads=settings.blas_threads), history, keep),
+            Timeline(WorkingFold(settings.views.working_memories), history, keep),
+            Timeline(SkillsFold(), history, keep),
+        )
+
+    def timelines(self) -> Sequence[Timeline[Any]]:
+        """The memories, working memories and skills."""
+        return self._views()
 
     def search(self, asked: Sequence[tuple[Place, Query]]) -> list[Candidates]:
         """Candidates for each question, with the parts of their scores."""
-        return [search(self._memories.at(place), query) for place, query in asked]
+        return [search(self._views().memories.at(place), query) for place, query in asked]
 
     def known(self, asked: Sequence[tuple[Place, tuple[MemoryId, ...]]]) -> list[dict[MemoryId, Known]]:
         """What each branch knows of ids; an unknown one is left out."""
@@ -74,7 +92,7 @@ class EpisodicMemoryHost(ViewHost):
 
     def memories(self, places: Sequence[Place]) -> list[list[Memory]]:
         """Every memory at each place, in the order of remembering."""
-        return [list(memories(self._memories.at(place))) for place in places]
+        return [list(memories(self._views().memories.at(place))) for place in places]
 
     def working(self, places: Sequence[Place]) -> list[list[Memory]]:
         """The latest memories at each place that are not forgotten, oldest first."""
@@ -82,11 +100,11 @@ class EpisodicMemoryHost(ViewHost):
 
     def all_skills(self, places: Sequence[Place]) -> list[list[Skill]]:
         """Every skill at each place, by name."""
-        return [list(self._skills.at(place).all()) for place in places]
+        return [list(self._views().skills.at(place).all()) for place in places]
 
     def find_skills(self, asked: Sequence[tuple[Place, str, int]]) -> list[list[Skill]]:
         """The skills that fit a situation, best first."""
-        return [[skill for skill, _ in find(self._skills.at(place), text, top)] for place, text, top in asked]
+        return [[skill for skill, _ in find(self._views().skills.at(place), text, top)] for place, text, top in asked]
 
     def lesson(self, asked: Sequence[tuple[Place | None, Place]]) -> list[Lesson]:
         """What a branch did between a base and a place."""
@@ -97,26 +115,29 @@ class EpisodicMemoryHost(ViewHost):
         return [self._judge(one) for one in asked]
 
     def _known(self, place: Place, ids: Sequence[MemoryId]) -> dict[MemoryId, Known]:
-        state = self._memories.at(place)
+        state = self._views().memories.at(place)
         alive = [one for one in ids if one in state.tickets]
         found = {memory.id: Known(memory.text, forgotten=False) for memory in fetch(state, alive)}
         return found | {one: Known(None, forgotten=True) for one in ids if one in state.forgotten}
 
     def _at_hand(self, place: Place) -> list[Memory]:
-        state = self._memories.at(place)
-        return list(fetch(state, [one.id for one in self._working.at(place).recent() if one.id in state.tickets]))
+        views = self._views()
+        state = views.memories.at(place)
+        return list(fetch(state, [one.id for one in views.working.at(place).recent() if one.id in state.tickets]))
 
     def _lesson(self, base: Place | None, place: Place) -> Lesson:
-        before = None if base is None else self._memories.at(base)
-        skills_before = () if base is None else self._skills.at(base).all()
-        return Lesson(merge.delta(before, self._memories.at(place)), self._skills.at(place).all(), skills_before)
+        views = self._views()
+        before = None if base is None else views.memories.at(base)
+        skills_before = () if base is None else views.skills.at(base).all()
+        return Lesson(merge.delta(before, views.memories.at(place)), views.skills.at(place).all(), skills_before)
 
     def _judge(self, one: MergeAsk) -> MergePlan:
-        ours = self._memories.at(one.place)
-        base = None if one.base is None else self._memories.at(one.base)
+        views = self._views()
+        ours = views.memories.at(one.place)
+        base = None if one.base is None else views.memories.at(one.base)
         verdict = merge.judge(ours, base, one.lesson.memories)
         skills = judge_skills(
-            self._skills.at(one.place),
+            views.skills.at(one.place),
             SkillsState.of(one.lesson.base_skills),
             SkillsState.of(one.lesson.skills),
             one.rule,

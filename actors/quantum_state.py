@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import ray
 
+from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.views import ViewHost
-from quantum_memory.memory.affect.mood import MoodFold
+from quantum_memory.memory.affect.mood import MoodFold, MoodState
 from quantum_memory.memory.quantum import QuantumState
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.settings import Settings
@@ -30,8 +31,12 @@ class QuantumStateHost(ViewHost):
     """The moods of many branches. Everything a QuantumStateActor does, without Ray."""
 
     def __init__(self, settings: Settings, history: History) -> None:
-        wanted = settings.mood
-        self._fold = MoodFold(
+        self._settings, self._history = settings, history
+        self._views = Deferred(self._made)
+
+    def _made(self) -> tuple[MoodFold, Timeline[MoodState]]:
+        wanted = self._settings.mood
+        fold = MoodFold(
             temperament=PAD(*wanted.temperament),
             learning_rate=wanted.learning_rate,
             half_life_s=wanted.half_life_s,
@@ -39,16 +44,21 @@ class QuantumStateHost(ViewHost):
             min_fidelity=wanted.min_fidelity,
             backend=wanted.backend,
         )
-        self._moods = Timeline(self._fold, history, settings.views.resident_states)
-        super().__init__(self._moods)
+        return fold, Timeline(fold, self._history, self._settings.views.resident_states)
+
+    def timelines(self) -> Sequence[Timeline[Any]]:
+        """The moods."""
+        return (self._views()[1],)
 
     def read(self, places: Sequence[Place]) -> list[Mood]:
         """The mood at each place."""
-        return [self._fold.read(self._moods.at(place)) for place in places]
+        fold, moods = self._views()
+        return [fold.read(moods.at(place)) for place in places]
 
     def congruence(self, asked: Sequence[Feelings]) -> list[Floats]:
         """How well feelings fit the mood at a place: (n,) in [0, 1] for each request."""
-        return [self._fold.congruence(self._moods.at(one.place), one.pads, one.confidences) for one in asked]
+        fold, moods = self._views()
+        return [fold.congruence(moods.at(one.place), one.pads, one.confidences) for one in asked]
 
     def marginals(self, places: Sequence[Place]) -> list[Mapping[str, tuple[Vector, Vector]]]:
         """For each place and axis the grid's points and their probabilities."""
@@ -63,7 +73,8 @@ class QuantumStateHost(ViewHost):
         return [self._psi(place).fidelity(QuantumState.from_bytes(tensors)) for place, tensors in pairs]
 
     def _psi(self, place: Place) -> QuantumState:
-        return self._fold.settled(self._moods.at(place)).state
+        fold, moods = self._views()
+        return fold.settled(moods.at(place)).state
 
     def _marginals(self, place: Place) -> Mapping[str, tuple[Vector, Vector]]:
         state = self._psi(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ray
 
@@ -33,7 +33,10 @@ class SemanticGraphHost(ViewHost):
     def __init__(self, settings: Settings, history: History) -> None:
         self._wanted = settings.recall
         self._graphs = Timeline(GraphFold(), history, settings.views.resident_states)
-        super().__init__(self._graphs)
+
+    def timelines(self) -> Sequence[Timeline[Any]]:
+        """The graphs."""
+        return (self._graphs,)
 
     def spread(self, asked: Sequence[Seeds]) -> list[dict[MemoryId, float]]:
         """For each question the memories that a walk from its seeds finds, and how much, in [0, 1]."""

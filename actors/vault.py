@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import ray
 
+from quantum_memory.actors.deferred import Deferred
 from quantum_memory.errors import AgentNotFound, QuantumMemoryError
 from quantum_memory.memory.events import Entry, RolledBack
 from quantum_memory.memory.vault.group import GroupCommit
@@ -26,15 +27,24 @@ class VaultHost:
     """The vault behind its group commit. Everything a VaultActor does, without Ray. Many threads may call it."""
 
     def __init__(self, storage: str) -> None:
-        self._vault = Vault.open(storage, now=utc_now)
-        self._commits = GroupCommit(self._vault)
+        self._storage = storage
+        self._open = Deferred(self._opened)
+
+    def _opened(self) -> tuple[Vault, GroupCommit]:
+        vault = Vault.open(self._storage, now=utc_now)
+        return vault, GroupCommit(vault)
+
+    @property
+    def _vault(self) -> Vault:
+        return self._open()[0]
 
     def write(self, writes: Sequence[Write]) -> list[Written | QuantumMemoryError]:
         """Durable when it returns. A write that was refused has its error in its place and spoils no other.
 
         Raises: WriteFailed when the database failed; then none is kept.
         """
-        waiting = [self._commits.submit(write) for write in writes]
+        commits = self._open()[1]
+        waiting = [commits.submit(write) for write in writes]
         answers: list[Written | QuantumMemoryError] = []
         for one in waiting:
             try:
@@ -106,13 +116,17 @@ class VaultHost:
         return merge_base(self._vault, ours, theirs)
 
     def status(self) -> dict[str, int]:
-        """Which process this is."""
+        """Which process this is, once the vault is open. Raises: StorageLocked and whatever else keeps it shut."""
+        self._open()
         return {"pid": os.getpid()}
 
     def close(self) -> None:
         """Write what is waiting and close the database."""
-        self._commits.close()
-        self._vault.close()
+        opened = self._open.made()
+        if opened is not None:
+            vault, commits = opened
+            commits.close()
+            vault.close()
 
 
 VaultActor = ray.remote(max_restarts=-1, max_task_retries=-1)(VaultHost)

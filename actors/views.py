@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -45,33 +46,34 @@ class RemoteHistory(History):
         return Call(self._directory.member("vault", 0), method, args, self._directory.deadline_s).result()
 
 
-class ViewHost:
+class ViewHost(ABC):
     """The views of one kind, of many branches. The base of three hosts; owns their timelines."""
 
-    def __init__(self, *timelines: Timeline[Any]) -> None:
-        self._timelines = timelines
+    @abstractmethod
+    def timelines(self) -> Sequence[Timeline[Any]]:
+        """The timelines of this kind. Raises: what making them raises, when they are first asked for."""
 
     def apply(self, entries: Sequence[Entry]) -> list[None]:
         """Take in events that the vault has; what is missed here is read from the vault when it is needed."""
         for entry in entries:
-            for timeline in self._timelines:
+            for timeline in self.timelines():
                 timeline.push(entry)
         return [None] * len(entries)
 
     def fork(self, sprouts: Sequence[Sprout]) -> list[None]:
         """Let branches begin where their parents stand: nothing is copied."""
         for sprout in sprouts:
-            for timeline in self._timelines:
+            for timeline in self.timelines():
                 timeline.fork(sprout.parent, sprout.child)
         return [None] * len(sprouts)
 
     def pin(self, places: Sequence[Place]) -> list[None]:
         """Keep the states at these places at hand: somebody means to come back."""
         for place in places:
-            for timeline in self._timelines:
+            for timeline in self.timelines():
                 timeline.pin(place)
         return [None] * len(places)
 
     def status(self) -> dict[str, int]:
-        """The process and the number of states held by each of its timelines."""
-        return {"pid": os.getpid(), "states": sum(len(timeline) for timeline in self._timelines)}
+        """The process and the number of states held, once the views are ready. Raises: what making them raises."""
+        return {"pid": os.getpid(), "states": sum(len(timeline) for timeline in self.timelines())}

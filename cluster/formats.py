@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from blake3 import blake3
 
 from quantum_memory.checks import within
-from quantum_memory.errors import InvalidInput, InvalidValue, ShapeMismatch
+from quantum_memory.errors import InvalidInput, InvalidValue, ShapeMismatch, UnreadableLine
 from quantum_memory.types import PAD, Memory, Utterance
 
 Format = Literal["jsonl", "transcript"]
@@ -28,17 +28,6 @@ JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 MAX_SPEAKER_CHARS = 64
 INDENT = "    "
 NOBODY = "?"
-
-
-class UnreadableLine(InvalidInput):
-    """A line of a file that is to be imported cannot be read. Nothing of the file was taken."""
-
-    def __init__(self, source: str, line: int, reason: str) -> None:
-        super().__init__(source, line, reason)
-        self.source, self.line, self.reason = source, line, reason
-
-    def __str__(self) -> str:
-        return f"{self.source}, line {self.line}: {self.reason}"
 
 
 def detect(source: str, content: str) -> Format:

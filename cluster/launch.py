@@ -108,7 +108,7 @@ def launch(settings: Settings, namespace: str, *, detached: bool, dashboard_url:
 def _agree(settings: Settings, namespace: str) -> Settings:
     """The settings of the cluster that runs in this namespace, if one does. Raises: SettingsDiffer."""
     try:
-        first = ray.get_actor(actor_name("agents", 0), namespace=namespace)
+        first: Any = ray.get_actor(actor_name("agents", 0), namespace=namespace)
     except ValueError:
         return settings
     running: Settings = wait(first.settings.remote(), "settings", settings.timeouts.connect_s)

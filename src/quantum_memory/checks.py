@@ -23,11 +23,7 @@ def visible(name: str, text: object) -> str:
         raise InvalidValue(name, type(text).__name__, "a text")
     if not text.strip():
         raise EmptyText(name, text)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidValue(name, repr(text[error.start : error.end]), "text that UTF-8 can hold") from None
-    return text
+    return _encodable(name, text)
 
 
 def within(name: str, text: str, limit: int) -> str:
@@ -41,11 +37,15 @@ def bounded(name: str, value: float, low: float, high: float) -> float:
     """The number, if it is finite and in [low, high]. Raises: InvalidValue, NotFinite, OutOfRange."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
         raise InvalidValue(name, repr(value), "a number")
-    if not math.isfinite(value):
-        raise NotFinite(name, float(value))
-    if not low <= value <= high:
-        raise OutOfRange(name, float(value), low, high)
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond any float
+        raise OutOfRange(name, math.inf if value > 0 else -math.inf, low, high) from None
+    if not math.isfinite(number):
+        raise NotFinite(name, number)
+    if not low <= number <= high:
+        raise OutOfRange(name, number, low, high)
+    return number
 
 
 def vector(name: str, value: object, dim: int | None = None) -> NDArray[np.float32]:
@@ -56,8 +56,8 @@ def vector(name: str, value: object, dim: int | None = None) -> NDArray[np.float
     """
     try:
         given = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidValue(name, type(value).__name__, "a vector of numbers") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidValue(name, type(value).__name__, "a vector of numbers that a float can hold") from None
     if given.ndim != 1 or given.size == 0 or (dim is not None and given.size != dim):
         raise ShapeMismatch(name, (dim if dim is not None else "d",), given.shape)
     if not np.isfinite(given).all():
@@ -96,6 +96,7 @@ def plain(name: str, value: object, depth: int = MAX_METADATA_DEPTH) -> Any:
         for key in value:
             if not isinstance(key, str):
                 raise InvalidValue(name, repr(key), "keys that are text")
+            _encodable(f"{name}: a key", key)
         return {key: plain(f"{name}.{key}", inner, depth - 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(f"{name}[{index}]", inner, depth - 1) for index, inner in enumerate(value)]
@@ -105,6 +106,17 @@ def plain(name: str, value: object, depth: int = MAX_METADATA_DEPTH) -> Any:
     elif isinstance(value, int) and not isinstance(value, bool):
         if not -(2**63) <= value < 2**64:
             raise OutOfRange(name, value, -(2**63), 2**64 - 1)
-    elif not (value is None or isinstance(value, str | bool)):
+    elif isinstance(value, str):
+        _encodable(name, value)
+    elif not (value is None or isinstance(value, bool)):
         raise InvalidValue(name, type(value).__name__, "text, a number, a truth value, None, a list or a mapping")
     return value
+
+
+def _encodable(name: str, text: str) -> str:
+    """The text, unless it holds half of a surrogate pair, which no file can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValue(name, repr(text[error.start : error.end]), "text that UTF-8 can hold") from None
+    return text

@@ -131,6 +131,17 @@ class InvalidSettings(InvalidInput):
         return f"{self.source}: " + "; ".join(self.problems)
 
 
+class UnreadableLine(InvalidInput):
+    """A line of a file that is to be imported cannot be read. Nothing of the file was taken."""
+
+    def __init__(self, source: str, line: int, reason: str) -> None:
+        super().__init__(source, line, reason)
+        self.source, self.line, self.reason = source, line, reason
+
+    def __str__(self) -> str:
+        return f"{self.source}, line {self.line}: {self.reason}"
+
+
 class AgentNotFound(NotFound):
     """No agent has this name."""
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 import pickletools
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 import ray
 
-from quantum_memory.cluster.connect import MemoryCluster
+from quantum_memory.cluster.connect import MemoryCluster, connect
+from quantum_memory.errors import (
+    InvalidSettings,
+    InvalidValue,
+    QuantumMemoryError,
+    SettingsDiffer,
+    StorageLocked,
+    Unavailable,
+)
+from tests.ray.conftest import FAST
 
 LOOPBACK = ("127.", "::1", "::ffff:127.")
 
@@ -72,12 +83,28 @@ def test_files_are_nobody_elses(cluster: MemoryCluster) -> None:
 
 
 def test_a_second_connection_in_the_same_place_finds_the_same_agents(cluster: MemoryCluster) -> None:
-    from quantum_memory.cluster.connect import connect
-    from tests.ray.conftest import FAST
-
     assert ray.is_initialized()
     with connect(storage=cluster.settings.storage, config=FAST, namespace="actors") as again:
         assert again.processes() == cluster.processes()
         assert again.agent("keeper") == cluster.agent("keeper")
     assert ray.is_initialized(), "closing a second connection leaves the first alone"
     assert os.getpid() not in [pid for pids in cluster.processes().values() for pid in pids]
+
+
+def test_what_keeps_a_cluster_from_starting_is_named(cluster: MemoryCluster, tmp_path: Path) -> None:
+    locked = Path(cluster.settings.storage)
+    missing = tmp_path / "no-model"
+    cases: list[tuple[dict[str, Any], Path, type[QuantumMemoryError], str]] = [
+        ({}, locked, StorageLocked, str(locked)),
+        ({"perception": {"model": str(missing)}}, tmp_path / "a", InvalidValue, "no-model"),
+        ({"mood": {"backend": "cupy"}}, tmp_path / "b", Unavailable, "cupy"),
+    ]
+    for number, (config, storage, kind, message) in enumerate(cases):
+        with pytest.raises(kind, match=message):
+            connect(storage=storage, config=FAST | config, namespace=f"cannot start {number}")
+    with pytest.raises(SettingsDiffer, match="storage"):
+        connect(storage=tmp_path / "elsewhere", config=FAST, namespace="actors")
+    with pytest.raises(InvalidSettings, match="storrage: unknown key"):
+        connect(config={"storrage": "x"})
+    with pytest.raises(InvalidValue, match="namespace"):
+        connect(storage=tmp_path, config=FAST, namespace="a/b")

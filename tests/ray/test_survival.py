@@ -21,7 +21,9 @@ def alice(cluster: MemoryCluster, request: pytest.FixtureRequest) -> qm.AgentHan
     agent.remember(
         [
             qm.Utterance(
-                f"memory {n} of the lake", pad=qm.PAD(*chance.uniform(-0.9, 0.9, 3)), embedding=chance.normal(size=384)
+                f"memory {n} of the lake",
+                pad=qm.PAD(*chance.uniform(-0.9, 0.9, 3)),
+                embedding=chance.normal(size=384).astype(np.float32),
             )
             for n in range(300)
         ]

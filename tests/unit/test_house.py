@@ -78,6 +78,7 @@ def test_every_error_survives_the_journey_through_ray() -> None:
         errors.OutOfRange("x", 2.0, 0.0, 1.0),
         errors.InvalidValue("x", "'y'", "z"),
         errors.ZeroMass("x"),
+        errors.UnreadableLine("f", 3, "why"),
         errors.InvalidSettings("file", ["a: unknown key"]),
         errors.AgentNotFound("a"),
         errors.PlaceNotFound("a", "b"),

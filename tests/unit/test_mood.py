@@ -304,7 +304,7 @@ def test_momentum_follows_the_trend_and_is_capped() -> None:
     fold = small(momentum_scale=100.0)
     state = feel(fold, [memory(0, (-0.5, 0, 0)), memory(1, (0.5, 0, 0))])
     assert state.trend == pytest.approx((0.5, 0.0, 0.0))
-    packet = fold._packet(memory(2, (0.5, 0, 0)), state.trend)
+    packet = fold._packet(mood.Felt(START, PAD(0.5, 0, 0), 0.8, 0.5), state.trend)
     assert packet.momentum[0] * packet.width[0] == pytest.approx(mood.MOMENTUM_CAP)
     rising = feel(fold, [memory(i, (0.1 * i - 0.5, 0.0, 0.0), at=START) for i in range(11)])
     falling = feel(fold, [memory(i, (0.5 - 0.1 * i, 0.0, 0.0), at=START) for i in range(11)])
