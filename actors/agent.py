@@ -54,12 +54,13 @@ class QuantumMemoryHost:
     Args:
         settings: the whole tree.
         directory: where the other actors are; it makes its own views where the placement is inline.
+        member: its number in the pool.
         parts: ready ones, for those who run without Ray.
     """
 
-    def __init__(self, settings: Settings, directory: Directory, parts: Parts | None = None) -> None:
+    def __init__(self, settings: Settings, directory: Directory, member: int = 0, parts: Parts | None = None) -> None:
         self._settings, self._directory = settings, directory
-        self._parts = parts or connect_parts(settings, directory)
+        self._parts = parts or connect_parts(settings, directory, member)
         turns = Turns()
         self._writer = Writer(self._parts, turns, settings, Intensity(), utc_now)
         self._recaller = Recaller(self._parts, settings, utc_now)
@@ -114,7 +115,7 @@ class QuantumMemoryHost:
 
     async def skills(self, branch: Branch, query: str | None, k: int) -> list[Skill]:
         """Skills that fit a situation, or all of them."""
-        place = await self._parts.journal.tip(branch.id)
+        place = await self._parts.journal.tip(branch)
         if query is None:
             return await self._parts.episodic.ask(EpisodicMemoryHost.all_skills, branch.lineage, place)
         return await self._parts.episodic.ask(EpisodicMemoryHost.find_skills, branch.lineage, (place, query, k))
@@ -145,7 +146,7 @@ class QuantumMemoryHost:
 
     async def concepts(self, branch: Branch, top: int) -> list[tuple[Concept, float]]:
         """The leading concepts of a branch."""
-        place = await self._parts.journal.tip(branch.id)
+        place = await self._parts.journal.tip(branch)
         return await self._parts.graph.ask(SemanticGraphHost.concepts, branch.lineage, (place, top))
 
     async def graph(self, branch: Branch, as_of: Where) -> nx.Graph:
@@ -191,10 +192,6 @@ class QuantumMemoryHost:
     async def commits(self, branch: Branch) -> list[Commit]:
         """Every checkpoint of the agent."""
         return await self._parts.journal.ask(VaultHost.commits, branch.agent)
-
-    async def settings(self) -> Settings:
-        """The settings that this cluster runs with."""
-        return self._settings
 
     async def status(self) -> dict[str, int]:
         """Which process this is."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 from uuid import uuid4
 
-from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, MergeAsk
+from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, LessonAsk, MergeAsk, MergePlan
 from quantum_memory.actors.journal import Draft
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import QuantumStateHost
@@ -15,7 +15,7 @@ from quantum_memory.actors.requests import MergeRequest, Where
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import Sprout, ViewHost
-from quantum_memory.actors.writing import Writer
+from quantum_memory.actors.writing import Writer, on_fresh_head
 from quantum_memory.errors import AlreadyExists, InvalidValue, PlaceNotFound
 from quantum_memory.memory.events import Merged, MoodBrought, RolledBack
 from quantum_memory.memory.vault.writes import ROOT_BRANCH, CreateBranch, CreateCommit
@@ -31,6 +31,8 @@ from quantum_memory.types import (
 )
 
 T = TypeVar("T")
+READINGS = 16
+"""Moods read in one call of a history, so that others get in between."""
 
 
 class Brancher:
@@ -42,7 +44,7 @@ class Brancher:
     async def checkpoint(self, branch: Branch, message: str, op_id: str) -> Commit:
         """Name the place where the branch stands. Raises: TooLong."""
         async with self._turns.take([branch.id]):
-            place = await self._parts.journal.tip(branch.id)
+            place = await self._parts.journal.tip(branch)
             (written,) = await self._parts.journal.write([CreateCommit(place.branch, place.seq, message, op_id)])
         self._hint(ViewHost.pin, branch.lineage, place)
         if written.commit is None:
@@ -83,47 +85,84 @@ class Brancher:
 
     async def rollback(self, branch: Branch, to: Where, parts: Sequence[Part], op_id: str) -> Place:
         """Be again as at an earlier place. Raises: PlaceNotFound, also for a place outside this branch's past."""
-        async with self._turns.take([branch.id]):
-            place = await self._parts.journal.resolve(branch, to)
-            if not await self._parts.journal.in_past(branch, place):
+        journal = self._parts.journal
+
+        async def write() -> Place:
+            place = await journal.resolve(branch, to)
+            if not await journal.in_past(branch, place):
                 raise PlaceNotFound(branch.agent, f"{place.branch}:{place.seq} in the past of {branch.name!r}")
-            before = await self._parts.journal.tip(branch.id)
-            self._hint(ViewHost.pin, branch.lineage, before)
-            draft = Draft(branch.id, RolledBack(place, tuple(parts)), op_id)
-            (now,) = await self._writer.commit([draft], {branch.id: branch.lineage})
-        return now
+            self._hint(ViewHost.pin, branch.lineage, await journal.tip(branch))
+            return (await self._writer.commit([Draft(branch, RolledBack(place, tuple(parts)), op_id)]))[0]
+
+        async with self._turns.take([branch.id]):
+            return await on_fresh_head(write)
 
     async def merge(self, request: MergeRequest) -> MergeReport:
         """Take over what the other branch has learned since both were one. Merging again finds nothing new."""
         ours, theirs = request.branch, request.source
         if ours.id == theirs.id:
             raise InvalidValue("other", f"{theirs.agent}@{theirs.name}", "another branch than the one merged into")
-        async with self._turns.take([ours.id]):
-            source = await self._parts.journal.resolve(theirs, request.at)
-            first = await self._parts.journal.ask(VaultHost.outcome, ours.agent, request.op_id)
-            here = await self._parts.journal.tip(ours.id) if first is None else before(first.place)
-            base = await self._parts.journal.ask(VaultHost.merge_base, here, source)
-            if base == source:
-                return MergeReport(source, base, (), (), (), (), here)
-            lesson, tensors = await asyncio.gather(
-                self._parts.episodic.ask(EpisodicMemoryHost.lesson, theirs.lineage, (base, source)),
-                self._parts.quantum.ask(QuantumStateHost.tensors, theirs.lineage, source),
+
+        async def write() -> MergeReport:
+            done = await self._merged_before(request)
+            if done is None:
+                here = await self._parts.journal.tip(ours)
+                source = await self._parts.journal.resolve(theirs, request.at)
+            else:
+                here, source = done
+            bases = await self._bases(here, source)
+            if all(base == source for base in bases.values()):
+                return MergeReport(source, source, (), (), (), (), here)
+            plan, event = await self._plan(request, here, source, bases)
+            (place,) = await self._writer.commit([Draft(ours, event, request.op_id)])
+            return MergeReport(
+                source=source,
+                base=bases["memories"],
+                added=tuple(memory.id for memory in plan.adopted),
+                forgotten=plan.forgotten,
+                skills=tuple(skill.name for skill in plan.skills),
+                conflicts=plan.conflicts,
+                place=place,
             )
-            ask = MergeAsk(here, base, lesson, request.policy)
-            plan = await self._parts.episodic.ask(EpisodicMemoryHost.judge, ours.lineage, ask)
-            mood = MoodBrought(tensors, request.mood_weight) if request.mood_weight > 0 else None
-            event = Merged(source, base, plan.adopted, plan.forgotten, plan.skills, mood)
-            draft = Draft(ours.id, event, request.op_id)
-            (place,) = await self._writer.commit([draft], {ours.id: ours.lineage})
-        return MergeReport(
-            source=source,
-            base=base,
-            added=tuple(memory.id for memory in plan.adopted),
-            forgotten=plan.forgotten,
-            skills=tuple(skill.name for skill in plan.skills),
-            conflicts=plan.conflicts,
-            place=place,
+
+        async with self._turns.take([ours.id]):
+            return await on_fresh_head(write)
+
+    async def _merged_before(self, request: MergeRequest) -> tuple[Place, Place] | None:
+        """Where this very merge was done before, and from which place of the other side: Ray may repeat a call."""
+        journal = self._parts.journal
+        first = await journal.ask(VaultHost.outcome, request.branch.agent, request.op_id)
+        if first is None:
+            return None
+        branch, seq = first.place
+        (entry,) = await journal.ask(VaultHost.entries, branch, seq - 1, seq)
+        if not isinstance(entry.event, Merged):
+            raise AlreadyExists("operation", request.op_id)
+        return Place(branch, seq - 1), entry.event.source
+
+    async def _bases(self, here: Place, source: Place) -> dict[Part, Place | None]:
+        """For each part that a merge takes over, the place from which it has to begin."""
+        parts: tuple[Part, ...] = ("memories", "skills", "mood")
+        ask = self._parts.journal.ask
+        found = await asyncio.gather(*(ask(VaultHost.merge_base, here, source, part) for part in parts))
+        return dict(zip(parts, found, strict=True))
+
+    async def _plan(
+        self, request: MergeRequest, here: Place, source: Place, bases: dict[Part, Place | None]
+    ) -> tuple[MergePlan, Merged]:
+        """What is to be taken over, and the event that says so."""
+        lineage = request.source.lineage
+        lesson, tensors = await asyncio.gather(
+            self._parts.episodic.ask(
+                EpisodicMemoryHost.lesson, lineage, LessonAsk(source, bases["memories"], bases["skills"])
+            ),
+            self._parts.quantum.ask(QuantumStateHost.tensors, lineage, source),
         )
+        ask = MergeAsk(here, bases["memories"], lesson, request.policy)
+        plan = await self._parts.episodic.ask(EpisodicMemoryHost.judge, request.branch.lineage, ask)
+        moved = bases["mood"] != source and request.mood_weight > 0
+        mood = MoodBrought(tensors, request.mood_weight) if moved else None
+        return plan, Merged(source, bases["memories"], plan.adopted, plan.forgotten, plan.skills, mood)
 
     async def diff(self, branch: Branch, left: Where, right: Where) -> Diff:
         """What one place has and another has not. Raises: PlaceNotFound."""
@@ -152,8 +191,10 @@ class Brancher:
     async def mood_history(self, branch: Branch, limit: int) -> list[tuple[LogEntry, Mood]]:
         """The mood after each of the last events, oldest first."""
         entries = (await self._parts.journal.ask(VaultHost.log, branch.id, limit))[::-1]
-        places = [entry.place for entry in entries]
-        moods = await self._parts.quantum.scatter(QuantumStateHost.read, [branch.lineage] * len(places), places)
+        moods: list[Mood] = []
+        for start in range(0, len(entries), READINGS):
+            places = [entry.place for entry in entries[start : start + READINGS]]
+            moods += await self._parts.quantum.scatter(QuantumStateHost.read, [branch.lineage] * len(places), places)
         return list(zip(entries, moods, strict=True))
 
     def _hint(self, method: Callable[[ViewHost, Sequence[T]], list[None]], lineage: str, item: T) -> None:
@@ -161,8 +202,3 @@ class Brancher:
         self._parts.episodic.post(method, lineage, item)
         self._parts.graph.post(method, lineage, item)
         self._parts.quantum.post(method, lineage, item)
-
-
-def before(place: Place) -> Place:
-    """The place at which an event was appended."""
-    return Place(place.branch, place.seq - 1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import ray
 
+from quantum_memory.actors.operations import Call
 from quantum_memory.actors.routing import member_of
 from quantum_memory.errors import ActorUnavailable
 
@@ -32,26 +35,43 @@ class Directory:
         namespace: the cluster's Ray namespace.
         sizes: how many members each pool has.
         deadline_s: how long a call to an actor may take.
+        per_text_s: how much longer it may take for each text that it brings.
     """
 
-    def __init__(self, namespace: str, sizes: dict[str, int], deadline_s: float) -> None:
-        self.namespace, self.sizes, self.deadline_s = namespace, sizes, deadline_s
+    def __init__(self, namespace: str, sizes: dict[str, int], deadline_s: float, per_text_s: float) -> None:
+        self.namespace, self.sizes = namespace, sizes
+        self.deadline_s, self.per_text_s = deadline_s, per_text_s
         self._found: dict[str, Any] = {}
 
-    def __reduce__(self) -> tuple[type[Directory], tuple[str, dict[str, int], float]]:
-        return Directory, (self.namespace, self.sizes, self.deadline_s)
+    def __reduce__(self) -> tuple[type[Directory], tuple[str, dict[str, int], float, float]]:
+        return Directory, (self.namespace, self.sizes, self.deadline_s, self.per_text_s)
 
-    def pool(self, pool: str) -> list[Any]:
-        """Every member of a pool, in order. Raises: ActorUnavailable."""
-        return [self.member(pool, number) for number in range(self.sizes[pool])]
+    def call(
+        self,
+        pool: str,
+        number: int,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any] | None = None,
+        texts: int = 0,
+    ) -> Call[Any]:
+        """A call to one member of a pool, which brings so many texts.
 
-    def owner(self, pool: str, key: str) -> Any:
-        """The member of a pool that owns a key. Raises: ActorUnavailable."""
-        return self.member(pool, member_of(key, self.sizes[pool]))
+        Raises: ActorUnavailable if the cluster is not there.
+        """
+        lost = partial(self._found.pop, actor_name(pool, number), None)
+        deadline_s = self.deadline_s + texts * self.per_text_s
+        return Call(self.member(pool, number), method, args, deadline_s, kwargs, lost)
+
+    def ask_owner(self, key: str, method: str, *args: object, texts: int = 0) -> Call[Any]:
+        """A call to the orchestrator that owns a key. Raises: ActorUnavailable."""
+        return self.call("agents", member_of(key, self.sizes["agents"]), method, args, texts=texts)
 
     def member(self, pool: str, number: int) -> Any:
-        """One member of a pool. Raises: ActorUnavailable if the cluster is not there."""
+        """One member of a pool. Raises: ActorUnavailable if the cluster is not there or this process has left it."""
         name = actor_name(pool, number)
+        if not ray.is_initialized():
+            raise ActorUnavailable(name, "this process is connected to no Ray cluster (was the memory closed?)")
         if name not in self._found:
             try:
                 self._found[name] = ray.get_actor(name, namespace=self.namespace)

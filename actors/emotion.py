@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import ray
 
@@ -14,6 +15,13 @@ from quantum_memory.memory.affect.hashing import HashingPerceiver
 from quantum_memory.memory.affect.perceiver import MiniLMPerceiver, Perceiver
 from quantum_memory.settings import Settings
 from quantum_memory.types import Percept
+
+
+class Said(NamedTuple):
+    """A text and who said it, if anybody did."""
+
+    text: str
+    speaker: str | None = None
 
 
 def make_perceiver(settings: Settings) -> Perceiver:
@@ -40,9 +48,9 @@ class EmotionHost:
     def __init__(self, settings: Settings) -> None:
         self._perceiver = Deferred(partial(make_perceiver, settings))
 
-    def perceive(self, texts: Sequence[str]) -> list[Percept]:
+    def perceive(self, said: Sequence[Said]) -> list[Percept]:
         """A percept for each text, from one batch."""
-        return self._perceiver().perceive(texts)
+        return self._perceiver().perceive([one.text for one in said], [one.speaker for one in said])
 
     def status(self) -> dict[str, int]:
         """Which process this is, once the model is loaded. Raises: what loading it raises."""

@@ -37,6 +37,14 @@ class Lesson(NamedTuple):
     base_skills: tuple[Skill, ...]
 
 
+class LessonAsk(NamedTuple):
+    """Which place is asked what it did, and since when: for its memories and for its skills."""
+
+    place: Place
+    base: Place | None
+    skills_base: Place | None
+
+
 class MergeAsk(NamedTuple):
     """What is to be merged into a place, from which base, and who wins where both changed the same."""
 
@@ -106,9 +114,9 @@ class EpisodicMemoryHost(ViewHost):
         """The skills that fit a situation, best first."""
         return [[skill for skill, _ in find(self._views().skills.at(place), text, top)] for place, text, top in asked]
 
-    def lesson(self, asked: Sequence[tuple[Place | None, Place]]) -> list[Lesson]:
+    def lesson(self, asked: Sequence[LessonAsk]) -> list[Lesson]:
         """What a branch did between a base and a place."""
-        return [self._lesson(base, place) for base, place in asked]
+        return [self._lesson(one) for one in asked]
 
     def judge(self, asked: Sequence[MergeAsk]) -> list[MergePlan]:
         """What each place is to take over of what another branch did."""
@@ -125,11 +133,12 @@ class EpisodicMemoryHost(ViewHost):
         state = views.memories.at(place)
         return list(fetch(state, [one.id for one in views.working.at(place).recent() if one.id in state.tickets]))
 
-    def _lesson(self, base: Place | None, place: Place) -> Lesson:
+    def _lesson(self, one: LessonAsk) -> Lesson:
         views = self._views()
-        before = None if base is None else views.memories.at(base)
-        skills_before = () if base is None else views.skills.at(base).all()
-        return Lesson(merge.delta(before, views.memories.at(place)), views.skills.at(place).all(), skills_before)
+        before = None if one.base is None else views.memories.at(one.base)
+        skills_before = () if one.skills_base is None else views.skills.at(one.skills_base).all()
+        change = merge.delta(before, views.memories.at(one.place))
+        return Lesson(change, views.skills.at(one.place).all(), skills_before)
 
     def _judge(self, one: MergeAsk) -> MergePlan:
         views = self._views()

@@ -21,6 +21,7 @@ from quantum_memory.actors.requests import (
     place_of,
     positive,
     recall_request,
+    texts_of,
     utterances,
 )
 from quantum_memory.checks import bounded, named, visible
@@ -94,9 +95,8 @@ class AgentHandle:
     def __reduce__(self) -> tuple[type[AgentHandle], tuple[Branch, Directory]]:
         return AgentHandle, (self._branch, self._directory)
 
-    def _ask(self, method: str, *args: object) -> Call[Any]:
-        orchestrator = self._directory.owner("agents", self._branch.lineage)
-        return Call(orchestrator, method, args, self._directory.deadline_s)
+    def _ask(self, method: str, *args: object, texts: int = 0) -> Call[Any]:
+        return self._directory.ask_owner(self._branch.lineage, method, *args, texts=texts)
 
     # What the agent lives through
 
@@ -111,7 +111,8 @@ class AgentHandle:
         Acknowledged means on disk. An utterance whose id the branch knows already is skipped, so a repeated call adds
         nothing; an id that was forgotten stays forgotten.
         """
-        return self._ask("remember_one", RememberRequest(self._branch, utterances(what, fields), uuid4().hex))
+        given = utterances(what, fields)
+        return self._ask("remember_one", RememberRequest(self._branch, given, uuid4().hex), texts=len(given))
 
     @operation
     def forget(self, ids: MemoryId | Iterable[MemoryId]) -> Call[int]:
@@ -119,18 +120,15 @@ class AgentHandle:
 
         Raises: MemoryNotFound, and then forgets none.
         """
-        wanted = (ids,) if isinstance(ids, str) else tuple(ids)
-        for one in wanted:
-            visible("id", one)
-        return self._ask("forget", self._branch, wanted, uuid4().hex)
+        return self._ask("forget", self._branch, texts_of("id", ids), uuid4().hex)
 
     @operation
     def learn(self, name: str, steps: Iterable[str], when: str = "") -> Call[Skill]:
         """Learn a skill, or rewrite one; the counts of one with the same name go on."""
         if isinstance(steps, str):
             raise InvalidValue("steps", repr(steps), "a collection of texts")
-        taken = tuple(visible("step", step) for step in steps)
-        return self._ask("learn", self._branch, Skill(visible("name", name), taken, when), uuid4().hex)
+        taken = Skill(visible("name", name), texts_of("step", steps), visible("when", when) if when else "")
+        return self._ask("learn", self._branch, taken, uuid4().hex)
 
     @operation
     def practise(self, skill: str, *, succeeded: bool) -> Call[Skill]:
@@ -173,7 +171,7 @@ class AgentHandle:
         return self._ask("mood", self._branch, _place(as_of))
 
     @operation
-    def mood_history(self, limit: int = 1000) -> Call[list[tuple[LogEntry, Mood]]]:
+    def mood_history(self, limit: int = 100) -> Call[list[tuple[LogEntry, Mood]]]:
         """The mood after each of the last ``limit`` events, oldest first."""
         return self._ask("mood_history", self._branch, positive("limit", limit))
 
@@ -195,7 +193,8 @@ class AgentHandle:
     @operation
     def skills(self, query: str | None = None, k: int = 10) -> Call[list[Skill]]:
         """The skills that fit a situation, best first; without a query all of them, by name."""
-        return self._ask("skills", self._branch, query, positive("k", k))
+        asked = None if query is None else visible("query", query)
+        return self._ask("skills", self._branch, asked, positive("k", k))
 
     @operation
     def concepts(self, top: int = 20) -> Call[list[tuple[Concept, float]]]:
@@ -212,7 +211,7 @@ class AgentHandle:
     @operation
     def checkpoint(self, message: str = "checkpoint") -> Call[Commit]:
         """Name the place where the branch stands, to come back to it."""
-        return self._ask("checkpoint", self._branch, message, uuid4().hex)
+        return self._ask("checkpoint", self._branch, visible("message", message), uuid4().hex)
 
     @operation
     def fork(self, name: str, at: PlaceLike = None) -> Call[AgentHandle]:
@@ -234,10 +233,11 @@ class AgentHandle:
 
         Returns: the place where the branch stands now.
         """
-        wanted = PARTS if parts is None else tuple(dict.fromkeys((parts,) if isinstance(parts, str) else parts))
-        unknown = [part for part in wanted if part not in PARTS]
-        if unknown or not wanted:
+        asked = PARTS if parts is None else texts_of("part", parts)
+        unknown = [part for part in asked if part not in PARTS]
+        if unknown or not asked:
             raise InvalidValue("parts", repr(unknown or parts), f"some of {', '.join(PARTS)}")
+        wanted = tuple(part for part in PARTS if part in asked)
         return self._ask("rollback", self._branch, _place(to), wanted, uuid4().hex)
 
     @operation

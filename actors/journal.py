@@ -9,23 +9,25 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from quantum_memory.actors.held import Held
 from quantum_memory.actors.ports import VaultPort
 from quantum_memory.actors.requests import Tip, Where
 from quantum_memory.actors.vault import VaultHost
-from quantum_memory.errors import PlaceNotFound, QuantumMemoryError, StaleWriter
+from quantum_memory.errors import PlaceNotFound, QuantumMemoryError
 from quantum_memory.memory.events import Entry, Event
 from quantum_memory.memory.vault.writes import Append, Write, Written
 from quantum_memory.types import AgentName, Branch, BranchId, Place
 
 P = ParamSpec("P")
 R = TypeVar("R")
-ATTEMPTS = 4
+HELD = 100_000
+"""Heads and rows of branches that are kept."""
 
 
 class Draft(NamedTuple):
     """An event on its way into a branch's journal."""
 
-    branch: BranchId
+    branch: Branch
     event: Event
     op_id: str
 
@@ -33,6 +35,7 @@ class Draft(NamedTuple):
 class Appended(NamedTuple):
     """An event in its place. ``repeated``: it was there before, perhaps with another content than this draft's."""
 
+    draft: Draft
     entry: Entry
     repeated: bool
 
@@ -42,12 +45,14 @@ class Journal:
 
     Args:
         vault: a way to the vault.
+        owns: whether this orchestrator writes the branches of a lineage. The heads of others are never kept, because
+            nobody would say when they move.
     """
 
-    def __init__(self, vault: VaultPort) -> None:
-        self._vault = vault
-        self._heads: dict[BranchId, int] = {}
-        self._branches: dict[BranchId, Branch] = {}
+    def __init__(self, vault: VaultPort, owns: Callable[[str], bool]) -> None:
+        self._vault, self._owns = vault, owns
+        self._heads: Held[BranchId, int] = Held(HELD)
+        self._branches: Held[BranchId, Branch] = Held(HELD)
 
     async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a method of the vault. Raises: what it raises; ActorUnavailable; DeadlineExceeded."""
@@ -64,72 +69,82 @@ class Journal:
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | QuantumMemoryError]:
         """Append each draft to its branch, all in one call; a refused one has its error in its place.
 
-        The caller holds the branches' turns. A head that another writer moved is read again and tried again.
+        The caller holds the branches' turns. After StaleWriter, or if nobody knows what became of the call, the head is
+        read anew: whatever was decided on the old one has to be decided again.
         """
-        answers: list[Appended | QuantumMemoryError | None] = [None] * len(drafts)
-        for _ in range(ATTEMPTS):
-            todo = [index for index, answer in enumerate(answers) if answer is None or isinstance(answer, StaleWriter)]
-            if not todo:
-                break
-            for index, answer in zip(todo, await self._attempt([drafts[index] for index in todo]), strict=True):
-                answers[index] = answer
-        return [answer for answer in answers if answer is not None]
-
-    async def _attempt(self, drafts: Sequence[Draft]) -> list[Appended | QuantumMemoryError]:
-        heads: dict[BranchId, int] = {}
+        heads = {place.branch: place.seq for place in await self.tips([draft.branch for draft in drafts])}
         writes = []
         for draft in drafts:
-            head = heads.get(draft.branch, (await self.tip(draft.branch)).seq)
-            heads[draft.branch] = head + 1
-            writes.append(Append(draft.branch, head, draft.event, draft.op_id))
+            writes.append(Append(draft.branch.id, heads[draft.branch.id], draft.event, draft.op_id))
+            heads[draft.branch.id] += 1
+        # Dropped first, so that they are read anew if the answer does not come.
+        for branch in heads:
+            self._heads.drop(branch)
         answers: list[Appended | QuantumMemoryError] = []
+        astray = set()
         for draft, written in zip(drafts, await self.ask(VaultHost.write, writes), strict=True):
             if isinstance(written, QuantumMemoryError):
-                self._heads.pop(draft.branch, None)
+                astray.add(draft.branch.id)
                 answers.append(written)
             else:
-                self._heads[draft.branch] = max(written.place.seq, self._heads.get(draft.branch, 0))
-                entry = Entry(written.place, written.at, draft.event)
-                answers.append(Appended(entry, written.repeated))
+                if written.repeated:
+                    astray.add(draft.branch.id)
+                answers.append(Appended(draft, Entry(written.place, written.at, draft.event), written.repeated))
+        for draft in drafts:
+            if draft.branch.id not in astray:
+                self._keep(draft.branch, heads[draft.branch.id])
         return answers
 
-    async def tip(self, branch: BranchId) -> Place:
+    async def tip(self, branch: Branch) -> Place:
         """Where a branch stands now. Raises: PlaceNotFound."""
-        if branch not in self._heads:
-            head = await self.ask(VaultHost.head, branch)
-            self._heads[branch] = max(head, self._heads.get(branch, 0))
-        return Place(branch, self._heads[branch])
+        return (await self.tips([branch]))[0]
+
+    async def tips(self, branches: Sequence[Branch]) -> list[Place]:
+        """Where branches stand now; the vault is asked once for all that are not known. Raises: PlaceNotFound."""
+        rows = {branch.id: branch for branch in branches}
+        heads = {branch: head for branch in rows if (head := self._heads.get(branch)) is not None}
+        missing = [branch for branch in rows if branch not in heads]
+        if missing:
+            heads |= await self.ask(VaultHost.heads, missing)
+        for branch in missing:
+            self._keep(rows[branch], heads[branch])
+        return [Place(branch.id, heads[branch.id]) for branch in branches]
+
+    def _keep(self, branch: Branch, seq: int) -> None:
+        """Keep a head if it is ours to move. A head never goes back, whatever order answers come in."""
+        self._branches.put(branch.id, branch)
+        if self._owns(branch.lineage):
+            self._heads.put(branch.id, max(seq, self._heads.get(branch.id) or 0))
 
     async def branch(self, branch: BranchId) -> Branch:
         """A branch's row, which never changes. Raises: PlaceNotFound."""
-        if branch not in self._branches:
-            self._branches[branch] = await self.ask(VaultHost.branch, branch)
-        return self._branches[branch]
+        held = self._branches.get(branch)
+        if held is None:
+            held = await self.ask(VaultHost.branch, branch)
+            self._branches.put(branch, held)
+        return held
 
     async def resolve(self, branch: Branch, where: Where) -> Place:
         """The place that somebody on ``branch`` means. Raises: PlaceNotFound."""
         if where is None:
-            return await self.tip(branch.id)
+            return await self.tip(branch)
         if isinstance(where, Tip):
-            return await self.tip(where.branch)
+            return await self.tip(await self.branch(where.branch))
         if isinstance(where, Place):
             return await self._existing(branch.agent, where)
         if isinstance(where, datetime):
             return await self.ask(VaultHost.place_at, branch.id, where)
-        try:
-            return (await self.ask(VaultHost.find_commit, branch.agent, where)).place
-        except PlaceNotFound:
-            return await self.tip((await self.ask(VaultHost.branch_named, branch.agent, where)).id)
+        return await self.ask(VaultHost.find_place, branch.id, where)
 
     async def _existing(self, agent: AgentName, place: Place) -> Place:
         row = await self.branch(place.branch)
-        if not row.fork_seq <= place.seq <= (await self.tip(place.branch)).seq:
+        if not row.fork_seq <= place.seq <= (await self.tip(row)).seq:
             raise PlaceNotFound(agent, f"{row.name}:{place.seq}")
         return place
 
     async def in_past(self, branch: Branch, place: Place) -> bool:
         """Whether a place lies in a branch's own past, its parents' included."""
-        row, upto = branch, (await self.tip(branch.id)).seq
+        row, upto = branch, (await self.tip(branch)).seq
         while True:
             if row.id == place.branch:
                 return row.fork_seq <= place.seq <= upto

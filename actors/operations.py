@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 import ray
@@ -24,7 +24,13 @@ Owner = TypeVar("Owner")
 
 
 class Call(Generic[R]):
-    """A checked request that has not been sent yet."""
+    """A checked request that has not been sent yet.
+
+    Args:
+        member, method, args, kwargs: what is to be called.
+        deadline_s: how long the answer may take.
+        lost: called when the actor turns out to be gone for good, so that nobody asks it again.
+    """
 
     def __init__(
         self,
@@ -33,9 +39,10 @@ class Call(Generic[R]):
         args: tuple[Any, ...],
         deadline_s: float,
         kwargs: Mapping[str, Any] | None = None,
+        lost: Callable[[], object] = lambda: None,
     ) -> None:
         self._member, self._method, self._deadline_s = member, method, deadline_s
-        self._args, self._kwargs = args, kwargs or {}
+        self._args, self._kwargs, self._lost = args, kwargs or {}, lost
 
     def send(self) -> ObjectRef[R]:
         """Send it, and let Ray hold the answer."""
@@ -43,11 +50,18 @@ class Call(Generic[R]):
             ref: ObjectRef[R] = getattr(self._member, self._method).remote(*self._args, **self._kwargs)
         except ray.exceptions.PendingCallsLimitExceeded:
             raise ActorUnavailable(self._method, "too many calls wait already; try again in a second") from None
+        except ray.exceptions.RayActorError as error:
+            self._lost()
+            raise ActorUnavailable(self._method, str(error).splitlines()[0]) from None
         return ref
+
+    def begun(self) -> Callable[[], R]:
+        """Send it now; calling what comes back waits for the answer, as ``result`` does."""
+        return partial(wait, self.send(), self._method, self._deadline_s, self._lost)
 
     def result(self) -> R:
         """Send it and wait. Raises: the domain's errors; ActorUnavailable; DeadlineExceeded."""
-        return wait(self.send(), self._method, self._deadline_s)
+        return self.begun()()
 
     def __await__(self) -> Generator[Any, None, R]:
         """The same on an event loop."""
@@ -58,19 +72,19 @@ class Call(Generic[R]):
         return self._answer(self.send())
 
     async def _answer(self, ref: ObjectRef[R]) -> R:
-        with domain_errors(self._method, self._deadline_s):
+        with domain_errors(self._method, self._deadline_s, self._lost):
             answer: R = await asyncio.wait_for(ref, self._deadline_s)
         return answer
 
 
-def wait(ref: ObjectRef[R], what: str, deadline_s: float) -> R:
+def wait(ref: ObjectRef[R], what: str, deadline_s: float, lost: Callable[[], object] = lambda: None) -> R:
     """The answer behind a reference, with Ray's errors turned into the domain's."""
-    with domain_errors(what, deadline_s):
+    with domain_errors(what, deadline_s, lost):
         return ray.get(ref, timeout=deadline_s)
 
 
 @contextmanager
-def domain_errors(what: str, deadline_s: float) -> Iterator[None]:
+def domain_errors(what: str, deadline_s: float, lost: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Raise what the actor raised, as it raised it, and the domain's error where Ray itself failed."""
     try:
         yield
@@ -78,7 +92,9 @@ def domain_errors(what: str, deadline_s: float) -> Iterator[None]:
         raise DeadlineExceeded(what, deadline_s) from None
     except ray.exceptions.RayTaskError as error:
         raise error.cause if isinstance(error.cause, QuantumMemoryError) else error from None
-    except ray.exceptions.RayActorError as error:
+    except ray.exceptions.RayError as error:
+        if isinstance(error, ray.exceptions.RayActorError):
+            lost()
         raise ActorUnavailable(what, str(error).splitlines()[0]) from None
 
 

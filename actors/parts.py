@@ -10,6 +10,7 @@ from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.journal import Journal
 from quantum_memory.actors.ports import LocalPort, PoolPort, Port, RemoteVault
 from quantum_memory.actors.quantum_state import QuantumStateHost
+from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.views import RemoteHistory
 from quantum_memory.memory.timeline import History
@@ -27,9 +28,13 @@ class Parts:
     graph: Port[SemanticGraphHost]
 
 
-def connect_parts(settings: Settings, directory: Directory) -> Parts:
-    """Ways to the actors where there are some, and hosts made here where the placement is inline."""
-    journal = Journal(RemoteVault(directory))
+def connect_parts(settings: Settings, directory: Directory, member: int) -> Parts:
+    """Ways to the actors where there are some, and hosts made here where the placement is inline.
+
+    ``member`` is the number of the orchestrator that they are for.
+    """
+    size = directory.sizes["agents"]
+    journal = Journal(RemoteVault(directory), lambda lineage: member_of(lineage, size) == member)
     if settings.placement == "inline":
         return local_parts(settings, journal, RemoteHistory(directory))
     return Parts(

@@ -15,9 +15,9 @@ from operator import itemgetter
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from quantum_memory.actors.directory import Directory
-from quantum_memory.actors.operations import Call
 from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.vault import VaultHost
+from quantum_memory.errors import QuantumMemoryError
 
 H = TypeVar("H")
 T = TypeVar("T")
@@ -25,6 +25,7 @@ R = TypeVar("R")
 P = ParamSpec("P")
 Method = Callable[[H, Sequence[T]], list[R]]
 POST_DELAY_S = 0.02
+UNTOLD = "a view was not told something and will read it in the vault: %s"
 logger = logging.getLogger(__name__)
 
 
@@ -60,14 +61,18 @@ class Port(ABC, Generic[H]):
         posted, self._posted = self._posted, []
         for method, group in groupby(posted, key=itemgetter(0)):
             _, keys, items = zip(*group, strict=True)
-            answer = asyncio.ensure_future(self._start(method, keys, items))
+            try:
+                answer = asyncio.ensure_future(self._start(method, keys, items))
+            except QuantumMemoryError as error:
+                logger.warning(UNTOLD, error)
+                continue
             self._unanswered.add(answer)
             answer.add_done_callback(self._answered)
 
     def _answered(self, answer: asyncio.Future[list[None]]) -> None:
         self._unanswered.discard(answer)
         if not answer.cancelled() and answer.exception() is not None:
-            logger.warning("a view was not told something and will read it in the vault: %s", answer.exception())
+            logger.warning(UNTOLD, answer.exception())
 
     @abstractmethod
     def _start(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> Awaitable[list[R]]:
@@ -113,10 +118,7 @@ class PoolPort(Port[H]):
         return _in_order(sent, [index for share in shares.values() for index in share])
 
     def _call(self, member: int, method: str, share: list[Any]) -> Awaitable[list[Any]]:
-        call: Call[list[Any]] = Call(
-            self._directory.member(self._pool, member), method, (share,), self._directory.deadline_s
-        )
-        return call.begin()
+        return self._directory.call(self._pool, member, method, (share,)).begin()
 
 
 async def _in_order(sent: Sequence[Awaitable[list[R]]], order: Sequence[int]) -> list[R]:
@@ -150,6 +152,5 @@ class RemoteVault(VaultPort):
         self._directory = directory
 
     async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        vault = self._directory.member("vault", 0)
-        call: Call[R] = Call(vault, method.__name__, args, self._directory.deadline_s, kwargs)
-        return await call
+        answer: R = await self._directory.call("vault", 0, method.__name__, args, kwargs)
+        return answer

@@ -9,6 +9,7 @@ import numpy as np
 import ray
 
 from quantum_memory.actors.deferred import Deferred
+from quantum_memory.actors.held import Held
 from quantum_memory.actors.views import ViewHost
 from quantum_memory.memory.affect.mood import MoodFold, MoodState
 from quantum_memory.memory.quantum import QuantumState
@@ -16,6 +17,7 @@ from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.settings import Settings
 from quantum_memory.types import PAD, Floats, Mood, Place, Vector
 
+READINGS_HELD = 10_000
 AXES = ("pleasure", "arousal", "dominance")
 
 
@@ -33,6 +35,7 @@ class QuantumStateHost(ViewHost):
     def __init__(self, settings: Settings, history: History) -> None:
         self._settings, self._history = settings, history
         self._views = Deferred(self._made)
+        self._readings: Held[Place, Mood] = Held(READINGS_HELD)
 
     def _made(self) -> tuple[MoodFold, Timeline[MoodState]]:
         wanted = self._settings.mood
@@ -52,8 +55,7 @@ class QuantumStateHost(ViewHost):
 
     def read(self, places: Sequence[Place]) -> list[Mood]:
         """The mood at each place."""
-        fold, moods = self._views()
-        return [fold.read(moods.at(place)) for place in places]
+        return [self._read(place) for place in places]
 
     def congruence(self, asked: Sequence[Feelings]) -> list[Floats]:
         """How well feelings fit the mood at a place: (n,) in [0, 1] for each request."""
@@ -71,6 +73,15 @@ class QuantumStateHost(ViewHost):
     def fidelity(self, pairs: Sequence[tuple[Place, bytes]]) -> list[float]:
         """How much alike the mood at a place and another are, in [0, 1]: the squared overlap."""
         return [self._psi(place).fidelity(QuantumState.from_bytes(tensors)) for place, tensors in pairs]
+
+    def _read(self, place: Place) -> Mood:
+        """A mood, which never changes once its place is written, so that it is read once."""
+        held = self._readings.get(place)
+        if held is None:
+            fold, moods = self._views()
+            held = fold.read(moods.at(place))
+            self._readings.put(place, held)
+        return held
 
     def _psi(self, place: Place) -> QuantumState:
         fold, moods = self._views()

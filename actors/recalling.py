@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 
-from quantum_memory.actors.emotion import EmotionHost
+from quantum_memory.actors.emotion import EmotionHost, Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import Feelings, QuantumStateHost
@@ -47,7 +46,7 @@ class Recaller:
         """Hits for each question, best first. Raises: InvalidInput, PlaceNotFound."""
         for request in requests:
             self._check(request)
-        places = await asyncio.gather(*(self._place(request) for request in requests))
+        places = await self._places(requests)
         vectors = await self._vectors(requests)
         lineages = [lineage for lineage, _ in places]
         looked = [
@@ -72,14 +71,20 @@ class Recaller:
         else:
             vector("query", request.query, self._settings.perception.dim)
 
-    async def _place(self, request: RecallRequest) -> tuple[str, Place]:
+    async def _places(self, requests: Sequence[RecallRequest]) -> list[tuple[str, Place]]:
+        """For each question the lineage and the place it is asked at; the vault is asked once for all tips."""
         journal = self._parts.journal
-        place = await journal.resolve(request.branch, request.as_of)
-        return (await journal.branch(place.branch)).lineage, place
+        now = [request.branch for request in requests if request.as_of is None]
+        tips = iter(zip((branch.lineage for branch in now), await journal.tips(now), strict=True))
+        return [next(tips) if request.as_of is None else await self._then(request) for request in requests]
+
+    async def _then(self, request: RecallRequest) -> tuple[str, Place]:
+        place = await self._parts.journal.resolve(request.branch, request.as_of)
+        return (await self._parts.journal.branch(place.branch)).lineage, place
 
     async def _vectors(self, requests: Sequence[RecallRequest]) -> list[Vector]:
         texts = [request.query for request in requests if isinstance(request.query, str)]
-        seen = iter(await self._parts.emotion.scatter(EmotionHost.perceive, texts, texts))
+        seen = iter(await self._parts.emotion.scatter(EmotionHost.perceive, texts, [Said(text) for text in texts]))
         return [next(seen).embedding if isinstance(request.query, str) else request.query for request in requests]
 
     def _query(self, request: RecallRequest, meaning: Vector) -> Query:

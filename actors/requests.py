@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from quantum_memory.checks import utc, vector, visible
-from quantum_memory.errors import InvalidValue, OutOfRange
+from quantum_memory.checks import utc, vector, visible, within
+from quantum_memory.errors import InvalidValue, OutOfRange, ShapeMismatch, TooLong
 from quantum_memory.policies.merge import MergeRule
+from quantum_memory.settings import Settings
 from quantum_memory.types import Branch, BranchId, Commit, Filters, Place, Utterance, Vector
 
 
@@ -82,12 +83,31 @@ def utterances(
     return taken
 
 
+def check_utterances(given: Sequence[Utterance], settings: Settings) -> None:
+    """Let through what a cluster with these settings can remember. Raises: TooLong, ShapeMismatch."""
+    limits, dim = settings.limits, settings.perception.dim
+    if len(given) > limits.batch:
+        raise TooLong("remember", len(given), limits.batch, "utterances")
+    for one in given:
+        within("text", one.text, limits.text_chars)
+        if one.embedding is not None and one.embedding.shape != (dim,):
+            raise ShapeMismatch("embedding", (dim,), one.embedding.shape)
+
+
+def texts_of(name: str, given: object) -> tuple[str, ...]:
+    """One text or several, as checked texts. Raises: InvalidInput."""
+    if isinstance(given, str):
+        return (visible(name, given),)
+    if not isinstance(given, Iterable):
+        raise InvalidValue(name, type(given).__name__, "a text or several")
+    return tuple(visible(name, one) for one in given)
+
+
 def filters_of(
     since: datetime | None, until: datetime | None, kind: str | None, speaker: str | None, tags: str | Iterable[str]
 ) -> Filters:
     """Checked filters. Raises: InvalidInput."""
-    asked = (tags,) if isinstance(tags, str) else tuple(tags)
-    for name, value in (("kind", kind), ("speaker", speaker), *(("tags", tag) for tag in asked)):
+    for name, value in (("kind", kind), ("speaker", speaker)):
         if value is not None:
             visible(name, value)
     return Filters(
@@ -95,7 +115,7 @@ def filters_of(
         until=None if until is None else utc("until", until),
         kind=kind,
         speaker=speaker,
-        tags=asked,
+        tags=texts_of("tags", tags),
     )
 
 

@@ -15,7 +15,8 @@ from quantum_memory.memory.vault.group import GroupCommit
 from quantum_memory.memory.vault.merge_base import merge_base
 from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.memory.vault.writes import Write, Written
-from quantum_memory.types import AgentName, Branch, BranchId, Commit, LogEntry, Place
+from quantum_memory.settings import Settings
+from quantum_memory.types import AgentName, Branch, BranchId, Commit, LogEntry, Part, Place
 
 
 def utc_now() -> datetime:
@@ -26,17 +27,23 @@ def utc_now() -> datetime:
 class VaultHost:
     """The vault behind its group commit. Everything a VaultActor does, without Ray. Many threads may call it."""
 
-    def __init__(self, storage: str) -> None:
-        self._storage = storage
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._open = Deferred(self._opened)
 
     def _opened(self) -> tuple[Vault, GroupCommit]:
-        vault = Vault.open(self._storage, now=utc_now)
+        perception = self._settings.perception
+        embedding = f"{perception.model}/{perception.dim}"
+        vault = Vault.open(self._settings.storage, now=utc_now, embedding=embedding)
         return vault, GroupCommit(vault)
 
     @property
     def _vault(self) -> Vault:
         return self._open()[0]
+
+    def settings(self) -> Settings:
+        """The settings of the cluster: those of whoever made this actor."""
+        return self._settings
 
     def write(self, writes: Sequence[Write]) -> list[Written | QuantumMemoryError]:
         """Durable when it returns. A write that was refused has its error in its place and spoils no other.
@@ -87,13 +94,17 @@ class VaultHost:
         """The number of a branch's last event."""
         return self._vault.head(branch)
 
+    def heads(self, branches: Sequence[BranchId]) -> dict[BranchId, int]:
+        """The numbers of the last events of many branches. Raises: PlaceNotFound."""
+        return self._vault.heads(branches)
+
     def commits(self, agent: AgentName) -> list[Commit]:
         """An agent's checkpoints, oldest first."""
         return list(self._vault.commits(agent))
 
-    def find_commit(self, agent: AgentName, ref: str) -> Commit:
-        """A checkpoint by its id, the beginning of its id, or its message. Raises: PlaceNotFound."""
-        return self._vault.find_commit(agent, ref)
+    def find_place(self, branch: BranchId, ref: str) -> Place:
+        """The place that a name means on a branch: a commit's id or message, a branch's name. Raises: PlaceNotFound."""
+        return self._vault.find_place(branch, ref)
 
     def place_at(self, branch: BranchId, at: datetime) -> Place:
         """Where a branch stood at a time."""
@@ -111,9 +122,9 @@ class VaultHost:
         """See ``History``."""
         return self._vault.entries(branch, after, upto)
 
-    def merge_base(self, ours: Place, theirs: Place) -> Place | None:
-        """Where a merge of theirs into ours has to begin; ``None`` if they share nothing."""
-        return merge_base(self._vault, ours, theirs)
+    def merge_base(self, ours: Place, theirs: Place, part: Part) -> Place | None:
+        """Where a merge of a part of theirs into ours has to begin; ``None`` if they share nothing."""
+        return merge_base(self._vault, ours, theirs, part)
 
     def status(self) -> dict[str, int]:
         """Which process this is, once the vault is open. Raises: StorageLocked and whatever else keeps it shut."""

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from quantum_memory.actors.directory import Directory
-from quantum_memory.actors.operations import Call
+from quantum_memory.actors.held import Held
 from quantum_memory.memory.events import Entry, RolledBack
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.types import Branch, BranchId, Place
+
+BRANCHES_HELD = 100_000
 
 
 class Sprout(NamedTuple):
@@ -26,13 +28,15 @@ class RemoteHistory(History):
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._branches: dict[BranchId, Branch] = {}
+        self._branches: Held[BranchId, Branch] = Held(BRANCHES_HELD)
 
     def branch(self, branch: BranchId) -> Branch:
         """A branch's row, which never changes and so is kept."""
-        if branch not in self._branches:
-            self._branches[branch] = self._ask("branch", branch)
-        return self._branches[branch]
+        held = self._branches.get(branch)
+        if held is None:
+            held = self._ask("branch", branch)
+            self._branches.put(branch, held)
+        return held
 
     def rollbacks(self, branch: BranchId, upto: int) -> Sequence[tuple[int, RolledBack]]:
         found: Sequence[tuple[int, RolledBack]] = self._ask("rollbacks", branch, upto)
@@ -43,7 +47,7 @@ class RemoteHistory(History):
         return found
 
     def _ask(self, method: str, *args: object) -> Any:
-        return Call(self._directory.member("vault", 0), method, args, self._directory.deadline_s).result()
+        return self._directory.call("vault", 0, method, args).result()
 
 
 class ViewHost(ABC):

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import chain
+from typing import TypeVar
 
 from blake3 import blake3
 
-from quantum_memory.actors.emotion import EmotionHost
+from quantum_memory.actors.emotion import EmotionHost, Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, Known
 from quantum_memory.actors.journal import Appended, Draft
 from quantum_memory.actors.parts import Parts
-from quantum_memory.actors.requests import RememberRequest
+from quantum_memory.actors.requests import RememberRequest, check_utterances
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import ViewHost
-from quantum_memory.checks import vector, within
+from quantum_memory.checks import within
 from quantum_memory.errors import (
     AlreadyExists,
     MemoryNotFound,
     QuantumMemoryError,
     SkillNotFound,
-    TooLong,
+    StaleWriter,
     Unavailable,
 )
 from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, SkillLearned, SkillUsed
@@ -33,6 +33,10 @@ from quantum_memory.settings import Settings
 from quantum_memory.types import NEUTRAL, Branch, Memory, MemoryId, Percept, Place, Skill, Utterance
 
 logger = logging.getLogger(__name__)
+R = TypeVar("R")
+ATTEMPTS = 4
+SLICE = 64
+"""Texts perceived in one call."""
 
 
 class Writer:
@@ -61,8 +65,9 @@ class Writer:
 
         Raises: InvalidInput before anything is written; AlreadyExists if an id is taken by another text.
         """
+        for request in requests:
+            check_utterances(request.utterances, self._settings)
         utterances = [one for request in requests for one in request.utterances]
-        self._check(utterances, requests)
         turn = self._turns.take(request.branch.id for request in requests)
         try:
             percepts = iter(await self._perceive(utterances))
@@ -70,27 +75,33 @@ class Writer:
         except BaseException:
             turn.give_back()
             raise
-        async with turn:
-            fresh = await self._fresh(requests, made)
+
+        async def write() -> None:
             drafts = [
-                Draft(request.branch.id, Remembered(tuple(memories)), request.op_id)
-                for request, memories in zip(requests, fresh, strict=True)
+                Draft(request.branch, Remembered(tuple(memories)), request.op_id)
+                for request, memories in zip(requests, await self._fresh(requests, made), strict=True)
                 if memories
             ]
-            lineages = {request.branch.id: request.branch.lineage for request in requests}
-            await self.commit(drafts, lineages)
+            await self.commit(drafts)
+
+        async with turn:
+            await on_fresh_head(write)
         return [[memory.id for memory in memories] for memories in made]
 
     async def forget(self, branch: Branch, ids: Sequence[MemoryId], op_id: str) -> int:
         """Forget memories. Raises: MemoryNotFound, and then nothing is forgotten."""
         wanted = tuple(dict.fromkeys(ids))
-        async with self._turns.take([branch.id]):
-            known = await self._known(branch, wanted)
+
+        async def write() -> None:
+            (known,) = await self._known([(branch, wanted)])
             missing = [one for one in wanted if one not in known or known[one].forgotten]
             if missing and not await self._parts.journal.ask(VaultHost.outcome, branch.agent, op_id):
                 raise MemoryNotFound(missing[0])
             if wanted:
-                await self.commit([Draft(branch.id, Forgotten(wanted), op_id)], {branch.id: branch.lineage})
+                await self.commit([Draft(branch, Forgotten(wanted), op_id)])
+
+        async with self._turns.take([branch.id]):
+            await on_fresh_head(write)
         return len(wanted)
 
     async def learn(self, branch: Branch, skill: Skill, op_id: str) -> Skill:
@@ -104,16 +115,19 @@ class Writer:
         """Count a use of a skill. Raises: SkillNotFound."""
         return await self._skill(branch, SkillUsed(name, succeeded), name, op_id, must_exist=True)
 
-    async def commit(self, drafts: Sequence[Draft], lineages: dict[str, str]) -> list[Place]:
+    async def commit(self, drafts: Sequence[Draft]) -> list[Place]:
         """Journal events and tell the views. The caller has the branches' turns.
 
-        Raises: the first error that a draft was refused with; the others are written all the same.
+        Raises: the first error that a draft was refused with; the others are written all the same. After StaleWriter
+            what the drafts were made from has to be looked at again: see ``on_fresh_head``.
         """
+        if not drafts:
+            return []
         answers = await self._parts.journal.append(drafts)
         appended = [answer for answer in answers if isinstance(answer, Appended)]
         # What an earlier run of the operation wrote is in the vault; this run's draft of it may differ.
-        fresh = [one.entry for one in appended if not one.repeated]
-        await self._tell_views([lineages[entry.place.branch] for entry in fresh], fresh)
+        fresh = [one for one in appended if not one.repeated]
+        await self._tell_views([one.draft.branch.lineage for one in fresh], [one.entry for one in fresh])
         for answer in answers:
             if isinstance(answer, QuantumMemoryError):
                 raise answer
@@ -134,11 +148,13 @@ class Writer:
                 raise answer
 
     async def _skill(self, branch: Branch, event: Event, name: str, op_id: str, must_exist: bool = False) -> Skill:
-        async with self._turns.take([branch.id]):
+        async def write() -> Place:
             if must_exist:
-                await self._find_skill(branch, name, await self._parts.journal.tip(branch.id))
-            (place,) = await self.commit([Draft(branch.id, event, op_id)], {branch.id: branch.lineage})
-            return await self._find_skill(branch, name, place)
+                await self._find_skill(branch, name, await self._parts.journal.tip(branch))
+            return (await self.commit([Draft(branch, event, op_id)]))[0]
+
+        async with self._turns.take([branch.id]):
+            return await self._find_skill(branch, name, await on_fresh_head(write))
 
     async def _find_skill(self, branch: Branch, name: str, place: Place) -> Skill:
         for skill in await self._parts.episodic.ask(EpisodicMemoryHost.all_skills, branch.lineage, place):
@@ -146,20 +162,15 @@ class Writer:
                 return skill
         raise SkillNotFound(name)
 
-    def _check(self, utterances: Sequence[Utterance], requests: Sequence[RememberRequest]) -> None:
-        limits = self._settings.limits
-        for request in requests:
-            if len(request.utterances) > limits.batch:
-                raise TooLong("remember", len(request.utterances), limits.batch, "utterances")
-        for one in utterances:
-            within("text", one.text, limits.text_chars)
-            if one.embedding is not None:
-                vector("embedding", one.embedding, self._settings.perception.dim)
-
     async def _perceive(self, utterances: Sequence[Utterance]) -> list[Percept | None]:
-        asked = [one.text for one in utterances if one.embedding is None or one.pad is None]
-        seen = iter(await self._parts.emotion.scatter(EmotionHost.perceive, asked, asked))
-        return [next(seen) if one.embedding is None or one.pad is None else None for one in utterances]
+        """A percept for each utterance that needs one; a long batch goes in slices, so that others get in between."""
+        asked = [Said(one.text, one.speaker) for one in utterances if one.embedding is None or one.pad is None]
+        seen: list[Percept] = []
+        for start in range(0, len(asked), SLICE):
+            part = asked[start : start + SLICE]
+            seen += await self._parts.emotion.scatter(EmotionHost.perceive, [one.text for one in part], part)
+        percepts = iter(seen)
+        return [next(percepts) if one.embedding is None or one.pad is None else None for one in utterances]
 
     def _memories(self, request: RememberRequest, percepts: Iterable[Percept | None]) -> list[Memory]:
         now = self._now()
@@ -192,26 +203,44 @@ class Writer:
 
     async def _fresh(self, requests: Sequence[RememberRequest], made: Sequence[list[Memory]]) -> list[list[Memory]]:
         """What each branch does not know yet. Only ids that callers chose can be known."""
-        chosen = [
-            (request.branch, [one.id for one in request.utterances if one.id is not None]) for request in requests
-        ]
-        known = await asyncio.gather(*(self._known(branch, ids) for branch, ids in chosen))
-        for memory, found in chain.from_iterable(
-            ((memory, found) for memory in memories) for memories, found in zip(made, known, strict=True)
-        ):
-            same = found.get(memory.id)
-            if same is not None and not same.forgotten and same.text != memory.text:
-                raise AlreadyExists("memory", memory.id)
+        known = await self._known(
+            [
+                (request.branch, tuple(one.id for one in request.utterances if one.id is not None))
+                for request in requests
+            ]
+        )
+        for memories, found in zip(made, known, strict=True):
+            for memory in memories:
+                same = found.get(memory.id)
+                if same is not None and not same.forgotten and same.text != memory.text:
+                    raise AlreadyExists("memory", memory.id)
         return [
             [memory for memory in memories if memory.id not in found]
             for memories, found in zip(made, known, strict=True)
         ]
 
-    async def _known(self, branch: Branch, ids: Sequence[MemoryId]) -> dict[MemoryId, Known]:
-        if not ids:
-            return {}
-        place = await self._parts.journal.tip(branch.id)
-        return await self._parts.episodic.ask(EpisodicMemoryHost.known, branch.lineage, (place, tuple(ids)))
+    async def _known(self, asked: Sequence[tuple[Branch, tuple[MemoryId, ...]]]) -> list[dict[MemoryId, Known]]:
+        """What branches know of ids, in as few calls as there are hosts; none where no id is asked for."""
+        some = [(branch, ids) for branch, ids in asked if ids]
+        places = await self._parts.journal.tips([branch for branch, _ in some])
+        found = iter(
+            await self._parts.episodic.scatter(
+                EpisodicMemoryHost.known,
+                [branch.lineage for branch, _ in some],
+                [(place, ids) for place, (_, ids) in zip(places, some, strict=True)],
+            )
+        )
+        return [next(found) if ids else {} for _, ids in asked]
+
+
+async def on_fresh_head(attempt: Callable[[], Awaitable[R]]) -> R:
+    """Do what decides and writes, and do it again if another writer moved the branch on in between."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except StaleWriter:
+            continue
+    return await attempt()
 
 
 def memory_id(op_id: str, number: int) -> MemoryId:

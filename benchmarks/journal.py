@@ -112,7 +112,7 @@ def report(folder: Path, count: int) -> None:
     events = [event(number, rng) for number in range(count)]
     payloads = [encode(made) for made in events]
     few = count // 4
-    with Vault.open(folder / "vault", now=lambda: datetime.now(UTC)) as vault:
+    with Vault.open(folder / "vault", now=lambda: datetime.now(UTC), embedding=f"random/{DIM}") as vault:
         batched, single, fork_ms = in_batches(vault, events), one_by_one(vault, events[:few]), forks(vault)
     bare_batched, bare_single = bare_batches(folder, payloads, BATCH), bare_batches(folder, payloads[:few], 1)
     bare_fork_ms = 1000 / bare_single

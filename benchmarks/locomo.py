@@ -94,7 +94,7 @@ def _memories(talk: Mapping[str, Any], perceiver: Perceiver, captions: bool) -> 
         begin = datetime.strptime(talk[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
         turns = talk[f"session_{number}"]
         texts = [_text(turn, captions) for turn in turns]
-        percepts = perceiver.perceive([f"{turn['speaker']}: {text}" for turn, text in zip(turns, texts, strict=True)])
+        percepts = perceiver.perceive(texts, [turn["speaker"] for turn in turns])
         for index, (turn, text, percept) in enumerate(zip(turns, texts, percepts, strict=True)):
             yield Memory(
                 id=turn["dia_id"],

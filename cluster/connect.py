@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,23 +14,24 @@ from uuid import uuid4
 import ray
 
 from quantum_memory.actors.handle import AgentHandle
-from quantum_memory.actors.operations import Call, wait
 from quantum_memory.actors.requests import (
     RecallRequest,
     RememberRequest,
+    check_utterances,
     filters_of,
     recall_request,
     utterances,
 )
 from quantum_memory.actors.routing import member_of
 from quantum_memory.checks import named
-from quantum_memory.cluster.launch import Running, close_vault, launch, process_ids, start_ray
-from quantum_memory.errors import Unavailable
+from quantum_memory.cluster.launch import Running, absolute, close_vault, end_actors, launch, process_ids, start_ray
+from quantum_memory.errors import InvalidValue, Unavailable
 from quantum_memory.settings import Settings, load
 from quantum_memory.types import AgentName, Hit, MemoryId, Utterance, Vector
 
 CONFIG_FILE = "ray_config.yaml"
 R = TypeVar("R", RememberRequest, RecallRequest)
+T = TypeVar("T")
 
 
 def connect(
@@ -42,7 +44,8 @@ def connect(
 
     Args:
         address: of a Ray cluster ("auto" finds one on this machine); ``None`` uses the Ray that this process is
-            connected to, or starts one here, on loopback, which ends with ``close``.
+            connected to, or the one that the variable RAY_ADDRESS names, or starts one here, on loopback, which ends
+            with ``close``.
         storage: the vault's folder or database URL; by default what the settings say.
         config: a YAML file, settings, or a mapping; ``None`` reads ``ray_config.yaml`` in the working folder if it is
             there, else the defaults.
@@ -55,7 +58,10 @@ def connect(
     settings = load(config)
     if storage is not None:
         settings = settings.model_copy(update={"storage": str(storage)})
-    settings = settings.model_copy(update={"storage": absolute(settings.storage)})
+    if "storage" in settings.model_fields_set:
+        settings = settings.model_copy(update={"storage": absolute(settings.storage)})
+    checked = named("namespace", namespace)
+    address = address or os.environ.get("RAY_ADDRESS") or None
     ours = address is None and not ray.is_initialized()
     dashboard_url = None
     if ours:
@@ -66,17 +72,12 @@ def connect(
         except (ConnectionError, RuntimeError) as error:
             raise Unavailable(f"no Ray cluster answers at {address!r}: {error}") from error
     try:
-        running = launch(settings, named("namespace", namespace), detached=not ours, dashboard_url=dashboard_url)
+        running = launch(settings, checked, detached=not ours, dashboard_url=dashboard_url)
     except BaseException:
         if ours:
             ray.shutdown()
         raise
     return MemoryCluster(running, owns_ray=ours)
-
-
-def absolute(storage: str) -> str:
-    """A folder as an absolute path, so that every actor means the same one; a URL as it is."""
-    return storage if "://" in storage else str(Path(storage).expanduser().resolve())
 
 
 class MemoryCluster:
@@ -119,7 +120,9 @@ class MemoryCluster:
 
         Raises: InvalidInput before anything is written.
         """
-        checked = {named("agent", name): utterances(given) for name, given in what.items()}
+        checked = {named("agent", name): utterances(given) for name, given in _pairs("remember", what)}
+        for given in checked.values():
+            check_utterances(given, self.settings)
         handles = self._open(list(checked), create=True)
         requests = [
             RememberRequest(handle.info, given, uuid4().hex)
@@ -140,7 +143,7 @@ class MemoryCluster:
     ) -> dict[AgentName, list[Hit]]:
         """Ask many agents at once; see ``AgentHandle.recall``. Raises: AgentNotFound for one that does not exist."""
         filters = filters_of(since, until, kind, speaker, tags)
-        handles = self._open([named("agent", name) for name in questions], create=False)
+        handles = self._open([named("agent", name) for name, _ in _pairs("recall", questions)], create=False)
         requests = [
             recall_request(handle.info, query, k, filters, None)
             for handle, query in zip(handles, questions.values(), strict=True)
@@ -152,11 +155,16 @@ class MemoryCluster:
         return process_ids(self._running)
 
     def close(self) -> None:
-        """End what ``connect`` started here. A cluster that was there before, and its actors, go on."""
+        """End what ``connect`` started here. A Ray that was there before goes on, and the actors in it."""
         if self._owns_ray and ray.is_initialized():
             close_vault(self._running)
             ray.shutdown()
         self._owns_ray = False
+
+    def stop(self) -> None:
+        """End the actors for everybody who uses them, and then ``close``. What was acknowledged is on disk."""
+        end_actors(self._running)
+        self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -179,17 +187,22 @@ class MemoryCluster:
         shares: dict[int, list[int]] = {}
         for index, request in enumerate(requests):
             shares.setdefault(member_of(request.branch.lineage, directory.sizes["agents"]), []).append(index)
-        calls: list[Call[list[Any]]] = [
-            Call(directory.member("agents", owner), method, ([requests[i] for i in share],), directory.deadline_s)
-            for owner, share in shares.items()
-        ]
-        sent = [call.send() for call in calls]
+        calls = []
+        for owner, share in shares.items():
+            part = [requests[index] for index in share]
+            texts = sum(len(one.utterances) if isinstance(one, RememberRequest) else 1 for one in part)
+            calls.append(directory.call("agents", owner, method, (part,), texts=texts))
         answers: dict[int, Any] = {}
-        for ref, share in zip(sent, shares.values(), strict=True):
-            part: list[Any] = wait(ref, method, directory.deadline_s)
-            answers.update(zip(share, part, strict=True))
+        for sent, share in zip([call.begun() for call in calls], shares.values(), strict=True):
+            answers.update(zip(share, sent(), strict=True))
         return [answers[index] for index in range(len(requests))]
 
     def _ask(self, key: str, method: str, *args: object) -> Any:
-        directory = self._running.directory
-        return Call(directory.owner("agents", key), method, args, directory.deadline_s).result()
+        return self._running.directory.ask_owner(key, method, *args).result()
+
+
+def _pairs(name: str, given: Mapping[AgentName, T]) -> Iterable[tuple[AgentName, T]]:
+    """What is asked of each agent. Raises: InvalidValue."""
+    if not isinstance(given, Mapping):
+        raise InvalidValue(name, type(given).__name__, "a mapping from agents' names")
+    return given.items()

@@ -9,11 +9,13 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
-import ray.exceptions
 from ray._private import ray_constants  # the only switch for loopback once Ray is imported
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from sqlalchemy import make_url
 
 from quantum_memory.actors.agent import QuantumMemoryAgent
 from quantum_memory.actors.directory import Directory, actor_name
@@ -61,6 +63,7 @@ def start_ray(settings: Settings) -> str | None:
     ray_constants.ENABLE_RAY_CLUSTER = False
     wanted = settings.ray
     context = ray.init(
+        address="local",
         num_cpus=wanted.num_cpus,
         object_store_memory=wanted.object_store_mb * 2**20,
         include_dashboard=wanted.dashboard,
@@ -73,64 +76,100 @@ def start_ray(settings: Settings) -> str | None:
     return f"http://{context.dashboard_url}" if context.dashboard_url else None
 
 
-def launch(settings: Settings, namespace: str, *, detached: bool, dashboard_url: str | None) -> Running:
+def launch(asked: Settings, namespace: str, *, detached: bool, dashboard_url: str | None) -> Running:
     """Find or make every actor, and wait until they answer.
 
+    The vault comes first: whoever makes it decides the settings, so two drivers that come at once agree.
+
     Args:
-        settings: what new actors are made with; actors that run already keep theirs.
+        asked: what new actors are made with. Where the cluster runs already, what was said explicitly must be the same.
         namespace: Ray's namespace for the actors' names.
         detached: whether the actors outlive this driver.
         dashboard_url: passed on.
 
-    Raises: SettingsDiffer if a running cluster stores elsewhere or has other pools; what an actor's start raises.
+    Raises: SettingsDiffer; what keeps a part from starting. Then no actor is left that was not there before.
     """
-    settings = _agree(settings, namespace)
+    make = _Maker(namespace, detached)
+    try:
+        made_with = asked.model_copy(update={"storage": absolute(asked.storage)})
+        vault = make.pool("vault", VaultActor, (made_with,), made_with)
+        settings: Settings = wait(vault[0].settings.remote(), "the start of the vault", asked.timeouts.connect_s)
+        _agree(asked, settings)
+        pools = {"vault": vault} | _views_and_agents(make, settings, namespace)
+        for name, handles in pools.items():
+            for handle in handles:
+                wait(handle.status.remote(), f"the start of {name}", settings.timeouts.connect_s)
+    except BaseException:
+        make.undo()
+        raise
+    return Running(settings, pools, _directory(settings, namespace), dashboard_url)
+
+
+def _directory(settings: Settings, namespace: str) -> Directory:
     sizes = {name: pool.size for name, pool in settings.pools}
-    directory = Directory(namespace, sizes, settings.timeouts.call_s)
+    return Directory(namespace, sizes, settings.timeouts.call_s, settings.timeouts.per_text_s)
+
+
+def _views_and_agents(make: _Maker, settings: Settings, namespace: str) -> dict[str, list[Any]]:
+    directory = _directory(settings, namespace)
     history = RemoteHistory(directory)
-    wanted: dict[str, tuple[Any, tuple[object, ...]]] = {"vault": (VaultActor, (settings.storage,))}
+    wanted: dict[str, tuple[Any, tuple[object, ...]]] = {}
     if settings.placement == "actors":
-        wanted |= {
+        wanted = {
             "emotion": (EmotionActor, (settings,)),
             "quantum": (QuantumStateActor, (settings, history)),
             "episodic": (EpisodicMemoryActor, (settings, history)),
             "graph": (SemanticGraphActor, (settings, history)),
         }
     wanted["agents"] = (QuantumMemoryAgent, (settings, directory))
-    make = _Maker(settings, namespace, detached)
-    pools = {name: make.pool(name, kind, arguments) for name, (kind, arguments) in wanted.items()}
-    for name, handles in pools.items():
-        for handle in handles:
-            wait(handle.status.remote(), f"the start of {name}", settings.timeouts.connect_s)
-    return Running(settings, pools, directory, dashboard_url)
+    return {name: make.pool(name, kind, arguments, settings) for name, (kind, arguments) in wanted.items()}
 
 
-def _agree(settings: Settings, namespace: str) -> Settings:
-    """The settings of the cluster that runs in this namespace, if one does. Raises: SettingsDiffer."""
-    try:
-        first: Any = ray.get_actor(actor_name("agents", 0), namespace=namespace)
-    except ValueError:
-        return settings
-    running: Settings = wait(first.settings.remote(), "settings", settings.timeouts.connect_s)
-    for name, theirs, ours in (
-        ("storage", running.storage, settings.storage),
-        ("placement", running.placement, settings.placement),
-    ):
-        if theirs != ours:
-            raise SettingsDiffer(name, theirs, ours)
-    return running
+def _agree(asked: Settings, running: Settings) -> None:
+    """Let through a wish that a running cluster fulfils. What was not said explicitly is no wish.
+
+    Raises: SettingsDiffer, with the dotted name.
+    """
+    wishes = asked.model_dump(exclude_unset=True)
+    for where in ("ray", "timeouts"):  # of no concern to actors that run
+        wishes.pop(where, None)
+    _same("", wishes, running.model_dump())
+
+
+def _same(where: str, wishes: Mapping[str, Any], running: Mapping[str, Any]) -> None:
+    for name, wish in wishes.items():
+        if isinstance(wish, Mapping):
+            _same(f"{where}{name}.", wish, running[name])
+        elif wish != running[name]:
+            raise SettingsDiffer(f"{where}{name}", shown(running[name]), shown(wish))
+
+
+def absolute(storage: str) -> str:
+    """A folder, or the file of an SQLite URL, as an absolute path, so that it means the same everywhere."""
+    scheme, found, rest = storage.partition(":///")
+    if found and scheme.startswith("sqlite"):
+        return f"{scheme}:///{Path(rest).expanduser().resolve()}"
+    return storage if "://" in storage else str(Path(storage).expanduser().resolve())
+
+
+def shown(value: object) -> str:
+    """A setting for messages: the URL of a database without its password."""
+    if isinstance(value, str) and "://" in value:
+        return make_url(value).render_as_string(hide_password=True)
+    return str(value)
 
 
 class _Maker:
-    """Makes actors with the environment and resources that the settings ask for."""
+    """Makes actors with the environment and resources that the settings ask for, and knows which were new."""
 
-    def __init__(self, settings: Settings, namespace: str, detached: bool) -> None:
-        self._pools, self._namespace, self._detached = settings.pools, namespace, detached
-        threads = str(settings.blas_threads)
-        self._environment = {"env_vars": dict.fromkeys(BLAS_VARIABLES, threads) | {"HF_HUB_OFFLINE": "1"}}
+    def __init__(self, namespace: str, detached: bool) -> None:
+        self._namespace, self._detached = namespace, detached
+        self._made: list[Any] = []
 
-    def pool(self, name: str, kind: Any, arguments: tuple[object, ...]) -> list[Any]:
-        pool: PoolSettings = getattr(self._pools, name)
+    def pool(self, name: str, kind: Any, arguments: tuple[object, ...], settings: Settings) -> list[Any]:
+        """The actors of a pool, found or made. Each orchestrator is told its number as well."""
+        pool: PoolSettings = getattr(settings.pools, name)
+        threads = dict.fromkeys(BLAS_VARIABLES, str(settings.blas_threads))
         options: dict[str, Any] = {
             "namespace": self._namespace,
             "lifetime": "detached" if self._detached else None,
@@ -138,13 +177,41 @@ class _Maker:
             "num_cpus": pool.num_cpus,
             "num_gpus": pool.num_gpus,
             "max_pending_calls": pool.max_pending_calls,
-            "runtime_env": self._environment,
+            "runtime_env": {"env_vars": threads | {"HF_HUB_OFFLINE": "1"}},
         }
         if name == "vault":
-            options["max_concurrency"] = VAULT_THREADS
-        return [
-            kind.options(name=actor_name(name, member), **options).remote(*arguments) for member in range(pool.size)
-        ]
+            options |= {"max_concurrency": VAULT_THREADS, "scheduling_strategy": _beside_the_folder(settings)}
+        members = []
+        for member in range(pool.size):
+            there = self._exists(actor_name(name, member))
+            number = (member,) if name == "agents" else ()
+            handle = kind.options(name=actor_name(name, member), **options).remote(*arguments, *number)
+            members.append(handle)
+            if not there:
+                self._made.append(handle)
+        return members
+
+    def undo(self) -> None:
+        """End the actors that were made here."""
+        for handle in self._made:
+            ray.kill(handle)
+
+    def _exists(self, name: str) -> bool:
+        try:
+            ray.get_actor(name, namespace=self._namespace)
+        except ValueError:
+            return False
+        return True
+
+
+def _beside_the_folder(settings: Settings) -> NodeAffinitySchedulingStrategy | None:
+    """A vault in a local folder belongs to the node that connects first, also when it is restarted.
+
+    Elsewhere it would find, or make, another folder of that name.
+    """
+    if settings.storage.startswith("postgresql"):
+        return None
+    return NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def process_ids(running: Running) -> dict[str, list[int]]:
@@ -156,6 +223,14 @@ def process_ids(running: Running) -> dict[str, list[int]]:
         ]
         for name, handles in running.pools.items()
     }
+
+
+def end_actors(running: Running) -> None:
+    """End every actor of a cluster, for everybody. What was acknowledged is on disk."""
+    close_vault(running)
+    for handles in running.pools.values():
+        for handle in handles:
+            ray.kill(handle)
 
 
 def close_vault(running: Running) -> None:

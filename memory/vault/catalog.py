@@ -58,13 +58,10 @@ SELECT_COMMITS = sa.select(*_COMMIT).where(_C.agent == _p("agent")).order_by(_C.
 SELECT_COMMITS_AT = (
     sa.select(*_COMMIT).where(_C.branch == _p("branch"), _C.seq >= _p("low"), _C.seq <= _p("high")).order_by(_C.ordinal)
 )
-SELECT_COMMITS_LIKE = (
-    sa.select(*_COMMIT)
-    .where(
-        _C.agent == _p("agent"),
-        sa.or_(_C.message == _p("ref"), sa.func.substr(_C.id, 1, _p("length", type_=sa.Integer)) == _p("ref")),
-    )
-    .order_by(_C.ordinal)
+_LIKE = sa.or_(_C.message == _p("ref"), sa.func.substr(_C.id, 1, _p("length", type_=sa.Integer)) == _p("ref"))
+SELECT_COMMITS_LIKE = sa.select(*_COMMIT).where(_C.agent == _p("agent"), _LIKE).order_by(_C.ordinal)
+SELECT_COMMITS_LIKE_BELOW = sa.select(_C.ordinal, *_COMMIT).where(
+    _C.branch == _p("branch"), _C.seq <= _p("upto"), _LIKE
 )
 _MANY: sa.BindParameter[Any] = _p("op_ids", expanding=True)
 SELECT_APPENDED = sa.select(_J.agent, _J.op_id, _J.branch, _J.seq, _J.at).where(_J.op_id.in_(_MANY))

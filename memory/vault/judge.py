@@ -16,9 +16,10 @@ from quantum_memory.errors import (
     InvalidValue,
     PlaceNotFound,
     QuantumMemoryError,
+    ShapeMismatch,
     StaleWriter,
 )
-from quantum_memory.memory.events import Event, Merged, RolledBack
+from quantum_memory.memory.events import Event, Merged, Remembered, RolledBack
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.catalog import (
     SELECT_APPENDED,
@@ -35,6 +36,7 @@ from quantum_memory.memory.vault.catalog import (
 )
 from quantum_memory.memory.vault.codec import encode
 from quantum_memory.memory.vault.describe import kind_of
+from quantum_memory.memory.vault.places import inherited
 from quantum_memory.memory.vault.writes import (
     ROOT_BRANCH,
     Append,
@@ -57,14 +59,15 @@ class Judge:
         catalog: what is durable already.
         connection: where it reads; no one else writes meanwhile.
         now_us: the time of the batch; a branch that was written later by its clock keeps its own.
+        dim: of every embedding; ``None`` if the vault is not tied to one.
 
     Attributes:
         rows: what is to be inserted, by table.
         heads, branches: what the batch changed, to be held once it is durable.
     """
 
-    def __init__(self, catalog: Catalog, connection: sa.Connection, now_us: int) -> None:
-        self._catalog, self._connection, self._now_us = catalog, connection, now_us
+    def __init__(self, catalog: Catalog, connection: sa.Connection, now_us: int, dim: int | None) -> None:
+        self._catalog, self._connection, self._now_us, self._dim = catalog, connection, now_us, dim
         self.rows: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
         self.heads: dict[BranchId, Head] = {}
         self.branches: dict[BranchId, Branch] = {}
@@ -128,8 +131,8 @@ class Judge:
                 raise AlreadyExists("operation", write.op_id)
             return replace(first, repeated=True)
         parent = self._place(write.parent)
-        if write.kind == "fork" and write.agent != parent.agent:
-            raise InvalidValue("agent", repr(write.agent), f"{parent.agent!r}, to whom the parent branch belongs")
+        if write.kind == "fork" and write.agent != parent.agent and not self._inherits(write.agent, write.parent):
+            raise InvalidValue("agent", repr(write.agent), f"{parent.agent!r}, or a clone with that place in its past")
         if write.kind == "clone" and self._root(write.agent) is not None:
             raise AlreadyExists("agent", write.agent)
         if self._named(write.agent, write.name):
@@ -155,6 +158,7 @@ class Judge:
             raise StaleWriter(write.branch, write.expected, head.seq)
         self._check_places(write.event)
         payload = encode(write.event)
+        self._check_dimension(write.event)
         place = Place(branch.id, head.seq + 1)
         at_us = max(self._now_us, head.at_us)
         row = {"branch": branch.id, "seq": place.seq, "at": at_us, "kind": kind_of(write.event)}
@@ -222,6 +226,20 @@ class Judge:
         if not 0 <= place.seq <= self._head(branch).seq:
             raise PlaceNotFound(branch.agent, f"{place.branch}@{place.seq}")
         return branch
+
+    def _inherits(self, agent: AgentName, place: Place) -> bool:
+        """Whether an agent is a clone whose past, before it became one, holds a place."""
+        root = self._root(agent)
+        if root is None:
+            return False
+        return any(last.branch == place.branch and place.seq <= last.seq for last in inherited(root, self._branch))
+
+    def _check_dimension(self, event: Event) -> None:
+        if self._dim is None or not isinstance(event, Remembered | Merged):
+            return
+        for memory in event.memories:
+            if memory.embedding.shape != (self._dim,):
+                raise ShapeMismatch("memory.embedding", (self._dim,), memory.embedding.shape)
 
     def _check_places(self, event: Event) -> None:
         """What an event points to must have been written before it: that is why every walk through history ends."""

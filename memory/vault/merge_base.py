@@ -11,8 +11,6 @@ from typing import NamedTuple, Protocol
 from quantum_memory.memory.timeline import History, Span, spans
 from quantum_memory.types import BranchId, Part, Place
 
-PART: Part = "memories"
-
 
 class MergeMarker(NamedTuple):
     """That a branch took something over at its event number ``seq``: from which place, and since which."""
@@ -30,17 +28,17 @@ class MergeHistory(History, Protocol):
         ...
 
 
-def merge_base(history: MergeHistory, ours: Place, theirs: Place) -> Place | None:
-    """The latest place in the effective history of ``theirs`` whose memories ``ours`` has already.
+def merge_base(history: MergeHistory, ours: Place, theirs: Place, part: Part = "memories") -> Place | None:
+    """The latest place in the effective history of ``theirs`` of which ``ours`` has one part already.
 
     Had are the events in the effective history of ``ours``, and of the sources of the merges in it, and so on. What
-    was rolled back does not count, so that a merge which was undone is offered again. ``None`` if the two share
-    nothing.
+    was rolled back for this part does not count, so that a merge which was undone is offered again. ``None`` if the
+    two share nothing. The bases of two parts differ after one of them was rolled back alone.
 
     Raises: what ``history`` raises.
     """
-    had = _had(history, ours)
-    for span in spans(history, PART, theirs):
+    had = _had(history, ours, part)
+    for span in spans(history, part, theirs):
         upto = min(had.get((span.branch, span.after), span.after), span.upto)
         if upto > span.after:
             return Place(span.branch, upto)
@@ -48,8 +46,8 @@ def merge_base(history: MergeHistory, ours: Place, theirs: Place) -> Place | Non
     return Place(root, 0) if root == _root(history, ours.branch) else None
 
 
-def _had(history: MergeHistory, ours: Place) -> dict[tuple[BranchId, int], int]:
-    """How far each stretch of journal is known, by branch and the seq after which the stretch starts.
+def _had(history: MergeHistory, ours: Place, part: Part) -> dict[tuple[BranchId, int], int]:
+    """How far each stretch of one part's journal is known, by branch and the seq after which the stretch starts.
 
     One start of a stretch has one past: whoever knows a part of it knows all that came before. So a walk ends where it
     meets a stretch that was walked already.
@@ -57,7 +55,7 @@ def _had(history: MergeHistory, ours: Place) -> dict[tuple[BranchId, int], int]:
     had: dict[tuple[BranchId, int], int] = {}
     todo = [ours]
     while todo:
-        for span in spans(history, PART, todo.pop()):
+        for span in spans(history, part, todo.pop()):
             known = had.get((span.branch, span.after))
             if known is None or known < span.upto:
                 had[span.branch, span.after] = span.upto

@@ -19,7 +19,8 @@ from quantum_memory.checks import utc
 from quantum_memory.errors import CorruptRecord, InvalidValue, PlaceNotFound, QuantumMemoryError, WriteFailed
 from quantum_memory.memory.events import Entry, RolledBack
 from quantum_memory.memory.vault import catalog as cat
-from quantum_memory.memory.vault import schema
+from quantum_memory.memory.vault import embedding as pins
+from quantum_memory.memory.vault import places, schema
 from quantum_memory.memory.vault.database import Database
 from quantum_memory.memory.vault.describe import describe, kind_of
 from quantum_memory.memory.vault.judge import Judge, first_outcome
@@ -36,34 +37,40 @@ class Vault:
 
     Attributes:
         storage: the folder or URL, without a password.
+        embedding: the model and dimension that it is tied to; ``None`` as long as no opening has given one.
     """
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], embedding: str | None) -> None:
         self._database, self._now = database, now
         self._catalog = cat.Catalog()
-        self.storage = database.storage
+        self.storage, self.embedding = database.storage, embedding
+        self._dim = None if embedding is None else pins.dimension(embedding)
 
     @classmethod
-    def open(cls, storage: str | Path, *, now: Callable[[], datetime]) -> Self:
+    def open(cls, storage: str | Path, *, now: Callable[[], datetime], embedding: str | None = None) -> Self:
         """Open a folder or a database URL, making what is not there yet.
 
         Args:
             storage: a folder, ``sqlite:///file`` or ``postgresql+psycopg://user:password@host/database``.
             now: the clock that events are stamped with.
+            embedding: what makes the embeddings, as in ``minilm/384``. The first one given is the vault's for good, and
+                memories with vectors of another length are refused. ``None`` asks for nothing.
 
-        Raises: StorageLocked at once if another vault holds it, NewerSchema, CorruptRecord, WriteFailed, InvalidValue,
-            MissingDependency.
+        Raises: StorageLocked at once if another vault holds it, OtherEmbedding, NewerSchema, CorruptRecord,
+            WriteFailed, InvalidInput, MissingDependency.
         """
+        asked = None if embedding is None else pins.checked(embedding)
         database = Database(storage)
         try:
             with database.transaction() as connection:
                 schema.prepare(connection, database.storage)
+                pinned = pins.pin(connection, database.storage, asked)
         except BaseException as error:
             database.close()
             if isinstance(error, WriteFailed) and type(error.__cause__) is sa.exc.DatabaseError:
                 raise CorruptRecord(database.storage, error.reason) from error  # SQLite: not a database, or malformed
             raise
-        return cls(database, now)
+        return cls(database, now, pinned)
 
     def close(self) -> None:
         """Let the storage go. Every later call raises VaultUnavailable."""
@@ -90,7 +97,7 @@ class Vault:
             return []
         try:
             with self._database.transaction() as connection:
-                judge = Judge(self._catalog, connection, cat.to_us(utc("now", self._now())))
+                judge = Judge(self._catalog, connection, cat.to_us(utc("now", self._now())), self._dim)
                 outcomes = judge.judge(batch)
                 for table in schema.INSERT_ORDER:
                     if judge.rows[table]:
@@ -191,6 +198,19 @@ class Vault:
         if named is found and len(found) > 1:
             raise InvalidValue("commit", repr(ref), f"a longer prefix: {len(found)} commits begin with it")
         return named[-1]
+
+    def find_place(self, branch: BranchId, ref: str) -> Place:
+        """The place that somebody on a branch means by a name.
+
+        It is looked for in this order: the id of a commit, its message (the newest of several), the name of a branch of
+        the agent (its head), the beginning of a commit's id, at least ``places.MIN_PREFIX_CHARS`` long. Commits are the
+        agent's own, and after those, for a clone, the ones that name a place in the past it has inherited.
+
+        Raises: PlaceNotFound, InvalidValue if several ids begin with it.
+        """
+        with self._database.read() as connection:
+            agent = self._catalog.branch(connection, branch).agent
+            return places.find_place(self._catalog, connection, agent, ref)
 
     def place_at(self, branch: BranchId, time: datetime) -> Place:
         """The last place whose event was written at or before a time, in the parent if that was before the fork.

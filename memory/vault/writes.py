@@ -31,7 +31,8 @@ class CreateAgent:
 class CreateBranch:
     """Make a branch that starts at ``parent``.
 
-    A fork belongs to the parent's agent. A clone makes ``agent`` too, and is its root branch.
+    A fork belongs to the parent's agent, or to a clone that has ``parent`` in its inherited past. A clone makes
+    ``agent`` too, and is its root branch.
     """
 
     id: BranchId

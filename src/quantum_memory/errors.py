@@ -219,6 +219,17 @@ class SettingsDiffer(Conflict):
         return f"{self.name}: the running cluster has {self.running}, asked for {self.asked}"
 
 
+class OtherEmbedding(Conflict):
+    """The memories of a vault were embedded by another model, or with another dimension, than the one asked for."""
+
+    def __init__(self, storage: str, found: str, asked: str) -> None:
+        super().__init__(storage, found, asked)
+        self.storage, self.found, self.asked = storage, found, asked
+
+    def __str__(self) -> str:
+        return f"{self.storage}: its memories were embedded by {self.found}, asked for {self.asked}"
+
+
 class DeadlineExceeded(Unavailable):
     """An answer did not come in time."""
 

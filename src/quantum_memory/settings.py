@@ -139,9 +139,10 @@ class LimitsSettings(Section):
 
 
 class TimeoutsSettings(Section):
-    """How long a caller waits: for an answer, and for the actors to come up."""
+    """How long a caller waits: for an answer, longer for each text that it brings, and for the actors to come up."""
 
     call_s: Positive = 120.0
+    per_text_s: Positive = 0.5
     connect_s: Positive = 180.0
 
 

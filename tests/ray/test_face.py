@@ -192,6 +192,11 @@ def test_many_agents_in_one_call(memory: MemoryCluster) -> None:
     with pytest.raises(AgentNotFound, match="nobody at all"):
         memory.recall({"nobody at all": "x"})
     assert "nobody at all" not in memory.agents()
+    with pytest.raises(TooLong, match="40000 characters"):
+        memory.remember({"newbie": "x" * 40_000})
+    assert "newbie" not in memory.agents()
+    with pytest.raises(InvalidValue, match="int"):
+        memory.remember(5)  # type: ignore[arg-type]
 
 
 BAD_CALLS: list[tuple[str, type[qm.QuantumMemoryError], str, Any]] = [
@@ -221,6 +226,11 @@ BAD_CALLS: list[tuple[str, type[qm.QuantumMemoryError], str, Any]] = [
     ("k over the limit", TooLong, "1001 memories, the limit is 1000", lambda a: a.recall("x", k=1001)),
     ("mood weight", OutOfRange, "2.0", lambda a: a.merge(a.branches()[0], mood_weight=2.0)),
     ("no handle", InvalidValue, "str", lambda a: a.merge("what-if")),
+    ("a number as id", InvalidValue, "int", lambda a: a.forget(5)),
+    ("a number as steps", InvalidValue, "int", lambda a: a.learn("x", 5)),
+    ("a number as message", InvalidValue, "int", lambda a: a.checkpoint(5)),
+    ("a number as tags", InvalidValue, "int", lambda a: a.recall("x", tags=5)),
+    ("a number as parts", InvalidValue, "int", lambda a: a.rollback(qm.Place(a.info.id, 0), parts=5)),
     ("metadata that JSON cannot hold", InvalidValue, "metadata.x", lambda a: a.remember("x", metadata={"x": object()})),
 ]
 

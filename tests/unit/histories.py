@@ -52,16 +52,16 @@ class Meaning(NamedTuple):
 
     Attributes:
         labels: per part, which labels were forgotten there, in order.
-        effective: the places of the events that make up the memories, oldest first.
-        had: those places and the ones that came in by merges.
+        effective: per part, the places of the events that make it up, oldest first.
+        had: per part, those places and the ones that came in by merges.
     """
 
     labels: dict[Part, Labels]
-    effective: tuple[Place, ...]
-    had: frozenset[Place]
+    effective: dict[Part, tuple[Place, ...]]
+    had: dict[Part, frozenset[Place]]
 
 
-NOTHING = Meaning(dict.fromkeys(PARTS, ()), (), frozenset())
+NOTHING = Meaning(dict.fromkeys(PARTS, ()), dict.fromkeys(PARTS, ()), dict.fromkeys(PARTS, frozenset()))
 
 
 class Step(NamedTuple):
@@ -101,7 +101,7 @@ class Replay:
         place = places[step.place % len(places)]
         here = self.means[Place(branch.id, self.history.head(branch.id))]
         label: Labels = ()
-        taken: frozenset[Place] = frozenset()
+        taken = NOTHING.had
         event: Event
         match step.kind:
             case "fork":
@@ -120,13 +120,13 @@ class Replay:
             case "other":
                 event = SkillUsed("juggling", succeeded=True)
             case _:
-                label, taken = (f"e{sum(map(len, self.history.journal.values()))}",), frozenset()
+                label = (f"e{sum(map(len, self.history.journal.values()))}",)
                 event = Forgotten(label)
         entry = self._append(branch, event)
         self.means[entry.place] = Meaning(
             {part: here.labels[part] + label for part in PARTS},
-            (*here.effective, entry.place),
-            here.had | taken | {entry.place},
+            {part: (*here.effective[part], entry.place) for part in PARTS},
+            {part: here.had[part] | taken[part] | {entry.place} for part in PARTS},
         )
         return entry
 
@@ -134,11 +134,17 @@ class Replay:
         entry = self._append(branch, event)
         before = self.means[Place(branch.id, entry.place.seq - 1)]
         there = self.means[event.to]
-        labels = {part: (there if part in event.parts else before).labels[part] for part in PARTS}
-        if "memories" in event.parts:
-            self.means[entry.place] = Meaning(labels, there.effective, there.had)
-        else:
-            self.means[entry.place] = Meaning(labels, (*before.effective, entry.place), before.had | {entry.place})
+        kept = Meaning(
+            before.labels,
+            {part: (*before.effective[part], entry.place) for part in PARTS},
+            {part: before.had[part] | {entry.place} for part in PARTS},
+        )
+        by_part = {part: there if part in event.parts else kept for part in PARTS}
+        self.means[entry.place] = Meaning(
+            {part: meaning.labels[part] for part, meaning in by_part.items()},
+            {part: meaning.effective[part] for part, meaning in by_part.items()},
+            {part: meaning.had[part] for part, meaning in by_part.items()},
+        )
         return entry
 
     def _append(self, branch: Branch, event: Event) -> Entry:

@@ -27,15 +27,17 @@ class Orchestra:
     """One orchestrator over one vault. Every call runs on an event loop of its own making."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        self.settings: Settings = load({"perception": {"model": "hashing", "dim": DIM}, **settings})
-        self.folder = folder
+        self.settings: Settings = load(
+            {"perception": {"model": "hashing", "dim": DIM}, "storage": str(folder), **settings}
+        )
         self.runner = asyncio.Runner()
         self._start()
 
     def _start(self) -> None:
-        self.vault = VaultHost(str(self.folder))
-        self.parts: Parts = local_parts(self.settings, Journal(LocalVault(self.vault)), self.vault)
-        self.host = QuantumMemoryHost(self.settings, Directory("none", {"agents": 1}, 1.0), self.parts)
+        self.vault = VaultHost(self.settings)
+        journal = Journal(LocalVault(self.vault), lambda _: True)
+        self.parts: Parts = local_parts(self.settings, journal, self.vault)
+        self.host = QuantumMemoryHost(self.settings, Directory("none", {"agents": 1}, 1.0, 1.0), parts=self.parts)
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
         return self.runner.run(work)

@@ -87,6 +87,7 @@ def test_every_error_survives_the_journey_through_ray() -> None:
         errors.AlreadyExists("agent", "a"),
         errors.StaleWriter("b", 1, 2),
         errors.SettingsDiffer("a", "b", "c"),
+        errors.OtherEmbedding("s", "a/2", "b/3"),
         errors.DeadlineExceeded("recall", 1.5),
         errors.ActorUnavailable("a", "b"),
         errors.MissingDependency("faiss", "search", "pip install x"),

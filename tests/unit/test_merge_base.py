@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quantum_memory.memory.events import Entry, Event, Forgotten, Merged, RolledBack
 from quantum_memory.memory.timeline import spans
 from quantum_memory.memory.vault import Append, CreateAgent, CreateBranch, Vault, Written, merge_base
-from quantum_memory.types import PARTS, Branch, Place
+from quantum_memory.types import PARTS, Branch, Part, Place
 from tests.unit.histories import STEPS, Replay, Step
 
 
-def slow_base(replay: Replay, ours: Place, theirs: Place) -> Place | None:
+def slow_base(replay: Replay, ours: Place, theirs: Place, part: Part) -> Place | None:
     """The last event of theirs that is among all that ours had, looked for one by one."""
-    for place in reversed(replay.means[theirs].effective):
-        if place in replay.means[ours].had:
+    for place in reversed(replay.means[theirs].effective[part]):
+        if place in replay.means[ours].had[part]:
             return place
     roots = {}
     for side in (ours, theirs):
@@ -29,16 +30,17 @@ def slow_base(replay: Replay, ours: Place, theirs: Place) -> Place | None:
     return Place(roots[theirs], 0) if roots[ours] == roots[theirs] else None
 
 
-@settings(deadline=None, max_examples=150)
-@given(STEPS)
-def test_the_base_is_the_last_event_of_theirs_that_ours_had(steps: list[Step]) -> None:
+@settings(deadline=None, max_examples=200)
+@given(STEPS, st.sampled_from(PARTS))
+def test_the_base_is_the_last_event_of_theirs_that_ours_had(steps: list[Step], part: Part) -> None:
     replay = Replay(roots=2)
     for step in steps:
         replay.happen(step)
     heads = [Place(branch, replay.history.head(branch)) for branch in replay.history.rows]
     for ours in heads:
         for theirs in [*heads, *list(replay.means)[::7]]:
-            assert merge_base(replay.history, ours, theirs) == slow_base(replay, ours, theirs), (ours, theirs)
+            found = merge_base(replay.history, ours, theirs, part)
+            assert found == slow_base(replay, ours, theirs, part), (ours, theirs)
 
 
 @settings(deadline=None, max_examples=100)
@@ -51,9 +53,8 @@ def test_after_a_merge_nothing_of_it_is_new(steps: list[Step]) -> None:
     source = places[len(steps) % len(places)]
     entry = replay.happen(Step("merge", 0, len(steps), PARTS))
     assert isinstance(entry, Entry)
-    base = merge_base(replay.history, entry.place, source)
-    effective = replay.means[source].effective
-    assert not effective or base == effective[-1]
+    for part, effective in replay.means[source].effective.items():
+        assert not effective or merge_base(replay.history, entry.place, source, part) == effective[-1]
 
 
 class Story:
@@ -82,9 +83,9 @@ class Story:
         self.add(ours, Merged(source, base, (), (), (), None))
         return base
 
-    def base(self, ours: str, theirs: str) -> Place | None:
+    def base(self, ours: str, theirs: str, part: Part = "memories") -> Place | None:
         heads = self.vault.heads([ours, theirs])
-        return merge_base(self.vault, Place(ours, heads[ours]), Place(theirs, heads[theirs]))
+        return merge_base(self.vault, Place(ours, heads[ours]), Place(theirs, heads[theirs]), part)
 
 
 def test_merging_twice_finds_nothing_new_and_undoing_offers_it_again(tmp_path: Path) -> None:
@@ -103,6 +104,36 @@ def test_merging_twice_finds_nothing_new_and_undoing_offers_it_again(tmp_path: P
         assert story.base("main", "what-if") == later, "the memories of the merge are still there"
         story.add("main", RolledBack(before, PARTS))
         assert story.base("main", "what-if") == shared
+
+
+@pytest.mark.parametrize("undone", ["memories", "skills", "mood"])
+def test_undoing_a_merge_for_one_part_offers_that_part_alone_again(tmp_path: Path, undone: Part) -> None:
+    story = Story(tmp_path)
+    with story.vault:
+        shared = story.add("main")
+        story.fork("what-if", shared)
+        at_theirs = story.add("what-if")
+        before = story.add("main")
+        story.merge("main", "what-if")
+        story.add("main", RolledBack(before, (undone,)))
+        for part in PARTS:
+            assert story.base("main", "what-if", part) == (shared if part == undone else at_theirs), part
+        story.merge("main", "what-if")
+        assert {story.base("main", "what-if", part) for part in PARTS} == {at_theirs}
+
+
+def test_what_the_other_side_rolled_back_for_one_part_is_no_base_for_it(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    with story.vault:
+        shared = story.add("main")
+        story.fork("what-if", shared)
+        at_theirs = story.add("what-if")
+        story.merge("main", "what-if")
+        rolled_back = story.add("what-if", RolledBack(shared, ("skills",)))
+        assert story.base("main", "what-if", "skills") == shared
+        assert story.base("main", "what-if", "memories") == at_theirs
+        story.merge("main", "what-if")
+        assert story.base("main", "what-if", "memories") == rolled_back
 
 
 def test_what_came_by_way_of_a_third_branch_is_had(tmp_path: Path) -> None:

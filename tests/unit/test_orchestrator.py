@@ -13,6 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantum_memory.actors.agent import QuantumMemoryHost
+from quantum_memory.actors.directory import Directory
+from quantum_memory.actors.journal import Journal
+from quantum_memory.actors.parts import local_parts
+from quantum_memory.actors.ports import LocalVault
 from quantum_memory.actors.requests import MergeRequest, RecallRequest, RememberRequest, Tip, utterances
 from quantum_memory.errors import (
     AgentNotFound,
@@ -25,6 +30,7 @@ from quantum_memory.errors import (
     SkillNotFound,
     TooLong,
 )
+from quantum_memory.memory.events import Remembered
 from quantum_memory.types import PARTS, Branch, Filters, Place, Skill, Utterance
 from tests.unit.orchestra import DIM, Orchestra, ready
 
@@ -163,6 +169,104 @@ def test_a_merge_takes_over_what_is_new_once_and_can_be_rolled_back(orchestra: O
     assert orchestra.vault.head(alice.id) == head, "merging twice is a no-op"
     run(host.rollback(alice, Place(alice.id, head - 1), PARTS, "r"))
     assert run(host.merge(MergeRequest(alice, what_if, None, "ours", 0.5, "m3"))).added == ("t",)
+
+
+def test_a_repeated_merge_reports_what_it_did_though_the_other_side_moved_on(orchestra: Orchestra) -> None:
+    alice = orchestra.agent("alice")
+    orchestra.remember(alice, "shared", "a")
+    what_if = orchestra.fork(alice, "what-if")
+    orchestra.remember(what_if, Utterance("first", id="f1"), "b")
+    merge = MergeRequest(alice, what_if, None, "ours", 0.5, "m")
+    first = orchestra.run(orchestra.host.merge(merge))
+    orchestra.remember(what_if, Utterance("second", id="f2"), "c")
+    assert orchestra.run(orchestra.host.merge(merge)) == first
+    again = orchestra.run(orchestra.host.merge(MergeRequest(alice, what_if, None, "ours", 0.5, "m2")))
+    assert again.added == ("f2",)
+
+
+def test_skills_are_merged_once_whatever_part_was_rolled_back(orchestra: Orchestra) -> None:
+    host, run = orchestra.host, orchestra.run
+    alice = orchestra.agent("alice")
+    run(host.learn(alice, Skill("sail", ("hoist",)), "a"))
+    what_if = orchestra.fork(alice, "what-if")
+    for number in range(3):
+        run(host.practise(what_if, "sail", True, f"p{number}"))
+    orchestra.remember(what_if, Utterance("theirs", id="t"), "b")
+
+    def merged(op_id: str) -> tuple[int, list[str]]:
+        run(host.merge(MergeRequest(alice, what_if, None, "ours", 0.5, op_id)))
+        (skill,) = run(host.skills(alice, None, 10))
+        return skill.successes, texts(orchestra, alice)
+
+    before = Place(alice.id, orchestra.vault.head(alice.id))
+    assert merged("m1") == (3, ["theirs"])
+    run(host.rollback(alice, before, ("memories",), "r1"))
+    assert merged("m2") == (3, ["theirs"])
+    run(host.rollback(alice, before, ("skills",), "r2"))
+    assert merged("m3") == (3, ["theirs"])
+    assert merged("m4") == (3, ["theirs"])
+
+
+def test_names_mean_what_they_say_and_a_clone_owns_its_past(orchestra: Orchestra) -> None:
+    host, run = orchestra.host, orchestra.run
+    alice = orchestra.agent("alice")
+    for number in range(8):
+        orchestra.remember(alice, f"text {number}", f"op-{number}")
+        run(host.checkpoint(alice, f"after {number}", f"c{number}"))
+    for letter in "abcdef0123456789":
+        orchestra.fork(alice, letter)
+        assert run(host.memories(alice, letter)) == orchestra.memories(alice)
+    twin = run(host.clone(alice, "twin", "after 5", "t")).info
+    assert len(orchestra.memories(twin)) == 6
+    assert len(run(host.memories(twin, "after 2"))) == 3
+    run(host.rollback(twin, "after 3", PARTS, "r"))
+    assert len(orchestra.memories(twin)) == 4
+    early = run(host.fork(twin, "early", "after 1", "e")).info
+    assert early.agent == "twin"
+    assert len(orchestra.memories(early)) == 2
+    with pytest.raises(PlaceNotFound, match="'after 6'"):
+        run(host.rollback(twin, "after 6", PARTS, "r2"))
+
+
+def test_a_write_by_somebody_else_is_looked_at_before_writing_again(orchestra: Orchestra) -> None:
+    """As after a lost answer or beside another orchestrator: what was decided on the old head is decided anew."""
+    alice = orchestra.agent("alice")
+    orchestra.remember(alice, Utterance("one", id="a"), "op-1")
+    other = QuantumMemoryHost(
+        orchestra.settings,
+        Directory("none", {"agents": 1}, 1.0, 1.0),
+        parts=local_parts(orchestra.settings, Journal(LocalVault(orchestra.vault), lambda _: True), orchestra.vault),
+    )
+    write = RememberRequest(alice, utterances([Utterance("two", id="b"), Utterance("three", id="c")]), "op-2")
+    assert orchestra.run(other.remember_one(write)) == ["b", "c"]
+    head = orchestra.vault.head(alice.id)
+    assert orchestra.remember(alice, [Utterance("two", id="b"), Utterance("four", id="d")], "op-3") == ["b", "d"]
+    assert texts(orchestra, alice) == ["one", "two", "three", "four"]
+    orchestra.run(other.remember_one(RememberRequest(alice, utterances(Utterance("five", id="e")), "op-4")))
+    with pytest.raises(AlreadyExists, match="'e'"):
+        orchestra.remember(alice, Utterance("not five", id="e"), "op-5")
+    assert orchestra.vault.head(alice.id) == head + 2
+    assert sum(isinstance(one.event, Remembered) for one in orchestra.vault.entries(alice.id, 0, head + 2)) == head + 2
+
+
+def test_another_lineage_is_never_read_from_a_stale_head(orchestra: Orchestra) -> None:
+    """Two orchestrators, each the only writer of its lineages: what one acknowledged, the other finds."""
+    alice, bob = orchestra.agent("alice"), orchestra.agent("bob")
+    hosts = {
+        branch.id: QuantumMemoryHost(
+            orchestra.settings,
+            Directory("none", {"agents": 1}, 1.0, 1.0),
+            parts=local_parts(
+                orchestra.settings, Journal(LocalVault(orchestra.vault), branch.lineage.__eq__), orchestra.vault
+            ),
+        )
+        for branch in (alice, bob)
+    }
+    for number in range(3):
+        write = RememberRequest(bob, utterances(Utterance(f"news {number}", id=f"n{number}")), f"op-{number}")
+        orchestra.run(hosts[bob.id].remember_one(write))
+        merge = MergeRequest(alice, bob, None, "ours", 0.5, f"merge-{number}")
+        assert orchestra.run(hosts[alice.id].merge(merge)).added == (f"n{number}",)
 
 
 def test_two_agents_that_share_nothing_can_be_merged(orchestra: Orchestra) -> None:
@@ -315,12 +419,11 @@ def step(
 
 
 def check_merged(orchestra: Orchestra, branch: Branch, mine: Side, theirs: Side) -> Side:
-    """A merge may only bring what the other side has, and may only take away what the other side forgot."""
-    now = {memory.id: memory.text for memory in orchestra.memories(branch)}
-    assert now.items() <= (theirs.known | mine.known).items()
-    assert mine.known.keys() - now.keys() <= theirs.gone
-    assert not now.keys() & mine.gone
-    return Side(now, mine.gone | (theirs.gone - now.keys()))
+    """A merge brings all that the other side has and this one never knew, and takes away what the other side forgot."""
+    both = mine.known | {key: text for key, text in theirs.known.items() if key not in mine.gone}
+    expected = {key: text for key, text in both.items() if key not in theirs.gone}
+    assert {memory.id: memory.text for memory in orchestra.memories(branch)} == expected
+    return Side(expected, mine.gone | (theirs.gone & mine.known.keys()))
 
 
 def place_in(orchestra: Orchestra, branch: Branch, seq: int) -> Place:

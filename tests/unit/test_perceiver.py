@@ -236,8 +236,7 @@ def test_a_name_moves_the_embedding_and_hardly_the_feeling(perceiver: MiniLMPerc
     for name in ("Ilka", "Nate", "user"):
         said = perceiver.perceive(texts, [name] * len(texts))
         moved = np.abs(np.array([percept.pad for percept in said]) - feelings)
-        assert moved.mean() < 0.05, name
-        assert moved.mean() < 0.3 * np.abs(feelings - feelings.mean(0)).mean(), name
+        assert moved.mean() < 0.02, name
         assert max(float(a.embedding @ b.embedding) for a, b in zip(plain, said, strict=True)) < 0.99
 
 

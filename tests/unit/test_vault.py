@@ -25,6 +25,7 @@ from quantum_memory.errors import (
     CorruptRecord,
     InvalidValue,
     NewerSchema,
+    OtherEmbedding,
     PlaceNotFound,
     QuantumMemoryError,
     StaleWriter,
@@ -436,6 +437,32 @@ def test_an_ambiguous_prefix_is_refused_and_a_message_beats_it(vault: Vault) -> 
         vault.find_commit("alice", shared)
     named = commit(vault, Place("main", 0), shared)
     assert vault.find_commit("alice", shared) == named
+
+
+def test_a_name_means_the_same_place_in_every_database(vault: Vault) -> None:
+    for name in "abc":
+        append(vault, "main", name)
+    named = commit(vault, Place("main", 2), "before")
+    done(vault, CreateBranch("twin", "alice-2", "main", "clone", Place("main", 2), "clone"))
+    done(vault, CreateBranch("f", "alice-2", "what-if", "fork", Place("main", 1), "fork"))
+    for branch in ("main", "twin", "f"):
+        for ref in (named.id, "before", named.id[:6]):
+            assert vault.find_place(branch, ref) == named.place
+        for ref in (named.id[:5], "a\x00b", "\ud800", ""):
+            with pytest.raises(PlaceNotFound):
+                vault.find_place(branch, ref)
+    assert vault.find_place("f", "main") == Place("twin", 2)
+    assert vault.find_place("twin", "what-if") == Place("f", 1)
+    with pytest.raises(PlaceNotFound):
+        vault.find_place("main", "what-if")
+
+
+def test_the_embedding_of_a_vault_is_kept(storage: str, clock: Clock) -> None:
+    for embedding in ("minilm/1", None, "minilm/1"):
+        with Vault.open(storage, now=clock, embedding=embedding) as vault:
+            assert vault.embedding == "minilm/1"
+    with pytest.raises(OtherEmbedding, match="embedded by minilm/1, asked for minilm/2"):
+        Vault.open(storage, now=clock, embedding="minilm/2")
 
 
 def test_times_of_a_branch_never_go_back(vault: Vault, clock: Clock) -> None:

@@ -183,6 +183,19 @@ def test_a_folder_and_its_file_by_url_are_the_same_vault(tmp_path: Path) -> None
         assert vault.head("b0") == 1
 
 
+def test_a_file_by_a_relative_url_is_named_and_locked_by_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Vault.open("sqlite:///a/journal.sqlite", now=now) as vault:
+        monkeypatch.chdir("/")
+        assert vault.storage == f"sqlite:///{tmp_path}/a/journal.sqlite"
+        with pytest.raises(StorageLocked):
+            Vault.open(tmp_path / "a", now=now)
+        vault.write([CreateAgent("alice", "b0")])
+    assert (tmp_path / "a" / "journal.sqlite").stat().st_size > 0
+
+
 def test_a_full_disk_fails_the_batch_whole_and_keeps_the_rest(tmp_path: Path) -> None:
     with writing(tmp_path, FILL_THE_DISK) as process:
         assert process.stdout is not None

@@ -1,0 +1,79 @@
+"""What a name means to an agent: a commit, a branch, or the commit whose id begins with it. Reads, never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from quantum_memory.errors import InvalidValue, PlaceNotFound
+from quantum_memory.memory.vault.catalog import (
+    SELECT_COMMITS_LIKE,
+    SELECT_COMMITS_LIKE_BELOW,
+    SELECT_NAMED,
+    Catalog,
+    branch_of,
+    commit_of,
+    findable,
+)
+from quantum_memory.types import AgentName, Branch, BranchId, Commit, Place
+
+MIN_PREFIX_CHARS = 6
+
+
+def inherited(root: Branch, branch: Callable[[BranchId], Branch]) -> Iterator[Place]:
+    """The last place on each branch of other agents that the agent of a root branch has in its past, nearest first.
+
+    Everything before such a place on its branch is the agent's past too. No fork of the agent has more: it starts at
+    a place of the agent's own or at one of these.
+    """
+    row, upto = root, root.fork_seq
+    while row.parent is not None:
+        upto = min(upto, row.fork_seq)
+        yield Place(row.parent, upto)
+        row = branch(row.parent)
+
+
+def find_place(catalog: Catalog, connection: sa.Connection, agent: AgentName, ref: str) -> Place:
+    """See ``Vault.find_place``. Raises: AgentNotFound, PlaceNotFound, InvalidValue."""
+    root = catalog.root(connection, agent)
+    if not ref or not findable(ref):
+        raise PlaceNotFound(agent, ref)
+    seen = _own(connection, agent, ref), _of_the_past(catalog, connection, root, ref)
+    for field in ("id", "message"):
+        for commits in seen:
+            exact = [commit for commit in commits if getattr(commit, field) == ref]
+            if exact:
+                return exact[-1].place
+    row = connection.execute(SELECT_NAMED, {"agent": agent, "name": ref}).one_or_none()
+    if row is not None:
+        named = branch_of(row)
+        return Place(named.id, catalog.head(connection, named).seq)
+    for commits in seen:
+        if len(commits) > 1:
+            raise InvalidValue("commit", repr(ref), f"a longer prefix: {len(commits)} commits begin with it")
+        if commits:
+            return commits[0].place
+    raise PlaceNotFound(agent, ref)
+
+
+def _own(connection: sa.Connection, agent: AgentName, ref: str) -> list[Commit]:
+    """The agent's commits that the name may mean, oldest first."""
+    rows = connection.execute(SELECT_COMMITS_LIKE, {"agent": agent} | _like(ref))
+    return [commit_of(row) for row in rows]
+
+
+def _of_the_past(catalog: Catalog, connection: sa.Connection, root: Branch, ref: str) -> list[Commit]:
+    """The commits of other agents in the inherited past that the name may mean, oldest first."""
+    rows: list[Sequence[Any]] = []
+    for branch, seq in inherited(root, partial(catalog.branch, connection)):
+        values = {"branch": branch, "upto": seq} | _like(ref)
+        rows += connection.execute(SELECT_COMMITS_LIKE_BELOW, values).all()
+    return [commit_of(row[1:]) for row in sorted(rows, key=lambda row: int(row[0]))]
+
+
+def _like(ref: str) -> dict[str, object]:
+    """What is bound to look for a name. No beginning of an id is as long as a prefix and equal to a shorter name."""
+    return {"ref": ref, "length": max(len(ref), MIN_PREFIX_CHARS)}
