@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from quantum_memory.actors.held import Held
 from quantum_memory.actors.ports import VaultPort
 from quantum_memory.actors.requests import Tip, Where
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import PlaceNotFound, QuantumMemoryError
 from quantum_memory.memory.events import Entry, Event
+from quantum_memory.memory.held import Held
 from quantum_memory.memory.vault.writes import Append, Write, Written
 from quantum_memory.types import AgentName, Branch, BranchId, Place
 

@@ -9,9 +9,9 @@ import numpy as np
 import ray
 
 from quantum_memory.actors.deferred import Deferred
-from quantum_memory.actors.held import Held
 from quantum_memory.actors.views import ViewHost
 from quantum_memory.memory.affect.mood import MoodFold, MoodState
+from quantum_memory.memory.held import Held
 from quantum_memory.memory.quantum import QuantumState
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.settings import Settings

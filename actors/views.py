@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from quantum_memory.actors.directory import Directory
-from quantum_memory.actors.held import Held
 from quantum_memory.memory.events import Entry, RolledBack
+from quantum_memory.memory.held import Held
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.types import Branch, BranchId, Place
 

@@ -6,7 +6,6 @@ Owns the laws of feeling. The arithmetic is ``memory.quantum``'s; the journal an
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +18,7 @@ from quantum_memory.checks import bounded, utc
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.affect import emotions
 from quantum_memory.memory.events import Event, Merged, MoodBrought, Remembered
+from quantum_memory.memory.held import Held
 from quantum_memory.memory.quantum import (
     Grid,
     Packet,
@@ -149,7 +149,7 @@ class MoodFold:
         self._resting, kept = rest.compress(max_bond, 1.0)
         self._rest_away = _chord(1.0 - kept)
         self._dtype, self._xp = dtype, xp
-        self._settled: OrderedDict[int, tuple[MoodState, MoodState]] = OrderedDict()
+        self._settled: Held[int, tuple[MoodState, MoodState]] = Held(SETTLED_KEPT)
         forgetting = -math.log1p(-self._eta * LEAST_SHARE)
         self.reach = self._reach = max(REACH, math.ceil(-math.log(FORGOTTEN_WEIGHT) / forgetting))
 
@@ -186,10 +186,7 @@ class MoodFold:
         held = self._settled.get(id(state))
         if held is None or held[0] is not state:
             held = (state, self._feel(state, state.pending))
-            self._settled[id(state)] = held
-            if len(self._settled) > SETTLED_KEPT:
-                self._settled.popitem(last=False)
-        self._settled.move_to_end(id(state))
+            self._settled.put(id(state), held)
         return held[1]
 
     def read(self, state: MoodState, top: int = 5) -> Mood:

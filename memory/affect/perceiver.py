@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +14,7 @@ import numpy as np
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.held import Held
 from quantum_memory.types import PAD, Percept, Vector
 
 MAX_CACHE = 10_000_000
@@ -77,29 +77,6 @@ def content_key(text: str, speaker: str | None = None) -> bytes:
     return key if speaker is None else content_key(speaker) + key
 
 
-class PerceptCache:
-    """Percepts by their ``content_key``; the least recently used goes first. ``capacity`` 0 keeps none."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = int(bounded("cache_size", capacity, 0, MAX_CACHE))
-        self._held: OrderedDict[bytes, Percept] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def get(self, key: bytes) -> Percept | None:
-        held = self._held.get(key)
-        if held is not None:
-            self._held.move_to_end(key)
-        return held
-
-    def put(self, key: bytes, percept: Percept) -> None:
-        self._held[key] = percept
-        self._held.move_to_end(key)
-        if len(self._held) > self._capacity:
-            self._held.popitem(last=False)
-
-
 class MiniLMPerceiver:
     """Embedding and feeling of a text from one forward pass of all-MiniLM-L6-v2.
 
@@ -135,7 +112,7 @@ class MiniLMPerceiver:
         from quantum_memory.memory.affect.encoder import Encoder, packaged_model
         from quantum_memory.memory.affect.head import load, packaged_head
 
-        self._cache = PerceptCache(cache_size)
+        self._cache: Held[bytes, Percept] = Held(int(bounded("cache_size", cache_size, 0, MAX_CACHE)))
         folder = packaged_model() if model is None else Path(model)
         self._encoder = Encoder(folder, device, batch_size, threads)
         self._head = load(packaged_head() if head is None else Path(head), str(self._encoder.device))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -111,8 +112,13 @@ def test_every_error_survives_the_journey_through_ray() -> None:
 
 @pytest.mark.slow
 def test_the_wheel_holds_code_weights_and_the_demo(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for folder in ("src", "actors", "memory", "policies", "cluster", "examples"):
+        shutil.copytree(ROOT / folder, source / folder, symlinks=True, ignore=shutil.ignore_patterns("*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, source / name)
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", tmp_path, ROOT],
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", tmp_path, source],
         capture_output=True,
         text=True,
         timeout=300,

@@ -175,6 +175,8 @@ def test_of_inherited_commits_with_one_message_the_newest_is_meant_on_whatever_b
     family.commit(Place("twin", 4), "before")
     newest = family.commit(Place("alice", 1), "before")
     assert family.vault.find_place("third", "before") == newest.place
+    newest = family.commit(Place("twin", 4), "before")
+    assert family.vault.find_place("third", "before") == newest.place
     assert family.vault.find_place("twin", "before") == Place("twin", 4)
 
 
@@ -200,6 +202,18 @@ def test_a_clone_may_be_cloned_from_the_past_it_inherited(family: Family) -> Non
     family.forked("fourth", "back", Place("alice", 2))
     for agent, place in (("fourth", Place("alice", 3)), ("fourth", Place("twin", 4)), ("third", Place("alice", 4))):
         assert isinstance(family.fork(agent, "beyond", place), InvalidValue), (agent, place)
+
+
+def test_a_clone_from_below_its_parents_own_fork_has_the_grandparents_past_up_to_there(family: Family) -> None:
+    family.forked("alice", "side", Place("alice", 3))
+    family.clone("low", Place("alice-side", 1))
+    family.commit(Place("alice", 1), "inside")
+    family.commit(Place("alice", 2), "too late")
+    assert family.vault.find_place("low", "inside") == Place("alice", 1)
+    with pytest.raises(PlaceNotFound):
+        family.vault.find_place("low", "too late")
+    family.forked("low", "back", Place("alice", 1))
+    assert isinstance(family.fork("low", "beyond", Place("alice", 2)), InvalidValue)
 
 
 def test_a_clone_made_in_a_batch_may_be_forked_from_its_past_in_the_same(family: Family) -> None:
