@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from quantum_memory.checks import MAX_ID_CHARS, visible, within
+from quantum_memory.checks import visible, within
 from quantum_memory.errors import CorruptRecord, InvalidValue, OtherEmbedding
 from quantum_memory.memory.vault import schema
 
 KEY = "embedding"
+MAX_CHARS = 4096 + 16  # a model may be named by its folder
 WANT = "a model and its dimension, as in 'minilm/384'"
 
 
 def checked(embedding: str) -> str:
     """A pin that can be written. Raises: EmptyText, TooLong, InvalidValue."""
-    within("embedding", visible("embedding", embedding), MAX_ID_CHARS)
+    within("embedding", visible("embedding", embedding), MAX_CHARS)
     if "\x00" in embedding or dimension(embedding) is None:
         raise InvalidValue("embedding", repr(embedding), WANT)
     return embedding

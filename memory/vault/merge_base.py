@@ -31,6 +31,8 @@ class MergeHistory(History, Protocol):
 def merge_base(history: MergeHistory, ours: Place, theirs: Place, part: Part = "memories") -> Place | None:
     """The latest place in the effective history of ``theirs`` of which ``ours`` has one part already.
 
+    It is ``theirs`` itself if nothing there is new, also where ``theirs`` is a fork that did nothing, or a rollback.
+
     Had are the events in the effective history of ``ours``, and of the sources of the merges in it, and so on. What
     was rolled back for this part does not count, so that a merge which was undone is offered again. ``None`` if the
     two share nothing. The bases of two parts differ after one of them was rolled back alone.
@@ -38,10 +40,14 @@ def merge_base(history: MergeHistory, ours: Place, theirs: Place, part: Part = "
     Raises: what ``history`` raises.
     """
     had = _had(history, ours, part)
+    nothing_new = True
     for span in spans(history, part, theirs):
         upto = min(had.get((span.branch, span.after), span.after), span.upto)
+        nothing_new = nothing_new and upto == span.upto
         if upto > span.after:
-            return Place(span.branch, upto)
+            return theirs if nothing_new else Place(span.branch, upto)
+    if nothing_new:
+        return theirs
     root = _root(history, theirs.branch)
     return Place(root, 0) if root == _root(history, ours.branch) else None
 

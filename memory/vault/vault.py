@@ -179,26 +179,6 @@ class Vault:
             self._catalog.root(connection, agent)
             return [cat.commit_of(row) for row in connection.execute(cat.SELECT_COMMITS, {"agent": agent})]
 
-    def find_commit(self, agent: AgentName, ref: str) -> Commit:
-        """The commit with this id, else the newest with exactly this message, else the one whose id begins with it.
-
-        Raises: AgentNotFound, PlaceNotFound, InvalidValue if several ids begin with it.
-        """
-        with self._database.read() as connection:
-            self._catalog.root(connection, agent)
-            values = {"agent": agent, "ref": ref, "length": len(ref)}
-            like = connection.execute(cat.SELECT_COMMITS_LIKE, values).all() if ref and cat.findable(ref) else []
-        found = [cat.commit_of(row) for row in like]
-        for commit in found:
-            if commit.id == ref:
-                return commit
-        named = [commit for commit in found if commit.message == ref] or found
-        if not named:
-            raise PlaceNotFound(agent, ref)
-        if named is found and len(found) > 1:
-            raise InvalidValue("commit", repr(ref), f"a longer prefix: {len(found)} commits begin with it")
-        return named[-1]
-
     def find_place(self, branch: BranchId, ref: str) -> Place:
         """The place that somebody on a branch means by a name.
 

@@ -17,8 +17,11 @@ from tests.unit.histories import STEPS, Replay, Step
 
 
 def slow_base(replay: Replay, ours: Place, theirs: Place, part: Part) -> Place | None:
-    """The last event of theirs that is among all that ours had, looked for one by one."""
-    for place in reversed(replay.means[theirs].effective[part]):
+    """The last event of theirs that is among all that ours had, looked for one by one; theirs if that is its last."""
+    effective = replay.means[theirs].effective[part]
+    if not effective or effective[-1] in replay.means[ours].had[part]:
+        return theirs
+    for place in reversed(effective):
         if place in replay.means[ours].had[part]:
             return place
     roots = {}
@@ -53,8 +56,8 @@ def test_after_a_merge_nothing_of_it_is_new(steps: list[Step]) -> None:
     source = places[len(steps) % len(places)]
     entry = replay.happen(Step("merge", 0, len(steps), PARTS))
     assert isinstance(entry, Entry)
-    for part, effective in replay.means[source].effective.items():
-        assert not effective or merge_base(replay.history, entry.place, source, part) == effective[-1]
+    for part in PARTS:
+        assert merge_base(replay.history, entry.place, source, part) == source
 
 
 class Story:
@@ -122,6 +125,31 @@ def test_undoing_a_merge_for_one_part_offers_that_part_alone_again(tmp_path: Pat
         assert {story.base("main", "what-if", part) for part in PARTS} == {at_theirs}
 
 
+def test_a_fork_that_did_nothing_has_nothing_new(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    with story.vault:
+        shared = story.add("main")
+        story.fork("what-if", shared)
+        for _ in range(2):
+            assert {story.base("main", "what-if", part) for part in PARTS} == {Place("what-if", 1)}
+            story.add("main")
+        story.vault.write([CreateAgent("bob", "bob")])
+        assert story.base("main", "bob") == Place("bob", 0), "of an agent to whom nothing happened there is nothing"
+
+
+def test_a_rollback_on_the_other_side_is_nothing_new_however_often_it_is_merged(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    with story.vault:
+        shared = story.add("main")
+        story.fork("what-if", shared)
+        story.add("what-if")
+        story.merge("main", "what-if")
+        source = story.add("what-if", RolledBack(shared, ("mood",)))
+        assert story.base("main", "what-if", "mood") == source
+        story.merge("main", "what-if")
+        assert {story.base("main", "what-if", part) for part in PARTS} == {source}
+
+
 def test_what_the_other_side_rolled_back_for_one_part_is_no_base_for_it(tmp_path: Path) -> None:
     story = Story(tmp_path)
     with story.vault:
@@ -129,11 +157,12 @@ def test_what_the_other_side_rolled_back_for_one_part_is_no_base_for_it(tmp_path
         story.fork("what-if", shared)
         at_theirs = story.add("what-if")
         story.merge("main", "what-if")
-        rolled_back = story.add("what-if", RolledBack(shared, ("skills",)))
+        story.add("what-if", RolledBack(shared, ("skills",)))
+        latest = story.add("what-if")
         assert story.base("main", "what-if", "skills") == shared
         assert story.base("main", "what-if", "memories") == at_theirs
         story.merge("main", "what-if")
-        assert story.base("main", "what-if", "memories") == rolled_back
+        assert {story.base("main", "what-if", part) for part in PARTS} == {latest}
 
 
 def test_what_came_by_way_of_a_third_branch_is_had(tmp_path: Path) -> None:

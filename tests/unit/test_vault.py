@@ -202,9 +202,10 @@ def test_what_was_never_made_is_not_found(vault: Vault, name: str) -> None:
     for look in (vault.branch, vault.head, vault.log):
         with pytest.raises(PlaceNotFound):
             look(name)
-    for find in (vault.branch_named, vault.find_commit):
-        with pytest.raises(PlaceNotFound):
-            find("alice", name)
+    with pytest.raises(PlaceNotFound):
+        vault.branch_named("alice", name)
+    with pytest.raises(PlaceNotFound):
+        vault.find_place("main", name)
 
 
 def test_events_come_back_in_order_with_their_times(vault: Vault, clock: Clock) -> None:
@@ -414,35 +415,12 @@ def test_rollbacks_and_merges_are_listed_without_the_rest(vault: Vault) -> None:
     assert vault.merges("f", 1) == []
 
 
-def test_commits_are_found_by_id_prefix_and_message(vault: Vault) -> None:
-    append(vault, "main", "a")
-    first = commit(vault, Place("main", 0), "before", "op 1")
-    second = commit(vault, Place("main", 1), "before", "op 2")
-    other = commit(vault, Place("main", 1), "100% _done_", "op 3")
-    assert vault.commits("alice") == [first, second, other]
-    assert vault.find_commit("alice", first.id) == first
-    assert vault.find_commit("alice", "before") == second, "the newest of that message"
-    assert vault.find_commit("alice", other.id[:12]) == other
-    assert vault.find_commit("alice", "100% _done_") == other
-    done(vault, CreateAgent("bob", "bobs"))
-    for agent, ref in (("bob", first.id), ("alice", "Before"), ("alice", "%"), ("alice", "befor"), ("alice", "")):
-        with pytest.raises(PlaceNotFound):
-            vault.find_commit(agent, ref)
-
-
-def test_an_ambiguous_prefix_is_refused_and_a_message_beats_it(vault: Vault) -> None:
-    found = [commit(vault, Place("main", 0), f"number {number}") for number in range(17)]
-    shared = next(c for c in "0123456789abcdef" if sum(made.id.startswith(c) for made in found) > 1)
-    with pytest.raises(InvalidValue, match="longer prefix"):
-        vault.find_commit("alice", shared)
-    named = commit(vault, Place("main", 0), shared)
-    assert vault.find_commit("alice", shared) == named
-
-
 def test_a_name_means_the_same_place_in_every_database(vault: Vault) -> None:
     for name in "abc":
         append(vault, "main", name)
-    named = commit(vault, Place("main", 2), "before")
+    first = commit(vault, Place("main", 3), "before", "op 1")
+    named = commit(vault, Place("main", 2), "before", "op 2")
+    assert vault.commits("alice") == [first, named]
     done(vault, CreateBranch("twin", "alice-2", "main", "clone", Place("main", 2), "clone"))
     done(vault, CreateBranch("f", "alice-2", "what-if", "fork", Place("main", 1), "fork"))
     for branch in ("main", "twin", "f"):

@@ -41,9 +41,10 @@ def outcomes_of_each_dimension(vault: Vault) -> list[str]:
 def test_a_vault_is_tied_by_the_first_opening_that_names_an_embedding(tmp_path: Path) -> None:
     with opened(tmp_path) as vault:
         assert vault.embedding is None
-    for embedding in ("minilm/4", None, "minilm/4"):
+    folder = "/models/" + "long/" * 100 + "minilm/4"
+    for embedding in (folder, None, folder):
         with opened(tmp_path, embedding) as vault:
-            assert vault.embedding == "minilm/4"
+            assert vault.embedding == folder
 
 
 @pytest.mark.parametrize("other", ["minilm/3", "mpnet/4", "Minilm/4"])
@@ -57,7 +58,9 @@ def test_another_embedding_is_refused_and_the_vault_is_left_as_it_was(tmp_path: 
         assert vault.embedding == "minilm/4"
 
 
-@pytest.mark.parametrize("embedding", ["", "minilm", "minilm/", "/4", "minilm/0", "minilm/-4", "minilm/٤", "a\x00/4"])
+@pytest.mark.parametrize(
+    "embedding", ["", "minilm", "minilm/", "/4", "minilm/0", "minilm/-4", "minilm/٤", "a\x00/4", "a" * 9000 + "/4"]
+)
 def test_an_embedding_that_says_too_little_is_refused_before_anything_is_made(tmp_path: Path, embedding: str) -> None:
     with pytest.raises(InvalidInput, match="embedding"):
         opened(tmp_path / "vault", embedding)
