@@ -255,7 +255,8 @@ class AgentHandle:
             other: the branch to take from; it is not changed.
             at: take from an earlier place of it.
             policy: who wins where both changed a skill: "ours", "theirs" or "newest". What is lost is in the report.
-            mood_weight: the share of the other's mood in the superposition, in [0, 1].
+            mood_weight: the share of the other's mood in the superposition, in [0, 1]; 0 leaves this mood as it is, and
+                what was felt there until now is not offered again.
         """
         if not isinstance(other, AgentHandle):
             raise InvalidValue("other", type(other).__name__, "an AgentHandle")

@@ -137,10 +137,13 @@ class Journal:
         return await self.ask(VaultHost.find_place, branch.id, where)
 
     async def _existing(self, agent: AgentName, place: Place) -> Place:
+        """The place on the branch that wrote it: numbers up to a fork are the parent's."""
         row = await self.branch(place.branch)
-        if not row.fork_seq <= place.seq <= (await self.tip(row)).seq:
+        if not 0 <= place.seq <= (await self.tip(row)).seq:
             raise PlaceNotFound(agent, f"{row.name}:{place.seq}")
-        return place
+        while place.seq < row.fork_seq and row.parent is not None:
+            row = await self.branch(row.parent)
+        return Place(row.id, place.seq)
 
     async def in_past(self, branch: Branch, place: Place) -> bool:
         """Whether a place lies in a branch's own past, its parents' included."""
@@ -150,5 +153,5 @@ class Journal:
                 return row.fork_seq <= place.seq <= upto
             if row.parent is None:
                 return False
-            upto = row.fork_seq
+            upto = min(upto, row.fork_seq)
             row = await self.branch(row.parent)

@@ -224,6 +224,7 @@ def test_names_mean_what_they_say_and_a_clone_owns_its_past(orchestra: Orchestra
     early = run(host.fork(twin, "early", "after 1", "e")).info
     assert early.agent == "twin"
     assert len(orchestra.memories(early)) == 2
+    assert run(host.memories(early, Place(early.id, 1))) == run(host.memories(alice, Place(alice.id, 1)))
     with pytest.raises(PlaceNotFound, match="'after 6'"):
         run(host.rollback(twin, "after 6", PARTS, "r2"))
 
