@@ -94,11 +94,13 @@ class Session:
         A Ray that is started for one command has no dashboard unless it is asked for: nobody could look at it.
         """
         with self.busy("Starting Ray" if self.options.address is None else "Connecting"):
-            from quantum_memory.cluster.connect import connect  # seconds; libraries keep the stdout that they find
+            from quantum_memory.cluster import connect  # seconds; libraries keep the stdout that they find
 
             with self._hushed():
-                settings = self.settings() if dashboard else without_dashboard(self.settings())
-                memory = connect(self.options.address, settings.storage, settings, **self._namespace())
+                asked = self.options
+                wishes, settings = connect.asked_for(asked.storage, asked.config)
+                settings = settings if dashboard else without_dashboard(settings)
+                memory = connect.reach(asked.address, settings, wishes, asked.namespace or connect.NAMESPACE)
         with self._hushed(), memory:
             yield memory
 
@@ -114,17 +116,6 @@ class Session:
         except Exception:
             sys.stderr.write(words.getvalue())
             raise
-
-    def settings(self) -> Settings:
-        """The settings that the options mean. Raises: InvalidSettings."""
-        from quantum_memory.settings import load
-
-        settings = load(self.options.config or (CONFIG_FILE if Path(CONFIG_FILE).is_file() else None))
-        storage = self.options.storage
-        return settings if storage is None else settings.model_copy(update={"storage": storage})
-
-    def _namespace(self) -> dict[str, str]:
-        return {} if self.options.namespace is None else {"namespace": self.options.namespace}
 
     @contextmanager
     def agent(self, spec: str, *, create: bool = False) -> Iterator[AgentHandle]:

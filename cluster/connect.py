@@ -30,6 +30,7 @@ from quantum_memory.settings import Settings, load
 from quantum_memory.types import AgentName, Hit, MemoryId, Utterance, Vector
 
 CONFIG_FILE = "ray_config.yaml"
+NAMESPACE = "quantum_memory"
 R = TypeVar("R", RememberRequest, RecallRequest)
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ def connect(
     address: str | None = None,
     storage: str | Path | None = None,
     config: str | Path | Mapping[str, Any] | Settings | None = None,
-    namespace: str = "quantum_memory",
+    namespace: str = NAMESPACE,
 ) -> MemoryCluster:
     """Connect to a memory, and start what is not running yet.
 
@@ -51,15 +52,32 @@ def connect(
             there, else the defaults.
         namespace: Ray's namespace for the actors; clusters in different namespaces share nothing.
 
-    Raises: InvalidSettings; SettingsDiffer; StorageLocked; Unavailable.
+    Where the actors run already, they keep the settings that they were made with. What you ask for explicitly, through
+    ``storage`` or ``config``, must be the same.
+
+    Raises: InvalidSettings; SettingsDiffer; StorageLocked; OtherEmbedding; Unavailable.
     """
-    if config is None and Path(CONFIG_FILE).is_file():
-        config = CONFIG_FILE
-    settings = load(config)
-    if storage is not None:
-        settings = settings.model_copy(update={"storage": str(storage)})
-    if "storage" in settings.model_fields_set:
-        settings = settings.model_copy(update={"storage": absolute(settings.storage)})
+    wishes, settings = asked_for(storage, config)
+    return reach(address, settings, wishes, namespace)
+
+
+def asked_for(
+    storage: str | Path | None, config: str | Path | Mapping[str, Any] | Settings | None
+) -> tuple[Settings, Settings]:
+    """What was said explicitly, and with that what new actors are made with: the file in the working folder counts too.
+
+    Raises: InvalidSettings.
+    """
+    wishes = load(config)
+    settings = load(CONFIG_FILE) if config is None and Path(CONFIG_FILE).is_file() else wishes
+    if storage is None:
+        return wishes, settings
+    given = {"storage": absolute(str(storage))}
+    return wishes.model_copy(update=given), settings.model_copy(update=given)
+
+
+def reach(address: str | None, settings: Settings, wishes: Settings, namespace: str) -> MemoryCluster:
+    """The cluster at an address, found or started; see ``connect`` and ``asked_for``."""
     checked = named("namespace", namespace)
     address = address or os.environ.get("RAY_ADDRESS") or None
     ours = address is None and not ray.is_initialized()
@@ -72,7 +90,7 @@ def connect(
         except (ConnectionError, RuntimeError) as error:
             raise Unavailable(f"no Ray cluster answers at {address!r}: {error}") from error
     try:
-        running = launch(settings, checked, detached=not ours, dashboard_url=dashboard_url)
+        running = launch(settings, wishes, checked, detached=not ours, dashboard_url=dashboard_url)
     except BaseException:
         if ours:
             ray.shutdown()

@@ -76,13 +76,14 @@ def start_ray(settings: Settings) -> str | None:
     return f"http://{context.dashboard_url}" if context.dashboard_url else None
 
 
-def launch(asked: Settings, namespace: str, *, detached: bool, dashboard_url: str | None) -> Running:
+def launch(asked: Settings, wishes: Settings, namespace: str, *, detached: bool, dashboard_url: str | None) -> Running:
     """Find or make every actor, and wait until they answer.
 
     The vault comes first: whoever makes it decides the settings, so two drivers that come at once agree.
 
     Args:
-        asked: what new actors are made with. Where the cluster runs already, what was said explicitly must be the same.
+        asked: what new actors are made with.
+        wishes: where the cluster runs already, what was said explicitly here must be the same.
         namespace: Ray's namespace for the actors' names.
         detached: whether the actors outlive this driver.
         dashboard_url: passed on.
@@ -94,7 +95,7 @@ def launch(asked: Settings, namespace: str, *, detached: bool, dashboard_url: st
         made_with = asked.model_copy(update={"storage": absolute(asked.storage)})
         vault = make.pool("vault", VaultActor, (made_with,), made_with)
         settings: Settings = wait(vault[0].settings.remote(), "the start of the vault", asked.timeouts.connect_s)
-        _agree(asked, settings)
+        _agree(wishes, settings)
         pools = {"vault": vault} | _views_and_agents(make, settings, namespace)
         for name, handles in pools.items():
             for handle in handles:
@@ -133,6 +134,8 @@ def _agree(asked: Settings, running: Settings) -> None:
     wishes = asked.model_dump(exclude_unset=True)
     for where in ("ray", "timeouts"):  # of no concern to actors that run
         wishes.pop(where, None)
+    if "storage" in wishes:
+        wishes["storage"] = absolute(wishes["storage"])
     _same("", wishes, running.model_dump())
 
 

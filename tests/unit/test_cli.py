@@ -23,6 +23,7 @@ from quantum_memory.cluster import cli_tables as tables
 from quantum_memory.cluster import doctor
 from quantum_memory.cluster.cli import app
 from quantum_memory.cluster.cli_session import Options, Session, moment, place, without_dashboard
+from quantum_memory.cluster.connect import asked_for
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.settings import Settings
 from quantum_memory.types import (
@@ -165,18 +166,24 @@ def test_a_command_takes_the_settings_of_its_folder_and_no_dashboard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Session(Options()).settings() == Settings()
+    assert asked_for(None, None) == (Settings(), Settings())
     Path("ray_config.yaml").write_text("storage: here\nblas_threads: 2\n")
-    assert (Session(Options()).settings().storage, Session(Options()).settings().blas_threads) == ("here", 2)
-    assert Session(Options(storage="there")).settings().storage == "there"
+    wishes, settings = asked_for(None, None)
+    assert wishes == Settings(), "a file that happens to lie there is no wish"
+    assert (settings.storage, settings.blas_threads) == ("here", 2)
+    wishes, settings = asked_for("there", None)
+    assert wishes.storage == settings.storage == str(tmp_path / "there")
+    assert settings.blas_threads == 2
     Path("other.yaml").write_text("blas_threads: 3\n")
-    assert Session(Options(config=Path("other.yaml"))).settings().blas_threads == 3
-    quiet = without_dashboard(Session(Options()).settings())
-    assert (quiet.ray.dashboard, quiet.storage) == (False, "here")
+    wishes, settings = asked_for(None, Path("other.yaml"))
+    assert wishes == settings
+    assert settings.blas_threads == 3
+    quiet = without_dashboard(settings)
+    assert (quiet.ray.dashboard, quiet.blas_threads) == (False, 3)
 
 
 def test_places_as_they_are_typed() -> None:
-    handle = AgentHandle(BRANCH, Directory("none", {"agents": 1}, 1.0))
+    handle = AgentHandle(BRANCH, Directory("none", {"agents": 1}, 1.0, 1.0))
     assert place(handle, None) is None
     assert place(handle, ":12") == Place("b0", 12)
     assert place(handle, "2025-01-11T12:00+00:00") == NOON
