@@ -15,6 +15,8 @@ from quantum_memory.policies.merge import MergeRule
 from quantum_memory.settings import Settings
 from quantum_memory.types import Branch, BranchId, Commit, Filters, Place, Utterance, Vector
 
+MAX_COUNT = 2**31 - 1
+
 
 class Tip(NamedTuple):
     """A branch as it stands when the request arrives."""
@@ -148,6 +150,6 @@ def positive(name: str, value: object) -> int:
     """A whole number of at least 1. Raises: InvalidValue, OutOfRange."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise InvalidValue(name, repr(value), "a whole number")
-    if value < 1:
-        raise OutOfRange(name, int(value), 1, float("inf"))
+    if not 1 <= value <= MAX_COUNT:
+        raise OutOfRange(name, float(min(value, 2**53)), 1, MAX_COUNT)
     return int(value)

@@ -185,7 +185,8 @@ class Writer:
         embedding = one.embedding if one.embedding is not None or percept is None else percept.embedding
         if embedding is None:
             raise MemoryNotFound(identity)
-        confidence = 1.0 if one.pad is not None or percept is None else percept.confidence
+        given = 1.0 if one.confidence is None else one.confidence
+        confidence = given if one.pad is not None or percept is None else percept.confidence
         return Memory(
             id=identity,
             text=one.text,

@@ -31,7 +31,8 @@ def options(
 ) -> None:
     """A memory for AI agents: remember, recall with reasons, feel, fork and merge.
 
-    Without --address a command starts a Ray of its own on this machine, which takes some seconds, and ends it again.
+    Without --address, and without RAY_ADDRESS in the environment, a command starts a Ray of its own on this machine,
+    which takes some seconds, and ends it again.
     """
     context.obj = Options(storage, config, address, namespace, json)
 

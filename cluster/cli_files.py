@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -94,7 +95,8 @@ def export(
         else formats.write_json_lines(memories, embeddings=embeddings)
     )
     if output is None:
-        session.stdout.writelines(line + "\n" for line in text)
+        shown = map(tables.harmless, text) if session.stdout.isatty() else text
+        session.stdout.writelines(line + "\n" for line in shown)
         return
     _replace(output, (line + "\n" for line in text))
     answer = {"agent": agent, "memories": len(memories), "file": str(output)}
@@ -103,6 +105,8 @@ def export(
 
 def _replace(path: Path, lines: Iterable[str]) -> None:
     """Write a file whole or not at all."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", newline="\n", dir=path.absolute().parent, prefix=path.name, delete=False
     ) as file:

@@ -208,7 +208,9 @@ def reported() -> Iterator[None]:
     try:
         yield
     except QuantumMemoryError as error:
-        typer.echo(f"qmem: {error}", err=True)
+        from quantum_memory.cluster.cli_tables import harmless  # with numpy, which a mere --help can do without
+
+        typer.echo(harmless(f"qmem: {error}"), err=True)
         raise typer.Exit(FAILED) from None
     except BrokenPipeError:
         raise  # typer ends quietly when the reader of a pipe is gone
@@ -228,11 +230,16 @@ def moment(text: str | None) -> datetime | None:
 
 
 def place(handle: AgentHandle, text: str | None) -> Place | datetime | str | None:
-    """A place in history as somebody types it: ``:12`` is event 12, else a time, a checkpoint or a branch's name."""
+    """A place in history as somebody types it: ``:12`` is event 12, else a time, a checkpoint or a branch's name.
+
+    A time has a clock in it. A bare date is a name: checkpoints and branches are often called after a day.
+    """
     if text is None:
         return None
     if text[:1] == ":" and text[1:].isdecimal():
         return _event(handle, int(text[1:]))
+    if ":" not in text:
+        return text
     try:
         return datetime.fromisoformat(text)
     except ValueError:

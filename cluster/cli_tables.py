@@ -16,6 +16,20 @@ from quantum_memory.cluster.formats import AXES, record
 from quantum_memory.types import Branch, Diff, Hit, LogEntry, Memory, MergeReport, Mood, Place, Skill
 
 BAR_CELLS = 24
+_DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SHOWN = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"} | dict.fromkeys(
+    (*range(0x7F, 0xA0), *_DIRECTIONS), 0xFFFD
+)
+
+
+def harmless(text: str) -> str:
+    """The text as a terminal may print it: control and direction characters that could move or hide things shown."""
+    return text.translate(_SHOWN)
+
+
+def words(text: str, style: str = "", **layout: Any) -> Text:
+    """A harmless text without markup."""
+    return Text(harmless(text), style, **layout)
 
 
 def data(value: Any) -> Any:
@@ -60,7 +74,7 @@ def when(at: datetime | None) -> str:
 def hits_table(hits: Sequence[Hit]) -> RenderableType:
     """Recollections, best first, each with the parts of its score."""
     if not hits:
-        return Text("nothing comes to mind")
+        return words("nothing comes to mind")
     parts = list(dict.fromkeys(part for hit in hits for part in hit.why))
     table = Table(show_lines=True)
     table.add_column("score", justify="right", no_wrap=True)
@@ -68,7 +82,7 @@ def hits_table(hits: Sequence[Hit]) -> RenderableType:
     table.add_column("why", no_wrap=True)
     for hit in hits:
         by = " · ".join(part for part in (when(hit.memory.at), hit.memory.speaker, hit.memory.id) if part)
-        memory = Text.assemble(hit.memory.text, "\n", (by, "dim"))
+        memory = Text.assemble(harmless(hit.memory.text), "\n", (harmless(by), "dim"))
         table.add_row(f"{hit.score:.3f}", memory, _why(hit.why, parts))
     return table
 
@@ -76,7 +90,7 @@ def hits_table(hits: Sequence[Hit]) -> RenderableType:
 def _why(why: Mapping[str, float], parts: Sequence[str]) -> Text:
     """The parts that count, largest first, as many to a line as stay readable."""
     told = sorted((part for part in parts if abs(why.get(part, 0.0)) >= 0.0005), key=lambda part: -why[part])
-    return Text("\n".join(f"{part:<10} {why[part]:+.3f}" for part in told))
+    return words("\n".join(f"{part:<10} {why[part]:+.3f}" for part in told))
 
 
 def mood_table(mood: Mood) -> RenderableType:
@@ -92,9 +106,9 @@ def mood_table(mood: Mood) -> RenderableType:
     for axis, spread in zip(AXES, mood.spread, strict=True):
         mean = getattr(mood.mean, axis)
         axes.add_row(axis, f"{mean:+.3f}", f"±{spread:.3f}", _scale(mean))
-    likely = Text("most likely  " + ", ".join(f"{name} {probability:.0%}" for name, probability in mood.emotions))
+    likely = words("most likely  " + ", ".join(f"{name} {probability:.0%}" for name, probability in mood.emotions))
     felt = f"last feeling {when(mood.at)}" if mood.at else "nothing felt yet"
-    quantum = Text(
+    quantum = words(
         f"{felt} · entropy {mood.entropy:.3f} bits · fidelity {mood.fidelity:.7f} · "
         f"bond {mood.bond} · {mood.nbytes / 1024:.1f} KiB",
         style="dim",
@@ -118,7 +132,7 @@ def log_table(entries: Sequence[LogEntry], branches: Mapping[str, str]) -> Rende
         named = ", ".join(f"{one.message or one.id[:8]}" for one in entry.commits)
         branch = branches.get(entry.place.branch, entry.place.branch[:8])
         table.add_row(
-            f":{entry.place.seq}", branch, when(entry.at), Text(f"{entry.kind}: {entry.summary}"), Text(named)
+            f":{entry.place.seq}", words(branch), when(entry.at), words(f"{entry.kind}: {entry.summary}"), words(named)
         )
     return table
 
@@ -129,18 +143,20 @@ def branches_table(branches: Sequence[Branch]) -> RenderableType:
     table = Table("branch", "kind", "from", "made")
     for branch in branches:
         origin = "" if branch.parent is None else f"{names.get(branch.parent, 'another agent')}:{branch.fork_seq}"
-        table.add_row(Text(branch.name), branch.kind, Text(origin), when(branch.created_at))
+        table.add_row(words(branch.name), branch.kind, words(origin), when(branch.created_at))
     return table
 
 
 def skills_table(skills: Sequence[Skill]) -> RenderableType:
     """Skills with how often they went well."""
     if not skills:
-        return Text("no skills yet")
+        return words("no skills yet")
     table = Table("skill", "when", "steps", "went well")
     for skill in skills:
         tries = skill.successes + skill.failures
-        table.add_row(Text(skill.name), Text(skill.when), Text("\n".join(skill.steps)), f"{skill.successes} of {tries}")
+        table.add_row(
+            words(skill.name), words(skill.when), words("\n".join(skill.steps)), f"{skill.successes} of {tries}"
+        )
     return table
 
 
@@ -154,14 +170,14 @@ def diff_table(diff: Diff, texts: int | None = None) -> RenderableType:
     table.add_row("mood", *(_likeliest(mood) for mood in (diff.mood_left, diff.mood_right)))
     sides = (("-", "red", diff.only_left), ("+", "green", diff.only_right))
     told = [_changed(sign, style, side, texts) for sign, style, side in sides if side]
-    return Group(table, Text(f"fidelity of the moods {diff.mood_fidelity:.4f}"), *told)
+    return Group(table, words(f"fidelity of the moods {diff.mood_fidelity:.4f}"), *told)
 
 
 def _changed(sign: str, style: str, memories: Sequence[Memory], texts: int | None) -> Text:
     shown = [f"{sign} {when(one.at)} {one.speaker or ''}: {' '.join(one.text.split())}" for one in memories[:texts]]
     more = len(memories) - len(shown)
     told = "\n".join([*shown, f"{sign} … and {more} more"] if more else shown)
-    return Text(told, style=style, no_wrap=True, overflow="ellipsis")
+    return words(told, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _likeliest(mood: Mood) -> str:
@@ -171,19 +187,19 @@ def _likeliest(mood: Mood) -> str:
 def merge_table(report: MergeReport) -> RenderableType:
     """What a merge did, and what it could not decide."""
     if not (report.added or report.forgotten or report.skills or report.conflicts):
-        summary = Text("there was nothing new to take")
+        summary = words("there was nothing new to take")
     else:
-        summary = Text(
+        summary = words(
             f"{len(report.added)} memories added, {len(report.forgotten)} forgotten, {len(report.skills)} skills taken"
         )
     if not report.conflicts:
         return summary
     table = Table("part", "key", "why", "kept", "lost", title="Conflicts")
     for one in report.conflicts:
-        table.add_row(one.part, Text(one.key), Text(one.reason), Text(one.ours), Text(one.theirs))
+        table.add_row(one.part, words(one.key), words(one.reason), words(one.ours), words(one.theirs))
     return Group(summary, table)
 
 
 def lines(*texts: str) -> RenderableType:
     """Plain lines."""
-    return Text("\n".join(texts))
+    return words("\n".join(texts))

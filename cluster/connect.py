@@ -31,6 +31,7 @@ from quantum_memory.types import AgentName, Hit, MemoryId, Utterance, Vector
 
 CONFIG_FILE = "ray_config.yaml"
 NAMESPACE = "quantum_memory"
+LOCAL = "local"
 R = TypeVar("R", RememberRequest, RecallRequest)
 T = TypeVar("T")
 
@@ -44,9 +45,9 @@ def connect(
     """Connect to a memory, and start what is not running yet.
 
     Args:
-        address: of a Ray cluster ("auto" finds one on this machine); ``None`` uses the Ray that this process is
-            connected to, or the one that the variable RAY_ADDRESS names, or starts one here, on loopback, which ends
-            with ``close``.
+        address: of a Ray cluster ("auto" finds one on this machine). ``None`` uses the Ray that this process is
+            connected to, else the one that the variable RAY_ADDRESS names, else it is as "local": a Ray is started
+            here, on loopback, and ends with ``close``.
         storage: the vault's folder or database URL; by default what the settings say.
         config: a YAML file, settings, or a mapping; ``None`` reads ``ray_config.yaml`` in the working folder if it is
             there, else the defaults.
@@ -79,8 +80,8 @@ def asked_for(
 def reach(address: str | None, settings: Settings, wishes: Settings, namespace: str) -> MemoryCluster:
     """The cluster at an address, found or started; see ``connect`` and ``asked_for``."""
     checked = named("namespace", namespace)
-    address = address or os.environ.get("RAY_ADDRESS") or None
-    ours = address is None and not ray.is_initialized()
+    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    ours = address == LOCAL and not ray.is_initialized()
     dashboard_url = None
     if ours:
         dashboard_url = start_ray(settings)

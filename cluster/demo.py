@@ -62,7 +62,7 @@ def run(session: Session, output: Path, *, keep: bool) -> None:
 
 def _play(session: Session, output: Path, say: Console, chatter: TextIO, *, keep: bool) -> dict[str, Any]:
     asked = session.options
-    own = Session(Options(str(output / "vault"), asked.config, None, asked.namespace), chatter)
+    own = Session(Options(str(output / "vault"), asked.config, "local", asked.namespace), chatter)
     begun = perf_counter()
     with own.memory(dashboard=True) as memory:
         scenes = Scenes(memory, output, say, session, {"start Ray and the actors": perf_counter() - begun})

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quantum_memory.cluster.cli_session import CONFIG_FILE
-from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.errors import InvalidValue, QuantumMemoryError
 from quantum_memory.settings import Settings, load
 
 DISTRIBUTION = "quantum-memory"
@@ -292,14 +292,13 @@ def _lock(folder: Path) -> Finding:
 
 
 def _database(url: str) -> Iterator[Finding]:
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
+    from quantum_memory.memory.vault.database import located
 
     try:
-        parsed = make_url(url)
-    except ArgumentError:
+        parsed, _ = located(url)
+    except InvalidValue as error:
         advice = "name a folder, sqlite:///file or postgresql://user@host/database"
-        yield Finding("storage", "database", "a URL that cannot be parsed", fine=False, advice=advice)
+        yield Finding("storage", "database", str(error), fine=False, advice=advice)
         return
     yield Finding("storage", "database", parsed.render_as_string(hide_password=True))
     if parsed.get_backend_name() == "postgresql" and _version("psycopg") is None:

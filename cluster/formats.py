@@ -21,7 +21,20 @@ from quantum_memory.types import PAD, Memory, Utterance
 
 Format = Literal["jsonl", "transcript"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-FIELDS = ("id", "text", "speaker", "at", "kind", "session", "tags", "metadata", "importance", "pad", "embedding")
+FIELDS = (
+    "id",
+    "text",
+    "speaker",
+    "at",
+    "kind",
+    "session",
+    "tags",
+    "metadata",
+    "importance",
+    "pad",
+    "confidence",
+    "embedding",
+)
 TEXT_FIELDS = frozenset({"id", "text", "speaker", "kind", "session"})
 AXES = ("pleasure", "arousal", "dominance")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -47,8 +60,8 @@ def read(
 ) -> list[Utterance]:
     """The utterances of a file, in its order, each with an id.
 
-    An utterance without an id gets one made of its position and its content: the same file gives the same ids again,
-    so that importing it twice adds nothing.
+    An utterance without an id gets one made of its content and of all that stands before it: the same file gives the
+    same ids again, so that importing it twice adds nothing, and importing it when it has grown adds what is new.
 
     Args:
         source: the file's name, for messages and for the detection of its format.
@@ -77,8 +90,10 @@ def _identified(
     """The utterances with an id each and checked against each other."""
     taken: list[Utterance] = []
     seen: dict[str, int] = {}
-    for position, (line, one) in enumerate(numbered):
-        known = one if one.id is not None else replace(one, id=derived_id(position, one))
+    before = ""
+    for line, one in numbered:
+        before = derived_id(before, one)
+        known = one if one.id is not None else replace(one, id=before)
         try:
             within("text", known.text, text_chars if text_chars is not None else len(known.text))
             if known.embedding is not None:
@@ -94,10 +109,13 @@ def _identified(
     return taken
 
 
-def derived_id(position: int, one: Utterance) -> str:
-    """The id of an utterance that brings none: what it is and where it stands in its file."""
+def derived_id(before: str, one: Utterance) -> str:
+    """The id of an utterance that brings none: what it is, and all that stands before it in its file.
+
+    So a file that has grown adds what is new, and two files share only what they begin with.
+    """
     at = None if one.at is None else one.at.isoformat()
-    content = json.dumps([position, one.text, one.speaker, at, one.kind, one.session], ensure_ascii=False)
+    content = json.dumps([before, one.text, one.speaker, at, one.kind, one.session], ensure_ascii=False)
     return blake3(content.encode()).hexdigest(length=10)
 
 
@@ -105,10 +123,10 @@ def read_json_lines(source: str, lines: Iterable[str]) -> list[tuple[int, Uttera
     """Utterances from one JSON object a line, each with its line's number. Empty lines are passed over.
 
     The fields are those of ``Utterance``: ``text``, which must be there, and ``id``, ``speaker``, ``at``, ``kind``,
-    ``session``, ``tags``, ``metadata``, ``importance``, ``pad`` and ``embedding``. ``at`` is a time in ISO 8601, in UTC
-    where it has no offset; ``pad`` an object with ``pleasure``, ``arousal`` and ``dominance`` or a list of the three.
-    A null is as good as a missing field. Any other field is refused by its name: what has no field of its own belongs
-    under ``metadata``.
+    ``session``, ``tags``, ``metadata``, ``importance``, ``pad``, ``confidence`` and ``embedding``. ``at`` is a time in
+    ISO 8601, in UTC where it has no offset; ``pad`` an object with ``pleasure``, ``arousal`` and ``dominance``, or a
+    list of the three. A null is as good as a missing field. Any other field is refused by its name: what has no field
+    of its own belongs under ``metadata``.
 
     Raises: UnreadableLine.
     """
@@ -197,6 +215,7 @@ def record(memory: Memory, *, embeddings: bool = False) -> dict[str, Any]:
         "metadata": dict(memory.metadata),
         "importance": memory.importance,
         "pad": {axis: getattr(memory.pad, axis) for axis in AXES},
+        "confidence": memory.confidence,
     }
     if embeddings:
         values["embedding"] = [float(value) for value in memory.embedding]

@@ -35,6 +35,7 @@ Triple = tuple[float, float, float]
 GROUP = 8
 """Feelings summed before one compression. A state is the same function of its events whatever holds it."""
 REACH = 256
+CLOCK = 16
 SETTLED_KEPT = 64
 FORGOTTEN_WEIGHT = 1e-7
 """What the feelings beyond ``reach`` may weigh together at most."""
@@ -69,7 +70,8 @@ class MoodState:
 
     Attributes:
         state: the amplitude, of norm 1, before the pending feelings.
-        at: time of the last feeling worked in, in UTC; ``None`` before the first.
+        times: times of the last ``CLOCK`` feelings worked in, in UTC. The latest is the mood's clock, so that an
+            old line between two feelings lets no time pass, and one date far ahead does not stop the clock for good.
         last: the last feeling worked in; ``None`` before the first.
         trend: exponential average of the changes from one feeling to the next, per axis.
         error: estimate, on the high side, of the infidelity to a mood that was never compressed: the distances lost at
@@ -78,11 +80,16 @@ class MoodState:
     """
 
     state: QuantumState
-    at: datetime | None
+    times: tuple[datetime, ...]
     last: PAD | None
     trend: Triple
     error: float
     pending: tuple[Felt, ...] = ()
+
+    @property
+    def at(self) -> datetime | None:
+        """The mood's clock; ``None`` before the first feeling."""
+        return max(self.times, default=None)
 
 
 class Turn(NamedTuple):
@@ -155,7 +162,7 @@ class MoodFold:
 
     def empty(self) -> MoodState:
         """At rest, having felt nothing."""
-        return MoodState(self._resting, None, None, (0.0, 0.0, 0.0), _infidelity(self._rest_away))
+        return MoodState(self._resting, (), None, (0.0, 0.0, 0.0), _infidelity(self._rest_away))
 
     def units(self, event: Event) -> int:
         """How many feelings the event holds."""
@@ -265,19 +272,19 @@ class MoodFold:
         gram = self._gram(state.state, Packets.of(self._grid, packets))
         mix = np.zeros(len(gram), dtype=np.complex128)
         mix[0] = 1.0
-        away, at = _chord(state.error), state.at
+        away, times = _chord(state.error), state.times
         for index, felt in enumerate(feelings, start=2):
-            passed_s = 0.0 if at is None else max(0.0, (felt.at - at).total_seconds())
+            passed_s = max(0.0, (felt.at - max(times)).total_seconds()) if times else 0.0
             mix, off = _relaxed(mix, gram, passed_s / self._half_life_s)
             away = off.of_mood * away + off.of_rest * self._rest_away
             mix, away = _mixed(mix, gram, index, self._share(felt), away)
-            at = felt.at
+            times = (*times, felt.at)[-CLOCK:]
         parts = [state.state, self._resting, *(self._encoded(packet) for packet in packets[1:])]
         used = np.flatnonzero(mix).tolist()
         mood, kept = superpose([parts[i] for i in used], mix[used].tolist()).compress(
             self._max_bond, self._min_fidelity
         )
-        return MoodState(mood, at, last, trend, _infidelity(away + _chord(1.0 - kept)))
+        return MoodState(mood, times, last, trend, _infidelity(away + _chord(1.0 - kept)))
 
     def _merge(self, state: MoodState, brought: MoodBrought, memories: Sequence[Memory]) -> MoodState:
         share = bounded("weight", brought.weight, 0.0, 1.0)
@@ -290,8 +297,8 @@ class MoodFold:
         mix, away = _mixed(np.array([1.0, 0.0], dtype=np.complex128), gram, 1, share, _chord(state.error))
         both, kept = superpose([state.state, theirs], mix.tolist()).compress(self._max_bond, self._min_fidelity)
         times = [utc("at", memory.at) for memory in memories if memory.confidence > 0.0]
-        at = max([*times, state.at] if state.at is not None else times, default=None)
-        return MoodState(both, at, state.last, state.trend, _infidelity(away + _chord(1.0 - kept)))
+        clock = (*state.times, max(times))[-CLOCK:] if times else state.times
+        return MoodState(both, clock, state.last, state.trend, _infidelity(away + _chord(1.0 - kept)))
 
     def _gram(self, psi: QuantumState, packets: Packets) -> NDArray[np.complex128]:
         """(n + 1, n + 1) overlaps of the state and the packets."""

@@ -78,7 +78,7 @@ _DIGIT_FORMS = rf"""
     | (?P<number>(?<![\w.])(?P<value>[0-9]+(?:,[0-9]{{3}})*(?:\.[0-9]+)?)(?:st|nd|rd|th)?(?!\w))
 """
 _COMMON_FORMS = rf"""
-      (?P<link>(?:https?://|www\.)[^\s<>"]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
+      (?P<link>(?:https?://|www\.)[^\s<>"]+|(?<![\w.+-])[\w.+-]{{1,64}}@[\w-]+(?:\.[\w-]+)+)
     | (?P<handle>(?<!\w)[@\#]\w\w+)
     | (?P<unspaced>[{_UNSPACED}]+)
     | (?P<acronym>(?<!\w)(?:[A-Z]\.){{2,}})

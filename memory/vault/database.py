@@ -45,7 +45,7 @@ class Database:
     """
 
     def __init__(self, storage: str | Path) -> None:
-        url, self._file = _located(storage)
+        url, self._file = located(storage)
         self.storage = str(self._file.parent if self._file and "://" not in str(storage) else url.render_as_string())
         self._writing = threading.Lock()
         self._connection: sa.Connection | None = None
@@ -121,8 +121,8 @@ class Database:
                 connection.close()
 
 
-def _located(storage: str | Path) -> tuple[sa.URL, Path | None]:
-    """The URL, and the file if it is SQLite."""
+def located(storage: str | Path) -> tuple[sa.URL, Path | None]:
+    """The URL of a storage, and the file if it is SQLite. Raises: InvalidValue for what no vault can live in."""
     if isinstance(storage, Path) or "://" not in storage:
         if not str(storage):
             raise InvalidValue("storage", repr(storage), "a folder or a database URL")

@@ -74,7 +74,10 @@ def utc(name: str, at: object) -> datetime:
     """The time in UTC; a naive one is read as UTC already. Raises: InvalidValue."""
     if not isinstance(at, datetime):
         raise InvalidValue(name, repr(at), "a datetime")
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValue(name, at.isoformat(), "a time between the years 1 and 9999 in UTC") from None
 
 
 def named(kind: str, name: object) -> str:

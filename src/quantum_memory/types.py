@@ -77,7 +77,7 @@ class Utterance:
     """Something to be remembered. Only the text is needed.
 
     A naive ``at`` is read as UTC; tuples in ``metadata`` become lists. Where ``embedding`` and ``pad`` are both given,
-    no model is asked.
+    no model is asked. ``confidence`` says how much a given ``pad`` is to be trusted, fully if nothing is said.
 
     Raises: EmptyText, TooLong, NotFinite, OutOfRange, ShapeMismatch, InvalidValue.
     """
@@ -93,6 +93,7 @@ class Utterance:
     id: MemoryId | None = None
     embedding: Vector | None = field(default=None, repr=False, compare=False)
     pad: PAD | None = None
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         visible("text", self.text)
@@ -116,6 +117,10 @@ class Utterance:
             object.__setattr__(self, "embedding", vector("embedding", self.embedding))
         if self.pad is not None and not isinstance(self.pad, PAD):
             raise InvalidValue("pad", repr(self.pad), "a PAD")
+        if self.confidence is not None:
+            bounded("confidence", self.confidence, 0.0, 1.0)
+            if self.pad is None:
+                raise InvalidValue("confidence", str(self.confidence), "a pad beside it that it speaks of")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from quantum_memory.cluster.cli import app
 from quantum_memory.cluster.connect import MemoryCluster
+from quantum_memory.cluster.formats import FIELDS
 from quantum_memory.types import PAD, Utterance
 
 QMEM = Path(sys.executable).with_name("qmem")
@@ -137,14 +138,14 @@ def test_import_and_export_undo_each_other(qmem: Qmem, cluster: MemoryCluster, t
                 tags=("a", "b"),
                 metadata={"n": {"x": [1, None]}},
             ),
-            Utterance("felt", pad=PAD(0.5, -0.5, 0.25), importance=0.9, id="mine"),
+            Utterance("felt", pad=PAD(0.5, -0.5, 0.25), confidence=0.25, importance=0.9, id="mine"),
         ]
     )
     file = tmp_path / "out.jsonl"
     assert qmem.json("export", "cli-out", "--embeddings", "-o", str(file))["memories"] == 2
     assert qmem.json("import", "cli-back", str(file)) == {"agent": "cli-back", "read": 2, "added": 2, "known": 0}
     for one, other in zip(given.memories(), cluster.agent("cli-back").memories(), strict=True):
-        for name in ("id", "text", "speaker", "at", "kind", "session", "tags", "metadata", "importance", "pad"):
+        for name in FIELDS[:-1]:
             assert getattr(one, name) == getattr(other, name), name
         assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
     assert qmem.run("export", "cli-back", "--embeddings")[0].splitlines()[1].startswith('{"id": "mine"')

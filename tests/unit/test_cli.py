@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -328,7 +329,7 @@ def test_the_doctor_follows_the_settings(tmp_path: Path) -> None:
     names = found(doctor.examine(settings))
     assert not names["perception model"].fine
     assert names["perception device"].fine == torch.cuda.is_available()
-    assert names["database"].value == "postgresql://me:***@host/memories"
+    assert names["database"].value == "postgresql+psycopg://me:***@host/memories"
 
 
 def test_what_is_missing_comes_with_the_command_that_brings_it() -> None:
@@ -383,3 +384,20 @@ def test_anything_an_answer_holds_becomes_json() -> None:
         "numbers": [0, 1],
         "one": 2.0,
     }
+
+
+def test_texts_cannot_move_the_terminal() -> None:
+    nasty = "\x1b]0;owned\x07 \x9b2J \u202eback\r gone\ttab\nline"
+    shown = tables.harmless(nasty)
+    assert not {"\x1b", "\x07", "\x9b", "\u202e", "\r"} & set(shown)
+    assert "\ttab\nline" in shown
+    memory = Memory("m", nasty, NOON, PAD(0, 0, 0), 1.0, 0.5, np.array([1, 0], dtype=np.float32), speaker=nasty)
+    out = StringIO()
+    Console(file=out, force_terminal=True, width=200).print(tables.hits_table([Hit(memory, 1.0, {"lexical": 1.0})]))
+    assert "\x1b]" not in out.getvalue()
+    assert "\x9b" not in out.getvalue()
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("2025-01-01", "2025-01-01"), ("20250111", "20250111"), ("main", "main")])
+def test_a_bare_date_is_a_name(typed: str, meant: str) -> None:
+    assert place(AgentHandle(BRANCH, Directory("none", {"agents": 1}, 1.0, 1.0)), typed) == meant

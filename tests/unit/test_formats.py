@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.cluster import formats
-from quantum_memory.cluster.formats import read, write_json_lines, write_transcript
+from quantum_memory.cluster.formats import FIELDS, read, write_json_lines, write_transcript
 from quantum_memory.errors import UnreadableLine
 from quantum_memory.types import PAD, Memory, Utterance
 
@@ -53,7 +53,7 @@ def memories(draw: st.DrawFn) -> Memory:
         text=draw(VISIBLE),
         at=draw(TIMES),
         pad=PAD(draw(SCALE), draw(SCALE), draw(SCALE)),
-        confidence=1.0,
+        confidence=draw(st.floats(0, 1)),
         importance=draw(st.floats(0, 1)),
         embedding=(embedding / np.linalg.norm(embedding)).astype(np.float32),
         speaker=draw(st.none() | VISIBLE),
@@ -70,7 +70,7 @@ def test_what_is_written_as_json_lines_is_read_back_the_same(kept: list[Memory])
     found = read("x.jsonl", "\n".join(write_json_lines(kept, embeddings=True)).encode())
     assert len(found) == len(kept)
     for one, memory in zip(found, kept, strict=True):
-        for name in ("id", "text", "speaker", "at", "kind", "session", "tags", "metadata", "importance", "pad"):
+        for name in FIELDS[:-1]:
             assert getattr(one, name) == getattr(memory, name), name
         assert one.embedding is not None
         np.testing.assert_allclose(one.embedding, memory.embedding, atol=1e-6)
@@ -167,7 +167,7 @@ def test_dates_as_headings(heading: str) -> None:
         (b"[1]", 1, "expected a JSON object, got list"),
         (b'{"text": "a", "at": "tomorrow"}', 1, "at: expected a time"),
         (b'{"text": "a", "at": 12}', 1, "at: expected a time"),
-        (b'{"text": "a", "at": "0001-01-01T00:00:00+10:00"}', 1, "date value out of range"),
+        (b'{"text": "a", "at": "0001-01-01T00:00:00+10:00"}', 1, "years 1 and 9999"),
         (b'{"text": "a", "pad": [2, 0, 0]}', 1, "pleasure: 2.0 is outside"),
         (b'{"text": "a", "pad": [0, 0]}', 1, "pad: expected an object"),
         (b'{"text": "a", "pad": {"pleasure": 1}}', 1, "pad: expected an object"),
@@ -200,7 +200,7 @@ def test_a_bad_line_of_json_is_named(raw: bytes, line: int, reason: str) -> None
         (b"[2025-01-01 25:02] Ann: hi", 1, "hour must be in 0..23"),
         (b"[2025-01-01 12:00] Ann: hi\n[11/01/2025, 18:02] Bob: ho", 2, "got '[11/01/2025, 18:02]'"),
         (b"[2025-01-01 12:00] Ann:", 1, "at least 1 visible character"),
-        (b"[0001-01-01 00:00+10:00] Ann: hi", 1, "date value out of range"),
+        (b"[0001-01-01 00:00+10:00] Ann: hi", 1, "years 1 and 9999"),
     ],
 )
 def test_a_bad_line_of_a_transcript_is_named(raw: bytes, line: int, reason: str) -> None:
@@ -291,3 +291,11 @@ def test_both_spellings_of_a_pad_are_read() -> None:
     raw = "\n".join(json.dumps({"text": "a", "pad": pad}) for pad in given_).encode()
     assert [one.pad for one in read("x.jsonl", raw)] == [PAD(0.1, 0.2, 0.3)] * 2
     assert isinstance(read("x.jsonl", raw)[0], Utterance)
+
+
+def test_two_files_share_only_what_they_begin_with_and_a_file_may_grow() -> None:
+    first = read("a.txt", b"Ann: Hi Bob\nBob: hello\n")
+    grown = read("a.txt", b"Ann: Hi Bob\nBob: hello\nAnn: how was Rome?\n")
+    other = read("b.txt", b"Ann: Hello there\nBob: hello\n")
+    assert [one.id for one in grown[:2]] == [one.id for one in first]
+    assert not {one.id for one in first} & {one.id for one in other}

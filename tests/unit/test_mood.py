@@ -357,7 +357,27 @@ def test_times_out_of_order_let_nothing_pass() -> None:
     now, before = (memory(1, (-0.5, 0.0, 0.1), at=START + timedelta(days=days)) for days in (0, -9))
     there, back = feel(fold, [first, now]), feel(fold, [first, before])
     assert there.state.to_bytes() == back.state.to_bytes()
-    assert back.at == before.at
+    assert back.at == first.at
+
+
+def test_an_old_line_between_two_feelings_lets_only_the_real_time_pass() -> None:
+    fold = small(half_life_s=3600.0)
+    joys = [memory(i, (0.8, 0.5, 0.4), 1.0, 1.0, START + timedelta(seconds=i)) for i in range(10)]
+    diary = memory(10, (0.0, 0.0, 0.0), 0.05, 0.0, START - timedelta(days=2000))
+    after = memory(11, (0.8, 0.5, 0.4), 1.0, 1.0, START + timedelta(seconds=60))
+    plain, mixed = feel(fold, [*joys, after]), feel(fold, [*joys, diary, after])
+    assert mixed.state.mean()[0] > plain.state.mean()[0] - 0.1
+    assert mixed.at == after.at
+
+
+def test_one_date_far_ahead_does_not_stop_the_clock_for_good() -> None:
+    fold = small(half_life_s=3600.0)
+    future = memory(0, (0.1, 0.0, 0.0), at=START + timedelta(days=9000))
+    later = [memory(1 + i, (0.8, 0.5, 0.4), 1.0, 1.0, START + timedelta(seconds=i)) for i in range(mood.CLOCK + 8)]
+    state = feel(fold, [future, *later])
+    assert state.at == later[-1].at
+    rested = feel(fold, [memory(99, (0.8, 0.5, 0.4), 0.1, 0.0, START + timedelta(days=3))], state)
+    assert abs(rested.state.mean()[0]) < 0.3
 
 
 def test_a_naive_time_is_read_as_utc() -> None:
