@@ -26,10 +26,11 @@ from quantum_memory.actors.quantum_state import QuantumStateActor
 from quantum_memory.actors.semantic_graph import SemanticGraphActor
 from quantum_memory.actors.vault import VaultActor
 from quantum_memory.actors.views import RemoteHistory
-from quantum_memory.errors import SettingsDiffer, Unavailable
+from quantum_memory.errors import InvalidSettings, SettingsDiffer, Unavailable
 from quantum_memory.settings import PoolSettings, Settings
 
 LOOPBACK = "127.0.0.1"
+INLINE_POOLS = ("agents", "vault")
 VAULT_THREADS = 64
 """How many callers the vault serves at once; their writes share transactions."""
 BLAS_VARIABLES = (
@@ -65,6 +66,7 @@ def start_ray(settings: Settings) -> str | None:
     context = ray.init(
         address="local",
         num_cpus=wanted.num_cpus,
+        num_gpus=wanted.num_gpus,
         object_store_memory=wanted.object_store_mb * 2**20,
         include_dashboard=wanted.dashboard,
         dashboard_host=LOOPBACK,
@@ -90,6 +92,8 @@ def launch(asked: Settings, wishes: Settings, namespace: str, *, detached: bool,
 
     Raises: SettingsDiffer; what keeps a part from starting. Then no actor is left that was not there before.
     """
+    if not detached:
+        _check_room(asked)
     make = _Maker(namespace, detached)
     try:
         made_with = asked.model_copy(update={"storage": absolute(asked.storage)})
@@ -104,6 +108,23 @@ def launch(asked: Settings, wishes: Settings, namespace: str, *, detached: bool,
         make.undo()
         raise
     return Running(settings, pools, _directory(settings, namespace), dashboard_url)
+
+
+def _check_room(settings: Settings) -> None:
+    """Refuse pools that this Ray can never hold: their actors would wait for ever. A cluster elsewhere may yet grow.
+
+    Raises: InvalidSettings.
+    """
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    pools = [(name, pool) for name, pool in settings.pools if settings.placement == "actors" or name in INLINE_POOLS]
+    problems = []
+    for resource, field in (("CPU", "num_cpus"), ("GPU", "num_gpus")):
+        wanted = {name: pool.size * getattr(pool, field) for name, pool in pools}
+        if sum(wanted.values()) > there.get(resource, 0.0):
+            share = ", ".join(f"pools.{name}: {amount:g}" for name, amount in wanted.items() if amount)
+            problems.append(f"{field}: the pools want more than the {there.get(resource, 0.0):g} of this Ray ({share})")
+    if problems:
+        raise InvalidSettings("settings", problems)
 
 
 def _directory(settings: Settings, namespace: str) -> Directory:

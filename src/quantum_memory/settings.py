@@ -149,12 +149,14 @@ class TimeoutsSettings(Section):
 class RaySettings(Section):
     """The Ray that is started here when no address is given. It listens on loopback only.
 
-    Without a ``dashboard_port`` it takes 8265, or the next that is free.
+    Without a ``dashboard_port`` it takes 8265, or the next that is free; without ``num_cpus`` and ``num_gpus`` it
+    counts what the machine has.
     """
 
     dashboard: bool = True
     dashboard_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     num_cpus: Count | None = None
+    num_gpus: Annotated[int, Field(ge=0)] | None = None
     object_store_mb: Annotated[int, Field(ge=80)] = 256
 
 

@@ -110,3 +110,30 @@ with qm.connect(storage="vault", config=config) as memory:
     assert "was the memory closed?) False" in done.stdout
     assert done.stdout.strip().endswith("hello")
     assert isinstance(qm.__version__, str)
+
+
+def test_a_fraction_of_a_gpu_is_asked_for_and_pools_that_cannot_fit_are_refused(tmp_path: Path) -> None:
+    program = """
+import ray
+import quantum_memory as qm
+def config(gpus):
+    quantum = {"num_gpus": 0.25, "size": 2}
+    return {
+        "perception": {"model": "hashing"},
+        "ray": {"dashboard": False, "num_gpus": gpus},
+        "pools": {"quantum": quantum},
+    }
+try:
+    qm.connect(storage="vault", config=config(0))
+except qm.InvalidInput as error:
+    print(error)
+assert not ray.is_initialized()
+with qm.connect(storage="vault", config=config(1)) as memory:
+    print(ray.available_resources()["GPU"], len(memory.agent("alice").remember(["one", "two"])))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "num_gpus: the pools want more than the 0 of this Ray (pools.quantum: 0.5)" in done.stdout
+    assert done.stdout.strip().endswith("0.5 2")
