@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -30,7 +30,7 @@ from quantum_memory.errors import (
 from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, SkillLearned, SkillUsed
 from quantum_memory.policies.importance import ImportancePolicy
 from quantum_memory.settings import Settings
-from quantum_memory.types import NEUTRAL, Branch, Memory, MemoryId, Percept, Place, Skill, Utterance
+from quantum_memory.types import Branch, Memory, MemoryId, Percept, Place, Skill, Utterance
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -162,39 +162,35 @@ class Writer:
                 return skill
         raise SkillNotFound(name)
 
-    async def _perceive(self, utterances: Sequence[Utterance]) -> list[Percept | None]:
-        """A percept for each utterance that needs one; a long batch goes in slices, so that others get in between."""
+    async def _perceive(self, utterances: Sequence[Utterance]) -> list[Percept]:
+        """A percept for each utterance, from its caller or from perception.
+
+        A long batch goes in slices, so that others get in between.
+        """
         asked = [Said(one.text, one.speaker) for one in utterances if one.embedding is None or one.pad is None]
         seen: list[Percept] = []
         for start in range(0, len(asked), SLICE):
             part = asked[start : start + SLICE]
             seen += await self._parts.emotion.scatter(EmotionHost.perceive, [one.text for one in part], part)
-        percepts = iter(seen)
-        return [next(percepts) if one.embedding is None or one.pad is None else None for one in utterances]
+        perceived = iter(seen)
+        return [percept_of(one, perceived) for one in utterances]
 
-    def _memories(self, request: RememberRequest, percepts: Iterable[Percept | None]) -> list[Memory]:
+    def _memories(self, request: RememberRequest, percepts: Iterator[Percept]) -> list[Memory]:
         now = self._now()
-        numbered = enumerate(request.utterances)
         return [
-            self._memory(one, percept, one.id or memory_id(request.op_id, number), one.at or now)
-            for (number, one), percept in zip(numbered, percepts, strict=False)
+            self._memory(one, next(percepts), one.id or memory_id(request.op_id, number), one.at or now)
+            for number, one in enumerate(request.utterances)
         ]
 
-    def _memory(self, one: Utterance, percept: Percept | None, identity: MemoryId, at: datetime) -> Memory:
-        pad = one.pad or (percept.pad if percept else NEUTRAL)
-        embedding = one.embedding if one.embedding is not None or percept is None else percept.embedding
-        if embedding is None:
-            raise MemoryNotFound(identity)
-        given = 1.0 if one.confidence is None else one.confidence
-        confidence = given if one.pad is not None or percept is None else percept.confidence
+    def _memory(self, one: Utterance, percept: Percept, identity: MemoryId, at: datetime) -> Memory:
         return Memory(
             id=identity,
             text=one.text,
             at=at,
-            pad=pad,
-            confidence=confidence,
-            importance=self._importance.importance(pad, confidence, one.importance),
-            embedding=embedding,
+            pad=percept.pad,
+            confidence=percept.confidence,
+            importance=self._importance.importance(percept.pad, percept.confidence, one.importance),
+            embedding=percept.embedding,
             speaker=one.speaker,
             kind=one.kind,
             session=one.session,
@@ -232,6 +228,16 @@ class Writer:
             )
         )
         return [next(found) if ids else {} for _, ids in asked]
+
+
+def percept_of(one: Utterance, perceived: Iterator[Percept]) -> Percept:
+    """What is known of an utterance: what its caller says, and where he says nothing the next of those perceived."""
+    certainty = 1.0 if one.confidence is None else one.confidence
+    if one.embedding is not None and one.pad is not None:
+        return Percept(one.embedding, one.pad, certainty)
+    seen = next(perceived)
+    embedding = seen.embedding if one.embedding is None else one.embedding
+    return Percept(embedding, seen.pad, seen.confidence) if one.pad is None else Percept(embedding, one.pad, certainty)
 
 
 async def on_fresh_head(attempt: Callable[[], Awaitable[R]]) -> R:

@@ -31,7 +31,7 @@ from quantum_memory.errors import (
     TooLong,
 )
 from quantum_memory.memory.events import Remembered
-from quantum_memory.types import PARTS, Branch, Filters, Place, Skill, Utterance
+from quantum_memory.types import NEUTRAL, PAD, PARTS, Branch, Filters, Place, Skill, Utterance
 from tests.unit.orchestra import DIM, Orchestra, ready
 
 
@@ -433,3 +433,23 @@ def place_in(orchestra: Orchestra, branch: Branch, seq: int) -> Place:
         assert branch.parent is not None
         branch = orchestra.vault.branch(branch.parent)
     return Place(branch.id, seq)
+
+
+def test_what_the_caller_knows_is_taken_and_the_rest_perceived(orchestra: Orchestra) -> None:
+    alice = orchestra.agent("alice")
+    feeling, meaning = PAD(0.5, 0.25, -0.5), np.ones(DIM, np.float32)
+    orchestra.remember(
+        alice,
+        [
+            Utterance("both", embedding=meaning, pad=feeling, confidence=0.25),
+            Utterance("neither"),
+            Utterance("the feeling", pad=feeling),
+            Utterance("the meaning", embedding=meaning),
+        ],
+        "op",
+    )
+    both, neither, felt, meant = orchestra.memories(alice)
+    assert (both.pad, both.confidence, felt.pad, felt.confidence) == (feeling, 0.25, feeling, 1.0)
+    assert (neither.pad, neither.confidence) == (meant.pad, meant.confidence) == (NEUTRAL, 0.0)
+    assert both.embedding.tobytes() == meant.embedding.tobytes()
+    assert neither.embedding.tobytes() != felt.embedding.tobytes(), "each has its own text's"
