@@ -199,6 +199,5 @@ class Brancher:
 
     def _hint(self, method: Callable[[ViewHost, Sequence[T]], list[None]], lineage: str, item: T) -> None:
         """Tell the views something that makes later answers faster; they would find it in the vault all the same."""
-        self._parts.episodic.post(method, lineage, item)
-        self._parts.graph.post(method, lineage, item)
-        self._parts.quantum.post(method, lineage, item)
+        for view in self._parts.views:
+            view.post(method, lineage, item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.emotion import EmotionHost
@@ -26,6 +27,11 @@ class Parts:
     quantum: Port[QuantumStateHost]
     episodic: Port[EpisodicMemoryHost]
     graph: Port[SemanticGraphHost]
+
+    @property
+    def views(self) -> tuple[Port[Any], ...]:
+        """The ways to everything that is folded from the journal."""
+        return self.episodic, self.graph, self.quantum
 
 
 def connect_parts(settings: Settings, directory: Directory, member: int) -> Parts:

@@ -14,10 +14,10 @@ from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import Feelings, QuantumStateHost
 from quantum_memory.actors.requests import RecallRequest
 from quantum_memory.actors.semantic_graph import Seeds, SemanticGraphHost
-from quantum_memory.checks import vector, within
-from quantum_memory.errors import TooLong
+from quantum_memory.checks import within
+from quantum_memory.errors import ShapeMismatch, TooLong
 from quantum_memory.memory.episodic.search import Candidates, Query
-from quantum_memory.policies.decay import Exponential
+from quantum_memory.policies.decay import DecayPolicy, Exponential
 from quantum_memory.policies.recall import rank
 from quantum_memory.settings import Settings
 from quantum_memory.types import Floats, Hit, MemoryId, Place, Vector
@@ -40,7 +40,7 @@ class Recaller:
     def __init__(self, parts: Parts, settings: Settings, now: Callable[[], datetime]) -> None:
         self._parts, self._settings, self._now = parts, settings, now
         self._weights = settings.recall.weights.policy()
-        self._decay = Exponential(settings.recall.half_life_s)
+        self._decay: DecayPolicy = Exponential(settings.recall.half_life_s)
 
     async def recall(self, requests: Sequence[RecallRequest]) -> list[list[Hit]]:
         """Hits for each question, best first. Raises: InvalidInput, PlaceNotFound."""
@@ -63,13 +63,13 @@ class Recaller:
         ]
 
     def _check(self, request: RecallRequest) -> None:
-        limits = self._settings.limits
+        limits, dim = self._settings.limits, self._settings.perception.dim
         if request.k > limits.recalled:
             raise TooLong("k", request.k, limits.recalled, "memories")
         if isinstance(request.query, str):
             within("query", request.query, limits.text_chars)
-        else:
-            vector("query", request.query, self._settings.perception.dim)
+        elif request.query.shape != (dim,):
+            raise ShapeMismatch("query", (dim,), request.query.shape)
 
     async def _places(self, requests: Sequence[RecallRequest]) -> list[tuple[str, Place]]:
         """For each question the lineage and the place it is asked at; the vault is asked once for all tips."""

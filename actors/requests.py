@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -124,11 +125,7 @@ def filters_of(
 def recall_request(branch: Branch, query: object, k: int, filters: Filters, as_of: Where) -> RecallRequest:
     """A checked question. Raises: InvalidInput."""
     asked = visible("query", query) if isinstance(query, str) else vector("query", query)
-    if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise InvalidValue("k", repr(k), "a whole number")
-    if k < 0:
-        raise OutOfRange("k", int(k), 0, float("inf"))
-    return RecallRequest(branch, asked, int(k), filters, as_of)
+    return RecallRequest(branch, asked, _whole("k", k, 0, math.inf), filters, as_of)
 
 
 def place_of(where: object) -> Where:
@@ -148,8 +145,12 @@ def place_of(where: object) -> Where:
 
 def positive(name: str, value: object) -> int:
     """A whole number of at least 1. Raises: InvalidValue, OutOfRange."""
+    return _whole(name, value, 1, MAX_COUNT)
+
+
+def _whole(name: str, value: object, low: int, high: float) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise InvalidValue(name, repr(value), "a whole number")
-    if not 1 <= value <= MAX_COUNT:
-        raise OutOfRange(name, float(min(value, 2**53)), 1, MAX_COUNT)
+    if not low <= value <= high:
+        raise OutOfRange(name, float(min(value, 2**53)), low, high)
     return int(value)

@@ -136,9 +136,7 @@ class Writer:
     async def _tell_views(self, keys: Sequence[str], entries: Sequence[Entry]) -> None:
         """What is journalled is written. A view that cannot be told now reads it from the vault when it is asked."""
         told = await asyncio.gather(
-            self._parts.episodic.scatter(ViewHost.apply, keys, entries),
-            self._parts.graph.scatter(ViewHost.apply, keys, entries),
-            self._parts.quantum.scatter(ViewHost.apply, keys, entries),
+            *(view.scatter(ViewHost.apply, keys, entries) for view in self._parts.views),
             return_exceptions=True,
         )
         for answer in told:

@@ -16,7 +16,6 @@ from quantum_memory.errors import InvalidSettings
 from quantum_memory.policies.recall import RecallWeights
 from quantum_memory.types import NEUTRAL, PAD
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Resource = Annotated[float, Field(ge=0, allow_inf_nan=False)]
