@@ -8,7 +8,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install demo test test-fast test-slow lint types imports check clean
+.PHONY: help install demo test test-fast test-slow test-postgres lint types imports check clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ test-fast: $(STAMP)  ## the unit tests alone: no Ray, nothing slow
 
 test-slow: $(STAMP)  ## only the slow tests: real kills, large states
 	$(BIN)/python -m pytest -q -m slow
+
+test-postgres: $(STAMP)  ## the tests of a vault in PostgreSQL, on a private server that is gone afterwards
+	QM_TEST_POSTGRES=required $(BIN)/python -m pytest -q tests/unit -m postgres
 
 lint: $(STAMP)  ## style
 	$(BIN)/ruff check .

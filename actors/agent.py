@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,25 +11,38 @@ from uuid import uuid4
 import ray
 
 from quantum_memory.actors.branching import Brancher
-from quantum_memory.actors.directory import Directory
+from quantum_memory.actors.directory import Directory, session_of
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.merging import Merger
 from quantum_memory.actors.parts import Parts, connect_parts
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.recalling import Recaller
-from quantum_memory.actors.requests import MergeRequest, RecallRequest, RememberRequest, Where
+from quantum_memory.actors.requests import (
+    FeelRequest,
+    MergeRequest,
+    RecallRequest,
+    RelateRequest,
+    RememberRequest,
+    ReviseRequest,
+    Where,
+)
+from quantum_memory.actors.revising import Reviser
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
+from quantum_memory.actors.transacting import Transactor
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost, utc_now
 from quantum_memory.actors.writing import Writer
 from quantum_memory.checks import within
 from quantum_memory.errors import AgentNotFound
+from quantum_memory.memory.portable import AgentState, state_of
 from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.vault.writes import CreateAgent
 from quantum_memory.policies.importance import Intensity
 from quantum_memory.settings import Settings
 from quantum_memory.types import (
     AgentName,
+    AuditEntry,
     Branch,
     Commit,
     Diff,
@@ -40,7 +54,11 @@ from quantum_memory.types import (
     Mood,
     Part,
     Place,
+    Relation,
+    RelationKey,
     Skill,
+    Tag,
+    Tree,
     Vector,
 )
 
@@ -65,21 +83,26 @@ class QuantumMemoryHost:
         self._writer = Writer(self._parts, turns, settings, Intensity(), utc_now)
         self._recaller = Recaller(self._parts, settings, utc_now)
         self._brancher = Brancher(self._parts, turns, self._writer)
+        self._reviser = Reviser(self._parts, turns, self._writer, settings, utc_now)
+        self._merger = Merger(self._parts, turns, self._writer, self._recaller, settings)
+        self._transactor = Transactor(self._parts, turns, self._writer, self._brancher)
 
-    async def open(self, names: Sequence[AgentName], create: bool) -> list[AgentHandle]:
+    async def open(self, names: Sequence[AgentName], create: bool, session: str = "") -> list[AgentHandle]:
         """Agents on their first branches, found or made. Raises: AgentNotFound for the first that is not there."""
         journal = self._parts.journal
         found = await journal.ask(VaultHost.find_agents, names)
         missing = [name for name, branch in zip(names, found, strict=True) if branch is None]
         if missing and not create:
             raise AgentNotFound(missing[0])
-        made = iter(await journal.write([CreateAgent(name, uuid4().hex) for name in missing]))
+        op_ids = [self._directory.under(session).new_op() for _ in missing]
+        writes = [CreateAgent(name, uuid4().hex, op_id) for name, op_id in zip(missing, op_ids, strict=True)]
+        made = iter(await journal.write(writes))
         branches = [branch if branch is not None else next(made).branch for branch in found]
-        return [self._handle(branch) for branch in branches if branch is not None]
+        return [self._handle(branch, session) for branch in branches if branch is not None]
 
-    async def open_branch(self, name: AgentName, branch: str) -> AgentHandle:
+    async def open_branch(self, name: AgentName, branch: str, session: str = "") -> AgentHandle:
         """An agent on one of its branches. Raises: AgentNotFound, PlaceNotFound."""
-        return self._handle(await self._parts.journal.ask(VaultHost.branch_named, name, branch))
+        return self._handle(await self._parts.journal.ask(VaultHost.branch_named, name, branch), session)
 
     async def agents(self) -> list[AgentName]:
         """Every agent's name."""
@@ -105,6 +128,50 @@ class QuantumMemoryHost:
         """See ``Writer.forget``."""
         return await self._writer.forget(branch, ids, op_id)
 
+    async def revise(self, request: ReviseRequest) -> Memory:
+        """See ``Reviser.revise``."""
+        return await self._reviser.revise(request)
+
+    async def feel(self, request: FeelRequest) -> Place:
+        """See ``Reviser.feel``."""
+        return await self._reviser.feel(request)
+
+    async def relate(self, request: RelateRequest) -> Relation:
+        """See ``Reviser.relate``."""
+        return await self._reviser.relate(request)
+
+    async def unrelate(self, branch: Branch, key: RelationKey, op_id: str) -> None:
+        """See ``Reviser.unrelate``."""
+        await self._reviser.unrelate(branch, key, op_id)
+
+    async def state(self, branch: Branch, as_of: Where) -> AgentState:
+        """Everything at a place as one value."""
+        lineage, place = await self._reading(branch, as_of)
+        parts = self._parts
+        memories, skills, working, web, tensors, log = await asyncio.gather(
+            parts.episodic.ask(EpisodicMemoryHost.memories, lineage, place),
+            parts.episodic.ask(EpisodicMemoryHost.all_skills, lineage, place),
+            parts.episodic.ask(EpisodicMemoryHost.working, lineage, place),
+            parts.graph.ask(SemanticGraphHost.webs, lineage, place),
+            parts.quantum.ask(QuantumStateHost.tensors, lineage, place),
+            parts.journal.ask(VaultHost.log, place.branch, 1, place.seq + 1),
+        )
+        return state_of(
+            await parts.journal.branch(place.branch),
+            place,
+            log[0].at if log else None,
+            memories=memories,
+            skills=skills,
+            working=[memory.id for memory in working],
+            web=web,
+            tensors=tensors,
+        )
+
+    async def relations(self, branch: Branch, about: str | None, as_of: Where) -> list[Relation]:
+        """The relations at a place: those with something of this name at either end, or all."""
+        lineage, place = await self._reading(branch, as_of)
+        return await self._reviser.relations(lineage, place, about)
+
     async def learn(self, branch: Branch, skill: Skill, op_id: str) -> Skill:
         """See ``Writer.learn``."""
         return await self._writer.learn(branch, skill, op_id)
@@ -113,21 +180,21 @@ class QuantumMemoryHost:
         """See ``Writer.practise``."""
         return await self._writer.practise(branch, name, succeeded, op_id)
 
-    async def skills(self, branch: Branch, query: str | None, k: int) -> list[Skill]:
-        """Skills that fit a situation, or all of them."""
-        place = await self._parts.journal.tip(branch)
+    async def skills(self, branch: Branch, query: str | None, k: int, as_of: Where = None) -> list[Skill]:
+        """Skills at a place that fit a situation, or all of them."""
+        lineage, place = await self._reading(branch, as_of)
         if query is None:
-            return await self._parts.episodic.ask(EpisodicMemoryHost.all_skills, branch.lineage, place)
-        return await self._parts.episodic.ask(EpisodicMemoryHost.find_skills, branch.lineage, (place, query, k))
+            return await self._parts.episodic.ask(EpisodicMemoryHost.all_skills, lineage, place)
+        return await self._parts.episodic.ask(EpisodicMemoryHost.find_skills, lineage, (place, query, k))
 
     async def mood(self, branch: Branch, as_of: Where) -> Mood:
         """The mood at a place."""
         lineage, place = await self._reading(branch, as_of)
         return await self._parts.quantum.ask(QuantumStateHost.read, lineage, place)
 
-    async def mood_history(self, branch: Branch, limit: int) -> list[tuple[LogEntry, Mood]]:
+    async def mood_history(self, branch: Branch, limit: int, as_of: Where = None) -> list[tuple[LogEntry, Mood]]:
         """See ``Brancher.mood_history``."""
-        return await self._brancher.mood_history(branch, limit)
+        return await self._brancher.mood_history(branch, limit, as_of)
 
     async def marginals(self, branch: Branch, as_of: Where) -> Mapping[str, tuple[Vector, Vector]]:
         """The probability of each axis at a place."""
@@ -144,10 +211,10 @@ class QuantumMemoryHost:
         lineage, place = await self._reading(branch, as_of)
         return await self._parts.episodic.ask(EpisodicMemoryHost.working, lineage, place)
 
-    async def concepts(self, branch: Branch, top: int) -> list[tuple[Concept, float]]:
-        """The leading concepts of a branch."""
-        place = await self._parts.journal.tip(branch)
-        return await self._parts.graph.ask(SemanticGraphHost.concepts, branch.lineage, (place, top))
+    async def concepts(self, branch: Branch, top: int, as_of: Where = None) -> list[tuple[Concept, float]]:
+        """The leading concepts at a place."""
+        lineage, place = await self._reading(branch, as_of)
+        return await self._parts.graph.ask(SemanticGraphHost.concepts, lineage, (place, top))
 
     async def graph(self, branch: Branch, as_of: Where) -> nx.Graph:
         """The semantic graph at a place."""
@@ -162,36 +229,76 @@ class QuantumMemoryHost:
 
     async def fork(self, branch: Branch, name: str, at: Where, op_id: str) -> AgentHandle:
         """See ``Brancher.grow``."""
-        return self._handle(await self._brancher.grow(branch, "fork", name, at, op_id))
+        return self._handle(await self._brancher.grow(branch, "fork", name, at, op_id), session_of(op_id))
 
     async def clone(self, branch: Branch, name: AgentName, at: Where, op_id: str) -> AgentHandle:
         """See ``Brancher.grow``."""
-        return self._handle(await self._brancher.grow(branch, "clone", name, at, op_id))
+        return self._handle(await self._brancher.grow(branch, "clone", name, at, op_id), session_of(op_id))
 
     async def rollback(self, branch: Branch, to: Where, parts: Sequence[Part], op_id: str) -> Place:
         """See ``Brancher.rollback``."""
         return await self._brancher.rollback(branch, to, parts, op_id)
 
     async def merge(self, request: MergeRequest) -> MergeReport:
-        """See ``Brancher.merge``."""
-        return await self._brancher.merge(request)
+        """See ``Merger.merge``."""
+        return await self._merger.merge(request)
 
     async def diff(self, branch: Branch, left: Where, right: Where) -> Diff:
         """See ``Brancher.diff``."""
         return await self._brancher.diff(branch, left, right)
 
-    async def log(self, branch: Branch, limit: int) -> list[LogEntry]:
-        """The last events, newest first."""
-        return await self._parts.journal.ask(VaultHost.log, branch.id, limit)
+    async def delete(self, branch: Branch, op_id: str) -> None:
+        """See ``Brancher.delete``."""
+        await self._brancher.delete(branch, op_id)
 
-    async def branches(self, branch: Branch) -> list[AgentHandle]:
-        """Every branch of the agent."""
+    async def begin(self, branch: Branch, op_id: str) -> Branch:
+        """See ``Transactor.begin``."""
+        return await self._transactor.begin(branch, op_id)
+
+    async def commit(self, hidden: Branch, parent: Branch, tag_ops: Sequence[str], op_id: str) -> Place:
+        """See ``Transactor.commit``."""
+        return await self._transactor.commit(hidden, parent, tag_ops, op_id)
+
+    async def abort(self, hidden: Branch, op_id: str) -> None:
+        """See ``Transactor.abort``."""
+        await self._transactor.abort(hidden, op_id)
+
+    async def tag(self, branch: Branch, name: str, at: Where, move: bool, op_id: str) -> Tag:
+        """See ``Transactor.tag``."""
+        return await self._transactor.tag(branch, name, at, op_id, move=move)
+
+    async def untag(self, branch: Branch, name: str, op_id: str) -> None:
+        """See ``Transactor.untag``."""
+        await self._transactor.untag(branch, name, op_id)
+
+    async def tags(self, branch: Branch) -> list[Tag]:
+        """See ``Transactor.tags``."""
+        return await self._transactor.tags(branch)
+
+    async def log(self, branch: Branch, limit: int, as_of: Where = None) -> list[LogEntry]:
+        """See ``Brancher.log``."""
+        return await self._brancher.log(branch, limit, as_of)
+
+    async def branches(self, branch: Branch, session: str = "") -> list[AgentHandle]:
+        """Every branch of the agent that can be seen."""
         rows = await self._parts.journal.ask(VaultHost.branches, branch.agent)
-        return [self._handle(row) for row in rows]
+        return [self._handle(row, session) for row in rows if row.kind != "transaction"]
 
     async def commits(self, branch: Branch) -> list[Commit]:
-        """Every checkpoint of the agent."""
-        return await self._parts.journal.ask(VaultHost.commits, branch.agent)
+        """See ``Brancher.commits``."""
+        return await self._brancher.commits(branch)
+
+    async def tree(self, branch: Branch) -> Tree:
+        """How the agent's branches hang together."""
+        return await self._parts.journal.ask(VaultHost.tree, branch.agent)
+
+    async def audit(self, branch: Branch, limit: int) -> list[AuditEntry]:
+        """Who changed what of the agent, newest first."""
+        return await self._parts.journal.ask(VaultHost.audit, branch.agent, limit)
+
+    async def close(self) -> None:
+        """Stop what goes on in the background. What was acknowledged is in the vault."""
+        await self._writer.annotator.close()
 
     async def status(self) -> dict[str, int]:
         """Which process this is."""
@@ -202,8 +309,9 @@ class QuantumMemoryHost:
         place = await self._parts.journal.resolve(branch, where)
         return (await self._parts.journal.branch(place.branch)).lineage, place
 
-    def _handle(self, branch: Branch) -> AgentHandle:
-        return AgentHandle(branch, self._directory)
+    def _handle(self, branch: Branch, session: str) -> AgentHandle:
+        """A handle for somebody, whose operations are those of his session."""
+        return AgentHandle(branch, self._directory.under(session))
 
 
 QuantumMemoryAgent: Any = ray.remote(max_restarts=-1, max_task_retries=-1)(QuantumMemoryHost)

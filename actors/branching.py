@@ -1,4 +1,4 @@
-"""How an agent's history branches: checkpoint, fork, clone, rollback, merge, and what differs."""
+"""How an agent's history branches: checkpoint, fork, clone, rollback, and what differs."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 from uuid import uuid4
 
-from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, LessonAsk, MergeAsk, MergePlan
+from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.journal import Draft
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import QuantumStateHost
-from quantum_memory.actors.requests import MergeRequest, Where
+from quantum_memory.actors.requests import Where
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import Sprout, ViewHost
 from quantum_memory.actors.writing import Writer, on_fresh_head
-from quantum_memory.errors import AlreadyExists, InvalidValue, PlaceNotFound
-from quantum_memory.memory.events import Merged, MoodBrought, RolledBack
+from quantum_memory.errors import AlreadyExists, PlaceNotFound
+from quantum_memory.memory.events import RolledBack
 from quantum_memory.memory.vault.writes import ROOT_BRANCH, CreateBranch, CreateCommit
 from quantum_memory.types import (
     Branch,
     Commit,
     Diff,
     LogEntry,
-    MergeReport,
     Mood,
     Part,
     Place,
@@ -36,23 +35,26 @@ READINGS = 16
 
 
 class Brancher:
-    """Branches, places and merges of agents. Shares the order of writes with the writer."""
+    """Branches and places of agents. Shares the order of writes with the writer."""
 
     def __init__(self, parts: Parts, turns: Turns, writer: Writer) -> None:
         self._parts, self._turns, self._writer = parts, turns, writer
 
     async def checkpoint(self, branch: Branch, message: str, op_id: str) -> Commit:
-        """Name the place where the branch stands. Raises: TooLong."""
+        """Name the place where the branch stands; what is so there is read later. Raises: TooLong."""
         async with self._turns.take([branch.id]):
             place = await self._parts.journal.tip(branch)
             (written,) = await self._parts.journal.write([CreateCommit(place.branch, place.seq, message, op_id)])
         self._hint(ViewHost.pin, branch.lineage, place)
         if written.commit is None:
             raise PlaceNotFound(branch.agent, message)
+        self._writer.noted(branch, written.commit)
         return written.commit
 
-    async def grow(self, branch: Branch, kind: Literal["fork", "clone"], name: str, at: Where, op_id: str) -> Branch:
-        """A fork (a branch of this agent) or a clone (an agent of its own) that begins at a place.
+    async def grow(
+        self, branch: Branch, kind: Literal["fork", "clone", "transaction"], name: str, at: Where, op_id: str
+    ) -> Branch:
+        """A fork (a branch of this agent, hidden for a transaction) or a clone (its own agent) that begins at a place.
 
         Raises: AlreadyExists; PlaceNotFound.
         """
@@ -97,72 +99,15 @@ class Brancher:
         async with self._turns.take([branch.id]):
             return await on_fresh_head(write)
 
-    async def merge(self, request: MergeRequest) -> MergeReport:
-        """Take over what the other branch has learned since both were one. Merging again finds nothing new."""
-        ours, theirs = request.branch, request.source
-        if ours.id == theirs.id:
-            raise InvalidValue("other", f"{theirs.agent}@{theirs.name}", "another branch than the one merged into")
-
-        async def write() -> MergeReport:
-            done = await self._merged_before(request)
-            if done is None:
-                here = await self._parts.journal.tip(ours)
-                source = await self._parts.journal.resolve(theirs, request.at)
-            else:
-                here, source = done
-            bases = await self._bases(here, source)
-            if all(base == source for base in bases.values()):
-                return MergeReport(source, source, (), (), (), (), here)
-            plan, event = await self._plan(request, here, source, bases)
-            (place,) = await self._writer.commit([Draft(ours, event, request.op_id)])
-            return MergeReport(
-                source=source,
-                base=bases["memories"],
-                added=tuple(memory.id for memory in plan.adopted),
-                forgotten=plan.forgotten,
-                skills=tuple(skill.name for skill in plan.skills),
-                conflicts=plan.conflicts,
-                place=place,
-            )
-
-        async with self._turns.take([ours.id]):
-            return await on_fresh_head(write)
-
-    async def _merged_before(self, request: MergeRequest) -> tuple[Place, Place] | None:
-        """Where this very merge was done before, and from which place of the other side: Ray may repeat a call."""
-        journal = self._parts.journal
-        first = await journal.ask(VaultHost.outcome, request.branch.agent, request.op_id)
-        if first is None:
-            return None
-        branch, seq = first.place
-        (entry,) = await journal.ask(VaultHost.entries, branch, seq - 1, seq)
-        if not isinstance(entry.event, Merged):
-            raise AlreadyExists("operation", request.op_id)
-        return Place(branch, seq - 1), entry.event.source
-
-    async def _bases(self, here: Place, source: Place) -> dict[Part, Place | None]:
-        """For each part that a merge takes over, the place from which it has to begin."""
-        parts: tuple[Part, ...] = ("memories", "skills", "mood")
-        ask = self._parts.journal.ask
-        found = await asyncio.gather(*(ask(VaultHost.merge_base, here, source, part) for part in parts))
-        return dict(zip(parts, found, strict=True))
-
-    async def _plan(
-        self, request: MergeRequest, here: Place, source: Place, bases: dict[Part, Place | None]
-    ) -> tuple[MergePlan, Merged]:
-        """What is to be taken over, and the event that says so."""
-        lineage = request.source.lineage
-        lesson, tensors = await asyncio.gather(
-            self._parts.episodic.ask(
-                EpisodicMemoryHost.lesson, lineage, LessonAsk(source, bases["memories"], bases["skills"])
-            ),
-            self._parts.quantum.ask(QuantumStateHost.tensors, lineage, source),
-        )
-        ask = MergeAsk(here, bases["memories"], lesson, request.policy)
-        plan = await self._parts.episodic.ask(EpisodicMemoryHost.judge, request.branch.lineage, ask)
-        moved = bases["mood"] != source and request.mood_weight > 0
-        mood = MoodBrought(tensors, request.mood_weight) if moved else None
-        return plan, Merged(source, bases["memories"], plan.adopted, plan.forgotten, plan.skills, mood)
+    async def commits(self, branch: Branch) -> list[Commit]:
+        """The agent's checkpoints, oldest first, each with what was so there; not those of transactions of others."""
+        rows = await self._parts.journal.ask(VaultHost.commits, branch.agent)
+        seen = []
+        for commit in rows:
+            row = await self._parts.journal.branch(commit.place.branch)
+            if row.kind != "transaction" or row.id == branch.id:
+                seen.append(commit)
+        return seen if branch.kind == "transaction" else await self._writer.annotator.filled(seen)
 
     async def diff(self, branch: Branch, left: Where, right: Where) -> Diff:
         """What one place has and another has not. Raises: PlaceNotFound."""
@@ -188,9 +133,19 @@ class Brancher:
             mood_fidelity=alike,
         )
 
-    async def mood_history(self, branch: Branch, limit: int) -> list[tuple[LogEntry, Mood]]:
-        """The mood after each of the last events, oldest first."""
-        entries = (await self._parts.journal.ask(VaultHost.log, branch.id, limit))[::-1]
+    async def delete(self, branch: Branch, op_id: str) -> None:
+        """Let nobody see a branch any more; its children live on. Raises: InvalidValue for an agent's first branch."""
+        async with self._turns.take([branch.id]):
+            await self._parts.journal.delete(branch.id, op_id)
+
+    async def log(self, branch: Branch, limit: int, as_of: Where) -> list[LogEntry]:
+        """The last events up to a place, newest first."""
+        place = await self._parts.journal.resolve(branch, as_of)
+        return await self._parts.journal.ask(VaultHost.log, place.branch, limit, place.seq + 1)
+
+    async def mood_history(self, branch: Branch, limit: int, as_of: Where) -> list[tuple[LogEntry, Mood]]:
+        """The mood after each of the last events up to a place, oldest first."""
+        entries = (await self.log(branch, limit, as_of))[::-1]
         moods: list[Mood] = []
         for start in range(0, len(entries), READINGS):
             places = [entry.place for entry in entries[start : start + READINGS]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import ray
 
@@ -23,6 +24,11 @@ ACTOR_NAMES = {
 """The Ray name of each pool's actors, without their number."""
 
 
+def session_of(op_id: str) -> str:
+    """The session that an operation belongs to; empty if it names none."""
+    return op_id.rpartition(".")[0]
+
+
 def actor_name(pool: str, member: int) -> str:
     """The Ray name of one member of a pool."""
     return f"{ACTOR_NAMES[pool]}-{member}"
@@ -36,15 +42,28 @@ class Directory:
         sizes: how many members each pool has.
         deadline_s: how long a call to an actor may take.
         per_text_s: how much longer it may take for each text that it brings.
+        session: whose operations these are; the vault knows who that is. Empty where nobody said.
     """
 
-    def __init__(self, namespace: str, sizes: dict[str, int], deadline_s: float, per_text_s: float) -> None:
-        self.namespace, self.sizes = namespace, sizes
+    def __init__(
+        self, namespace: str, sizes: dict[str, int], deadline_s: float, per_text_s: float, session: str = ""
+    ) -> None:
+        self.namespace, self.sizes, self.session = namespace, sizes, session
         self.deadline_s, self.per_text_s = deadline_s, per_text_s
         self._found: dict[str, Any] = {}
 
-    def __reduce__(self) -> tuple[type[Directory], tuple[str, dict[str, int], float, float]]:
-        return Directory, (self.namespace, self.sizes, self.deadline_s, self.per_text_s)
+    def __reduce__(self) -> tuple[type[Directory], tuple[str, dict[str, int], float, float, str]]:
+        return Directory, (self.namespace, self.sizes, self.deadline_s, self.per_text_s, self.session)
+
+    def under(self, session: str) -> Directory:
+        """The same actors, asked on behalf of another session."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), session=session)
+        return other
+
+    def new_op(self) -> str:
+        """An id for one operation of this session, unlike any other: with it a repeated call is done once."""
+        return f"{self.session}.{uuid4().hex}" if self.session else uuid4().hex
 
     def call(
         self,

@@ -9,17 +9,20 @@ import ray
 
 from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.views import ViewHost
+from quantum_memory.memory import skills
 from quantum_memory.memory.episodic import merge
 from quantum_memory.memory.episodic.fold import MemoriesFold
-from quantum_memory.memory.episodic.merge import Delta
 from quantum_memory.memory.episodic.search import Candidates, Query, fetch, memories, search
+from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState
-from quantum_memory.memory.skills import SkillsFold, SkillsState, find, judge_skills
+from quantum_memory.memory.merging import Change, Since, Under, Version
+from quantum_memory.memory.skills import SkillsFold, SkillsState, find
+from quantum_memory.memory.skills_snapshot import SkillsCodec
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.memory.working import WorkingFold, WorkingState
-from quantum_memory.policies.merge import MergeRule
+from quantum_memory.memory.working_snapshot import WorkingCodec
 from quantum_memory.settings import Settings
-from quantum_memory.types import Memory, MemoryId, MergeConflict, Place, Skill
+from quantum_memory.types import Memory, MemoryId, Place, Skill
 
 
 class Known(NamedTuple):
@@ -27,40 +30,6 @@ class Known(NamedTuple):
 
     text: str | None
     forgotten: bool
-
-
-class Lesson(NamedTuple):
-    """What a branch did since a base: memories, and its skills with those of the base."""
-
-    memories: Delta
-    skills: tuple[Skill, ...]
-    base_skills: tuple[Skill, ...]
-
-
-class LessonAsk(NamedTuple):
-    """Which place is asked what it did, and since when: for its memories and for its skills."""
-
-    place: Place
-    base: Place | None
-    skills_base: Place | None
-
-
-class MergeAsk(NamedTuple):
-    """What is to be merged into a place, from which base, and who wins where both changed the same."""
-
-    place: Place
-    base: Place | None
-    lesson: Lesson
-    rule: MergeRule
-
-
-class MergePlan(NamedTuple):
-    """What a merge takes over, and what it could not decide."""
-
-    adopted: tuple[Memory, ...]
-    forgotten: tuple[MemoryId, ...]
-    skills: tuple[Skill, ...]
-    conflicts: tuple[MergeConflict, ...]
 
 
 class EpisodicViews(NamedTuple):
@@ -75,15 +44,15 @@ class EpisodicMemoryHost(ViewHost):
     """What many branches remember and can do. Everything an EpisodicMemoryActor does, without Ray."""
 
     def __init__(self, settings: Settings, history: History) -> None:
-        self._settings, self._history = settings, history
+        super().__init__(settings, history)
         self._views = Deferred(self._made)
 
     def _made(self) -> EpisodicViews:
-        settings, history, keep = self._settings, self._history, self._settings.views.resident_states
+        dim, size = self._settings.perception.dim, self._settings.views.working_memories
         return EpisodicViews(
-            Timeline(MemoriesFold(settings.perception.dim, faiss_threads=settings.blas_threads), history, keep),
-            Timeline(WorkingFold(settings.views.working_memories), history, keep),
-            Timeline(SkillsFold(), history, keep),
+            self._timeline(MemoriesFold(dim, faiss_threads=self._settings.blas_threads), MemoriesCodec(dim)),
+            self._timeline(WorkingFold(size), WorkingCodec(size)),
+            self._timeline(SkillsFold(), SkillsCodec()),
         )
 
     def timelines(self) -> Sequence[Timeline[Any]]:
@@ -102,6 +71,10 @@ class EpisodicMemoryHost(ViewHost):
         """Every memory at each place, in the order of remembering."""
         return [list(memories(self._views().memories.at(place))) for place in places]
 
+    def count(self, places: Sequence[Place]) -> list[int]:
+        """How many memories there are at each place."""
+        return [len(self._views().memories.at(place).tickets) for place in places]
+
     def working(self, places: Sequence[Place]) -> list[list[Memory]]:
         """The latest memories at each place that are not forgotten, oldest first."""
         return [self._at_hand(place) for place in places]
@@ -114,13 +87,28 @@ class EpisodicMemoryHost(ViewHost):
         """The skills that fit a situation, best first."""
         return [[skill for skill, _ in find(self._views().skills.at(place), text, top)] for place, text, top in asked]
 
-    def lesson(self, asked: Sequence[LessonAsk]) -> list[Lesson]:
-        """What a branch did between a base and a place."""
-        return [self._lesson(one) for one in asked]
+    def memory_changes(self, asked: Sequence[Since]) -> list[tuple[Change[Memory], ...]]:
+        """What became of memories between two places."""
+        at = self._views().memories.at
+        return [merge.changes(None if one.base is None else at(one.base), at(one.place)) for one in asked]
 
-    def judge(self, asked: Sequence[MergeAsk]) -> list[MergePlan]:
-        """What each place is to take over of what another branch did."""
-        return [self._judge(one) for one in asked]
+    def memory_versions(self, asked: Sequence[Under]) -> list[dict[MemoryId, Version[Memory]]]:
+        """What each place has under some ids; what it never knew is left out."""
+        return [merge.versions(self._views().memories.at(one.place), one.keys) for one in asked]
+
+    def picked(self, asked: Sequence[Under]) -> list[dict[MemoryId, bytes]]:
+        """How memories that selective merges looked at were on the other side then."""
+        known = [(self._views().memories.at(one.place).picked, one.keys) for one in asked]
+        return [{key: found[key] for key in keys if key in found} for found, keys in known]
+
+    def skill_changes(self, asked: Sequence[Since]) -> list[tuple[Change[Skill], ...]]:
+        """What became of skills between two places."""
+        at = self._views().skills.at
+        return [skills.changes(None if one.base is None else at(one.base), at(one.place)) for one in asked]
+
+    def skill_versions(self, asked: Sequence[Under]) -> list[dict[str, Version[Skill]]]:
+        """What each place has under some names."""
+        return [skills.versions(self._views().skills.at(one.place), one.keys) for one in asked]
 
     def _known(self, place: Place, ids: Sequence[MemoryId]) -> dict[MemoryId, Known]:
         state = self._views().memories.at(place)
@@ -132,26 +120,6 @@ class EpisodicMemoryHost(ViewHost):
         views = self._views()
         state = views.memories.at(place)
         return list(fetch(state, [one.id for one in views.working.at(place).recent() if one.id in state.tickets]))
-
-    def _lesson(self, one: LessonAsk) -> Lesson:
-        views = self._views()
-        before = None if one.base is None else views.memories.at(one.base)
-        skills_before = () if one.skills_base is None else views.skills.at(one.skills_base).all()
-        change = merge.delta(before, views.memories.at(one.place))
-        return Lesson(change, views.skills.at(one.place).all(), skills_before)
-
-    def _judge(self, one: MergeAsk) -> MergePlan:
-        views = self._views()
-        ours = views.memories.at(one.place)
-        base = None if one.base is None else views.memories.at(one.base)
-        verdict = merge.judge(ours, base, one.lesson.memories)
-        skills = judge_skills(
-            views.skills.at(one.place),
-            SkillsState.of(one.lesson.base_skills),
-            SkillsState.of(one.lesson.skills),
-            one.rule,
-        )
-        return MergePlan(verdict.adopt, verdict.forget, skills.skills, (*verdict.conflicts, *skills.conflicts))
 
 
 EpisodicMemoryActor = ray.remote(max_restarts=-1, max_task_retries=-1)(EpisodicMemoryHost)

@@ -7,29 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args
-from uuid import uuid4
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.requests import (
+    FeelRequest,
     MergeRequest,
+    RelateRequest,
     RememberRequest,
+    ReviseRequest,
     Tip,
     Where,
+    feeling,
     filters_of,
     place_of,
     positive,
+    query_of,
     recall_request,
+    revision,
     texts_of,
     utterances,
 )
+from quantum_memory.actors.transactions import Transaction, open_on, outside, standing
 from quantum_memory.checks import bounded, named, visible
 from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.portable import AgentState
 from quantum_memory.memory.semantic.extract import Concept
-from quantum_memory.policies.merge import MergeRule
+from quantum_memory.memory.semantic.relations import checked, checked_key
+from quantum_memory.policies.merge import MergePolicy, MergePolicyLike
 from quantum_memory.types import (
+    PAD,
     PARTS,
+    AuditEntry,
     Branch,
     Commit,
     Diff,
@@ -41,7 +52,11 @@ from quantum_memory.types import (
     Mood,
     Part,
     Place,
+    Relation,
+    RelationKey,
     Skill,
+    Tag,
+    Tree,
     Utterance,
     Vector,
 )
@@ -49,7 +64,17 @@ from quantum_memory.types import (
 if TYPE_CHECKING:
     import networkx as nx
 
-PlaceLike: TypeAlias = "Place | Commit | AgentHandle | str | datetime | None"
+PlaceLike: TypeAlias = "Place | Commit | Tag | AgentHandle | str | datetime | None"
+
+
+class _Given(Enum):
+    """Tells what was not given from ``None``."""
+
+    UNSET = "unset"
+
+
+Unset: TypeAlias = Literal[_Given.UNSET]
+UNSET: Final = _Given.UNSET
 
 
 class AgentHandle:
@@ -58,8 +83,10 @@ class AgentHandle:
     Every operation waits for its answer when called, and gives a ``ray.ObjectRef`` when called through ``.remote``.
     Operations that were begun and not waited for may overtake each other, as on any asynchronous Ray actor; what one
     call brings stays together and in order.
-    A place in history may be given as a ``Commit``, another handle (its branch as it stands), a ``Place``, a commit's
-    id or message, a branch's name, or a time.
+    A place in history may be given as a ``Commit``, a ``Tag``, another handle (its branch as it stands), a ``Place``, a
+    commit's id or message, a tag's or a branch's name, or a time.
+
+    Inside of ``with alice.transaction():`` every operation on any handle of that branch belongs to the transaction.
 
     Raises, from every operation: InvalidInput before anything is sent or changed; AgentNotFound, PlaceNotFound and
     their kin (NotFound); Conflict; Unavailable; StorageFailure.
@@ -95,6 +122,11 @@ class AgentHandle:
     def __reduce__(self) -> tuple[type[AgentHandle], tuple[Branch, Directory]]:
         return AgentHandle, (self._branch, self._directory)
 
+    @property
+    def _here(self) -> Branch:
+        """The branch that operations work on: a hidden fork of it, while a transaction is open here."""
+        return standing(self._branch)
+
     def _ask(self, method: str, *args: object, texts: int = 0) -> Call[Any]:
         return self._directory.ask_owner(self._branch.lineage, method, *args, texts=texts)
 
@@ -112,7 +144,7 @@ class AgentHandle:
         nothing; an id that was forgotten stays forgotten.
         """
         given = utterances(what, fields)
-        return self._ask("remember_one", RememberRequest(self._branch, given, uuid4().hex), texts=len(given))
+        return self._ask("remember_one", RememberRequest(self._here, given, self._directory.new_op()), texts=len(given))
 
     @operation
     def forget(self, ids: MemoryId | Iterable[MemoryId]) -> Call[int]:
@@ -120,7 +152,82 @@ class AgentHandle:
 
         Raises: MemoryNotFound, and then forgets none.
         """
-        return self._ask("forget", self._branch, texts_of("id", ids), uuid4().hex)
+        return self._ask("forget", self._here, texts_of("id", ids), self._directory.new_op())
+
+    @operation
+    def revise(
+        self,
+        memory: MemoryId,
+        *,
+        text: str | Unset = UNSET,
+        speaker: str | Unset | None = UNSET,
+        at: datetime | Unset = UNSET,
+        kind: str | Unset = UNSET,
+        session: str | Unset | None = UNSET,
+        tags: str | Iterable[str] | Unset = UNSET,
+        metadata: Mapping[str, Any] | Unset = UNSET,
+        importance: float | Unset = UNSET,
+    ) -> Call[Memory]:
+        """Rewrite a memory: what is given takes the place of what was there. Returns it as it reads now.
+
+        A new text is perceived anew; the mood does not change, what was felt was felt. In the order of remembering the
+        memory stands where it was last revised; in working memory it stays where it is. Raises: MemoryNotFound.
+        """
+        given = {
+            "text": text,
+            "speaker": speaker,
+            "at": at,
+            "kind": kind,
+            "session": session,
+            "tags": tags,
+            "metadata": metadata,
+            "importance": importance,
+        }
+        fields = revision({name: value for name, value in given.items() if value is not UNSET})
+        request = ReviseRequest(self._here, visible("id", memory), fields, self._directory.new_op())
+        return self._ask("revise", request, texts="text" in fields)
+
+    @operation
+    def feel(self, what: str | PAD, intensity: float = 1.0, cause: str = "") -> Call[Place]:
+        """Feel something that is no memory; returns where the branch stands now.
+
+        Args:
+            what: a named emotion ("joy", "fear", ...: see ``memory.affect.emotions``) or a PAD.
+            intensity: how strongly, in [0, 1]: it weighs in the mood like a memory of that importance.
+            cause: why, for people who read the log.
+        """
+        strength = bounded("intensity", intensity, 0.0, 1.0)
+        told = visible("cause", cause) if cause else ""
+        return self._ask("feel", FeelRequest(self._here, feeling(what), strength, told, self._directory.new_op()))
+
+    @operation
+    def relate(
+        self,
+        subject: str,
+        predicate: str,
+        object: str,  # noqa: A002 - the word of the domain
+        weight: float = 1.0,
+        memory: MemoryId | None = None,
+    ) -> Call[Relation]:
+        """Know how something stands to something, or with what new weight.
+
+        Args:
+            subject: who, for instance "Bob".
+            predicate: how, for instance "works for".
+            object: whom, for instance "Carol".
+            weight: how strong it is, above 0.
+            memory: the memory that says so; when it is forgotten, the relation holds no longer.
+
+        Raises: MemoryNotFound if there is no such memory.
+        """
+        relation = checked(Relation(subject, predicate, object, weight, memory=memory))
+        return self._ask("relate", RelateRequest(self._here, relation, self._directory.new_op()))
+
+    @operation
+    def unrelate(self, subject: str, predicate: str, object: str) -> Call[None]:  # noqa: A002 - the word of the domain
+        """Know that a relation holds no longer. Raises: RelationNotFound."""
+        key = checked_key(RelationKey(subject, predicate, object))
+        return self._ask("unrelate", self._here, key, self._directory.new_op())
 
     @operation
     def learn(self, name: str, steps: Iterable[str], when: str = "") -> Call[Skill]:
@@ -128,12 +235,12 @@ class AgentHandle:
         if isinstance(steps, str):
             raise InvalidValue("steps", repr(steps), "a collection of texts")
         taken = Skill(visible("name", name), texts_of("step", steps), visible("when", when) if when else "")
-        return self._ask("learn", self._branch, taken, uuid4().hex)
+        return self._ask("learn", self._here, taken, self._directory.new_op())
 
     @operation
     def practise(self, skill: str, *, succeeded: bool) -> Call[Skill]:
         """Note that a skill was used, and whether that went well. Raises: SkillNotFound."""
-        return self._ask("practise", self._branch, visible("skill", skill), bool(succeeded), uuid4().hex)
+        return self._ask("practise", self._here, visible("skill", skill), bool(succeeded), self._directory.new_op())
 
     # What it knows and feels
 
@@ -163,65 +270,78 @@ class AgentHandle:
             tags: only memories that carry all of these.
         """
         filters = filters_of(since, until, kind, speaker, tags)
-        return self._ask("recall_one", recall_request(self._branch, query, k, filters, _place(as_of)))
+        return self._ask("recall_one", recall_request(self._here, query, k, filters, _place(as_of)))
 
     @operation
     def mood(self, as_of: PlaceLike = None) -> Call[Mood]:
         """How the agent feels: PAD mean and spread, named emotions, entropy and fidelity."""
-        return self._ask("mood", self._branch, _place(as_of))
+        return self._ask("mood", self._here, _place(as_of))
 
     @operation
-    def mood_history(self, limit: int = 100) -> Call[list[tuple[LogEntry, Mood]]]:
-        """The mood after each of the last ``limit`` events, oldest first."""
-        return self._ask("mood_history", self._branch, positive("limit", limit))
+    def mood_history(self, limit: int = 100, *, as_of: PlaceLike = None) -> Call[list[tuple[LogEntry, Mood]]]:
+        """The mood after each of the last ``limit`` events up to a place, oldest first."""
+        return self._ask("mood_history", self._here, positive("limit", limit), _place(as_of))
 
     @operation
     def marginals(self, as_of: PlaceLike = None) -> Call[Mapping[str, tuple[Vector, Vector]]]:
         """The probability of pleasure, arousal and dominance: for each axis the grid's points and their weights."""
-        return self._ask("marginals", self._branch, _place(as_of))
+        return self._ask("marginals", self._here, _place(as_of))
 
     @operation
     def memories(self, as_of: PlaceLike = None) -> Call[list[Memory]]:
         """Every memory of the branch, in the order in which they were added."""
-        return self._ask("memories", self._branch, _place(as_of))
+        return self._ask("memories", self._here, _place(as_of))
 
     @operation
     def working(self, as_of: PlaceLike = None) -> Call[list[Memory]]:
         """What is before the inner eye: the latest memories, oldest first."""
-        return self._ask("working", self._branch, _place(as_of))
+        return self._ask("working", self._here, _place(as_of))
 
     @operation
-    def skills(self, query: str | None = None, k: int = 10) -> Call[list[Skill]]:
+    def skills(self, query: str | None = None, k: int = 10, *, as_of: PlaceLike = None) -> Call[list[Skill]]:
         """The skills that fit a situation, best first; without a query all of them, by name."""
         asked = None if query is None else visible("query", query)
-        return self._ask("skills", self._branch, asked, positive("k", k))
+        return self._ask("skills", self._here, asked, positive("k", k), _place(as_of))
 
     @operation
-    def concepts(self, top: int = 20) -> Call[list[tuple[Concept, float]]]:
+    def concepts(self, top: int = 20, *, as_of: PlaceLike = None) -> Call[list[tuple[Concept, float]]]:
         """What the agent's memories are about: concepts by quantum PageRank over its semantic graph."""
-        return self._ask("concepts", self._branch, positive("top", top))
+        return self._ask("concepts", self._here, positive("top", top), _place(as_of))
 
     @operation
     def graph(self, as_of: PlaceLike = None) -> Call[nx.Graph]:
         """The semantic graph as a networkx graph: memories and concepts, with weights."""
-        return self._ask("graph", self._branch, _place(as_of))
+        return self._ask("graph", self._here, _place(as_of))
+
+    @operation
+    def relations(self, about: str | None = None, as_of: PlaceLike = None) -> Call[list[Relation]]:
+        """The relations that are known, or those with something of this name at either end."""
+        asked = None if about is None else visible("about", about)
+        return self._ask("relations", self._here, asked, _place(as_of))
+
+    @operation
+    def state(self, as_of: PlaceLike = None) -> Call[AgentState]:
+        """Everything of the agent at a place as one value; ``quantum_memory.memory.portable`` writes and reads it."""
+        return self._ask("state", self._here, _place(as_of))
 
     # Its history
 
     @operation
     def checkpoint(self, message: str = "checkpoint") -> Call[Commit]:
         """Name the place where the branch stands, to come back to it."""
-        return self._ask("checkpoint", self._branch, visible("message", message), uuid4().hex)
+        return self._ask("checkpoint", self._here, visible("message", message), self._directory.new_op())
 
     @operation
     def fork(self, name: str, at: PlaceLike = None) -> Call[AgentHandle]:
         """A branch of this agent that begins here (or at a place) and can be merged back. Nothing is copied."""
-        return self._ask("fork", self._branch, named("branch", name), _place(at), uuid4().hex)
+        parent = outside("fork", self._branch)
+        return self._ask("fork", parent, named("branch", name), _place(at), self._directory.new_op())
 
     @operation
     def clone(self, name: str, at: PlaceLike = None) -> Call[AgentHandle]:
         """An agent of its own that shares this one's past. Nothing is copied."""
-        return self._ask("clone", self._branch, named("agent", name), _place(at), uuid4().hex)
+        parent = outside("clone", self._branch)
+        return self._ask("clone", parent, named("agent", name), _place(at), self._directory.new_op())
 
     @operation
     def rollback(self, to: PlaceLike, parts: Iterable[Part] | None = None) -> Call[Place]:
@@ -238,7 +358,7 @@ class AgentHandle:
         if unknown or not asked:
             raise InvalidValue("parts", repr(unknown or parts), f"some of {', '.join(PARTS)}")
         wanted = tuple(part for part in PARTS if part in asked)
-        return self._ask("rollback", self._branch, _place(to), wanted, uuid4().hex)
+        return self._ask("rollback", self._here, _place(to), wanted, self._directory.new_op())
 
     @operation
     def merge(
@@ -246,46 +366,128 @@ class AgentHandle:
         other: AgentHandle,
         *,
         at: PlaceLike = None,
-        policy: MergeRule = "ours",
+        policy: MergePolicyLike = None,
         mood_weight: float = 0.5,
+        only: MemoryId | Iterable[MemoryId] | None = None,
+        matching: str | Vector | None = None,
+        k: int = 20,
     ) -> Call[MergeReport]:
-        """Take over what another branch has learned since both were one.
+        """Take over what another branch has learned since both were one. Merging again finds nothing new.
+
+        What only one side changed is as that side has it, also what it forgot. What both changed differently is in the
+        report, whoever wins.
 
         Args:
             other: the branch to take from; it is not changed.
             at: take from an earlier place of it.
-            policy: who wins where both changed a skill: "ours", "theirs" or "newest". What is lost is in the report.
-            mood_weight: the share of the other's mood in the superposition, in [0, 1]; 0 leaves this mood as it is, and
-                what was felt there until now is not offered again.
+            policy: who wins where both changed the same field: "union", "ours", "theirs", "newest", a function of the
+                conflict, or a mapping from a part ("memories", "skills", "graph", "mood") or a field ("memories.tags")
+                to one of these. When left out ours is kept, of an edit and a deletion the later one, and moods
+                superpose: see ``MergePolicy``. A function answers "ours", "theirs" or a value; it runs while this
+                branch waits, so it must not write to it.
+            mood_weight: the share of the other's mood in the superposition, in [0, 1]. With 0, and where the policy
+                keeps ours, this mood stays as it is and what was felt there is offered again another time.
+            only: these memories and nothing else; a later merge still offers all the rest.
+            matching: what recall on the other branch finds for this, and nothing else.
+            k: how many of these.
+
+        Raises: MemoryNotFound for an id in ``only`` that the other branch has not; InvalidValue("policy", ...) if a
+            function fails or gives what its field cannot hold. Nothing is changed then.
         """
         if not isinstance(other, AgentHandle):
             raise InvalidValue("other", type(other).__name__, "an AgentHandle")
-        if policy not in get_args(MergeRule):
-            raise InvalidValue("policy", repr(policy), f"one of {', '.join(get_args(MergeRule))}")
-        weight = bounded("mood_weight", mood_weight, 0.0, 1.0)
-        request = MergeRequest(self._branch, other._branch, _place(at), policy, weight, uuid4().hex)
+        request = MergeRequest(
+            self._here,
+            outside("merge", other._branch),
+            _place(at),
+            MergePolicy.of(policy),
+            bounded("mood_weight", mood_weight, 0.0, 1.0),
+            self._directory.new_op(),
+            None if only is None else texts_of("id", only),
+            None if matching is None else query_of(matching),
+            positive("k", k),
+        )
         return self._ask("merge", request)
 
     @operation
-    def log(self, limit: int = 50) -> Call[list[LogEntry]]:
-        """The last events of the branch and of those it came from, newest first."""
-        return self._ask("log", self._branch, positive("limit", limit))
+    def log(self, limit: int = 50, *, as_of: PlaceLike = None) -> Call[list[LogEntry]]:
+        """The last events, up to a place, of the branch and of those it came from, newest first."""
+        return self._ask("log", self._here, positive("limit", limit), _place(as_of))
 
     @operation
     def diff(self, left: PlaceLike, right: PlaceLike = None) -> Call[Diff]:
         """What one place has and another has not; ``right`` is where this branch stands when left out."""
-        return self._ask("diff", self._branch, _place(left), _place(right))
+        return self._ask("diff", self._here, _place(left), _place(right))
 
     @operation
     def branches(self) -> Call[list[AgentHandle]]:
         """Every branch of this agent, oldest first."""
-        return self._ask("branches", self._branch)
+        return self._ask("branches", self._branch, self._directory.session)
 
     @operation
     def commits(self) -> Call[list[Commit]]:
-        """Every checkpoint of this agent, oldest first."""
-        return self._ask("commits", self._branch)
+        """Every checkpoint of this agent, oldest first, with what was so there: see ``Commit``."""
+        return self._ask("commits", self._here)
+
+    @operation
+    def tag(self, name: str, at: PlaceLike = None, *, move: bool = False) -> Call[Tag]:
+        """Give the place where the branch stands, or another, a name that any branch of the agent can use.
+
+        Args:
+            name: of the tag; where a place is wanted it may be given like a commit's message.
+            at: the place; where this branch stands when left out.
+            move: take the name away from the place that has it now.
+
+        Raises: AlreadyExists if another place has the name and ``move`` is false.
+        """
+        op_id = self._tag_op()
+        return self._ask("tag", self._here, named("tag", name), _place(at), bool(move), op_id)
+
+    @operation
+    def untag(self, name: str) -> Call[None]:
+        """Take a tag away. Harmless if there is none of this name."""
+        return self._ask("untag", self._here, named("tag", name), self._tag_op())
+
+    @operation
+    def tags(self) -> Call[list[Tag]]:
+        """Every tag of this agent, by name."""
+        return self._ask("tags", self._here)
+
+    @operation
+    def delete(self) -> Call[None]:
+        """Delete this branch: nobody sees it any more, and this handle is of no use. Its children live on.
+
+        What tags and children need of it is kept; the rest can be had back for ``vault.grace_s``. Raises: InvalidValue
+        for an agent's first branch.
+        """
+        return self._ask("delete", outside("delete", self._branch), self._directory.new_op())
+
+    @operation
+    def tree(self) -> Call[Tree]:
+        """How this agent's branches hang together: forks, merges, tags and checkpoints, to be drawn."""
+        return self._ask("tree", self._branch)
+
+    @operation
+    def audit(self, limit: int = 100) -> Call[list[AuditEntry]]:
+        """Who changed what of this agent, on all its branches, and when: newest first."""
+        return self._ask("audit", self._branch, positive("limit", limit))
+
+    def transaction(self) -> Transaction:
+        """A block in which everything that is done to this branch happens together or not at all.
+
+        ``with alice.transaction():`` or ``async with alice.transaction():``; see ``Transaction``.
+
+        Raises, on leaving: TransactionConflict if others wrote to the branch in the meantime; nothing is kept then.
+        """
+        return Transaction(outside("transaction", self._branch), self._directory)
+
+    def _tag_op(self) -> str:
+        """An operation's id; a transaction that is open here is told, because tags are put when it is kept."""
+        op_id, transaction = self._directory.new_op(), open_on(self._branch)
+        if transaction is not None:
+            transaction.tags_later(op_id)
+        return op_id
 
 
 def _place(where: PlaceLike) -> Where:
-    return Tip(where.info.id) if isinstance(where, AgentHandle) else place_of(where)
+    return Tip(standing(where.info).id) if isinstance(where, AgentHandle) else place_of(where)

@@ -15,8 +15,8 @@ from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import PlaceNotFound, QuantumMemoryError
 from quantum_memory.memory.events import Entry, Event
 from quantum_memory.memory.held import Held
-from quantum_memory.memory.vault.writes import Append, Write, Written
-from quantum_memory.types import AgentName, Branch, BranchId, Place
+from quantum_memory.memory.vault.writes import Append, CommitTransaction, DeleteBranch, Write, Written
+from quantum_memory.types import AgentName, Branch, BranchId, Commit, Place
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,11 +33,15 @@ class Draft(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """An event in its place. ``repeated``: it was there before, perhaps with another content than this draft's."""
+    """An event in its place. ``repeated``: it was there before, perhaps with another content than this draft's.
+
+    ``commit`` is the checkpoint that the vault made beside it, if its policy wanted one.
+    """
 
     draft: Draft
     entry: Entry
     repeated: bool
+    commit: Commit | None = None
 
 
 class Journal:
@@ -53,6 +57,9 @@ class Journal:
         self._vault, self._owns = vault, owns
         self._heads: Held[BranchId, int] = Held(HELD)
         self._branches: Held[BranchId, Branch] = Held(HELD)
+        self._ended: Held[BranchId, bool] = Held(HELD)
+        self.promised: dict[BranchId, dict[str, Place]] = {}
+        """Names that open transactions mean to give to places, by transaction."""
 
     async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a method of the vault. Raises: what it raises; ActorUnavailable; DeadlineExceeded."""
@@ -89,23 +96,47 @@ class Journal:
             else:
                 if written.repeated:
                     astray.add(draft.branch.id)
-                answers.append(Appended(draft, Entry(written.place, written.at, draft.event), written.repeated))
+                entry = Entry(written.place, written.at, draft.event)
+                answers.append(Appended(draft, entry, written.repeated, written.commit))
         for draft in drafts:
             if draft.branch.id not in astray:
                 self._keep(draft.branch, heads[draft.branch.id])
         return answers
 
+    async def commit(self, write: CommitTransaction, parent: Branch) -> Written:
+        """Keep a transaction. The caller holds the turns of both branches. Raises: what the vault refuses it with."""
+        self._heads.drop(write.branch)
+        self._heads.drop(parent.id)
+        (written,) = await self.write([write])
+        self._end(write.branch)
+        if not written.repeated:  # else the branch may have moved on since
+            self._keep(parent, written.place.seq)
+        return written
+
+    async def delete(self, branch: BranchId, op_id: str) -> None:
+        """Delete a branch. The caller holds its turn. Raises: what the vault refuses it with."""
+        await self.write([DeleteBranch(branch, op_id)])
+        self._end(branch)
+
+    def _end(self, branch: BranchId) -> None:
+        """Keep no head of this branch any more, also if an answer from before its end is still on its way."""
+        self._ended.put(branch, True)
+        self._heads.drop(branch)
+
     async def tip(self, branch: Branch) -> Place:
-        """Where a branch stands now. Raises: PlaceNotFound."""
+        """Where a branch stands now. Raises: PlaceNotFound, BranchDeleted, TransactionOver."""
         return (await self.tips([branch]))[0]
 
     async def tips(self, branches: Sequence[Branch]) -> list[Place]:
-        """Where branches stand now; the vault is asked once for all that are not known. Raises: PlaceNotFound."""
+        """Where branches stand now; the vault is asked once for all that are not known.
+
+        Raises: PlaceNotFound, BranchDeleted, TransactionOver.
+        """
         rows = {branch.id: branch for branch in branches}
         heads = {branch: head for branch in rows if (head := self._heads.get(branch)) is not None}
         missing = [branch for branch in rows if branch not in heads]
         if missing:
-            heads |= await self.ask(VaultHost.heads, missing)
+            heads |= await self.ask(VaultHost.living, missing)
         for branch in missing:
             self._keep(rows[branch], heads[branch])
         return [Place(branch.id, heads[branch.id]) for branch in branches]
@@ -113,7 +144,7 @@ class Journal:
     def _keep(self, branch: Branch, seq: int) -> None:
         """Keep a head if it is ours to move. A head never goes back, whatever order answers come in."""
         self._branches.put(branch.id, branch)
-        if self._owns(branch.lineage):
+        if self._owns(branch.lineage) and self._ended.get(branch.id) is None:
             self._heads.put(branch.id, max(seq, self._heads.get(branch.id) or 0))
 
     async def branch(self, branch: BranchId) -> Branch:
@@ -125,21 +156,28 @@ class Journal:
         return held
 
     async def resolve(self, branch: Branch, where: Where) -> Place:
-        """The place that somebody on ``branch`` means. Raises: PlaceNotFound."""
+        """The place that somebody on ``branch`` means. Raises: PlaceNotFound, BranchDeleted, TransactionOver."""
+        tip = await self.tip(branch)
         if where is None:
-            return await self.tip(branch)
+            return tip
         if isinstance(where, Tip):
             return await self.tip(await self.branch(where.branch))
         if isinstance(where, Place):
             return await self._existing(branch.agent, where)
+        if where in self.promised.get(branch.id, ()):
+            return self.promised[branch.id][str(where)]
         if isinstance(where, datetime):
             return await self.ask(VaultHost.place_at, branch.id, where)
         return await self.ask(VaultHost.find_place, branch.id, where)
 
     async def _existing(self, agent: AgentName, place: Place) -> Place:
-        """The place on the branch that wrote it: numbers up to a fork are the parent's."""
+        """The place on the branch that wrote it: numbers up to a fork are the parent's, which may be deleted now."""
         row = await self.branch(place.branch)
-        if not 0 <= place.seq <= (await self.tip(row)).seq:
+        if row.kind == "transaction":
+            place = await self.ask(VaultHost.settled, place)
+            row = await self.branch(place.branch)
+        head = self._heads.get(row.id)
+        if not 0 <= place.seq <= (await self.ask(VaultHost.head, row.id) if head is None else head):
             raise PlaceNotFound(agent, f"{row.name}:{place.seq}")
         while place.seq < row.fork_seq and row.parent is not None:
             row = await self.branch(row.parent)

@@ -11,6 +11,7 @@ import ray
 from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.views import ViewHost
 from quantum_memory.memory.affect.mood import MoodFold, MoodState
+from quantum_memory.memory.affect.snapshot import MoodCodec
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.quantum import QuantumState
 from quantum_memory.memory.timeline import History, Timeline
@@ -33,7 +34,7 @@ class QuantumStateHost(ViewHost):
     """The moods of many branches. Everything a QuantumStateActor does, without Ray."""
 
     def __init__(self, settings: Settings, history: History) -> None:
-        self._settings, self._history = settings, history
+        super().__init__(settings, history)
         self._views = Deferred(self._made)
         self._readings: Held[Place, Mood] = Held(READINGS_HELD)
 
@@ -47,7 +48,7 @@ class QuantumStateHost(ViewHost):
             min_fidelity=wanted.min_fidelity,
             backend=wanted.backend,
         )
-        return fold, Timeline(fold, self._history, self._settings.views.resident_states)
+        return fold, self._timeline(fold, MoodCodec(fold))
 
     def timelines(self) -> Sequence[Timeline[Any]]:
         """The moods."""

@@ -12,9 +12,22 @@ import numpy as np
 
 from quantum_memory.checks import utc, vector, visible, within
 from quantum_memory.errors import InvalidValue, OutOfRange, ShapeMismatch, TooLong
-from quantum_memory.policies.merge import MergeRule
+from quantum_memory.memory.affect.emotions import EMOTIONS
+from quantum_memory.policies.merge import MergePolicy, MergePolicyLike
 from quantum_memory.settings import Settings
-from quantum_memory.types import Branch, BranchId, Commit, Filters, Place, Utterance, Vector
+from quantum_memory.types import (
+    PAD,
+    Branch,
+    BranchId,
+    Commit,
+    Filters,
+    MemoryId,
+    Place,
+    Relation,
+    Tag,
+    Utterance,
+    Vector,
+)
 
 MAX_COUNT = 2**31 - 1
 
@@ -53,14 +66,76 @@ class RecallRequest:
 
 @dataclass(frozen=True, slots=True)
 class MergeRequest:
-    """Take over into ``branch`` what ``source`` has and it has not; ``mood_weight`` is the share of the other mood."""
+    """Take over into ``branch`` what ``source`` has and it has not.
+
+    Attributes:
+        mood_weight: the share of the other mood where the policy lets moods superpose.
+        only, matching: chosen memories, by id and by a question of which recall finds ``k``; all of them, and all
+            else, if neither is given.
+    """
 
     branch: Branch
     source: Branch
     at: Where
-    policy: MergeRule
+    policy: MergePolicyLike | MergePolicy
     mood_weight: float
     op_id: str
+    only: tuple[MemoryId, ...] | None = None
+    matching: str | Vector | None = None
+    k: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReviseRequest:
+    """Give a memory these fields instead of those it has."""
+
+    branch: Branch
+    memory: MemoryId
+    fields: Mapping[str, Any]
+    op_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeelRequest:
+    """Let a branch feel something that is no memory."""
+
+    branch: Branch
+    pad: PAD
+    intensity: float
+    cause: str
+    op_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelateRequest:
+    """Let a branch know of a relation; one without a time holds from when it is written."""
+
+    branch: Branch
+    relation: Relation
+    op_id: str
+
+
+def revision(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """New values for some of a memory's fields, checked as an utterance's are. Raises: InvalidInput."""
+    if not fields:
+        raise InvalidValue("revise", "nothing", "a new value for at least one field")
+    for name in ("text", "at", "kind", "importance"):
+        if name in fields and fields[name] is None:
+            raise InvalidValue(name, "None", "a value")
+    given = dict(fields)
+    if "tags" in given:
+        given["tags"] = texts_of("tags", given["tags"])
+    checked = Utterance(**{"text": "-", **given})
+    return {name: getattr(checked, name) for name in given}
+
+
+def feeling(what: object) -> PAD:
+    """A feeling by its name or as it is. Raises: InvalidValue."""
+    if isinstance(what, PAD):
+        return what
+    if isinstance(what, str) and what in EMOTIONS:
+        return EMOTIONS[what]
+    raise InvalidValue("feeling", repr(what), f"a PAD or one of {', '.join(EMOTIONS)}")
 
 
 def utterances(
@@ -122,15 +197,19 @@ def filters_of(
     )
 
 
+def query_of(query: object) -> str | Vector:
+    """A question by text or by vector, checked. Raises: InvalidInput."""
+    return visible("query", query) if isinstance(query, str) else vector("query", query)
+
+
 def recall_request(branch: Branch, query: object, k: int, filters: Filters, as_of: Where) -> RecallRequest:
     """A checked question. Raises: InvalidInput."""
-    asked = visible("query", query) if isinstance(query, str) else vector("query", query)
-    return RecallRequest(branch, asked, _whole("k", k, 0, math.inf), filters, as_of)
+    return RecallRequest(branch, query_of(query), _whole("k", k, 0, math.inf), filters, as_of)
 
 
 def place_of(where: object) -> Where:
     """A place in history in the form that travels. Raises: InvalidValue."""
-    if isinstance(where, Commit):
+    if isinstance(where, Commit | Tag):
         return where.place
     if isinstance(where, Place):
         return where
@@ -140,7 +219,7 @@ def place_of(where: object) -> Where:
         return utc("place", where)
     if isinstance(where, str):
         return visible("place", where)
-    raise InvalidValue("place", type(where).__name__, "a commit, a handle, a Place, a name or a time")
+    raise InvalidValue("place", type(where).__name__, "a commit, a tag, a handle, a Place, a name or a time")
 
 
 def positive(name: str, value: object) -> int:

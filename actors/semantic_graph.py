@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ray
 
 from quantum_memory.actors.views import ViewHost
+from quantum_memory.memory.merging import Change, Since, Under, Version
+from quantum_memory.memory.portable.web import Web, web_of
+from quantum_memory.memory.semantic import relations as told
 from quantum_memory.memory.semantic import spread as walks
 from quantum_memory.memory.semantic.extract import Concept
-from quantum_memory.memory.semantic.graph import GraphFold, to_networkx
+from quantum_memory.memory.semantic.graph import GraphFold, GraphState, to_networkx
+from quantum_memory.memory.semantic.snapshot import GraphCodec
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.settings import Settings
-from quantum_memory.types import MemoryId, Place
+from quantum_memory.types import MemoryId, Place, Relation, RelationKey
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -31,8 +35,10 @@ class SemanticGraphHost(ViewHost):
     """The semantic graphs of many branches. Everything a SemanticGraphActor does, without Ray."""
 
     def __init__(self, settings: Settings, history: History) -> None:
+        super().__init__(settings, history)
         self._wanted = settings.recall
-        self._graphs = Timeline(GraphFold(), history, settings.views.resident_states)
+        self._fold = GraphFold()
+        self._graphs = self._timeline(self._fold, GraphCodec())
 
     def timelines(self) -> Sequence[Timeline[Any]]:
         """The graphs."""
@@ -42,7 +48,7 @@ class SemanticGraphHost(ViewHost):
         """For each question the memories that a walk from its seeds finds, and how much, in [0, 1]."""
         return [
             walks.spread(
-                self._graphs.at(one.place),
+                self._at(one.place),
                 one.query,
                 one.memories,
                 max_nodes=self._wanted.walk_nodes,
@@ -53,11 +59,34 @@ class SemanticGraphHost(ViewHost):
 
     def concepts(self, asked: Sequence[tuple[Place, int]]) -> list[list[tuple[Concept, float]]]:
         """The leading concepts at each place, by quantum PageRank."""
-        return [list(walks.concepts(self._graphs.at(place), top)) for place, top in asked]
+        return [list(walks.concepts(self._at(place), top)) for place, top in asked]
 
     def graph(self, places: Sequence[Place]) -> list[nx.Graph]:
         """The graph at each place, for networkx."""
-        return [to_networkx(self._graphs.at(place)) for place in places]
+        return [to_networkx(self._at(place)) for place in places]
+
+    def webs(self, places: Sequence[Place]) -> list[Web]:
+        """The graph at each place as rows, to be written down."""
+        return [web_of(self._graphs.at(place)) for place in places]
+
+    def relations(self, asked: Sequence[tuple[Place, str | None]]) -> list[tuple[Relation, ...]]:
+        """The relations at each place that have something of this name at either end, or all; sorted by key."""
+        return [self._at(place).relations.about(name) for place, name in asked]
+
+    def changes(self, asked: Sequence[Since]) -> list[tuple[Change[Relation], ...]]:
+        """What became of relations between two places, by key."""
+        return [
+            told.changes(None if one.base is None else self._at(one.base).relations, self._at(one.place).relations)
+            for one in asked
+        ]
+
+    def versions(self, asked: Sequence[Under]) -> list[dict[RelationKey, Version[Relation]]]:
+        """What is known at each place of the relations under some keys; those never heard of are left out."""
+        return [told.versions(self._at(one.place).relations, one.keys) for one in asked]
+
+    def _at(self, place: Place) -> GraphState:
+        """The graph at a place, with nothing pending."""
+        return self._fold.settled(self._graphs.at(place))
 
 
 SemanticGraphActor = ray.remote(max_restarts=-1, max_task_retries=-1)(SemanticGraphHost)

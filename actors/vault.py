@@ -3,25 +3,60 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import ray
 
+from quantum_memory.actors.archives import ArchiveDesk
+from quantum_memory.actors.caretaker import Caretaker, Verified
 from quantum_memory.actors.deferred import Deferred
+from quantum_memory.actors.tending import Tending
 from quantum_memory.errors import AgentNotFound, QuantumMemoryError
+from quantum_memory.memory.archive import Exported, Imported, Views
 from quantum_memory.memory.events import Entry, RolledBack
+from quantum_memory.memory.snapshots import Saved
+from quantum_memory.memory.vault.backup import Manifest
+from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.group import GroupCommit
+from quantum_memory.memory.vault.index import Index
+from quantum_memory.memory.vault.keeper import Background, Keeper
 from quantum_memory.memory.vault.merge_base import merge_base
+from quantum_memory.memory.vault.opening import blocks_of
 from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.memory.vault.writes import Write, Written
+from quantum_memory.policies.checkpoints import Checkpoints
 from quantum_memory.settings import Settings
-from quantum_memory.types import AgentName, Branch, BranchId, Commit, LogEntry, Part, Place
+from quantum_memory.types import (
+    AgentName,
+    AuditEntry,
+    Branch,
+    BranchId,
+    Commit,
+    Found,
+    LogEntry,
+    Part,
+    Place,
+    Tag,
+    Tree,
+)
 
 
 def utc_now() -> datetime:
     """The wall clock."""
     return datetime.now(UTC)
+
+
+class Opened(NamedTuple):
+    """A vault and what goes with it. Without blocks nothing is sealed and no view is written down."""
+
+    vault: Vault
+    commits: GroupCommit
+    search: Index
+    tending: Tending
+    keeper: Background | None
+    caretaker: Caretaker
 
 
 class VaultHost:
@@ -30,16 +65,32 @@ class VaultHost:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._open = Deferred(self._opened)
+        self._desk = ArchiveDesk(settings)
 
-    def _opened(self) -> tuple[Vault, GroupCommit]:
-        perception = self._settings.perception
-        embedding = f"{perception.model}/{perception.dim}"
-        vault = Vault.open(self._settings.storage, now=utc_now, embedding=embedding)
-        return vault, GroupCommit(vault)
+    def _opened(self) -> Opened:
+        settings, wanted = self._settings, self._settings.vault
+        embedding = f"{settings.perception.model}/{settings.perception.dim}"
+        vault = Vault.open(
+            settings.storage,
+            now=utc_now,
+            embedding=embedding,
+            blocks=blocks_of(settings.storage, wanted.blocks),
+            checkpoints=Checkpoints(**settings.checkpoints.model_dump()),
+        )
+        keeper = None
+        if vault.blocks is not None:
+            sizes = {"seal_events": wanted.seal_events, "segment_events": wanted.segment_events}
+            work = Keeper(vault.database, vault.blocks, utc_now, **sizes, compression=wanted.compression)
+            keeper = Background(work, wanted.keeper_s)
+        index = vault.index
+        tending = Tending(vault, index, utc_now, every_s=wanted.keeper_s, grace_s=wanted.grace_s)
+        caretaker = Caretaker(vault, settings, utc_now)
+        caretaker.start()
+        return Opened(vault, GroupCommit(vault), index, tending, keeper, caretaker)
 
     @property
     def _vault(self) -> Vault:
-        return self._open()[0]
+        return self._open().vault
 
     def settings(self) -> Settings:
         """The settings of the cluster: those of whoever made this actor."""
@@ -50,7 +101,7 @@ class VaultHost:
 
         Raises: WriteFailed when the database failed; then none is kept.
         """
-        commits = self._open()[1]
+        commits = self._open().commits
         waiting = [commits.submit(write) for write in writes]
         answers: list[Written | QuantumMemoryError] = []
         for one in waiting:
@@ -98,6 +149,30 @@ class VaultHost:
         """The numbers of the last events of many branches. Raises: PlaceNotFound."""
         return self._vault.heads(branches)
 
+    def living(self, branches: Sequence[BranchId]) -> dict[BranchId, int]:
+        """The same of branches that can be worked on. Raises: PlaceNotFound, BranchDeleted, TransactionOver."""
+        return self._vault.living(branches)
+
+    def settled(self, place: Place) -> Place:
+        """Where a place of a transaction is now. Raises: PlaceNotFound, TransactionOver."""
+        return self._vault.settled(place)
+
+    def tags(self, agent: AgentName) -> list[Tag]:
+        """An agent's tags, by name."""
+        return self._vault.tags(agent)
+
+    def tree(self, agent: AgentName) -> Tree:
+        """How an agent's branches hang together."""
+        return self._vault.tree(agent)
+
+    def audit(self, agent: AgentName | None, limit: int) -> list[AuditEntry]:
+        """Who changed what, newest first."""
+        return self._vault.audit(agent, limit)
+
+    def find(self, words: str | None, filters: Mapping[str, Any], limit: int) -> list[Found]:
+        """What was ever remembered and is all of this: see ``Index.find``."""
+        return self._open().search.find(words, limit=limit, **filters)
+
     def commits(self, agent: AgentName) -> list[Commit]:
         """An agent's checkpoints, oldest first."""
         return list(self._vault.commits(agent))
@@ -110,21 +185,76 @@ class VaultHost:
         """Where a branch stood at a time."""
         return self._vault.place_at(branch, at)
 
-    def log(self, branch: BranchId, limit: int) -> list[LogEntry]:
-        """The last events of a branch and of those it came from, newest first."""
-        return list(self._vault.log(branch, limit))
+    def garbage(self) -> Garbage:
+        """What garbage collection would let go."""
+        return self._open().tending.garbage()
+
+    def collect(self) -> Garbage:
+        """Let go what no living branch and no tag reaches, once its grace is over."""
+        return self._open().tending.collect()
+
+    def vault_status(self) -> dict[str, Any]:
+        """How much there is, how much of it is sealed, and what went wrong in the background."""
+        opened = self._open()
+        counts = opened.vault.counts()
+        errors = {"keeper": opened.keeper and opened.keeper.last_error, "tending": opened.tending.last_error}
+        told = {f"{name}_error": None if error is None else str(error) for name, error in errors.items()}
+        return {"storage": opened.vault.storage, "embedding": opened.vault.embedding} | counts | told
+
+    def log(self, branch: BranchId, limit: int, before: int | None = None) -> list[LogEntry]:
+        """The last events of a branch and of those it came from, newest first; those with a smaller number."""
+        return list(self._vault.log(branch, limit, before))
 
     def rollbacks(self, branch: BranchId, upto: int) -> Sequence[tuple[int, RolledBack]]:
         """See ``History``."""
         return self._vault.rollbacks(branch, upto)
 
     def entries(self, branch: BranchId, after: int, upto: int) -> Sequence[Entry]:
-        """See ``History``."""
-        return self._vault.entries(branch, after, upto)
+        """See ``History``. What is damaged or in quarantine is left out and logged, so that the rest still serves."""
+        return self._vault.entries(branch, after, upto, damaged="skip")
+
+    def snapshot_nearest(self, branch: BranchId, part: Part, fold: str, after: int, upto: int) -> Saved | None:
+        """See ``Shelf.nearest``."""
+        shelf = self._vault.shelf
+        return None if shelf is None else shelf.nearest(branch, part, fold, after, upto)
+
+    def snapshot_keep(self, place: Place, part: Part, fold: str, data: bytes) -> None:
+        """See ``Shelf.keep``."""
+        shelf = self._vault.shelf
+        if shelf is not None:
+            shelf.keep(place, part, fold, data)
+
+    def backup(self, to: str | None, full: bool) -> Manifest:
+        """Make a backup now. See ``Caretaker.backup``."""
+        return self._open().caretaker.backup(to, full)
+
+    def verify(self, mend: bool, spare: str | None) -> Verified:
+        """Look at everything, and mend it if that is wanted. See ``Caretaker.verify``."""
+        return self._open().caretaker.verify(mend, spare)
 
     def merge_base(self, ours: Place, theirs: Place, part: Part) -> Place | None:
         """Where a merge of a part of theirs into ours has to begin; ``None`` if they share nothing."""
         return merge_base(self._vault, ours, theirs, part)
+
+    def export_archive(self, agent: AgentName, ticket: str, views: Views) -> Exported:
+        """Write an archive of an agent, to be had piece by piece under a ticket. See ``ArchiveDesk``."""
+        return self._desk.export(self._vault, agent, ticket, views)
+
+    def archive_piece(self, ticket: str, offset: int) -> bytes:
+        """A piece of what was exported; empty at its end."""
+        return self._desk.piece(ticket, offset)
+
+    def put_archive(self, ticket: str, offset: int, data: bytes) -> None:
+        """A piece of what is to be imported."""
+        self._desk.put(ticket, offset, data)
+
+    def import_archive(self, ticket: str, as_name: AgentName | None, dry_run: bool) -> Imported:
+        """Take in the archive that was put under a ticket, or say what would be."""
+        return self._desk.bring(self._vault, ticket, as_name, dry_run=dry_run)
+
+    def drop_archive(self, ticket: str) -> None:
+        """Remove what is under a ticket."""
+        self._desk.drop(ticket)
 
     def status(self) -> dict[str, int]:
         """Which process this is, once the vault is open. Raises: StorageLocked and whatever else keeps it shut."""
@@ -133,11 +263,15 @@ class VaultHost:
 
     def close(self) -> None:
         """Write what is waiting and close the database."""
+        self._desk.close()
         opened = self._open.made()
         if opened is not None:
-            vault, commits = opened
-            commits.close()
-            vault.close()
+            opened.caretaker.close()
+            opened.tending.close()
+            if opened.keeper is not None:
+                opened.keeper.close()
+            opened.commits.close()
+            opened.vault.close()
 
 
 VaultActor = ray.remote(max_restarts=-1, max_task_retries=-1)(VaultHost)

@@ -1,19 +1,26 @@
-"""What the hosts of views have in common: taking in events, forking, and reading history from the vault."""
+"""What the hosts of views share: taking in events, forking, and reading history and snapshots from the vault."""
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from quantum_memory.actors.directory import Directory
+from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.events import Entry, RolledBack
 from quantum_memory.memory.held import Held
-from quantum_memory.memory.timeline import History, Timeline
-from quantum_memory.types import Branch, BranchId, Place
+from quantum_memory.memory.snapshots import Saved, Snapshots, Spacing, StateCodec
+from quantum_memory.memory.timeline import Fold, History, Timeline
+from quantum_memory.memory.vault.shelf import packing
+from quantum_memory.settings import Settings
+from quantum_memory.types import Branch, BranchId, Part, Place
 
+S = TypeVar("S")
 BRANCHES_HELD = 100_000
+GROWTH = 0.25
+"""The share of a growing view that has to be new before it is written down again."""
 
 
 class Sprout(NamedTuple):
@@ -23,7 +30,16 @@ class Sprout(NamedTuple):
     child: BranchId
 
 
-class RemoteHistory(History):
+@runtime_checkable
+class SnapshotKeeper(Protocol):
+    """What a history can do that also keeps snapshots: VaultHost, and RemoteHistory as its voice. See ``Shelf``."""
+
+    def snapshot_nearest(self, branch: BranchId, part: Part, fold: str, after: int, upto: int) -> Saved | None: ...
+
+    def snapshot_keep(self, place: Place, part: Part, fold: str, data: bytes) -> None: ...
+
+
+class RemoteHistory(History, SnapshotKeeper):
     """History read from the VaultActor. It blocks, so it belongs in a host and never on an event loop."""
 
     def __init__(self, directory: Directory) -> None:
@@ -46,12 +62,52 @@ class RemoteHistory(History):
         found: Sequence[Entry] = self._ask("entries", branch, after, upto)
         return found
 
+    def snapshot_nearest(self, branch: BranchId, part: Part, fold: str, after: int, upto: int) -> Saved | None:
+        found: Saved | None = self._ask("snapshot_nearest", branch, part, fold, after, upto)
+        return found
+
+    def snapshot_keep(self, place: Place, part: Part, fold: str, data: bytes) -> None:
+        self._ask("snapshot_keep", place, part, fold, data)
+
     def _ask(self, method: str, *args: object) -> Any:
         return self._directory.call("vault", 0, method, args).result()
 
 
+class VaultShelf:
+    """The shelf of whoever keeps the snapshots of a history; a ``Shelf``."""
+
+    def __init__(self, keeper: SnapshotKeeper) -> None:
+        self.nearest, self.keep = keeper.snapshot_nearest, keeper.snapshot_keep
+
+
+def keeps_snapshots(settings: Settings) -> bool:
+    """Whether views are to be written down, and there are blocks to do it in: see ``VaultSettings``."""
+    vault = settings.vault
+    has_blocks = vault.blocks is not None or not settings.storage.startswith("postgresql")
+    return vault.snapshot_events > 0 and has_blocks
+
+
 class ViewHost(ABC):
-    """The views of one kind, of many branches. The base of three hosts; owns their timelines."""
+    """The views of one kind, of many branches. The base of three hosts; owns their timelines and their clerk.
+
+    Args:
+        settings: the cluster's.
+        history: where events are read, and snapshots where it keeps any.
+    """
+
+    def __init__(self, settings: Settings, history: History) -> None:
+        self._settings, self._history = settings, history
+        self._clerk = Clerk(f"{type(self).__name__}-snapshots")
+
+    def _timeline(self, fold: Fold[S], codec: StateCodec[S]) -> Timeline[S]:
+        """The timeline of a view, which writes its states down where the settings say so."""
+        settings, history = self._settings, self._history
+        snapshots: Snapshots[S] | None = None
+        if keeps_snapshots(settings) and isinstance(history, SnapshotKeeper):
+            spacing = Spacing(settings.vault.snapshot_events, 0.0 if fold.reach is not None else GROWTH)
+            pack = packing(settings.vault.compression)
+            snapshots = Snapshots(codec, VaultShelf(history), pack, self._clerk, spacing)
+        return Timeline(fold, history, settings.views.resident_states, snapshots)
 
     @abstractmethod
     def timelines(self) -> Sequence[Timeline[Any]]:
@@ -79,5 +135,18 @@ class ViewHost(ABC):
         return [None] * len(places)
 
     def status(self) -> dict[str, int]:
-        """The process and the number of states held, once the views are ready. Raises: what making them raises."""
-        return {"pid": os.getpid(), "states": sum(len(timeline) for timeline in self.timelines())}
+        """The process, the states held and the snapshots written, once the views are ready.
+
+        Raises: what making them raises.
+        """
+        states = sum(len(timeline) for timeline in self.timelines())
+        return {
+            "pid": os.getpid(),
+            "states": states,
+            "snapshots": self._clerk.done,
+            "snapshots_failed": self._clerk.failed,
+        }
+
+    def close(self) -> None:
+        """Finish the snapshots that are being written down, and write no more."""
+        self._clerk.close()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from blake3 import blake3
 
+from quantum_memory.actors.annotating import Annotator
 from quantum_memory.actors.emotion import EmotionHost, Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, Known
 from quantum_memory.actors.journal import Appended, Draft
@@ -28,9 +30,10 @@ from quantum_memory.errors import (
     Unavailable,
 )
 from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, SkillLearned, SkillUsed
+from quantum_memory.memory.vault.segments import half
 from quantum_memory.policies.importance import ImportancePolicy
 from quantum_memory.settings import Settings
-from quantum_memory.types import Branch, Memory, MemoryId, Percept, Place, Skill, Utterance
+from quantum_memory.types import Branch, Commit, Memory, MemoryId, Percept, Place, Skill, Utterance, Vector
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -59,6 +62,7 @@ class Writer:
     ) -> None:
         self._parts, self._turns, self._settings = parts, turns, settings
         self._importance, self._now = importance, now
+        self.annotator = Annotator(parts, now)
 
     async def remember(self, requests: Sequence[RememberRequest]) -> list[list[MemoryId]]:
         """Remember for many branches in one go; the ids of each request's utterances, in order.
@@ -98,7 +102,7 @@ class Writer:
             if missing and not await self._parts.journal.ask(VaultHost.outcome, branch.agent, op_id):
                 raise MemoryNotFound(missing[0])
             if wanted:
-                await self.commit([Draft(branch, Forgotten(wanted), op_id)])
+                await self.commit([Draft(branch, Forgotten(wanted, self._now()), op_id)])
 
         async with self._turns.take([branch.id]):
             await on_fresh_head(write)
@@ -127,13 +131,21 @@ class Writer:
         appended = [answer for answer in answers if isinstance(answer, Appended)]
         # What an earlier run of the operation wrote is in the vault; this run's draft of it may differ.
         fresh = [one for one in appended if not one.repeated]
-        await self._tell_views([one.draft.branch.lineage for one in fresh], [one.entry for one in fresh])
+        await self.tell_views([one.draft.branch.lineage for one in fresh], [one.entry for one in fresh])
+        for one in fresh:
+            if one.commit is not None:
+                self.noted(one.draft.branch, one.commit)
         for answer in answers:
             if isinstance(answer, QuantumMemoryError):
                 raise answer
         return [one.entry.place for one in appended]
 
-    async def _tell_views(self, keys: Sequence[str], entries: Sequence[Entry]) -> None:
+    def noted(self, branch: Branch, commit: Commit) -> None:
+        """Let what was so at a new commit be read when there is time; in a transaction nobody knows yet if it stays."""
+        if branch.kind != "transaction":
+            self.annotator.soon([commit])
+
+    async def tell_views(self, keys: Sequence[str], entries: Sequence[Entry]) -> None:
         """What is journalled is written. A view that cannot be told now reads it from the vault when it is asked."""
         told = await asyncio.gather(
             *(view.scatter(ViewHost.apply, keys, entries) for view in self._parts.views),
@@ -144,6 +156,13 @@ class Writer:
                 logger.warning("a view was not told of %d events and will read them itself: %s", len(entries), answer)
             elif isinstance(answer, BaseException):
                 raise answer
+
+    async def reperceived(self, memory: Memory) -> Memory:
+        """The memory with the embedding and the feeling of its text as it reads now."""
+        (percept,) = await self._perceive([Utterance(memory.text, speaker=memory.speaker)])
+        return replace(
+            memory, embedding=self._stored(percept.embedding), pad=percept.pad, confidence=percept.confidence
+        )
 
     async def _skill(self, branch: Branch, event: Event, name: str, op_id: str, must_exist: bool = False) -> Skill:
         async def write() -> Place:
@@ -188,13 +207,17 @@ class Writer:
             pad=percept.pad,
             confidence=percept.confidence,
             importance=self._importance.importance(percept.pad, percept.confidence, one.importance),
-            embedding=percept.embedding,
+            embedding=self._stored(percept.embedding),
             speaker=one.speaker,
             kind=one.kind,
             session=one.session,
             tags=one.tags,
             metadata=dict(one.metadata),
         )
+
+    def _stored(self, embedding: Vector) -> Vector:
+        """An embedding as the journal is to hold it, so that what is live is what will be read again."""
+        return half(embedding) if self._settings.vault.embeddings == "float16" else embedding
 
     async def _fresh(self, requests: Sequence[RememberRequest], made: Sequence[list[Memory]]) -> list[list[Memory]]:
         """What each branch does not know yet. Only ids that callers chose can be known."""

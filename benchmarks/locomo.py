@@ -135,7 +135,7 @@ def _remembered(talk: Conversation) -> EpisodicState:
 def graph_part(talk: Conversation) -> PartOf:
     """What a walk over the conversation's graph finds, from the most promising candidates."""
     fold = GraphFold()
-    state = fold.apply(fold.empty(), Remembered(talk.memories))
+    state = fold.settled(fold.apply(fold.empty(), Remembered(talk.memories)))
 
     def part(question: str, found: Candidates) -> Floats:
         promise = np.maximum(found.relevance, 0.0) + found.lexical + np.maximum(found.neighbours, 0.0)

@@ -125,10 +125,11 @@ def skills(
     agent: Agent,
     situation: Annotated[str | None, typer.Argument(help="Only what fits this situation, best first.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many at most.")] = 10,
+    as_of: AsOf = None,
 ) -> None:
     """The skills of the agent."""
     with session.agent(agent) as handle:
-        found = handle.skills(situation, k)
+        found = handle.skills(situation, k, as_of=place(handle, as_of))
     session.show(tables.data(found), lambda: tables.skills_table(found))
 
 
@@ -145,10 +146,11 @@ def concepts(
     session: Session,
     agent: Agent,
     k: Annotated[int, typer.Option("-k", min=1, help="How many at most.")] = 20,
+    as_of: AsOf = None,
 ) -> None:
     """What the agent's memories are about: concepts by quantum PageRank."""
     with session.agent(agent) as handle:
-        ranked = handle.concepts(k)
+        ranked = handle.concepts(k, as_of=place(handle, as_of))
 
     def picture() -> Table:
         table = Table("concept", "rank")

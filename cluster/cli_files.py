@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from quantum_memory.cluster import cli_archive, formats
 from quantum_memory.cluster import cli_tables as tables
-from quantum_memory.cluster import formats
 from quantum_memory.cluster.cli_agents import Agent
 from quantum_memory.cluster.cli_session import Session, command, place
 from quantum_memory.types import Utterance
@@ -30,11 +30,18 @@ BATCH = 128
 @command(app, "import")
 def bring(
     session: Session,
-    agent: Agent,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A file, or '-' for stdin.")],
+    what: Annotated[str, typer.Argument(metavar="AGENT|ARCHIVE", help="Who remembers, or a .qms file.")],
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="A file, or '-' for stdin.")] = None,
+    *,
     form: Annotated[formats.Format | None, typer.Option("--format", help="Detected when left out.")] = None,
+    as_name: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="What to call an archive's agent; its ids change.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Of an archive: say what would be done.")] = False,
 ) -> None:
-    """Remember what a file holds: JSON lines or a chat transcript.
+    """Remember what a file holds, JSON lines or a chat transcript; or take in an archive: ``qmem import alice.qms``.
+
+    An archive brings its agent with its whole history, into any vault that does not have it, or under another name.
 
     JSON lines have the fields of an utterance: text, and if you like id, speaker, at, kind, session, tags, metadata,
     importance, pad, embedding; any other field is refused by its name.
@@ -45,6 +52,16 @@ def bring(
     A line that cannot be read stops it all with its number, and nothing is written. What brings no id gets one from its
     content and position, so importing the same file again adds nothing.
     """
+    if file is None:
+        if not cli_archive.is_archive(what):
+            raise typer.BadParameter(f"{what!r} is no archive: name an agent and a file, or a file that ends in .qms")
+        if form is not None:
+            raise typer.BadParameter("--format is for JSON lines and transcripts")
+        cli_archive.bring(session, Path(what), as_name, dry_run=dry_run)
+        return
+    if cli_archive.is_archive(file) or as_name is not None or dry_run:
+        raise typer.BadParameter("an archive brings its agent with it: qmem import FILE.qms [--as NAME] [--dry-run]")
+    agent = what
     source, raw = ("<stdin>", sys.stdin.buffer.read()) if file == "-" else (file, Path(file).read_bytes())
     utterances = formats.read(source, raw, form)  # before Ray is started: most mistakes show here
     with session.memory() as memory:
@@ -74,6 +91,7 @@ def _remember(session: Session, handle: AgentHandle, utterances: list[Utterance]
 def export(
     session: Session,
     agent: Agent,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The same as --output.")] = None,
     *,
     form: Annotated[
         formats.Format, typer.Option("--format", help="A transcript keeps time, speaker and text, no more.")
@@ -83,8 +101,22 @@ def export(
     ] = None,
     embeddings: Annotated[bool, typer.Option("--embeddings", help="Also the embeddings, some 5 kB each.")] = False,
     as_of: Annotated[str | None, typer.Option("--as-of", metavar="PLACE", help="At a place in its history.")] = None,
+    views: Annotated[
+        cli_archive.Views, typer.Option("--views", help="Of an archive: of which branches the state is in it too.")
+    ] = "every",
 ) -> None:
-    """Write the memories of an agent to a file; ``import`` reads JSON lines back to the same memories."""
+    """Write the memories of an agent to a file; ``import`` reads JSON lines back to the same memories.
+
+    A file that ends in .qms becomes an archive: the agent with its whole history and all its branches.
+    """
+    if file is not None and output is not None:
+        raise typer.BadParameter("name the file once")
+    output = output or file
+    if output is not None and cli_archive.is_archive(output):
+        if "@" in agent or as_of is not None:
+            raise typer.BadParameter("an archive holds every branch and the whole history: name the agent alone")
+        cli_archive.export(session, agent, output, views)
+        return
     if session.options.json and output is None and form == "transcript":
         raise typer.BadParameter("a transcript is no JSON: name a file with -o, or leave --json out")
     with session.agent(agent) as handle:

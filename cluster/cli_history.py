@@ -1,4 +1,4 @@
-"""Commands of an agent's history: log, branches, checkpoint, fork, clone, merge, rollback, diff."""
+"""Commands of an agent's history: log, branches, checkpoint, tag, fork, clone, delete, merge, rollback, diff."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from quantum_memory.cluster import cli_tables as tables
-from quantum_memory.cluster.cli_agents import Agent
+from quantum_memory.cluster.cli_agents import Agent, AsOf
 from quantum_memory.cluster.cli_session import Session, command, place
 from quantum_memory.types import PARTS, Part
 
@@ -22,20 +22,35 @@ def log(
     session: Session,
     agent: Agent,
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most.")] = 50,
+    as_of: AsOf = None,
+    *,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="The agent's branches as a graph: forks, merges, checkpoints and tags.")
+    ] = False,
 ) -> None:
     """The last events of a branch and of those it came from, newest first."""
+    if graph:
+        _graph(session, agent, limit)
+        return
     with session.agent(agent) as handle:
-        entries = handle.log(limit)
+        entries = handle.log(limit, as_of=place(handle, as_of))
         names = {branch.info.id: branch.branch for branch in handle.branches()}
     session.show(tables.data(entries), lambda: tables.log_table(entries, names))
+
+
+def _graph(session: Session, agent: str, limit: int) -> None:
+    with session.agent(agent) as handle:
+        tree = handle.tree()
+    session.show(tables.tree_data(tree), lambda: tables.tree_lines(tree, limit))
 
 
 @command(app)
 def branches(session: Session, agent: Agent) -> None:
     """Every branch of the agent, oldest first."""
     with session.agent(agent) as handle:
-        rows = [branch.info for branch in handle.branches()]
-    session.show(tables.data(rows), lambda: tables.branches_table(rows))
+        tree = handle.tree()
+    rows = [one for one in tree.branches if one.agent == handle.name and one.id not in tree.deleted]
+    session.show(tables.data(rows), lambda: tables.branches_table(rows, tree))
 
 
 @command(app)
@@ -48,6 +63,37 @@ def checkpoint(
     with session.agent(agent) as handle:
         commit = handle.checkpoint(message)
     session.show(tables.data(commit), lambda: tables.lines(f"{commit.id}  {commit.message}".rstrip()))
+
+
+@command(app)
+def tag(
+    session: Session,
+    agent: Agent,
+    name: Annotated[str | None, typer.Argument(help="The tag; without one all tags are listed.")] = None,
+    at: At = None,
+    *,
+    move: Annotated[bool, typer.Option("--move", help="Also if another place has the name now.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Take the tag away.")] = False,
+) -> None:
+    """Give a place in the history a name of its own, or list the names that were given."""
+    if delete and (name is None or at is not None or move):
+        raise typer.BadParameter("--delete takes the name of a tag and nothing else")
+    with session.agent(agent) as handle:
+        if name is not None and delete:
+            handle.untag(name)
+        elif name is not None:
+            handle.tag(name, place(handle, at), move=move)
+        found = handle.tags()
+        names = {branch.info.id: branch.branch for branch in handle.branches()}
+    session.show(tables.data(found), lambda: tables.tags_table(found, names))
+
+
+@command(app)
+def delete(session: Session, agent: Agent) -> None:
+    """Delete a branch, given as AGENT@BRANCH. What came of it lives on, and what tags name is kept."""
+    with session.agent(agent) as handle:
+        handle.delete()
+    session.show({"deleted": agent}, lambda: tables.lines(f"{agent} deleted"))
 
 
 @command(app)
@@ -85,16 +131,27 @@ def merge(
     other: Annotated[str, typer.Argument(help="A branch of the same agent, or AGENT@BRANCH of another.")],
     at: At = None,
     policy: Annotated[
-        Literal["ours", "theirs", "newest"],
-        typer.Option("--policy", help="Whose skill is kept where both changed one."),
-    ] = "ours",
+        Literal["union", "ours", "theirs", "newest"] | None,
+        typer.Option("--policy", help="Who wins where both changed the same; else ours, and moods superpose."),
+    ] = None,
     mood_weight: Annotated[float, typer.Option("--mood-weight", help="The share of the other mood, in [0, 1].")] = 0.5,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only the memory with this id; repeatable.")] = None,
+    matching: Annotated[str | None, typer.Option("--matching", help="Only what recall there finds for this.")] = None,
+    k: Annotated[int, typer.Option("--k", help="How many memories --matching takes.")] = 20,
 ) -> None:
-    """Take over what another branch has learned since both were one."""
+    """Take over what another branch has learned since both were one, or chosen memories of it."""
     with session.memory() as memory:
         ours = session.find(memory, agent)
         theirs = session.find(memory, other if "@" in other else f"{ours.name}@{other}")
-        report = ours.merge(theirs, at=place(theirs, at), policy=policy, mood_weight=mood_weight)
+        report = ours.merge(
+            theirs,
+            at=place(theirs, at),
+            policy=policy,
+            mood_weight=mood_weight,
+            only=only or None,
+            matching=matching,
+            k=k,
+        )
     session.show(tables.data(report), lambda: tables.merge_table(report))
 
 

@@ -12,8 +12,23 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from quantum_memory.cluster import branch_graph
 from quantum_memory.cluster.formats import AXES, record
-from quantum_memory.types import Branch, Diff, Hit, LogEntry, Memory, MergeReport, Mood, Place, Skill
+from quantum_memory.types import (
+    AuditEntry,
+    Branch,
+    Diff,
+    Found,
+    Hit,
+    LogEntry,
+    Memory,
+    MergeReport,
+    Mood,
+    Place,
+    Skill,
+    Tag,
+    Tree,
+)
 
 BAR_CELLS = 24
 _DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -137,13 +152,92 @@ def log_table(entries: Sequence[LogEntry], branches: Mapping[str, str]) -> Rende
     return table
 
 
-def branches_table(branches: Sequence[Branch]) -> RenderableType:
-    """Branches with where they left their parents."""
-    names = {branch.id: branch.name for branch in branches}
-    table = Table("branch", "kind", "from", "made")
+def branches_table(branches: Sequence[Branch], tree: Tree | None = None) -> RenderableType:
+    """Branches with where they left their parents, and with a tree also where they stand and what their tags are."""
+    known = {branch.id: branch for branch in (tree.branches if tree else branches)}
+    table = Table("branch", "kind", "from", "made", *(("at", "tags") if tree else ()))
     for branch in branches:
-        origin = "" if branch.parent is None else f"{names.get(branch.parent, 'another agent')}:{branch.fork_seq}"
-        table.add_row(words(branch.name), branch.kind, words(origin), when(branch.created_at))
+        more = () if tree is None else (f":{tree.heads[branch.id]}", words(_tags_on(branch, tree)))
+        table.add_row(
+            words(branch.name), branch.kind, words(_origin(branch, known, tree)), when(branch.created_at), *more
+        )
+    return table
+
+
+def _origin(branch: Branch, known: Mapping[str, Branch], tree: Tree | None) -> str:
+    if branch.parent is None:
+        return ""
+    parent = known.get(branch.parent)
+    if parent is None or parent.agent != branch.agent:
+        return f"another agent:{branch.fork_seq}"
+    deleted = " (deleted)" if tree and parent.id in tree.deleted else ""
+    return f"{parent.name}:{branch.fork_seq}{deleted}"
+
+
+def _tags_on(branch: Branch, tree: Tree) -> str:
+    return ", ".join(tag.name for tag in tree.tags if tag.place.branch == branch.id)
+
+
+def tags_table(tags: Sequence[Tag], branches: Mapping[str, str]) -> RenderableType:
+    """Tags with the places that they name."""
+    if not tags:
+        return words("no tags yet")
+    table = Table("tag", "place", "branch", "put")
+    for tag in tags:
+        branch = branches.get(tag.place.branch, tag.place.branch[:8])
+        table.add_row(words(tag.name), f":{tag.place.seq}", words(branch), when(tag.at))
+    return table
+
+
+def tree_data(tree: Tree) -> dict[str, Any]:
+    """A tree as JSON can hold it."""
+    return {
+        "branches": [
+            data(one) | {"head": tree.heads[one.id], "deleted": one.id in tree.deleted} for one in tree.branches
+        ],
+        "merges": [{"into": data(into), "from": data(source)} for into, source in tree.merges],
+        "commits": data(tree.commits),
+        "tags": data(tree.tags),
+    }
+
+
+def tree_lines(tree: Tree, limit: int) -> RenderableType:
+    """The branches as a graph of text, newest first, with at most so many places."""
+    drawn: list[Text] = []
+    for line, spot in branch_graph.lines(branch_graph.graph(tree)):
+        limit -= spot is not None
+        if limit < 0:
+            break
+        text = words(line, "cyan", no_wrap=True, overflow="ellipsis")
+        if spot is not None:
+            text.append(f"  :{spot.place.seq} ", "bold")
+            text.append(harmless(spot.branch.name), "dim" if spot.deleted else "green")
+            text.append(harmless("".join(f"  {' '.join(one.split())}" for one in branch_graph.remarks(spot))))
+            text.append(f"  {when(spot.at)}" if spot.at else "", "dim")
+        drawn.append(text)
+    return Group(*drawn)
+
+
+def found_table(found: Sequence[Found]) -> RenderableType:
+    """What a search of the vault found."""
+    if not found:
+        return words("nothing was ever remembered like this")
+    table = Table("agent", "place", "time", "what")
+    table.columns[3].ratio = 1
+    for one in found:
+        by = " · ".join(part for part in (one.emotion, one.speaker, one.session, one.id) if part)
+        told = Text.assemble(harmless(one.text), "\n", (harmless(by), "dim"))
+        table.add_row(words(one.agent), f":{one.place.seq}", when(one.at), told)
+    return table
+
+
+def audit_table(entries: Sequence[AuditEntry]) -> RenderableType:
+    """Who changed what, newest first."""
+    table = Table("change", "time", "who", "agent", "what")
+    for one in entries:
+        place = "" if one.seq is None else f" :{one.seq}"
+        what = words(f"{one.action}{place}  {one.detail}".rstrip())
+        table.add_row(str(one.position), when(one.at), words(one.who), words(one.agent or ""), what)
     return table
 
 
@@ -185,19 +279,42 @@ def _likeliest(mood: Mood) -> str:
 
 
 def merge_table(report: MergeReport) -> RenderableType:
-    """What a merge did, and what it could not decide."""
-    if not (report.added or report.forgotten or report.skills or report.conflicts):
-        summary = words("there was nothing new to take")
-    else:
-        summary = words(
-            f"{len(report.added)} memories added, {len(report.forgotten)} forgotten, {len(report.skills)} skills taken"
-        )
+    """What a merge did, and what both sides had changed."""
+    done = (
+        (len(report.added), "memories added"),
+        (len(report.revised), "revised"),
+        (len(report.forgotten), "forgotten"),
+        (len(report.skills), "skills taken"),
+        (len(report.relations), "relations taken"),
+        (len(report.unrelated), "relations ended"),
+    )
+    told = [f"{count} {what}" for count, what in done if count]
+    if report.mood:
+        told.append(f"{report.mood:.0%} of the other mood")
+    summary = words(", ".join(told) or "there was nothing new to take")
     if not report.conflicts:
         return summary
-    table = Table("part", "key", "why", "kept", "lost", title="Conflicts")
+    table = Table("part", "key", "field", "ours", "theirs", "why", title="Conflicts")
     for one in report.conflicts:
-        table.add_row(one.part, words(one.key), words(one.reason), words(one.ours), words(one.theirs))
+        key = one.key if isinstance(one.key, str) else " ".join(one.key)
+        shown = (one.part, key, one.field, _value(one.ours), _value(one.theirs), one.reason)
+        table.add_row(*(words(text) for text in shown))
     return Group(summary, table)
+
+
+def _value(value: object) -> str:
+    """One side of a conflict, for people."""
+    match value:
+        case None:
+            return "nothing"
+        case Memory(text=text) | str(text):
+            return text
+        case Mood():
+            return _likeliest(value)
+        case tuple() if all(isinstance(one, str) for one in value):
+            return "; ".join(value)
+        case _:
+            return str(value)
 
 
 def lines(*texts: str) -> RenderableType:

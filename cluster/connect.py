@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
+import socket
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,27 +17,35 @@ from uuid import uuid4
 
 import ray
 
+from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.requests import (
     RecallRequest,
     RememberRequest,
     check_utterances,
     filters_of,
+    place_of,
+    positive,
     recall_request,
     utterances,
 )
 from quantum_memory.actors.routing import member_of
-from quantum_memory.checks import named
+from quantum_memory.actors.transactions import standing
+from quantum_memory.checks import named, visible
 from quantum_memory.cluster.launch import Running, absolute, close_vault, end_actors, launch, process_ids, start_ray
-from quantum_memory.errors import InvalidValue, Unavailable
+from quantum_memory.errors import InvalidValue, QuantumMemoryError, StorageFailure, Unavailable
+from quantum_memory.memory.vault.collect import Garbage
+from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings, load
-from quantum_memory.types import AgentName, Hit, MemoryId, Utterance, Vector
+from quantum_memory.types import AgentName, AuditEntry, Found, Hit, MemoryId, Utterance, Vector
 
 CONFIG_FILE = "ray_config.yaml"
 NAMESPACE = "quantum_memory"
 LOCAL = "local"
 R = TypeVar("R", RememberRequest, RecallRequest)
 T = TypeVar("T")
+SESSION_CHARS = 12
+logger = logging.getLogger(__name__)
 
 
 def connect(
@@ -41,6 +53,7 @@ def connect(
     storage: str | Path | None = None,
     config: str | Path | Mapping[str, Any] | Settings | None = None,
     namespace: str = NAMESPACE,
+    author: str | None = None,
 ) -> MemoryCluster:
     """Connect to a memory, and start what is not running yet.
 
@@ -52,6 +65,7 @@ def connect(
         config: a YAML file, settings, or a mapping; ``None`` reads ``ray_config.yaml`` in the working folder if it is
             there, else the defaults.
         namespace: Ray's namespace for the actors; clusters in different namespaces share nothing.
+        author: who the audit says it was; by default the user, the machine and the program.
 
     Where the actors run already, they keep the settings that they were made with. What you ask for explicitly, through
     ``storage`` or ``config``, must be the same.
@@ -59,7 +73,7 @@ def connect(
     Raises: InvalidSettings; SettingsDiffer; StorageLocked; OtherEmbedding; Unavailable.
     """
     wishes, settings = asked_for(storage, config)
-    return reach(address, settings, wishes, namespace)
+    return reach(address, settings, wishes, namespace, author)
 
 
 def asked_for(
@@ -77,9 +91,12 @@ def asked_for(
     return wishes.model_copy(update=given), settings.model_copy(update=given)
 
 
-def reach(address: str | None, settings: Settings, wishes: Settings, namespace: str) -> MemoryCluster:
+def reach(
+    address: str | None, settings: Settings, wishes: Settings, namespace: str, author: str | None = None
+) -> MemoryCluster:
     """The cluster at an address, found or started; see ``connect`` and ``asked_for``."""
     checked = named("namespace", namespace)
+    session = OpenSession(uuid4().hex[:SESSION_CHARS], whoami() if author is None else visible("author", author))
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
     ours = address == LOCAL and not ray.is_initialized()
     dashboard_url = None
@@ -92,11 +109,36 @@ def reach(address: str | None, settings: Settings, wishes: Settings, namespace: 
             raise Unavailable(f"no Ray cluster answers at {address!r}: {error}") from error
     try:
         running = launch(settings, wishes, checked, detached=not ours, dashboard_url=dashboard_url)
+        running = replace(running, directory=open_session(running.directory, session))
     except BaseException:
         if ours:
             ray.shutdown()
         raise
     return MemoryCluster(running, owns_ray=ours)
+
+
+def whoami() -> str:
+    """Who this process is, for people who read the audit: the user, the machine, the program and its number."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # an id without a name, as in some containers
+        user = str(os.getuid())
+    program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] not in ("", "-c", "-") else "python"
+    return f"{user}@{socket.gethostname()} {program} [{os.getpid()}]"
+
+
+def open_session(directory: Directory, session: OpenSession) -> Directory:
+    """Tell the vault who is there; the way to the actors for what this session does.
+
+    A vault that takes no writes can still be read: then nobody knows who it was, and a warning says so.
+    """
+    try:
+        (answer,) = directory.call("vault", 0, "write", ([session],)).result()
+        if isinstance(answer, QuantumMemoryError):
+            raise answer
+    except (StorageFailure, Unavailable) as error:
+        logger.warning("the vault does not know who this session is: %s", error)
+    return directory.under(session.id)
 
 
 class MemoryCluster:
@@ -122,7 +164,7 @@ class MemoryCluster:
         """
         checked = named("agent", name)
         if branch is not None:
-            on_branch: AgentHandle = self._ask(checked, "open_branch", checked, named("branch", branch))
+            on_branch: AgentHandle = self._ask(checked, "open_branch", checked, named("branch", branch), self._session)
             return on_branch
         (handle,) = self._open([checked], create)
         return handle
@@ -144,7 +186,7 @@ class MemoryCluster:
             check_utterances(given, self.settings)
         handles = self._open(list(checked), create=True)
         requests = [
-            RememberRequest(handle.info, given, uuid4().hex)
+            RememberRequest(standing(handle.info), given, self._running.directory.new_op())
             for handle, given in zip(handles, checked.values(), strict=True)
         ]
         return dict(zip(checked, self._scatter("remember", requests), strict=True))
@@ -156,18 +198,79 @@ class MemoryCluster:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        as_of: datetime | str | None = None,
         kind: str | None = None,
         speaker: str | None = None,
         tags: str | Iterable[str] = (),
     ) -> dict[AgentName, list[Hit]]:
-        """Ask many agents at once; see ``AgentHandle.recall``. Raises: AgentNotFound for one that does not exist."""
+        """Ask many agents at once; see ``AgentHandle.recall``. ``as_of`` is a time, or a name that each of them has.
+
+        Raises: AgentNotFound for one that does not exist.
+        """
         filters = filters_of(since, until, kind, speaker, tags)
         handles = self._open([named("agent", name) for name, _ in _pairs("recall", questions)], create=False)
         requests = [
-            recall_request(handle.info, query, k, filters, None)
+            recall_request(standing(handle.info), query, k, filters, place_of(as_of))
             for handle, query in zip(handles, questions.values(), strict=True)
         ]
         return dict(zip(questions, self._scatter("recall", requests), strict=True))
+
+    def audit(self, agent: AgentName | None = None, limit: int = 100) -> list[AuditEntry]:
+        """Who changed what in the vault, or of one agent, and when: newest first. Raises: AgentNotFound."""
+        asked = None if agent is None else named("agent", agent)
+        found: list[AuditEntry] = self.ask_vault("audit", asked, positive("limit", limit))
+        return found
+
+    def find(
+        self,
+        words: str | None = None,
+        *,
+        agent: AgentName | None = None,
+        session: str | None = None,
+        emotion: str | None = None,
+        speaker: str | None = None,
+        kind: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+    ) -> list[Found]:
+        """What was ever remembered in the vault and is all of this, also where it was forgotten or rolled back since.
+
+        Args:
+            words: all of them are in the text, in any order; ``umbr*`` is any word that begins so. The best match
+                comes first, else what happened last.
+            agent: whose memory.
+            session: the conversation that it belonged to.
+            emotion: the named emotion nearest to its feeling.
+            speaker: who said it.
+            kind: its kind.
+            since: it happened then or later.
+            until: it happened before.
+            limit: how many at most.
+
+        Raises: InvalidInput.
+        """
+        asked = {"agent": agent, "session": session, "emotion": emotion, "speaker": speaker, "kind": kind}
+        for name, value in asked.items():
+            if value is not None:
+                visible(name, value)
+        filters = filters_of(since, until, None, None, ())
+        times = {"since": filters.since, "until": filters.until}
+        found: list[Found] = self.ask_vault("find", words, asked | times, positive("limit", limit))
+        return found
+
+    def vault_status(self) -> dict[str, Any]:
+        """How much the vault holds, how much of it waits to be sealed, and what went wrong in the background."""
+        status: dict[str, Any] = self.ask_vault("vault_status")
+        return status
+
+    def gc(self, *, dry_run: bool = False) -> Garbage:
+        """Let go what no living branch and no tag reaches, once its grace is over; what went, or what would go.
+
+        Raises: StorageFailure, Unavailable.
+        """
+        went: Garbage = self.ask_vault("garbage" if dry_run else "collect")
+        return went
 
     def processes(self) -> dict[str, list[int]]:
         """The process id of every actor, by pool."""
@@ -197,7 +300,7 @@ class MemoryCluster:
         """Agents in one call. Whoever answers, the vault decides, so that two callers cannot make one agent twice."""
         if not names:
             return []
-        handles: list[AgentHandle] = self._ask(names[0], "open", names, bool(create))
+        handles: list[AgentHandle] = self._ask(names[0], "open", names, bool(create), self._session)
         return handles
 
     def _scatter(self, method: str, requests: Sequence[R]) -> list[Any]:
@@ -215,6 +318,14 @@ class MemoryCluster:
         for sent, share in zip([call.begun() for call in calls], shares.values(), strict=True):
             answers.update(zip(share, sent(), strict=True))
         return [answers[index] for index in range(len(requests))]
+
+    @property
+    def _session(self) -> str:
+        return self._running.directory.session
+
+    def ask_vault(self, method: str, *args: object, texts: int = 0) -> Any:
+        """What the vault's actor answers, for tools; it may take as long as so many texts."""
+        return self._running.directory.call("vault", 0, method, args, texts=texts).result()
 
     def _ask(self, key: str, method: str, *args: object) -> Any:
         return self._running.directory.ask_owner(key, method, *args).result()

@@ -209,6 +209,7 @@ class Scenes:
                 {"as it was": quarrel, "had he told her": future}, past, "One past, two futures: the mood turn by turn"
             )
             self._picture("futures.png", figure)
+            self._picture("branches.png", pictures.tree_figure(agent.tree(), "What was, and what might have been"))
         return {
             "what_if": {
                 "only_in_the_story": len(difference.only_left),

@@ -258,7 +258,15 @@ def end_actors(running: Running) -> None:
 
 
 def close_vault(running: Running) -> None:
-    """Let the vault finish what it has. It is closed for good: only for a cluster that ends now."""
+    """Let the vault finish what it has. It is closed for good: only for a cluster that ends now.
+
+    What the orchestrators do in the background ends before it.
+    """
+    for handle in running.pools["agents"]:
+        try:
+            wait(handle.close.remote(), "QuantumMemoryAgent.close", running.settings.timeouts.call_s)
+        except Unavailable:
+            continue  # nothing of it was promised to anybody
     try:
         wait(running.pools["vault"][0].close.remote(), "vault.close", running.settings.timeouts.call_s)
     except Unavailable:

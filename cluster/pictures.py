@@ -1,4 +1,4 @@
-"""Pictures of moods: a mood over time, the probability of each axis, and two futures side by side.
+"""Pictures: a mood over time, the probability of each axis, two futures side by side, and the branches of an agent.
 
 Draws plain values with matplotlib and writes PNG files. Knows no agent, opens no window and keeps no global state.
 """
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quantum_memory.cluster.branch_graph import Link, Spot, graph, remarks
 from quantum_memory.errors import InvalidValue
-from quantum_memory.types import Floats, Mood, Vector
+from quantum_memory.types import Floats, Mood, Tree, Vector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,9 @@ AXES = ("pleasure", "arousal", "dominance")
 COLOURS: Mapping[str, str] = {"pleasure": "#c1432e", "arousal": "#2f7f79", "dominance": "#4b5aa3"}
 INK, PALE, BAND = "#2b2b2b", "#8a8a8a", "#f3f1ec"
 DPI = 130
+LANE_COLOURS = ("#2b2b2b", "#c1432e", "#2f7f79", "#4b5aa3", "#b8860b", "#7b4f8f")
+MOST_ROWS = 80
+MOST_CHARS = 100
 OUTSIDE = 1.1
 """Where a picture ends at the latest: no feeling is beyond 1."""
 CLOSEST_LABELS = 0.055
@@ -143,6 +147,69 @@ def futures_figure(futures: Mapping[str, Sequence[MoodPoint]], shared: Sequence[
     panels[-1].set_xlabel("turns before and after the futures part")
     _title(figure, title)
     return figure
+
+
+def tree_figure(tree: Tree, title: str, newest: int = MOST_ROWS) -> Figure:
+    """The branches of an agent, newest row first: forks, merges, checkpoints, tags, and branches that were deleted.
+
+    Args:
+        tree: what is drawn.
+        title: of the picture.
+        newest: how many rows at most; older ones are left out.
+    """
+    drawn = graph(tree)
+    spots = drawn.spots[:newest]
+    colours = {one.id: LANE_COLOURS[number % len(LANE_COLOURS)] for number, one in enumerate(tree.branches)}
+    figure = _figure(12.0, max(3.0, 0.36 * len(spots) + 1.2))
+    axes = figure.subplots()
+    for lane, first, last, branch in drawn.stretches:
+        own = min(one.row for one in drawn.spots if one.branch.id == branch)
+        rows = (own if own == first else first + 1, last)  # a line that a merge leads to begins where that one bends
+        style = (":", 0.45) if branch in tree.deleted else ("-", 1.0)
+        axes.plot((lane, lane), rows, style[0], color=colours[branch], alpha=style[1], linewidth=2.2, zorder=1)
+    for link in drawn.links:
+        _bend(axes, link, colours[link.branch])
+    for spot in spots:
+        _mark(axes, spot, colours[spot.branch.id])
+        where = (drawn.lanes - 0.3, spot.row)
+        axes.annotate(_told(spot), where, va="center", fontsize=9.5, color=PALE if spot.deleted else INK)
+    axes.set_ylim(len(spots) - 0.4, -0.6)
+    axes.set_xlim(-0.5, drawn.lanes + max(12.0, 1.5 * drawn.lanes))
+    axes.set_axis_off()
+    _title(figure, title)
+    return figure
+
+
+def _bend(axes: Axes, link: Link, colour: str) -> None:
+    """A line between two lanes: a fork leaves its parent upwards, a merge comes from below."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path as Curve
+
+    points: list[tuple[float, float]]
+    if link.kind == "fork":
+        near = max(link.lower - 1.0, link.upper)
+        points = [(link.upper_lane, near), (link.upper_lane, link.lower - 0.2), (link.lower_lane, link.lower)]
+    else:
+        near = min(link.upper + 1.0, link.lower)
+        points = [(link.upper_lane, link.upper), (link.lower_lane, link.upper + 0.2), (link.lower_lane, near)]
+    curve = Curve(points, [Curve.MOVETO, Curve.CURVE3, Curve.CURVE3])
+    style = "-" if link.kind == "fork" else "--"
+    axes.add_patch(PathPatch(curve, facecolor="none", edgecolor=colour, linewidth=2.0, linestyle=style, zorder=1))
+
+
+def _mark(axes: Axes, spot: Spot, colour: str) -> None:
+    shape = {"merge": "D", "root": "s", "place": "o"}[spot.kind]
+    size = 9 if spot.commits or spot.tags or spot.head or spot.kind != "place" else 6
+    face = "white" if spot.deleted else colour
+    where = (spot.lane,), (spot.row,)
+    axes.plot(*where, shape, markersize=size, markerfacecolor=face, markeredgecolor=colour, zorder=2)
+
+
+def _told(spot: Spot) -> str:
+    """What is written beside a row."""
+    at = "" if spot.at is None else f"{spot.at:%Y-%m-%d %H:%M}   "
+    told = at + "   ".join((f"{spot.branch.name}:{spot.place.seq}", *remarks(spot)))
+    return told if len(told) <= MOST_CHARS else told[: MOST_CHARS - 1] + "…"
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from quantum_memory.types import Memory, MemoryId, Part, Place, Skill
+from quantum_memory.types import PAD, PARTS, Memory, MemoryId, Part, Place, Relation, RelationKey, Skill
 
 
 class Remembered(msgspec.Struct, frozen=True, tag="remembered"):
@@ -19,10 +19,40 @@ class Remembered(msgspec.Struct, frozen=True, tag="remembered"):
     memories: tuple[Memory, ...]
 
 
-class Forgotten(msgspec.Struct, frozen=True, tag="forgotten"):
+class Forgotten(msgspec.Struct, frozen=True, tag="forgotten", omit_defaults=True):
     """Memories are not to be found again on this branch."""
 
     ids: tuple[MemoryId, ...]
+    at: datetime | None = None
+
+
+class Revised(msgspec.Struct, frozen=True, tag="revised"):
+    """Memories were rewritten: each reads now as it does here, also one that had been forgotten."""
+
+    memories: tuple[Memory, ...]
+
+
+class Felt(msgspec.Struct, frozen=True, tag="felt"):
+    """Something was felt that is no memory. ``cause`` is for people who read the log."""
+
+    at: datetime
+    pad: PAD
+    confidence: float
+    intensity: float
+    cause: str = ""
+
+
+class Related(msgspec.Struct, frozen=True, tag="related"):
+    """Relations are known, or known with a new weight."""
+
+    relations: tuple[Relation, ...]
+
+
+class Unrelated(msgspec.Struct, frozen=True, tag="unrelated"):
+    """Relations hold no longer."""
+
+    keys: tuple[RelationKey, ...]
+    at: datetime
 
 
 class SkillLearned(msgspec.Struct, frozen=True, tag="skill_learned"):
@@ -52,10 +82,11 @@ class MoodBrought(msgspec.Struct, frozen=True):
     weight: float
 
 
-class Merged(msgspec.Struct, frozen=True, tag="merged"):
+class Merged(msgspec.Struct, frozen=True, tag="merged", omit_defaults=True):
     """What was taken over from another branch, by value, so that replay needs no other journal.
 
-    ``source`` is the other side's place; merging again starts from there.
+    ``source`` is the other side's place; merging again starts from there, for each of ``parts``. ``forgotten_at`` and
+    ``unrelated_at`` say since when each of what is gone has been gone, where that is known.
     """
 
     source: Place
@@ -64,9 +95,40 @@ class Merged(msgspec.Struct, frozen=True, tag="merged"):
     forgotten: tuple[MemoryId, ...]
     skills: tuple[Skill, ...]
     mood: MoodBrought | None
+    revised: tuple[Memory, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    unrelated: tuple[RelationKey, ...] = ()
+    parts: tuple[Part, ...] = PARTS
+    forgotten_at: tuple[datetime | None, ...] = ()
+    unrelated_at: tuple[datetime | None, ...] = ()
 
 
-Event = Remembered | Forgotten | SkillLearned | SkillUsed | RolledBack | Merged
+class Picked(msgspec.Struct, frozen=True, tag="picked"):
+    """Chosen memories were taken over from another branch, by value. A later merge still offers all the rest.
+
+    ``memories`` are added where they are not known; ``revised`` read now as they do here. ``seen`` has the id and the
+    digest of every memory that was decided about, as the other side had it: in that version it is not offered again.
+    """
+
+    source: Place
+    memories: tuple[Memory, ...]
+    revised: tuple[Memory, ...] = ()
+    seen: tuple[tuple[MemoryId, bytes], ...] = ()
+
+
+Event = (
+    Remembered
+    | Forgotten
+    | Revised
+    | Felt
+    | Related
+    | Unrelated
+    | SkillLearned
+    | SkillUsed
+    | RolledBack
+    | Merged
+    | Picked
+)
 
 
 class Entry(NamedTuple):

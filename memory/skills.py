@@ -5,17 +5,19 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeAlias
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from rpds import HashTrieMap
 
-from quantum_memory.errors import SkillNotFound
+from quantum_memory.checks import visible
+from quantum_memory.errors import InvalidValue, SkillNotFound
 from quantum_memory.memory.episodic.words import Analyzer
 from quantum_memory.memory.events import Event, Merged, SkillLearned, SkillUsed
-from quantum_memory.policies.merge import MergeRule, winner
-from quantum_memory.types import MergeConflict, Part, Skill
+from quantum_memory.memory.merging import Change, Key, Trait, Version
+from quantum_memory.types import Part, Skill
 
 ByName: TypeAlias = "HashTrieMap[str, Skill]"
 Postings: TypeAlias = "HashTrieMap[str, HashTrieMap[str, int]]"
@@ -137,52 +139,62 @@ def find(state: SkillsState, text: str, top: int) -> tuple[tuple[Skill, float], 
     return tuple((state.by_name[name], scores[name]) for name in best)
 
 
-class SkillsVerdict(NamedTuple):
-    """The skills as they are to be after a merge, where they differ from ours, and what both sides had changed."""
-
-    skills: tuple[Skill, ...]
-    conflicts: tuple[MergeConflict, ...]
-
-
-def judge_skills(
-    ours: SkillsState, base: SkillsState | None, theirs: SkillsState, rule: MergeRule = "newest"
-) -> SkillsVerdict:
-    """Join two sides' skills from their common base.
-
-    Tries add up: theirs since the base come on top of ours. Steps changed on one side only are taken from there;
-    changed on both sides and not to the same, the rule decides and the conflict is reported either way.
-
-    Raises: InvalidValue for a rule that does not exist.
-    """
-    skills, conflicts = [], []
-    for other in theirs.all():
-        mine = ours.by_name.get(other.name)
-        old = None if base is None else base.by_name.get(other.name)
-        if other == old:
-            continue
-        if mine is None:
-            skills.append(other)
-            continue
-        side = winner(rule, mine.at, other.at)
-        if old is not None and _body(other) in {_body(old), _body(mine)}:
-            side = "ours"
-        elif old is not None and _body(mine) == _body(old):
-            side = "theirs"
-        elif _body(mine) != _body(other):
-            reason = f"both sides changed this skill; the rule {rule!r} kept {side}"
-            conflicts.append(MergeConflict("skills", other.name, reason, _shown(mine), _shown(other)))
-        joined = _tries(mine if side == "ours" else other, mine, old, other)
-        if joined != mine:
-            skills.append(joined)
-    return SkillsVerdict(tuple(skills), tuple(conflicts))
+def changes(base: SkillsState | None, theirs: SkillsState) -> tuple[Change[Skill], ...]:
+    """What became of skills between two states of a branch, by name; all it can if there is no base."""
+    before: Mapping[str, Skill] = {} if base is None else base.by_name
+    return tuple(
+        Change(skill.name, before.get(skill.name), skill) for skill in theirs.all() if before.get(skill.name) != skill
+    )
 
 
-def _tries(kept: Skill, mine: Skill, old: Skill | None, other: Skill) -> Skill:
-    """``kept`` with the tries of both sides; a rollback on their side never takes away from ours."""
-    successes = mine.successes + max(0, other.successes - (old.successes if old else 0))
-    failures = mine.failures + max(0, other.failures - (old.failures if old else 0))
-    return replace(kept, successes=successes, failures=failures)
+def versions(state: SkillsState, names: Iterable[str]) -> dict[str, Version[Skill]]:
+    """What a state has under each name; what it never knew is left out."""
+    return {name: state.by_name[name] for name in names if name in state.by_name}
 
 
-def _shown(skill: Skill) -> str:
-    return f"when {skill.when or 'unsaid'}: {'; '.join(skill.steps)}"
+class SkillTrait(Trait[Skill]):
+    """Skills: steps and occasion are decided, tries add up. A skill is never unlearned."""
+
+    part = "skills"
+    gone = "unlearned"
+    adds_up = True
+
+    def key(self, value: Skill) -> Key:
+        return value.name
+
+    def fields(self, ours: Skill, theirs: Skill) -> tuple[str, ...]:  # noqa: ARG002 - any two are compared so
+        return "steps", "when"
+
+    def at(self, value: Skill) -> datetime | None:
+        return value.at
+
+    def put(
+        self,
+        bases: Sequence[Skill],
+        ours: Skill,
+        theirs: Skill,
+        chosen: Mapping[str, Any],
+        sides: Mapping[str, str],  # noqa: ARG002 - the words say it
+    ) -> Skill:
+        """The words chosen, with the tries of both sides; a rollback on their side never takes away from ours."""
+        words = tuple(chosen[name] for name in ("when", "steps"))
+        at = ours.at if words == _body(ours) else theirs.at if words == _body(theirs) else _later(ours.at, theirs.at)
+        joined = replace(
+            ours,
+            **chosen,
+            successes=ours.successes + max(0, theirs.successes - max((one.successes for one in bases), default=0)),
+            failures=ours.failures + max(0, theirs.failures - max((one.failures for one in bases), default=0)),
+            at=at,
+        )
+        return ours if joined == ours else joined
+
+    def checked(self, name: str, value: Any) -> Any:
+        if name == "when":
+            return visible("when", value) if value else ""
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise InvalidValue("steps", repr(value), "a collection of texts")
+        return tuple(visible("step", step) for step in value)
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(one, other) if one is not None and other is not None else one or other

@@ -11,10 +11,15 @@ from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from quantum_memory.memory.events import Entry, Event, RolledBack
+from quantum_memory.memory.snapshots import Snapshots, Tally
 from quantum_memory.types import Branch, BranchId, Part, Place
 
 S = TypeVar("S")
 CHUNK = 512
+LOOK_BACK = 32
+"""Events read first for a view of limited reach, and twice as many each time after: an event may hold many units."""
+WORTH_ASKING = 128
+"""A snapshot is not looked for where fewer events than this lie between a held state and the place."""
 
 
 class History(Protocol):
@@ -76,6 +81,13 @@ def spans(history: History, part: Part, place: Place) -> list[Span]:
             branch, seq = row.parent, min(seq, row.fork_seq)
 
 
+class _Kept(NamedTuple, Generic[S]):
+    """A state, and how far it is from the last snapshot on the way to it."""
+
+    state: S
+    tally: Tally
+
+
 class Timeline(Generic[S]):
     """The states of one view, by place.
 
@@ -83,86 +95,133 @@ class Timeline(Generic[S]):
         fold: how the view follows from events.
         history: where events are read that were not pushed.
         keep: how many states are held; the least recently used goes first. It can always be folded again.
+        snapshots: where states are written down and found; without them all is folded from events.
+
+    Where a branch begins, its parent's state is held too, so that branches that are read from the journal share what
+    they have in common as much as those that were forked here.
 
     One owner calls it; it is not thread-safe.
     """
 
-    def __init__(self, fold: Fold[S], history: History, keep: int) -> None:
-        self._fold, self._history, self._keep = fold, history, keep
-        self._states: OrderedDict[Place, S] = OrderedDict()
+    def __init__(self, fold: Fold[S], history: History, keep: int, snapshots: Snapshots[S] | None = None) -> None:
+        self._fold, self._history, self._keep, self._snapshots = fold, history, keep, snapshots
+        self._held: OrderedDict[Place, _Kept[S]] = OrderedDict()
         self._seqs: dict[BranchId, list[int]] = {}
         self._pinned: set[Place] = set()
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self._held)
 
     def push(self, entry: Entry) -> None:
         """Take in an event just journalled; if the state before it is not held, the next read will catch up."""
         before = Place(entry.place.branch, entry.place.seq - 1)
-        state = self._fold.empty() if before.seq == 0 else self._states.get(before)
-        if state is None or entry.place in self._states:
+        kept = self._empty() if before.seq == 0 else self._held.get(before)
+        if kept is None or entry.place in self._held:
             return
         if isinstance(entry.event, RolledBack):
             if self._fold.part in entry.event.parts:
-                state = self.at(entry.event.to)
+                kept = self._kept_at(entry.event.to)
         else:
-            state = self._fold.apply(state, entry.event)
-        self._hold(entry.place, state)
-        if before in self._states and before not in self._pinned:
+            kept = _Kept(self._fold.apply(kept.state, entry.event), kept.tally.plus(1))
+        self._hold(entry.place, kept)
+        if before in self._held and before not in self._pinned:
             self._drop(before)
 
     def pin(self, place: Place) -> None:
         """Go on holding the state at this place, if it is held, when its branch moves on."""
-        if place in self._states:
+        if place in self._held:
             self._pinned.add(place)
 
     def fork(self, parent: Place, child: BranchId) -> None:
         """Let a new branch start from a held state of its parent: the same object, nothing copied."""
-        state = self._states.get(parent)
-        if state is not None:
+        kept = self._held.get(parent)
+        if kept is not None:
             self._pinned.add(parent)
-            self._hold(Place(child, parent.seq), state)
+            self._hold(Place(child, parent.seq), kept)
 
     def at(self, place: Place) -> S:
-        """The state at a place, folded from the nearest held one before it. Raises: what ``history`` raises."""
-        held = self._states.get(place)
-        if held is not None:
-            self._states.move_to_end(place)
-            return held
-        state, todo = self._nearest(place)
+        """The state at a place, folded from the nearest held or written one before it.
+
+        Raises: what ``history`` raises.
+        """
+        return self._kept_at(place).state
+
+    def _kept_at(self, place: Place) -> _Kept[S]:
+        kept = self._held.get(place)
+        if kept is not None:
+            self._held.move_to_end(place)
+            return kept
+        kept, todo = self._nearest(place)
         for span in todo:
             for after in range(span.after, span.upto, CHUNK):
-                for entry in self._history.entries(span.branch, after, min(after + CHUNK, span.upto)):
-                    if not isinstance(entry.event, RolledBack):
-                        state = self._fold.apply(state, entry.event)
-        self._hold(place, state)
-        return state
+                kept = self._folded(kept, self._history.entries(span.branch, after, min(after + CHUNK, span.upto)))
+            if span is not todo[-1]:
+                kept = self._shared(Place(span.branch, span.upto), kept)
+        return self._hold(place, kept)
 
-    def _nearest(self, place: Place) -> tuple[S, list[Span]]:
-        """The best held state to start from, and the stretches to fold on top of it, oldest first."""
+    def _folded(self, kept: _Kept[S], entries: Sequence[Entry]) -> _Kept[S]:
+        """The state with these entries in it. Rollbacks among them are of other parts."""
+        state = kept.state
+        for entry in entries:
+            if not isinstance(entry.event, RolledBack):
+                state = self._fold.apply(state, entry.event)
+        return _Kept(state, kept.tally.plus(len(entries)))
+
+    def _shared(self, place: Place, kept: _Kept[S]) -> _Kept[S]:
+        """Hold a state on the way to another: other branches begin there too, or come back to it."""
+        if self._fold.reach is not None:
+            return kept  # folded from the middle of history for one place, and small
+        kept = self._hold(place, kept)
+        self.pin(place)
+        return kept
+
+    def _nearest(self, place: Place) -> tuple[_Kept[S], list[Span]]:
+        """The best state to start from, held or written down, and the stretches to fold on top of it, oldest first."""
         todo: list[Span] = []
-        units = 0
+        units = passed = 0
         for span in spans(self._history, self._fold.part, place):
-            held = self._held_within(span)
-            if held is not None:
-                todo.append(Span(span.branch, held.seq, span.upto))
-                return self._states[held], todo[::-1]
+            start = self._start_within(span, passed)
+            if start is not None:
+                todo.append(Span(span.branch, start.seq, span.upto))
+                return self._held[start], todo[::-1]
+            passed += span.upto - span.after
             if self._fold.reach is None:
                 todo.append(span)
                 continue
-            start, units = self._reach_back(span, units)
-            todo.append(Span(span.branch, start, span.upto))
+            begin, units = self._reach_back(span, units)
+            todo.append(Span(span.branch, begin, span.upto))
             if units >= self._fold.reach:
                 break
-        return self._fold.empty(), todo[::-1]
+        return self._empty(), todo[::-1]
+
+    def _start_within(self, span: Span, passed: int) -> Place | None:
+        """The place of the best state in a span to begin from, which is then held; nothing if there is none.
+
+        ``passed`` events lie between the span and the place that is asked for. A snapshot is no help to a view of
+        limited reach if more than that lies behind it.
+        """
+        held = self._held_within(span)
+        after = span.after if held is None else held.seq + 1
+        if self._fold.reach is not None:
+            after = max(after, span.upto + passed - self._fold.reach)
+        if self._snapshots is None or after > span.upto or (held and span.upto - held.seq < WORTH_ASKING):
+            return held
+        found = self._snapshots.nearest(span.branch, after, span.upto)
+        if found is None:
+            return held
+        seq, state = found
+        place = Place(span.branch, seq)
+        self._hold(place, _Kept(state, Tally()))
+        return place
 
     def _reach_back(self, span: Span, units: int) -> tuple[int, int]:
         """How far back in this span the fold must start so that ``reach`` units are seen, and the units so far."""
         if self._fold.reach is None:
             return span.after, units
-        upto = span.upto
+        upto, step = span.upto, LOOK_BACK
         while upto > span.after:
-            after = max(span.after, upto - CHUNK)
+            after = max(span.after, upto - step)
+            step = min(2 * step, CHUNK)
             for entry in reversed(self._history.entries(span.branch, after, upto)):
                 units += self._fold.units(entry.event)
                 if units >= self._fold.reach:
@@ -177,16 +236,23 @@ class Timeline(Generic[S]):
             return None
         return Place(span.branch, seqs[index])
 
-    def _hold(self, place: Place, state: S) -> None:
-        if place not in self._states:
+    def _empty(self) -> _Kept[S]:
+        return _Kept(self._fold.empty(), Tally())
+
+    def _hold(self, place: Place, kept: _Kept[S]) -> _Kept[S]:
+        """Hold a state, and have it written down if that is due."""
+        if self._snapshots is not None:
+            kept = _Kept(kept.state, self._snapshots.noted(place, kept.state, kept.tally))
+        if place not in self._held:
             bisect.insort(self._seqs.setdefault(place.branch, []), place.seq)
-        self._states[place] = state
-        self._states.move_to_end(place)
-        while len(self._states) > self._keep:
-            self._drop(next(iter(self._states)))
+        self._held[place] = kept
+        self._held.move_to_end(place)
+        while len(self._held) > self._keep:
+            self._drop(next(iter(self._held)))
+        return kept
 
     def _drop(self, place: Place) -> None:
-        del self._states[place]
+        del self._held[place]
         self._pinned.discard(place)
         seqs = self._seqs[place.branch]
         seqs.remove(place.seq)

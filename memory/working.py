@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from quantum_memory.checks import bounded
-from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered
-from quantum_memory.types import MemoryId, Part
+from quantum_memory.memory.events import Event, Forgotten, Merged, Picked, Remembered, Revised
+from quantum_memory.types import Memory, MemoryId, Part
 
 
 class Recent(NamedTuple):
@@ -41,7 +42,8 @@ class WorkingFold:
     Args:
         size: how many memories are held.
 
-    What a merge brings happened elsewhere and does not enter; what it forgets leaves.
+    What a merge brings happened elsewhere and does not enter; what it forgets leaves. What is revised, here or by a
+    merge, reads anew where it stands; out of sight it stays out of sight.
     Raises: InvalidValue, OutOfRange from the constructor.
     """
 
@@ -58,16 +60,30 @@ class WorkingFold:
     def apply(self, state: WorkingState, event: Event) -> WorkingState:
         if isinstance(event, Remembered):
             held = {slot.id for slot in state.slots if slot is not None}
-            new = [Recent(m.id, m.text, m.at, m.speaker) for m in event.memories if m.id not in held]
+            new = [_recent(memory) for memory in event.memories if memory.id not in held]
             return WorkingState((*state.slots, *new)[-self._size :]) if new else state
         if isinstance(event, Forgotten):
             return _without(state, frozenset(event.ids))
+        if isinstance(event, Revised):
+            return _rewritten(state, event.memories)
+        if isinstance(event, Picked):
+            return _rewritten(state, event.revised)
         if isinstance(event, Merged):
-            return _without(state, frozenset(event.forgotten))
+            return _without(_rewritten(state, event.revised), frozenset(event.forgotten))
         return state
 
     def units(self, event: Event) -> int:
         return len(event.memories) if isinstance(event, Remembered) else 0
+
+
+def _rewritten(state: WorkingState, memories: Iterable[Memory]) -> WorkingState:
+    new = {memory.id: _recent(memory) for memory in memories}
+    slots = tuple(slot if slot is None else new.get(slot.id, slot) for slot in state.slots)
+    return state if slots == state.slots else WorkingState(slots)
+
+
+def _recent(memory: Memory) -> Recent:
+    return Recent(memory.id, memory.text, memory.at, memory.speaker)
 
 
 def _without(state: WorkingState, ids: frozenset[MemoryId]) -> WorkingState:

@@ -10,7 +10,7 @@ scale, by definition.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -78,3 +78,10 @@ def nearest(pad: PAD, top: int = 3) -> tuple[tuple[str, float], ...]:
     probabilities = weights / weights.sum()
     order = np.argsort(-probabilities, kind="stable")[:top]
     return tuple((_NAMES[index], float(probabilities[index])) for index in order)
+
+
+def named(pads: Sequence[PAD]) -> list[str]:
+    """The likeliest name for each of many feelings: what ``nearest`` says first."""
+    points = np.array([(pad.pleasure, pad.arousal, pad.dominance) for pad in pads], dtype=np.float64).reshape(-1, 3)
+    distances = np.square(points[:, None, :] - _POINTS).sum(axis=2)
+    return [_NAMES[index] for index in distances.argmin(axis=1)]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded, utc
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
+from quantum_memory.memory import events
 from quantum_memory.memory.affect import emotions
 from quantum_memory.memory.events import Event, Merged, MoodBrought, Remembered
 from quantum_memory.memory.held import Held
@@ -34,6 +35,9 @@ from quantum_memory.types import NEUTRAL, PAD, Floats, Memory, Mood, Part
 Triple = tuple[float, float, float]
 GROUP = 8
 """Feelings summed before one compression. A state is the same function of its events whatever holds it."""
+PENDING = 32
+"""Feelings at which the oldest group is worked in. So a fork has no tensors of its own before it felt ``PENDING`` less
+``GROUP`` times, and a reading takes at most four compressions."""
 REACH = 256
 CLOCK = 16
 SETTLED_KEPT = 64
@@ -47,12 +51,14 @@ MOMENTUM_CAP = 0.5
 new feeling never cancels the old ones and every feeling makes older ones weigh less."""
 AGAINST = -0.5
 """A state and its negative are one feeling: met with less than this real overlap, the sign is turned first."""
+NORM_SLACK = 1e-3
+"""How far single precision may carry the norm of a mood from 1."""
 EMOTION_WIDTH = emotions.WIDTH / math.sqrt(2.0)
 """Two packets of this width overlap as exp(-d² / 2 WIDTH²), which is how far a name reaches."""
 
 
 class Felt(NamedTuple):
-    """What of a memory a mood takes up: when, how it feels, and how strongly."""
+    """What of a memory, or of a bare feeling, a mood takes up: when, how it feels, and how strongly."""
 
     at: datetime
     pad: PAD
@@ -64,9 +70,9 @@ class Felt(NamedTuple):
 class MoodState:
     """A mood: a quantum state, what the next feeling needs to know of the last, and the feelings not yet worked in.
 
-    Feelings are worked in eight at a time. Until then a state is its predecessor's tensors and a few numbers, so that a
-    thousand forks that each felt something share one tensor network. ``MoodFold.settled`` gives the mood with nothing
-    pending, and that is what every reading reads.
+    Feelings are worked in eight at a time, and late. Until then a state is its predecessor's tensors and a few numbers,
+    so that a thousand forks that each felt something share one tensor network. ``MoodFold.settled`` gives the mood with
+    nothing pending, and that is what every reading reads.
 
     Attributes:
         state: the amplitude, of norm 1, before the pending feelings.
@@ -76,7 +82,7 @@ class MoodState:
         trend: exponential average of the changes from one feeling to the next, per axis.
         error: estimate, on the high side, of the infidelity to a mood that was never compressed: the distances lost at
             each compression add up, and fade with the feelings they belong to.
-        pending: fewer than ``GROUP`` feelings, oldest first.
+        pending: fewer than ``PENDING`` feelings, oldest first.
     """
 
     state: QuantumState
@@ -104,7 +110,8 @@ class MoodFold:
 
     * A feeling: ψ' ∝ √(1-η) ψ + √η packet. The packet lies at the memory's PAD, the wider the less sure it is, and
       moves along the trend. η is the learning rate times a share from ``LEAST_SHARE`` to 1 that rises with confidence
-      and importance. A memory of confidence 0 carries no feeling.
+      and importance. A memory of confidence 0 carries no feeling. What is felt without a memory counts like one that is
+      as important as the feeling is intense. Revising a memory changes nothing: what was felt was felt.
     * Time between two feelings: ψ turns towards the packet of the temperament, on the great circle between the two, and
       the angle to it halves every half-life. So the path depends on the time that passed and not on how often the
       agent felt something on the way. Times out of order let nothing pass.
@@ -156,9 +163,41 @@ class MoodFold:
         self._resting, kept = rest.compress(max_bond, 1.0)
         self._rest_away = _chord(1.0 - kept)
         self._dtype, self._xp = dtype, xp
-        self._settled: Held[int, tuple[MoodState, MoodState]] = Held(SETTLED_KEPT)
+        # By the identity of a state, or of the last feeling of a group, which is beside it so that it stays the same.
+        self._settled: Held[int, tuple[MoodState | Felt, MoodState]] = Held(SETTLED_KEPT)
         forgetting = -math.log1p(-self._eta * LEAST_SHARE)
         self.reach = self._reach = max(REACH, math.ceil(-math.log(FORGOTTEN_WEIGHT) / forgetting))
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Whatever decides what a mood becomes. The backend is not among it: it only rounds otherwise."""
+        return {
+            "grid": self._grid.bits,
+            "temperament": self._rest.mean,
+            "learning_rate": self._eta,
+            "half_life_s": self._half_life_s,
+            "max_bond": self._max_bond,
+            "min_fidelity": self._min_fidelity,
+            "narrow": self._narrow,
+            "wide": self._wide,
+            "momentum_scale": self._momentum_scale,
+            "dtype": np.dtype(self._dtype).name,
+            "laws": (GROUP, CLOCK, LEAST_SHARE, TREND_RATE, MOMENTUM_CAP, AGAINST),
+        }
+
+    def restored(self, tensors: bytes) -> QuantumState:
+        """An amplitude of this fold's grid and precision, from its bytes.
+
+        Raises: CorruptRecord for bytes that hold none; InvalidValue for one on another grid or of another precision;
+            OutOfRange for one whose norm is not 1.
+        """
+        state = QuantumState.from_bytes(tensors, xp=self._xp)
+        found = (state.grid.bits, state.cores[0].dtype)
+        wanted = (self._grid.bits, np.dtype(self._dtype))
+        if found != wanted:
+            raise InvalidValue("tensors", f"{found[1]} on a grid of {found[0]} bits", f"{wanted[1]}, {wanted[0]} bits")
+        bounded("norm of the state", state.norm(), 1.0 - NORM_SLACK, 1.0 + NORM_SLACK)
+        return state
 
     def empty(self) -> MoodState:
         """At rest, having felt nothing."""
@@ -166,13 +205,15 @@ class MoodFold:
 
     def units(self, event: Event) -> int:
         """How many feelings the event holds."""
+        if isinstance(event, events.Felt):
+            return int(event.confidence > 0.0)
         return sum(memory.confidence > 0.0 for memory in event.memories) if isinstance(event, Remembered) else 0
 
     def apply(self, state: MoodState, event: Event) -> MoodState:
         """The mood after the event; the same object where it touches no mood.
 
-        Raises: NotFinite, OutOfRange, InvalidValue for a memory or a weight out of bounds; CorruptRecord for a brought
-            mood that cannot be read; InvalidValue for one on another grid.
+        Raises: NotFinite, OutOfRange, InvalidValue for a memory, a feeling or a weight out of bounds; CorruptRecord for
+            a brought mood that cannot be read; InvalidValue for one on another grid.
         """
         if isinstance(event, Remembered):
             for memory in event.memories:
@@ -182,6 +223,12 @@ class MoodFold:
             felt = [_felt(memory) for memory in event.memories if memory.confidence > 0.0][-self._reach :]
             if felt:
                 state = self._take_up(state, (*state.pending, *felt))
+        elif isinstance(event, events.Felt):
+            confidence = bounded("confidence", event.confidence, 0.0, 1.0)
+            intensity = bounded("intensity", event.intensity, 0.0, 1.0)
+            if confidence > 0.0:
+                felt_now = Felt(utc("at", event.at), event.pad, confidence, intensity)
+                state = self._take_up(state, (*state.pending, felt_now))
         elif isinstance(event, Merged) and event.mood is not None:
             state = self._merge(state, event.mood, event.memories)
         return state
@@ -191,10 +238,15 @@ class MoodFold:
         if not state.pending:
             return state
         held = self._settled.get(id(state))
-        if held is None or held[0] is not state:
-            held = (state, self._feel(state, state.pending))
-            self._settled.put(id(state), held)
-        return held[1]
+        if held is not None:
+            return held[1]
+        mood, felt = state, state.pending
+        while len(felt) >= GROUP:
+            mood, felt = self._with_group(mood, felt[:GROUP], keep=True), felt[GROUP:]
+        if felt:
+            mood = self._feel(mood, felt)
+        self._settled.put(id(state), (state, mood))
+        return mood
 
     def read(self, state: MoodState, top: int = 5) -> Mood:
         """The mood in words and numbers, with its ``top`` likeliest named emotions.
@@ -251,11 +303,26 @@ class MoodFold:
         return sure * np.sqrt(np.minimum(packet_fidelities(self.settled(state).state, points, widths), 1.0))
 
     def _take_up(self, state: MoodState, felt: tuple[Felt, ...]) -> MoodState:
-        """The state with these feelings pending, whole groups of them worked in."""
-        whole = len(felt) - len(felt) % GROUP
-        for start in range(0, whole, GROUP):
-            state = self._feel(state, felt[start : start + GROUP])
-        return replace(state, pending=felt[whole:])
+        """The state with these feelings pending, as many groups of them worked in as must be."""
+        known = len(state.pending)
+        while len(felt) >= PENDING:
+            state = self._with_group(state, felt[:GROUP], keep=known >= GROUP)
+            felt, known = felt[GROUP:], known - GROUP
+        return replace(state, pending=felt)
+
+    def _with_group(self, state: MoodState, group: tuple[Felt, ...], *, keep: bool) -> MoodState:
+        """The mood after a whole group; kept where a reader or a relative may come to the same group.
+
+        One feeling stands in one history, so the last of a group says which moods came before.
+        """
+        last = group[-1]
+        held = self._settled.get(id(last))
+        if held is not None:
+            return held[1]
+        mood = self._feel(state, group)
+        if keep:
+            self._settled.put(id(last), (last, mood))
+        return mood
 
     def _feel(self, state: MoodState, feelings: Sequence[Felt]) -> MoodState:
         """The mood after a few feelings, with one compression.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from quantum_memory.checks import bounded
 from quantum_memory.memory.episodic.dense import engine
 from quantum_memory.memory.episodic.runs import Lexicon
-from quantum_memory.memory.episodic.state import EpisodicState, Sizes, forget, remember
-from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered
+from quantum_memory.memory.episodic.state import EpisodicState, Sizes, forget, pick, remember, revise
+from quantum_memory.memory.events import Event, Forgotten, Merged, Picked, Remembered, Revised
 from quantum_memory.types import Part
 
 
@@ -18,8 +18,8 @@ class MemoriesFold:
         sizes: when chunks become runs and runs join.
         faiss_threads: how many threads FAISS may use in this process; ``None`` leaves it as it is.
 
-    Laws: what was forgotten on a branch is never found there again, whether it was known before or not;
-    remembering an id that is known changes nothing.
+    Laws: what was forgotten on a branch is not found there again until it is revised, whether it was known before or
+    not; remembering an id that is known changes nothing; a memory stands where it was last revised.
 
     One owner calls it; searching a state in other threads meanwhile is safe.
     Raises: MissingDependency from the constructor; ShapeMismatch from ``apply`` (``check_dim`` asks beforehand).
@@ -41,10 +41,17 @@ class MemoriesFold:
         if isinstance(event, Remembered):
             return remember(state, event.memories, self._sizes)
         if isinstance(event, Forgotten):
-            return forget(state, event.ids)
+            return forget(state, event.ids, (event.at,) * len(event.ids))
+        if isinstance(event, Revised):
+            return revise(state, event.memories, self._sizes)
+        if isinstance(event, Picked):
+            return pick(self._taken(state, event), event.seen)
         if isinstance(event, Merged):
-            return forget(remember(state, event.memories, self._sizes), event.forgotten)
+            return forget(self._taken(state, event), event.forgotten, event.forgotten_at)
         return state
+
+    def _taken(self, state: EpisodicState, event: Merged | Picked) -> EpisodicState:
+        return revise(remember(state, event.memories, self._sizes), event.revised, self._sizes)
 
     def units(self, event: Event) -> int:  # noqa: ARG002 - every event back to the first one counts, so none is counted
         return 0

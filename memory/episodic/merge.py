@@ -1,81 +1,161 @@
-"""Joining the memories of two branches: what the other side brings, and what of it is taken over. Changes nothing."""
+"""Memories in a merge: what a branch did to them since a base, how it has them, and how two versions become one.
+
+Changes nothing, and decides nothing.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
-from quantum_memory.memory.episodic.search import fetch, memories, records
-from quantum_memory.memory.episodic.state import EpisodicState
-from quantum_memory.types import Memory, MemoryId, MergeConflict
+import msgspec
+import numpy as np
+from blake3 import blake3
 
-_SHOWN_CHARS = 500
+from quantum_memory.checks import within
+from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.episodic.runs import Slice
+from quantum_memory.memory.episodic.search import fetch, record, records
+from quantum_memory.memory.episodic.state import EpisodicState, locate
+from quantum_memory.memory.merging import Change, Gone, Key, Trait, Version
+from quantum_memory.policies.merge import Side
+from quantum_memory.types import PAD, Memory, MemoryId, Utterance
+
+DIGEST_BYTES = 16
+FIELDS = ("text", "at", "importance", "speaker", "kind", "session", "tags", "metadata")
+NEEDED = ("at", "importance", "kind")
+"""Fields that a memory cannot be without, though an utterance can."""
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_ENCODER = msgspec.msgpack.Encoder(order="sorted", enc_hook=np.generic.item)
 
 
-class Delta(NamedTuple):
-    """What one side did since the base: memories in the order of remembering, ids in the order of forgetting."""
+def changes(base: EpisodicState | None, theirs: EpisodicState) -> tuple[Change[Memory], ...]:
+    """What became of memories between two states of a branch; all that it ever did if there is no base.
 
-    added: tuple[Memory, ...]
-    forgotten: tuple[MemoryId, ...]
-
-
-class Verdict(NamedTuple):
-    """What a merge takes over, and what it could not decide."""
-
-    adopt: tuple[Memory, ...]
-    forget: tuple[MemoryId, ...]
-    conflicts: tuple[MergeConflict, ...]
-
-
-def delta(base: EpisodicState | None, theirs: EpisodicState) -> Delta:
-    """What ``theirs`` has that ``base`` never knew, and what it forgot since; all of it if there is no base.
-
-    Slices that both share are not read, so this costs about what changed.
+    First what is new or reads otherwise, in the order of remembering, then what was forgotten, in the order of
+    forgetting. Slices that both share are not read, so this costs about what changed.
     """
-    if base is None:
-        return Delta(tuple(memories(theirs)), _in_order(theirs, None))
-    shared = {(id(part.block), part.length) for part in base.slices()}
-    added = [
-        memory
+    shared = {} if base is None else {(id(part.block), part.length): part for part in base.slices()}
+    read = [
+        Change(memory.id, version(base, memory.id), memory)
         for part in theirs.slices()
-        if (id(part.block), part.length) not in shared
-        for memory in records(part)
-        if not base.knows(memory.id)
+        for memory in _fresh(part, shared.get((id(part.block), part.length)))
+        if not _reads_as(base, memory)
     ]
-    return Delta(tuple(added), _in_order(theirs, base))
-
-
-def _in_order(theirs: EpisodicState, base: EpisodicState | None) -> tuple[MemoryId, ...]:
-    """The ids that ``theirs`` forgot and ``base`` did not, in the order of forgetting."""
-    new = [
-        (order, memory) for memory, order in theirs.forgotten.items() if base is None or memory not in base.forgotten
+    gone = [
+        Change(memory, version(base, memory), Gone(at))
+        for memory, at in sorted(theirs.forgotten.items(), key=lambda one: (one[1] or _EARLIEST, one[0]))
+        if base is None or memory not in base.forgotten or base.forgotten[memory] != at
     ]
-    return tuple(memory for _, memory in sorted(new))
+    return (*read, *gone)
 
 
-def judge(ours: EpisodicState, base: EpisodicState | None, change: Delta) -> Verdict:
-    """What ``ours`` is to take over of what the other side did since the base.
+def _fresh(part: Slice, before: Slice | None) -> Iterable[Memory]:
+    """The living of a slice that were not among the living of the same slice before."""
+    if before is None:
+        return records(part)
+    if before.dead is None or before.dead is part.dead:
+        return ()
+    alone = np.setdiff1d(part.living(), before.living())
+    return (record(part, int(row)) for row in alone)
 
-    Memories join by id. What either side forgot stays forgotten. One id that means two different things on the
-    two sides is a conflict, and ours is kept; an id that the base had already is ours to keep without one.
+
+def _reads_as(state: EpisodicState | None, memory: Memory) -> bool:
+    if state is None or memory.id not in state.tickets:
+        return False
+    slices = state.slices()
+    index, row = locate(slices, state.tickets[memory.id])
+    return slices[index].block.records[row] == memory
+
+
+def version(state: EpisodicState | None, memory: MemoryId) -> Version[Memory]:
+    """What a state has under an id."""
+    if state is None:
+        return None
+    if memory in state.forgotten:
+        return Gone(state.forgotten[memory])
+    return fetch(state, [memory])[0] if memory in state.tickets else None
+
+
+def versions(state: EpisodicState, ids: Iterable[MemoryId]) -> dict[MemoryId, Version[Memory]]:
+    """What a state has under each id; what it never knew is left out."""
+    return {one: version(state, one) for one in ids if state.knows(one)}
+
+
+def digest(memory: Memory) -> bytes:
+    """A short name for how a memory reads: equal for equal memories, and for no others."""
+    told = [getattr(memory, name) for name in (*FIELDS, "pad", "confidence", "revised_at")]
+    return blake3(_ENCODER.encode((memory.id, told))).digest(DIGEST_BYTES)
+
+
+class MemoryTrait(Trait[Memory]):
+    """Memories: field by field; the embedding, the PAD and its confidence go with the text that they were made of.
+
+    Args:
+        text_chars: the longest text that a policy may give.
     """
-    adopt = tuple(memory for memory in change.added if not ours.knows(memory.id))
-    forget = tuple(memory for memory in change.forgotten if memory in ours.tickets)
-    both = [
-        memory
-        for memory in change.added
-        if memory.id in ours.tickets and not (base is not None and base.knows(memory.id))
-    ]
-    kept = fetch(ours, [memory.id for memory in both])
-    conflicts = tuple(
-        MergeConflict(
-            "memories", theirs.id, "the same id has different content on both sides", _shown(mine), _shown(theirs)
+
+    part = "memories"
+    gone = "forgotten"
+
+    def __init__(self, text_chars: int) -> None:
+        self._text_chars = text_chars
+
+    def key(self, value: Memory) -> Key:
+        return value.id
+
+    def fields(self, ours: Memory, theirs: Memory) -> tuple[str, ...]:
+        return (*FIELDS, "pad") if ours.text == theirs.text else FIELDS
+
+    def at(self, value: Memory) -> datetime | None:
+        return value.revised_at or value.at
+
+    def edited_at(self, value: Memory) -> datetime | None:
+        return value.revised_at
+
+    def put(
+        self,
+        bases: Sequence[Memory],  # noqa: ARG002 - nothing of a memory adds up
+        ours: Memory,
+        theirs: Memory,
+        chosen: Mapping[str, Any],
+        sides: Mapping[str, str],
+    ) -> Memory:
+        for side in (ours, theirs):
+            if all(getattr(side, name) == value for name, value in chosen.items()):
+                return side
+        felt = theirs if sides["text" if ours.text != theirs.text else "pad"] == "theirs" else ours
+        told = theirs if sides["text"] == "theirs" else ours
+        changed = dict(chosen)
+        pad = changed.pop("pad", felt.pad)
+        return replace(
+            ours,
+            **changed,
+            embedding=told.embedding,
+            pad=pad,
+            confidence=felt.confidence if pad == felt.pad else 1.0,
+            # No clock: both orders of a merge, and a repeated one, must come to the same.
+            revised_at=max(filter(None, (ours.revised_at, theirs.revised_at)), default=max(ours.at, theirs.at)),
         )
-        for mine, theirs in zip(kept, both, strict=True)
-        if mine != theirs
-    )
-    return Verdict(adopt, forget, conflicts)
 
+    def union(self, name: str, ours: Any, theirs: Any, newer: Side) -> Any:
+        if name == "tags":
+            return tuple(dict.fromkeys((*ours, *theirs)))
+        if name == "metadata":
+            return theirs | ours if newer == "ours" else ours | theirs
+        if name == "importance":
+            return max(ours, theirs)
+        return super().union(name, ours, theirs, newer)
 
-def _shown(memory: Memory) -> str:
-    speaker = f"{memory.speaker}: " if memory.speaker else ""
-    return f"{speaker}{memory.text[:_SHOWN_CHARS]} ({memory.at.isoformat()})"
+    def checked(self, name: str, value: Any) -> Any:
+        if name == "pad":
+            if not isinstance(value, PAD):
+                raise InvalidValue("pad", repr(value), "a PAD")
+            return value
+        if name == "text":
+            return within("text", Utterance(value).text, self._text_chars)
+        if name in NEEDED and value is None:
+            raise InvalidValue(name, "None", "a value")
+        return getattr(Utterance("-", **{name: value}), name)

@@ -61,6 +61,7 @@ def with_vector(memory: Memory, embedding: Vector) -> Memory:
         memory.session,
         memory.tags,
         memory.metadata,
+        memory.revised_at,
     )
 
 
@@ -154,7 +155,9 @@ class Chunk:
 
     def postings(self, length: int) -> NDArray[np.void]:
         """The postings of the first so many rows, by row."""
-        posted = self._postings[: self._posted]
+        # Counted before the array is looked up: another thread may read while rows are added behind these.
+        count = self._posted
+        posted = self._postings[:count]
         return posted[: np.searchsorted(posted["row"], length)]
 
     def match(self, terms: Ints, length: int) -> Matches:

@@ -236,7 +236,7 @@ def fetch(state: EpisodicState, ids: Iterable[MemoryId]) -> tuple[Memory, ...]:
         if memory not in state.tickets:
             raise MemoryNotFound(memory)
         index, row = locate(slices, state.tickets[memory])
-        found.append(_record(slices[index], row))
+        found.append(record(slices[index], row))
     return tuple(found)
 
 
@@ -264,9 +264,10 @@ def memories(state: EpisodicState) -> Iterator[Memory]:
 def records(part: Slice) -> Iterator[Memory]:
     """The living memories of a slice, in order."""
     for row in part.living():
-        yield _record(part, int(row))
+        yield record(part, int(row))
 
 
-def _record(part: Slice, row: int) -> Memory:
+def record(part: Slice, row: int) -> Memory:
+    """The memory in a row of a slice."""
     found = part.block.vectors(np.array([row]))[0]
     return with_vector(part.block.records[row], found)

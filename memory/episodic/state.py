@@ -12,6 +12,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +24,8 @@ from quantum_memory.memory.episodic.runs import Chunk, Lexicon, Slice, joined
 from quantum_memory.types import Memory, MemoryId
 
 Tickets: TypeAlias = "HashTrieMap[MemoryId, int]"
+Times: TypeAlias = "HashTrieMap[MemoryId, datetime | None]"
+Digests: TypeAlias = "HashTrieMap[MemoryId, bytes]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class EpisodicState:
         parts: slices in the order of remembering.
         tail: the slice that may still be appended to.
         tickets: the place of each living memory.
-        forgotten: the ids that must not be found again, numbered in the order of forgetting.
+        forgotten: the ids that must not be found again, and when each was forgotten, where that is known.
+        picked: of memories that were looked at in a selective merge, how they were on the other side then.
         next_ticket: the place of the next memory.
         live_terms: summed document length of the living.
     """
@@ -64,7 +68,8 @@ class EpisodicState:
     parts: tuple[Slice, ...] = field(default=(), repr=False)
     tail: Slice | None = field(default=None, repr=False)
     tickets: Tickets = field(default_factory=HashTrieMap, repr=False)
-    forgotten: Tickets = field(default_factory=HashTrieMap, repr=False)
+    forgotten: Times = field(default_factory=HashTrieMap, repr=False)
+    picked: Digests = field(default_factory=HashTrieMap, repr=False)
     next_ticket: int = 0
     live_terms: int = 0
 
@@ -102,9 +107,39 @@ def remember(state: EpisodicState, memories: Iterable[Memory], sizes: Sizes) -> 
     for memory in memories:
         if not state.knows(memory.id):
             fresh.setdefault(memory.id, memory)
-    if not fresh:
+    return _appended(state, list(fresh.values()), sizes) if fresh else state
+
+
+def revise(state: EpisodicState, memories: Iterable[Memory], sizes: Sizes) -> EpisodicState:
+    """The state in which these read as they do here, known before or not; itself if they do already.
+
+    The old row dies and a new one comes last, so the order of remembering has a memory where it was last revised.
+    What was forgotten is there again. Raises: ShapeMismatch.
+    """
+    new = [memory for memory in {one.id: one for one in memories}.values() if not _reads_as(state, memory)]
+    if not new:
         return state
-    new = list(fresh.values())
+    check_dim(state, new)
+    back = [memory.id for memory in new if memory.id in state.forgotten]
+    if back:
+        forgotten = state.forgotten
+        for one in back:
+            forgotten = forgotten.remove(one)
+        state = replace(state, forgotten=forgotten)
+    return _appended(_without(state, [memory.id for memory in new]), new, sizes)
+
+
+def _reads_as(state: EpisodicState, memory: Memory) -> bool:
+    if memory.id not in state.tickets:
+        return False
+    slices = state.slices()
+    index, row = locate(slices, state.tickets[memory.id])
+    block = slices[index].block
+    return block.records[row] == memory and np.array_equal(block.vectors(np.array([row]))[0], memory.embedding)
+
+
+def _appended(state: EpisodicState, new: Sequence[Memory], sizes: Sizes) -> EpisodicState:
+    """The state with these memories, none of which lives in it, as its last."""
     check_dim(state, new)
     dim = new[0].embedding.shape[0]
     parts, tail = state.parts, state.tail
@@ -122,22 +157,46 @@ def remember(state: EpisodicState, memories: Iterable[Memory], sizes: Sizes) -> 
     return replace(state, dim=dim, parts=parts, tail=tail, tickets=tickets, next_ticket=ticket, live_terms=live_terms)
 
 
-def forget(state: EpisodicState, ids: Iterable[MemoryId]) -> EpisodicState:
-    """The state with these ids never to be found again, whether it knew them or not; itself if all were forgotten."""
-    gone = [memory for memory in dict.fromkeys(ids) if memory not in state.forgotten]
-    if not gone:
+def forget(state: EpisodicState, ids: Iterable[MemoryId], times: Sequence[datetime | None] = ()) -> EpisodicState:
+    """The state with these ids never to be found again, whether it knew them or not; itself if all were forgotten.
+
+    ``times`` has when each was forgotten, as far as that is known; an id that is forgotten already keeps its time.
+    """
+    since: dict[MemoryId, datetime | None] = {}
+    for number, memory in enumerate(ids):
+        if memory not in state.forgotten:
+            since.setdefault(memory, times[number] if number < len(times) else None)
+    if not since:
         return state
-    forgotten, tickets, live_terms = state.forgotten, state.tickets, state.live_terms
+    forgotten = state.forgotten
+    for memory, at in since.items():
+        forgotten = forgotten.insert(memory, at)
+    return replace(_without(state, since), forgotten=forgotten)
+
+
+def pick(state: EpisodicState, seen: Iterable[tuple[MemoryId, bytes]]) -> EpisodicState:
+    """The state that knows how these were on another side when they were last decided about."""
+    picked = state.picked
+    for memory, digest in seen:
+        if picked.get(memory) != digest:
+            picked = picked.insert(memory, digest)
+    return state if picked is state.picked else replace(state, picked=picked)
+
+
+def _without(state: EpisodicState, ids: Iterable[MemoryId]) -> EpisodicState:
+    """The state in which these rows are dead."""
+    tickets, live_terms = state.tickets, state.live_terms
     slices: list[Slice | None] = list(state.slices())
     whole = state.slices()
     rows: dict[int, list[int]] = {}
-    for memory in gone:
-        forgotten = forgotten.insert(memory, len(forgotten))
+    for memory in ids:
         if memory in tickets:
             index, row = locate(whole, tickets[memory])
             rows.setdefault(index, []).append(row)
             live_terms -= int(whole[index].rows["terms"][row])
             tickets = tickets.remove(memory)
+    if not rows:
+        return state
     for index, dead in rows.items():
         slices[index] = _thinned(whole[index].without(np.array(dead, dtype=np.int64)))
     tail = slices.pop() if state.tail is not None else None
@@ -145,7 +204,7 @@ def forget(state: EpisodicState, ids: Iterable[MemoryId]) -> EpisodicState:
         slices.append(tail)
         tail = None
     parts = tuple(part for part in slices if part is not None)
-    return replace(state, parts=parts, tail=tail, tickets=tickets, forgotten=forgotten, live_terms=live_terms)
+    return replace(state, parts=parts, tail=tail, tickets=tickets, live_terms=live_terms)
 
 
 def _thinned(part: Slice) -> Slice | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import Stemmer
 
@@ -31,6 +32,17 @@ STOP_WORDS = frozenset(
     must upon
     """.split()  # noqa: SIM905 - a list with a quoted word each would fill two pages
 )
+
+
+def rules() -> dict[str, str]:
+    """Whatever decides which terms a text is made into: where any of it differs, terms are not comparable."""
+    return {
+        "term": _TERM.pattern,
+        "longest": str(MAX_TERM_CHARS),
+        "stop_words": " ".join(sorted(STOP_WORDS)),
+        "stemmer": Stemmer.version(),
+        "unicode": unicodedata.unidata_version,
+    }
 
 
 class Analyzer:
@@ -60,8 +72,19 @@ class Codes:
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
 
+    @classmethod
+    def of(cls, words: Iterable[str]) -> Codes:
+        """Distinct words with the numbers 0, 1, 2, ..."""
+        codes = cls()
+        codes._codes = {word: code for code, word in enumerate(words)}
+        return codes
+
     def __len__(self) -> int:
         return len(self._codes)
+
+    def words(self) -> list[str]:
+        """Every word, each at its number. Another thread may go on learning."""
+        return list(self._codes)
 
     def learn(self, word: str) -> int:
         """The number of a word, a new one if it was never seen."""

@@ -67,6 +67,28 @@ def extract(text: str, speaker: str | None = None) -> tuple[Concept, ...]:
     return tuple(found.values())
 
 
+@lru_cache(maxsize=CACHED_FORMS)
+def key_of(name: str) -> str:
+    """The key of one thing that is named as a whole, such as an end of a relation: that of the concept it is in a text.
+
+    Where a name mixes words with numbers or dates, no text has a concept for all of it, and these stand in its key too.
+
+    >>> key_of("the New York"), key_of("umbrellas"), key_of("7 May 2023"), key_of("Apollo 13")
+    ('new york', 'umbrella', 'date:2023-05-07', 'apollo number:13')
+    """
+    keys: list[str] = []
+    telling = 0
+    for words, then in segments(name):
+        for word in words:
+            if len(keys) == telling and word.base in STOP_WORDS and word.base not in NAME_ADJECTIVES:
+                telling += 1
+            if len(word.base) <= MAX_WORD_CHARS:
+                keys.append(_stem(word.base))
+        if then is not None:
+            keys.append(then.key)
+    return " ".join(keys[telling:] or keys) or name.strip().casefold()
+
+
 def _add(found: dict[str, Concept], concepts: Iterable[Concept]) -> None:
     """Take in each concept under its key; of two kinds the more telling stays, in the place of the first."""
     for concept in concepts:

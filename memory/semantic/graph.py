@@ -8,117 +8,178 @@ away leaves exactly what would be there without it:
     memory - concept     it speaks of it, or is spoken by it: 1
     concept - concept    memories in which they stand close together: how many
     memory - memory      one follows the other in a session: 1
+
+Beside these stand the relations that were told, each from one concept to another, with a weight of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import NamedTuple, TypeVar
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import chain, groupby, islice, repeat
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import networkx as nx
-from rpds import HashTrieMap, HashTrieSet, List
+from rpds import HashTrieMap, HashTrieSet
 
-from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered
-from quantum_memory.memory.semantic.extract import KINDS, Concept, ConceptKind, extract
-from quantum_memory.types import Memory, MemoryId, Part
+from quantum_memory.memory.events import Event, Forgotten, Merged, Picked, Related, Remembered, Revised, Unrelated
+from quantum_memory.memory.semantic.extract import Concept, extract, key_of
+from quantum_memory.memory.semantic.relations import Relations
+from quantum_memory.memory.semantic.weave import Heard, Known, Maps, Trace, put_in, take_out
+from quantum_memory.types import Memory, MemoryId, Part, Relation, RelationKey
 
 MAX_CONCEPTS = 32
 """Concepts kept of one memory, names before topics: a long text would make every edge of it mean little."""
-WINDOW = 5
-"""A concept is joined with this many that follow it in a text, so pairs grow with its length and not its square."""
-NAMED_SHARE = 0.25
+GROUP = 64
+"""Changes worked into the maps together: one by one, each would copy its path through every map that it touches."""
+SETTLED_KEPT = 8
 
 K = TypeVar("K")
 
 
-class Trace(NamedTuple):
-    """What one memory put into the graph, which is all that is needed to take it out again."""
+class Anew(NamedTuple):
+    """A memory that reads otherwise now: what it put in is taken out, and this is put in as if it came last."""
 
-    concepts: tuple[Concept, ...]
-    session: str | None
-    before: MemoryId | None
-    after: MemoryId | None
+    heard: Heard
 
 
-class Known(NamedTuple):
-    """A concept as the memories of a branch know it.
+class Lost(NamedTuple):
+    """Memories that are not to be found again, and since when, where that is known."""
 
-    Attributes:
-        forms: the forms in which it stood, and in how many memories each.
-        mentions: the memories that speak of it, newest first.
-        links: keys of the concepts beside it, and in how many memories they stand close together.
-    """
+    ids: tuple[MemoryId, ...]
+    at: datetime | None
 
-    forms: HashTrieMap[Concept, int]
-    mentions: List[MemoryId]
-    links: HashTrieMap[str, int]
 
-    def concept(self) -> Concept:
-        """Its commonest form of the most telling kind that a quarter of its memories give it."""
-        counts: dict[ConceptKind, int] = dict.fromkeys(KINDS, 0)
-        for form, count in self.forms.items():
-            counts[form.kind] += count
-        enough = NAMED_SHARE * sum(counts.values())
-        kind = next(kind for kind in KINDS if counts[kind] >= enough and counts[kind])
-        return min((-count, form) for form, count in self.forms.items() if form.kind == kind)[1]
+class Told(NamedTuple):
+    """Relations that hold from now on."""
+
+    relations: tuple[Relation, ...]
+
+
+class Ended(NamedTuple):
+    """Relations that hold no longer."""
+
+    keys: tuple[RelationKey, ...]
+    at: datetime | None
+
+
+Change: TypeAlias = Heard | Anew | Lost | Told | Ended
 
 
 @dataclass(frozen=True, slots=True)
 class GraphState:
     """The graph at one place in history. It never changes: branches share all that they have in common.
 
+    The last few changes wait to be worked in together. Until then a state is its predecessor's maps and these, so that
+    a thousand forks that each learned something share one graph. What is said of the maps holds once nothing is
+    pending, and a settled state is the same however its changes were grouped.
+
     Attributes:
         memories: what each memory put in.
         concepts: the concepts by key.
         last: the last memory of each session.
         forgotten: what is not to come back on this branch.
+        relations: what was told of how things stand to one another.
+        pending: fewer than ``GROUP`` changes, oldest first.
     """
 
     memories: HashTrieMap[MemoryId, Trace] = field(default_factory=HashTrieMap)
     concepts: HashTrieMap[str, Known] = field(default_factory=HashTrieMap)
     last: HashTrieMap[str, MemoryId] = field(default_factory=HashTrieMap)
     forgotten: HashTrieSet[MemoryId] = field(default_factory=HashTrieSet)
-
-    def __len__(self) -> int:
-        return len(self.memories) + len(self.concepts)
+    relations: Relations = field(default_factory=Relations)
+    pending: tuple[Change, ...] = ()
 
 
 class GraphFold:
     """How the graph follows from events.
 
-    Laws: forgetting leaves the memories, concepts and edges that would be there had the memory never been; what was
-    forgotten never comes back, whether it was known before or not; remembering what is known changes nothing.
+    Laws: forgetting leaves the memories, concepts and edges that would be there had the memory never been, and takes
+    away the relations that it was the last to tell; what was forgotten comes back by a revision alone; remembering
+    what is known changes nothing; a revised memory that says something else of concepts, or stands in another
+    session, is as if it had been forgotten and remembered last; a relation told by a forgotten memory does not hold.
     """
 
     part: Part = "graph"
     reach: int | None = None
 
+    def __init__(self) -> None:
+        self._read: deque[tuple[GraphState, GraphState]] = deque(maxlen=SETTLED_KEPT)
+
     def empty(self) -> GraphState:
         return GraphState()
 
     def apply(self, state: GraphState, event: Event) -> GraphState:
-        if isinstance(event, Remembered):
-            return _remember(state, event.memories)
-        if isinstance(event, Forgotten):
-            return _forget(state, event.ids)
-        if isinstance(event, Merged):
-            return _forget(_remember(state, event.memories), event.forgotten)
-        return state
+        writer = _Writer(state)
+        match event:
+            case Remembered():
+                writer.remember(event.memories)
+            case Forgotten():
+                writer.forget(event.ids, event.at)
+            case Revised():
+                writer.revise(event.memories)
+            case Related():
+                writer.relate(event.relations)
+            case Unrelated():
+                writer.unrelate(event.keys, event.at)
+            case Picked():
+                writer.remember(event.memories)
+                writer.revise(event.revised)
+            case Merged():
+                writer.remember(event.memories)
+                writer.revise(event.revised)
+                writer.relate(event.relations)
+                for at, keys in _dated(event.unrelated, event.unrelated_at):
+                    writer.unrelate(keys, at)
+                for at, ids in _dated(event.forgotten, event.forgotten_at):
+                    writer.forget(ids, at)
+            case _:
+                return state
+        return writer.state()
 
     def units(self, event: Event) -> int:  # noqa: ARG002 - a view without a reach counts nothing
         return 0
 
+    def settled(self, state: GraphState) -> GraphState:
+        """The graph with every pending change worked in. The last few are kept, for those who read again or go on."""
+        if not state.pending:
+            return state
+        nearest, done = state, 0
+        for read, found in self._read:
+            if read is state:
+                return found
+            count = len(read.pending)
+            if done < count < len(state.pending) and _same_maps(read, state) and _begins(state.pending, read.pending):
+                nearest, done = found, count
+        whole = _worked_in(replace(nearest, pending=()), state.pending[done:])
+        self._read.append((state, whole))
+        return whole
 
-def to_networkx(state: GraphState) -> nx.Graph:
+
+def settled(state: GraphState) -> GraphState:
+    """The graph with every pending change worked in; the state itself where nothing is pending."""
+    return _worked_in(replace(state, pending=()), state.pending) if state.pending else state
+
+
+def relations(state: GraphState, about: str | None = None) -> tuple[Relation, ...]:
+    """The relations that have something of this name at either end, in any form of it, or all; sorted by key."""
+    return settled(state).relations.about(about)
+
+
+def to_networkx(state: GraphState) -> nx.MultiGraph:
     """The graph as networkx knows it.
 
     Nodes are ``("memory", id)`` and ``("concept", key)`` with ``kind`` ("memory" or the concept's), ``label`` and
-    ``weight``, which is the number of memories behind it. Edges have ``kind`` ("mentions", "together" or "follows")
-    and ``weight``. Nodes and edges come sorted, so equal states give equal graphs in the same order.
+    ``weight``, which is the number of memories behind it. Edges have ``kind`` ("mentions", "together", "follows" or
+    "relation") and ``weight``. A relation also has ``predicate`` and ``at``, and ``subject`` and ``object`` say which
+    way it points; there may be several between two concepts, each under its own key. Nodes and edges come sorted, so
+    equal states give equal graphs in the same order.
     """
-    graph = nx.Graph()
+    state = settled(state)
+    graph = nx.MultiGraph()
     for memory in sorted(state.memories):
         graph.add_node(("memory", memory), kind="memory", label=memory, weight=1)
     for key in sorted(state.concepts):
@@ -128,110 +189,163 @@ def to_networkx(state: GraphState) -> nx.Graph:
     for memory in sorted(state.memories):
         trace = state.memories[memory]
         for concept in trace.concepts:
-            graph.add_edge(("memory", memory), ("concept", concept.key), kind="mentions", weight=1)
+            graph.add_edge(("memory", memory), ("concept", concept.key), key="mentions", kind="mentions", weight=1)
         if trace.after is not None:
-            graph.add_edge(("memory", memory), ("memory", trace.after), kind="follows", weight=1)
+            graph.add_edge(("memory", memory), ("memory", trace.after), key="follows", kind="follows", weight=1)
     for key in sorted(state.concepts):
         for other, count in sorted(state.concepts[key].links.items()):
             if key < other:
-                graph.add_edge(("concept", key), ("concept", other), kind="together", weight=count)
+                graph.add_edge(("concept", key), ("concept", other), key="together", kind="together", weight=count)
+    for relation in state.relations.about():
+        _add_relation(graph, relation)
     return graph
 
 
-def _remember(state: GraphState, memories: Iterable[Memory]) -> GraphState:
-    traces, concepts, last = state.memories, state.concepts, state.last
-    for memory in memories:
-        if memory.id in traces or memory.id in state.forgotten:
-            continue
-        kept = _most_telling(extract(memory.text, memory.speaker))
-        before = None
-        if memory.session is not None:
-            before = last.get(memory.session)
-            last = last.insert(memory.session, memory.id)
-        if before is not None:
-            traces = traces.insert(before, traces[before]._replace(after=memory.id))
-        traces = traces.insert(memory.id, Trace(kept, memory.session, before, None))
-        for concept, beside in _neighbourhoods(kept):
-            concepts = concepts.insert(concept.key, _mentioned(concepts.get(concept.key), concept, memory.id, beside))
-    return state if traces is state.memories else GraphState(traces, concepts, last, state.forgotten)
+def _add_relation(graph: nx.MultiGraph, relation: Relation) -> None:
+    """Draw a relation, and those of its ends that no memory speaks of."""
+    ends = [("concept", key_of(name)) for name in (relation.subject, relation.object)]
+    for end, name in zip(ends, (relation.subject, relation.object), strict=True):
+        if end not in graph:
+            graph.add_node(end, kind="entity", label=name, weight=0)
+    graph.add_edge(
+        *ends,
+        key=relation.key,
+        kind="relation",
+        weight=relation.weight,
+        predicate=relation.predicate,
+        at=relation.at,
+        subject=relation.subject,
+        object=relation.object,
+    )
 
 
-def _mentioned(known: Known | None, concept: Concept, memory: MemoryId, beside: list[str]) -> Known:
-    """The concept once more: ``beside`` are the keys that it stands close to in this memory."""
-    if known is None:
-        return Known(HashTrieMap({concept: 1}), List([memory]), HashTrieMap(dict.fromkeys(beside, 1)))
-    forms, mentions, links = known
-    for key in beside:
-        links = links.insert(key, links.get(key, 0) + 1)
-    return Known(forms.insert(concept, forms.get(concept, 0) + 1), mentions.push_front(memory), links)
+class _Writer:
+    """Takes up changes one after another, and works them in whenever enough of them are pending."""
+
+    def __init__(self, state: GraphState) -> None:
+        self._before = state
+        self._base = replace(state, pending=()) if state.pending else state
+        self._pending: list[Change] = []
+        self._size, self._changed = 0, False
+        self._recent: dict[MemoryId, Heard | None] = {}
+        for change in state.pending:
+            self._note(change)
+
+    def state(self) -> GraphState:
+        """The state with all that was taken up; the one to begin with if that was nothing."""
+        return replace(self._base, pending=tuple(self._pending)) if self._changed else self._before
+
+    def remember(self, memories: Iterable[Memory]) -> None:
+        for memory in memories:
+            if not self._knows(memory.id) and not self._forgot(memory.id):
+                self._add(_heard(memory))
+
+    def revise(self, memories: Iterable[Memory]) -> None:
+        for memory in memories:
+            heard = _heard(memory)
+            if not self._knows(memory.id) or self._last_heard(memory.id) != heard:
+                self._add(Anew(heard))
+
+    def forget(self, ids: Iterable[MemoryId], at: datetime | None) -> None:
+        fresh = tuple(memory for memory in dict.fromkeys(ids) if not self._forgot(memory))
+        if fresh:
+            self._add(Lost(fresh, at))
+
+    def relate(self, relations: Iterable[Relation]) -> None:
+        told = tuple(one for one in relations if one.memory is None or not self._forgot(one.memory))
+        if told:
+            self._add(Told(told))
+
+    def unrelate(self, keys: Sequence[RelationKey], at: datetime | None) -> None:
+        if keys:
+            self._add(Ended(tuple(keys), at))
+
+    def _add(self, change: Change) -> None:
+        self._note(change)
+        self._changed = True
+        if self._size >= GROUP:
+            self._base = _worked_in(self._base, self._pending)
+            self._pending, self._size, self._recent = [], 0, {}
+
+    def _note(self, change: Change) -> None:
+        self._pending.append(change)
+        match change:
+            case Heard():
+                self._recent[change.memory] = change
+            case Anew(heard):
+                self._recent[heard.memory] = heard
+            case Lost(ids):
+                self._recent.update(dict.fromkeys(ids))
+        self._size += 1 if isinstance(change, Heard | Anew) else len(change[0])
+
+    def _knows(self, memory: MemoryId) -> bool:
+        if memory in self._recent:
+            return self._recent[memory] is not None
+        return memory in self._base.memories
+
+    def _forgot(self, memory: MemoryId) -> bool:
+        if memory in self._recent:
+            return self._recent[memory] is None
+        return memory in self._base.forgotten
+
+    def _last_heard(self, memory: MemoryId) -> Heard | None:
+        if memory in self._recent:
+            return self._recent[memory]
+        trace = self._base.memories[memory]
+        return Heard(memory, trace.concepts, trace.session)
 
 
-def _forget(state: GraphState, ids: Iterable[MemoryId]) -> GraphState:
-    """Take memories out together: each concept they share is visited once, whatever the number of memories."""
-    traces, last = state.memories, state.last
-    gone: dict[str, list[tuple[Concept, list[str]]]] = {}
-    removed = {memory for memory in ids if memory not in state.forgotten}
-    if not removed:
-        return state
-    for memory in removed:
-        trace = traces.get(memory)
-        if trace is None:
-            continue
-        traces = traces.remove(memory)
-        if trace.before is not None:
-            traces = traces.insert(trace.before, traces[trace.before]._replace(after=trace.after))
-        if trace.after is not None:
-            traces = traces.insert(trace.after, traces[trace.after]._replace(before=trace.before))
-        elif trace.session is not None:
-            before = trace.before
-            last = last.remove(trace.session) if before is None else last.insert(trace.session, before)
-        for concept, beside in _neighbourhoods(trace.concepts):
-            gone.setdefault(concept.key, []).append((concept, beside))
-    concepts = state.concepts
-    for key, mentions in gone.items():
-        known = _unmentioned(concepts[key], mentions, removed)
-        concepts = concepts.remove(key) if known is None else concepts.insert(key, known)
-    return GraphState(traces, concepts, last, state.forgotten.update(removed))
+def _dated(keys: Sequence[K], times: Sequence[datetime | None]) -> Iterator[tuple[datetime | None, list[K]]]:
+    """The keys in their order, those of one time together; a missing time is ``None``."""
+    known = chain(times, repeat(None))
+    for at, run in groupby(zip(keys, known, strict=False), key=itemgetter(1)):
+        yield at, [key for key, _ in run]
 
 
-def _unmentioned(known: Known, gone: list[tuple[Concept, list[str]]], removed: set[MemoryId]) -> Known | None:
-    """The concept without these mentions of it; None if no memory speaks of it any more."""
-    if len(gone) == len(known.mentions):
-        return None
-    forms, links = known.forms, known.links
-    for concept, beside in gone:
-        forms = _less(forms, concept)
-        for key in beside:
-            links = _less(links, key)
-    return Known(forms, _without(known.mentions, removed, len(gone)), links)
+def _heard(memory: Memory) -> Heard:
+    return Heard(memory.id, _most_telling(extract(memory.text, memory.speaker)), memory.session)
 
 
-def _less(counts: HashTrieMap[K, int], key: K) -> HashTrieMap[K, int]:
-    left = counts[key] - 1
-    return counts.insert(key, left) if left else counts.remove(key)
-
-
-def _without(mentions: List[MemoryId], removed: set[MemoryId], count: int) -> List[MemoryId]:
-    """The list without ``count`` of its memories. What is older than the oldest of them is shared, not copied."""
-    kept: list[MemoryId] = []
-    for memory in mentions:
-        if not count:
-            break
-        mentions = mentions.drop_first()
-        if memory in removed:
-            count -= 1
+def _worked_in(state: GraphState, changes: Sequence[Change]) -> GraphState:
+    """The state with these changes made, in order; those of one kind that follow one another are made together."""
+    maps = Maps(state.memories, state.concepts, state.last)
+    forgotten, told = state.forgotten, state.relations
+    for kind, run in groupby(changes, type):
+        if kind is Heard:
+            maps = put_in(maps, [change for change in run if isinstance(change, Heard)])
+        elif kind is Anew:
+            # Of a memory that was revised twice the later one counts, and stands where it came.
+            latest: dict[MemoryId, Heard] = {}
+            for change in run:
+                if isinstance(change, Anew):
+                    latest.pop(change.heard.memory, None)
+                    latest[change.heard.memory] = change.heard
+            maps = put_in(take_out(maps, latest), list(latest.values()))
+            for memory in latest:
+                forgotten = forgotten.discard(memory)
         else:
-            kept.append(memory)
-    for memory in reversed(kept):
-        mentions = mentions.push_front(memory)
-    return mentions
+            for change in run:
+                if isinstance(change, Lost):
+                    maps, forgotten = take_out(maps, change.ids), forgotten.update(change.ids)
+                    told = told.unsay(change.ids, change.at)
+                elif isinstance(change, Told):
+                    told = told.relate(change.relations)
+                elif isinstance(change, Ended):
+                    told = told.unrelate(change.keys, change.at)
+    return GraphState(*maps, forgotten, told)
 
 
-def _neighbourhoods(concepts: tuple[Concept, ...]) -> Iterator[tuple[Concept, list[str]]]:
-    """Each concept of a memory with the keys of those that stand within the window around it."""
-    keys = [concept.key for concept in concepts]
-    for at, concept in enumerate(concepts):
-        yield concept, keys[max(0, at - WINDOW) : at] + keys[at + 1 : at + 1 + WINDOW]
+def _same_maps(one: GraphState, other: GraphState) -> bool:
+    return (
+        one.memories is other.memories
+        and one.concepts is other.concepts
+        and one.forgotten is other.forgotten
+        and one.relations is other.relations
+    )
+
+
+def _begins(changes: tuple[Change, ...], first: tuple[Change, ...]) -> bool:
+    return all(one is other for one, other in zip(changes, first, strict=False))
 
 
 def _most_telling(concepts: tuple[Concept, ...]) -> tuple[Concept, ...]:

@@ -5,7 +5,8 @@ Reads a graph state, never changes one. Its cost is bounded by ``max_nodes``, no
 First a neighbourhood is gathered best first: the mass that would flow to a node decides when it is visited, and a
 concept hands each of its memories one share of many, so one that half the memories mention attracts little and leads
 to its newest memories alone. Then a personalised walk ranks that neighbourhood. Edges to a concept weigh its inverse
-document frequency, for the same reason.
+document frequency, for the same reason. A relation leads from one of its ends to the other, and to the memory that
+said so.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import scipy.sparse as sp
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue, OutOfRange
-from quantum_memory.memory.semantic.extract import Concept, extract
+from quantum_memory.memory.semantic.extract import Concept, extract, key_of
 from quantum_memory.memory.semantic.google import Floats, Google
-from quantum_memory.memory.semantic.graph import GraphState
+from quantum_memory.memory.semantic.graph import GraphState, settled
 from quantum_memory.memory.semantic.pagerank import walk_ranks
 from quantum_memory.types import MemoryId
 
@@ -32,7 +33,8 @@ METHODS: tuple[Method, ...] = get_args(Method)
 QUERY_SHARE = 0.5
 """Share of the start that the question's own concepts get where there are seeds as well."""
 FANOUT = 64
-"""Memories and links of one concept that are followed; of a concept with more, the newest memories."""
+"""Memories, links and relations of one concept that are followed; of a concept with more, the newest memories and
+relations and no links."""
 FOLLOWS = 30.0
 """Weight of the edge to the next memory of a session. The concepts of a memory weigh about 40 together, so half of
 what leaves a memory goes to its neighbours in time: in talk the answer often stands in the next turn."""
@@ -40,6 +42,8 @@ SURPLUS = 1.25
 """How many times ``max_nodes`` are discovered before the best of them are kept."""
 TOGETHER = 0.1
 """Weight of a link between concepts for each memory behind it, beside 1 for a mention: a mention makes about ten."""
+STRONGEST = 10.0
+"""Weight beyond which a relation leads no more strongly. One of weight 1 leads as a mention does."""
 
 
 Node = tuple[bool, str]
@@ -82,6 +86,7 @@ def spread(
     if method not in METHODS:
         raise InvalidValue("method", repr(method), f"one of {', '.join(METHODS)}")
     bounded("alpha", alpha, 0.0, 1.0)
+    state = settled(state)
     start = _start(state, query, seeds, max_nodes)
     if not start:
         return {}
@@ -103,6 +108,7 @@ def concepts(state: GraphState, top: int = 20, *, steps: int = 50) -> tuple[tupl
     """
     if top < 0:
         raise OutOfRange("top", top, 0, math.inf)
+    state = settled(state)
     keys = sorted(state.concepts)
     place = {key: at for at, key in enumerate(keys)}
     counts = [len(state.concepts[key].links) for key in keys]
@@ -123,7 +129,9 @@ class _Toward(dict[str, Edge]):
         self._state = state
 
     def __missing__(self, key: str) -> Edge:
-        share = len(self._state.concepts[key].mentions) / len(self._state.memories)
+        known = self._state.concepts.get(key)
+        # A concept that relations alone know of is as rare as one that a single memory speaks of.
+        share = len(known.mentions) / len(self._state.memories) if known else 1.0 / max(1, len(self._state.memories))
         edge = self[key] = (False, key), math.log1p(1.0 / share)
         return edge
 
@@ -131,7 +139,8 @@ class _Toward(dict[str, Edge]):
 def _start(state: GraphState, query: str, seeds: Mapping[MemoryId, float], most: int) -> dict[Node, float]:
     """Where the walk starts and how much, the heaviest ``most`` nodes; empty if the graph knows none of it."""
     toward = _Toward(state)
-    asked = dict(toward[concept.key] for concept in extract(query) if concept.key in state.concepts)
+    named = (concept.key for concept in extract(query))
+    asked = dict(toward[key] for key in named if key in state.concepts or key in state.relations.ends)
     given = {(True, memory): score for memory, score in seeds.items() if score > 0.0 and memory in state.memories}
     start: dict[Node, float] = {}
     for part, share in ((asked, QUERY_SHARE), (given, 1.0 - QUERY_SHARE)):
@@ -184,16 +193,41 @@ def _edges(state: GraphState, node: Node, toward: _Toward) -> tuple[list[Edge], 
         trace = state.memories[key]
         found = [toward[concept.key] for concept in trace.concepts]
         found.extend(((True, near), FOLLOWS) for near in (trace.before, trace.after) if near is not None)
+        found.extend(_told(state, key, toward))
         return found, sum([weight for _, weight in found])
-    known = state.concepts[key]
     own = toward[key][1]
-    links: list[Edge] = []
-    if len(known.links) <= FANOUT:
-        links = [
-            ((False, other), TOGETHER * count * min(own, toward[other][1])) for other, count in known.links.items()
-        ]
-    total = own * len(known.mentions) + math.fsum(weight for _, weight in links)
-    return [((True, memory), own) for memory in islice(known.mentions, FANOUT)] + links, total
+    links = _related(state, key, toward) if len(state.relations) else {}
+    known = state.concepts.get(key)
+    mentions = () if known is None else known.mentions
+    if known is not None and len(known.links) <= FANOUT:
+        for other, count in known.links.items():
+            near, rarity = toward[other]
+            links[near] = links.get(near, 0.0) + TOGETHER * count * min(own, rarity)
+    total = own * len(mentions) + math.fsum(links.values())
+    return [*(((True, memory), own) for memory in islice(mentions, FANOUT)), *links.items()], total
+
+
+def _related(state: GraphState, key: str, toward: _Toward) -> dict[Node, float]:
+    """From a concept along its relations: to their other ends, and to memories that said so in other words."""
+    edges: dict[Node, float] = {}
+    own = toward[key][1]
+    for one in islice(state.relations.ends.get(key, ()), FANOUT):
+        relation = state.relations.by_key[one]
+        for end in {key_of(one.subject), key_of(one.object)} - {key}:
+            near, rarity = toward[end]
+            edges[near] = edges.get(near, 0.0) + min(relation.weight, STRONGEST) * min(own, rarity)
+        trace = None if relation.memory is None else state.memories.get(relation.memory)
+        if trace is not None and all(concept.key != key for concept in trace.concepts):
+            edges[True, str(relation.memory)] = own
+    return edges
+
+
+def _told(state: GraphState, memory: MemoryId, toward: _Toward) -> list[Edge]:
+    """From a memory to the ends of what it said of them, where its words do not lead there already."""
+    spoken = {concept.key for concept in state.memories[memory].concepts}
+    told = islice(sorted(state.relations.said.get(memory, ())), FANOUT)
+    ends = dict.fromkeys(key_of(name) for key in told for name in (key.subject, key.object))
+    return [toward[end] for end in ends if end not in spoken]
 
 
 def _matrix(nodes: list[Node], edges: Mapping[Node, list[Edge]], start: Mapping[Node, float]) -> tuple[Any, Floats]:
@@ -202,9 +236,11 @@ def _matrix(nodes: list[Node], edges: Mapping[Node, list[Edge]], start: Mapping[
     place = {node: at for at, node in enumerate(nodes)}
     pairs: dict[int, float] = {}
     for at, node in enumerate(nodes):
-        for to, weight in edges.get(node, ()):
+        for to, one_way in edges.get(node, ()):
             other = place.get(to)
             if other is not None and (node[0] or not to[0]):  # mentions come from the memories' side
+                # Of a concept with too many links or relations not all are here: the other side tells the whole.
+                weight = max(one_way, pairs.get(at * n + other, 0.0))
                 pairs[at * n + other] = pairs[other * n + at] = weight
     flat = np.fromiter(pairs, dtype=np.int64, count=len(pairs))
     weights = np.fromiter(pairs.values(), dtype=np.float64, count=len(pairs))

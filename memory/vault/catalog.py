@@ -5,6 +5,7 @@ Rows that cannot change are held in memory, and so are the heads of branches, up
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -14,11 +15,13 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args
 import sqlalchemy as sa
 
 from quantum_memory.errors import AgentNotFound, CorruptRecord, PlaceNotFound
-from quantum_memory.memory.events import Entry, RolledBack
+from quantum_memory.memory.events import Entry, Event, RolledBack
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.codec import decode
 from quantum_memory.memory.vault.merge_base import MergeMarker
-from quantum_memory.types import AgentName, Branch, BranchId, BranchKind, Commit, Place
+from quantum_memory.memory.vault.records import Damaged, Records
+from quantum_memory.memory.vault.writes import AUTOMATIC
+from quantum_memory.types import PARTS, AgentName, Branch, BranchId, BranchKind, Commit, Part, Place, Tag
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -27,46 +30,80 @@ MICROSECOND = timedelta(microseconds=1)
 HELD_ROWS = 65_536
 MAX_VALUES = 500  # in one IN list
 
-_J, _B, _C, _M = schema.journal.c, schema.branches.c, schema.commits.c, schema.merges.c
+_J, _B, _C, _M, _T, _A = (
+    table.c for table in (schema.journal, schema.branches, schema.commits, schema.merges, schema.tags, schema.audit)
+)
 _BRANCH = (_B.id, _B.agent, _B.name, _B.lineage, _B.kind, _B.parent, _B.fork_seq, _B.created_at)
-_COMMIT = (_C.id, _C.agent, _C.branch, _C.seq, _C.message, _C.at)
+_COMMIT = (_C.id, _C.agent, _C.branch, _C.seq, _C.message, _C.at, _C.op_id)
 _p = sa.bindparam
+_ALIVE = schema.is_alive
+_SEEN = sa.and_(_ALIVE, _B.kind != "transaction")
 
-SELECT_BRANCH = sa.select(*_BRANCH).where(_B.id == _p("id"))
+SELECT_BRANCH = sa.select(*_BRANCH, _B.deleted_at).where(_B.id == _p("id"))
 SELECT_ROOT = (
     sa.select(*_BRANCH).join(schema.agents, schema.agents.c.root == _B.id).where(schema.agents.c.name == _p("agent"))
 )
-SELECT_NAMED = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _B.name == _p("name"))
-SELECT_BRANCHES = sa.select(*_BRANCH).where(_B.agent == _p("agent")).order_by(_B.ordinal)
+SELECT_TAKEN = sa.select(_B.id).where(_B.agent == _p("agent"), _B.name == _p("name"), _ALIVE)
+SELECT_NAMED = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _B.name == _p("name"), _SEEN)
+SELECT_BRANCHES = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _SEEN).order_by(_B.ordinal)
 SELECT_AGENTS = sa.select(schema.agents.c.name)
 SELECT_HEAD = sa.select(_J.seq, _J.at).where(_J.branch == _p("branch")).order_by(_J.seq.desc()).limit(1)
 SELECT_AT = sa.select(_J.at).where(_J.branch == _p("branch"), _J.seq == _p("seq"))
 _STRETCH = (_J.branch == _p("branch"), _J.seq > _p("after"), _J.seq <= _p("upto"))
-SELECT_ENTRIES = sa.select(_J.seq, _J.at, _J.payload).where(*_STRETCH).order_by(_J.seq)
-SELECT_NEWEST = sa.select(_J.seq, _J.at, _J.payload).where(*_STRETCH).order_by(_J.seq.desc()).limit(_p("count"))
+_ENTRY = (_J.seq, _J.at, _J.kind, _J.payload)
+SELECT_ENTRIES = sa.select(*_ENTRY).where(*_STRETCH).order_by(_J.seq)
+SELECT_NEWEST = sa.select(*_ENTRY).where(*_STRETCH).order_by(_J.seq.desc()).limit(_p("count"))
 SELECT_ROLLBACKS = (
     sa.select(_J.seq, _J.payload)
     .where(_J.branch == _p("branch"), _J.seq <= _p("upto"), schema.is_rollback)
     .order_by(_J.seq)
 )
 SELECT_MERGES = (
-    sa.select(_M.seq, _M.source_branch, _M.source_seq, _M.base_branch, _M.base_seq)
+    sa.select(_M.seq, _M.source_branch, _M.source_seq, _M.base_branch, _M.base_seq, _M.parts)
     .where(_M.branch == _p("branch"), _M.seq <= _p("upto"))
     .order_by(_M.seq)
 )
-SELECT_COMMITS = sa.select(*_COMMIT).where(_C.agent == _p("agent")).order_by(_C.ordinal)
-SELECT_COMMITS_AT = (
-    sa.select(*_COMMIT).where(_C.branch == _p("branch"), _C.seq >= _p("low"), _C.seq <= _p("high")).order_by(_C.ordinal)
+_HIDDEN = sa.exists().where(_B.id == _C.branch, _B.kind == "transaction")
+_WITH_CONTEXT = sa.select(*_COMMIT, schema.contexts.c.body).outerjoin(
+    schema.contexts, schema.contexts.c.commit == _C.id
 )
+SELECT_COMMIT = _WITH_CONTEXT.where(_C.id == _p("id"))
+SELECT_COMMITS = _WITH_CONTEXT.where(_C.agent == _p("agent"), ~_HIDDEN).order_by(_C.ordinal)
+SELECT_COMMITS_AT = _WITH_CONTEXT.where(_C.branch == _p("branch"), _C.seq >= _p("low"), _C.seq <= _p("high")).order_by(
+    _C.ordinal
+)
+SELECT_COMMITS_ON = _WITH_CONTEXT.where(_C.branch == _p("branch")).order_by(_C.ordinal)
 _LIKE = sa.or_(_C.message == _p("ref"), sa.func.substr(_C.id, 1, _p("length", type_=sa.Integer)) == _p("ref"))
-SELECT_COMMITS_LIKE = sa.select(*_COMMIT).where(_C.agent == _p("agent"), _LIKE).order_by(_C.ordinal)
+SELECT_COMMITS_LIKE = (
+    sa.select(*_COMMIT)
+    .where(_C.agent == _p("agent"), sa.or_(~_HIDDEN, _C.branch.in_(_p("inside", expanding=True))), _LIKE)
+    .order_by(_C.ordinal)
+)
 SELECT_COMMITS_LIKE_BELOW = sa.select(_C.ordinal, *_COMMIT).where(
     _C.branch == _p("branch"), _C.seq <= _p("upto"), _LIKE
+)
+_TAG = (_T.name, _T.agent, _T.branch, _T.seq, _T.at)
+SELECT_TAG = sa.select(*_TAG).where(_T.agent == _p("agent"), _T.name == _p("name"))
+SELECT_TAGS = sa.select(*_TAG).where(_T.agent == _p("agent")).order_by(_T.name)
+SELECT_TAGS_BELOW = sa.select(_T.position, *_TAG).where(
+    _T.branch == _p("branch"), _T.seq <= _p("upto"), _T.name == _p("name")
 )
 _MANY: sa.BindParameter[Any] = _p("op_ids", expanding=True)
 SELECT_APPENDED = sa.select(_J.agent, _J.op_id, _J.branch, _J.seq, _J.at).where(_J.op_id.in_(_MANY))
 SELECT_BRANCHED = sa.select(_B.op_id, *_BRANCH).where(_B.op_id.in_(_MANY))
-SELECT_COMMITTED = sa.select(_C.op_id, *_COMMIT).where(_C.op_id.in_(_MANY))
+SELECT_COMMITTED = sa.select(*_COMMIT).where(_C.op_id.in_(_MANY))
+SELECT_NOTED = sa.select(_A.op_id, _A.action, _A.agent, _A.branch, _A.seq, _A.at, _A.detail).where(_A.op_id.in_(_MANY))
+_IDS: sa.BindParameter[Any] = _p("ids", expanding=True)
+SELECT_CONTEXTS = sa.select(schema.contexts.c.commit, schema.contexts.c.body).where(schema.contexts.c.commit.in_(_IDS))
+_POSITIONS = (
+    _J.position,
+    _B.position,
+    _B.deleted_position,
+    _C.position,
+    _T.position,
+    schema.sessions.c.position,
+    _A.position,
+)
 
 
 class Head(NamedTuple):
@@ -74,6 +111,13 @@ class Head(NamedTuple):
 
     seq: int
     at_us: int
+
+
+class Known(NamedTuple):
+    """A branch, and whether it was deleted: then it stays for those that came of it."""
+
+    branch: Branch
+    deleted: bool
 
 
 def to_us(at: datetime) -> int:
@@ -134,22 +178,37 @@ class Held(Generic[K, V]):
 
 
 class Catalog:
-    """The vault's tables as values. Thread-safe, each caller with a connection of its own."""
+    """The vault's tables as values. Thread-safe, each caller with a connection of its own.
 
-    def __init__(self, held_rows: int = HELD_ROWS) -> None:
-        self.held_branches: Held[BranchId, Branch] = Held(held_rows)
+    Args:
+        records: what turns rows of the journal into events, wherever their payloads are.
+        held_rows: how many branches and heads are held.
+    """
+
+    def __init__(self, records: Records, held_rows: int = HELD_ROWS) -> None:
+        self.records = records
+        self.held_branches: Held[BranchId, Known] = Held(held_rows)
         self.held_heads: Held[BranchId, Head] = Held(held_rows)
 
-    def branch(self, connection: sa.Connection, branch: BranchId) -> Branch:
+    def forget(self) -> None:
+        """Hold nothing any more: what is in the tables may have changed."""
+        self.held_branches.clear()
+        self.held_heads.clear()
+
+    def known(self, connection: sa.Connection, branch: BranchId) -> Known:
         """Raises: PlaceNotFound."""
-        held = self.held_branches.get(branch)
-        if held is None:
+
+        def read() -> Known:
             row = connection.execute(SELECT_BRANCH, {"id": branch}).one_or_none() if findable(branch) else None
             if row is None:
                 raise PlaceNotFound("any agent", branch)
-            held = branch_of(row)
-            self.held_branches.changed([(branch, held)])
-        return held
+            return Known(branch_of(row[:-1]), row[-1] is not None)
+
+        return self.held_branches.get(branch) or self.held_branches.fill(branch, read)
+
+    def branch(self, connection: sa.Connection, branch: BranchId) -> Branch:
+        """A branch, deleted or not. Raises: PlaceNotFound."""
+        return self.known(connection, branch).branch
 
     def root(self, connection: sa.Connection, agent: AgentName) -> Branch:
         """Raises: AgentNotFound."""
@@ -167,21 +226,29 @@ class Catalog:
 
         return self.held_heads.get(branch.id) or self.held_heads.fill(branch.id, read)
 
-    def entries(self, connection: sa.Connection, branch: Branch, after: int, upto: int) -> list[Entry]:
-        """Raises: PlaceNotFound beyond the head, CorruptRecord where an entry is missing or damaged."""
+    def entries(
+        self, connection: sa.Connection, branch: Branch, after: int, upto: int, damaged: Damaged = "raise"
+    ) -> list[Entry]:
+        """Raises: PlaceNotFound beyond the head, CorruptRecord where an entry is missing or damaged, Quarantined."""
         first = max(after, branch.fork_seq)
-        values = {"branch": branch.id, "after": first, "upto": upto}
-        found = [entry_of(branch.id, row) for row in connection.execute(SELECT_ENTRIES, values)]
-        if len(found) != max(0, upto - first):
+        rows = connection.execute(SELECT_ENTRIES, {"branch": branch.id, "after": first, "upto": upto}).all()
+        if len(rows) != max(0, upto - first):
             if upto > self.head(connection, branch).seq:
                 raise PlaceNotFound(branch.agent, f"{branch.id}@{upto}")
-            raise CorruptRecord(f"branch {branch.id}", f"{len(found)} entries in {first + 1}..{upto}")
-        return found
+            self.records.lost(branch.id, f"{len(rows)} entries in {first + 1}..{upto}", damaged)
+        payloads = [(seq, payload) for seq, _, _, payload in rows]
+        events = self.records.events(connection, branch.id, payloads, damaged)
+        return [Entry(Place(branch.id, seq), from_us(at), events[seq]) for seq, at, _, _ in rows if seq in events]
 
-    def newest(self, connection: sa.Connection, branch: Branch, upto: int, count: int) -> list[Entry]:
-        """The branch's own last ``count`` entries up to a place, newest first."""
+    def newest(
+        self, connection: sa.Connection, branch: Branch, upto: int, count: int, damaged: Damaged = "raise"
+    ) -> list[tuple[str, Place, datetime, Event | None]]:
+        """The branch's own last ``count`` entries up to a place, newest first, with their kinds."""
         values = {"branch": branch.id, "after": branch.fork_seq, "upto": upto, "count": count}
-        return [entry_of(branch.id, row) for row in connection.execute(SELECT_NEWEST, values)]
+        rows = connection.execute(SELECT_NEWEST, values).all()
+        payloads = [(seq, payload) for seq, _, _, payload in rows]
+        events = self.records.events(connection, branch.id, payloads, damaged)
+        return [(kind, Place(branch.id, seq), from_us(at), events.get(seq)) for seq, at, kind, _ in rows]
 
     def rollbacks(self, connection: sa.Connection, branch: BranchId, upto: int) -> list[tuple[int, RolledBack]]:
         """Raises: CorruptRecord."""
@@ -196,9 +263,14 @@ class Catalog:
     def merges(self, connection: sa.Connection, branch: BranchId, upto: int) -> list[MergeMarker]:
         rows = connection.execute(SELECT_MERGES, {"branch": branch, "upto": upto})
         return [
-            MergeMarker(seq, Place(source, source_seq), None if base is None else Place(base, base_seq))
-            for seq, source, source_seq, base, base_seq in rows
+            MergeMarker(seq, Place(source, source_seq), None if base is None else Place(base, base_seq), _parts(parts))
+            for seq, source, source_seq, base, base_seq, parts in rows
         ]
+
+
+def _parts(listed: str | None) -> tuple[Part, ...]:
+    """The parts of a merge as its row lists them."""
+    return PARTS if listed is None else tuple(part for part in PARTS if part in listed.split())
 
 
 def findable(text: str) -> bool:
@@ -215,19 +287,25 @@ def branch_of(row: Sequence[Any]) -> Branch:
 
 
 def commit_of(row: Sequence[Any]) -> Commit:
-    """A row of commits as a value."""
-    id_, agent, branch, seq, message, at = row
-    return Commit(id_, agent, Place(branch, seq), message, from_us(at))
+    """A row of commits as a value, with its context if that was read too."""
+    id_, agent, branch, seq, message, at, op_id, *body = row
+    context = json.loads(body[0]) if body and body[0] is not None else None
+    return Commit(id_, agent, Place(branch, seq), message, from_us(at), context, op_id.startswith(AUTOMATIC))
 
 
-def entry_of(branch: BranchId, row: Sequence[Any]) -> Entry:
-    """A row of the journal as a value. Raises: CorruptRecord."""
-    seq, at, payload = row
-    return Entry(Place(branch, seq), from_us(at), decode(payload, f"entry {branch}@{seq}"))
+def tag_of(row: Sequence[Any]) -> Tag:
+    """A row of tags as a value."""
+    name, agent, branch, seq, at = row
+    return Tag(name, agent, Place(branch, seq), from_us(at))
+
+
+def last_position(connection: sa.Connection) -> int:
+    """The greatest position of all changes, 0 if there is none."""
+    return max(connection.execute(sa.select(sa.func.max(column))).scalar_one() or 0 for column in _POSITIONS)
 
 
 def with_op_ids(connection: sa.Connection, select: sa.Select[Any], op_ids: Sequence[str]) -> list[Sequence[Any]]:
-    """The rows of a SELECT_APPENDED, SELECT_BRANCHED or SELECT_COMMITTED for these operations, of any agent."""
+    """The rows of a SELECT_APPENDED, _BRANCHED, _COMMITTED or _NOTED for these operations, of any agent."""
     found: list[Sequence[Any]] = []
     for start in range(0, len(op_ids), MAX_VALUES):
         found += connection.execute(select, {"op_ids": list(op_ids[start : start + MAX_VALUES])}).all()

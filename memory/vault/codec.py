@@ -14,12 +14,24 @@ from blake3 import blake3
 
 from quantum_memory.checks import bounded, plain
 from quantum_memory.errors import CorruptRecord, InvalidValue, NotFinite, ShapeMismatch
-from quantum_memory.memory.events import Event, Merged, Remembered, SkillLearned
-from quantum_memory.types import Memory, Vector
+from quantum_memory.memory.events import (
+    Event,
+    Felt,
+    Forgotten,
+    Merged,
+    Picked,
+    Related,
+    Remembered,
+    Revised,
+    SkillLearned,
+    Unrelated,
+)
+from quantum_memory.types import Memory, Relation, Vector
 
 FORMAT = 1
 CHECKSUM_BYTES = 8
 HEADER_BYTES = 1 + CHECKSUM_BYTES
+MAX_WEIGHT = 1e9
 _MARK = bytes([FORMAT])
 _KINDS: tuple[type[Event], ...] = get_args(Event)
 
@@ -61,9 +73,25 @@ def _checksum(body: bytes) -> bytes:
 
 def _check(event: Event) -> None:
     """Refuse what MessagePack could hold but a fold could not use."""
-    if isinstance(event, Remembered | Merged):
-        for memory in event.memories:
-            _check_memory(memory)
+    for memory in memories_of(event):
+        _check_memory(memory)
+    for relation in event.relations if isinstance(event, Related | Merged) else ():
+        _check_relation(relation)
+    match event:
+        case Felt():
+            _check_time("at", event.at)
+            bounded("confidence", event.confidence, 0.0, 1.0)
+            bounded("intensity", event.intensity, 0.0, 1.0)
+        case Unrelated():
+            _check_time("at", event.at)
+        case Forgotten(at=at) if at is not None:
+            _check_time("at", at)
+        case Merged():
+            for at in (*event.forgotten_at, *event.unrelated_at):
+                if at is not None:
+                    _check_time("at", at)
+        case _:
+            pass
     skills = event.skills if isinstance(event, Merged) else (event.skill,) if isinstance(event, SkillLearned) else ()
     for skill in skills:
         if skill.at is not None:
@@ -72,8 +100,23 @@ def _check(event: Event) -> None:
         bounded("mood.weight", event.mood.weight, 0.0, 1.0)
 
 
+def memories_of(event: Event) -> tuple[Memory, ...]:
+    """Every memory that an event brings by value."""
+    if isinstance(event, Merged | Picked):
+        return event.memories + event.revised
+    return event.memories if isinstance(event, Remembered | Revised) else ()
+
+
+def _check_relation(relation: Relation) -> None:
+    bounded("relation.weight", relation.weight, 0.0, MAX_WEIGHT)
+    if relation.at is not None:
+        _check_time("relation.at", relation.at)
+
+
 def _check_memory(memory: Memory) -> None:
     _check_time("memory.at", memory.at)
+    if memory.revised_at is not None:
+        _check_time("memory.revised_at", memory.revised_at)
     bounded("memory.confidence", memory.confidence, 0.0, 1.0)
     bounded("memory.importance", memory.importance, 0.0, 1.0)
     plain("memory.metadata", memory.metadata)

@@ -1,6 +1,11 @@
 """The database under a vault: one locked writer, many readers, and their errors in our words. Knows no table.
 
-A local vault is SQLite with a write-ahead log, synced at every commit. A shared one is PostgreSQL.
+What readers may count on, in SQLite and in PostgreSQL alike:
+
+* They see whole transactions that were committed, and every one that was committed before the read began. In one
+  ``read`` a later statement may see more than an earlier one; in a ``snapshot`` all see the same.
+* A transaction is kept whole or not at all, and is on the disk when it has been left.
+* A reader never waits for the writer, nor the writer for a reader. In memory alone they take turns.
 """
 
 from __future__ import annotations
@@ -9,26 +14,23 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.pool import NullPool, QueuePool
 
 from quantum_memory.errors import (
     CorruptRecord,
     InvalidValue,
-    MissingDependency,
     StorageLocked,
     VaultUnavailable,
     WriteFailed,
 )
+from quantum_memory.memory.vault.engines import engines
 
 FILE_NAME = "journal.sqlite"
-BUSY_TIMEOUT_S = 10.0
-CHECKPOINT_PAGES = 8192
-READERS = 8
+IN_MEMORY = "memory://"
+WANT = "a folder, sqlite:///file, postgresql+psycopg:// or memory://"
 ADVISORY_LOCK = 0x716D656D  # "qmem": the first half of the key of PostgreSQL's advisory lock
 
 
@@ -36,21 +38,32 @@ class Database:
     """One writer connection, held with a lock that no other process can hold, and a pool of readers.
 
     Args:
-        storage: a folder, or the URL of a SQLite file or a PostgreSQL database.
+        storage: a folder, the URL of a SQLite file or a PostgreSQL database, or ``memory://`` for one that is gone
+            when it is closed.
 
     Attributes:
         storage: the same for messages, without a password.
 
-    Thread-safe. Raises: StorageLocked, WriteFailed, InvalidValue, MissingDependency.
+    Thread-safe. In memory, do not wait for another thread's write inside a ``read``: it waits for its turn.
+    Raises: StorageLocked, WriteFailed, InvalidValue, MissingDependency.
     """
 
     def __init__(self, storage: str | Path) -> None:
         url, self._file = located(storage)
-        self.storage = str(self._file.parent if self._file and "://" not in str(storage) else url.render_as_string())
-        self._writing = threading.Lock()
+        self._local = url.get_backend_name() == "sqlite"
+        self._in_memory = self._local and self._file is None
+        if self._in_memory:
+            self.storage = IN_MEMORY
+        else:
+            self.storage = str(
+                self._file.parent if self._file and "://" not in str(storage) else url.render_as_string()
+            )
+        turns = threading.RLock()
+        self._turn: AbstractContextManager[object] = turns if self._in_memory else nullcontext()
+        self._writing: AbstractContextManager[object] = turns if self._in_memory else threading.Lock()
         self._connection: sa.Connection | None = None
         self._closed = False
-        self._writers, self._readers = _engines(url)
+        self._engines = engines(url)
         self._lock_fd = None if self._file is None else _lock(self._file, self.storage)
 
     @contextmanager
@@ -75,15 +88,25 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection that sees every commit made so far. Raises: VaultUnavailable, CorruptRecord."""
-        if self._closed:
-            raise VaultUnavailable(self.storage, "it is closed")
-        try:
-            with self._readers.connect() as connection:
-                yield connection
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-            raise VaultUnavailable(self.storage, _reason(error)) from error
-        except sa.exc.DatabaseError as error:
-            raise CorruptRecord(self.storage, _reason(error)) from error
+        with self._turn, self._reading(), self._engines.readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """A connection that sees the database as it is now, in every statement, whatever is committed meanwhile.
+
+        Nobody waits for it. SQLite's write-ahead log grows as long as it is held, PostgreSQL keeps what was deleted
+        since, and in memory it is a copy of everything.
+
+        Raises: VaultUnavailable, CorruptRecord.
+        """
+        with self._turn, self._reading():
+            connection = self._engines.snapshots.connect()
+        with self._reading(), connection:
+            connection.begin()  # rolled back when the connection is closed: a damaged file may refuse to end it otherwise
+            # A transaction's view is taken by its first statement, and SQLite's by the first that reads.
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1" if self._local else "SELECT 1").all()
+            yield connection
 
     def close(self) -> None:
         """Wait for the writer, then let go of connections and lock. May be called again."""
@@ -92,19 +115,31 @@ class Database:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-            self._writers.dispose()
-            self._readers.dispose()
+            for engine in self._engines:
+                engine.dispose()
             if self._lock_fd is not None:
                 os.close(self._lock_fd)
                 self._lock_fd = None
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What goes wrong while reading, in our words."""
+        if self._closed:
+            raise VaultUnavailable(self.storage, "it is closed")
+        try:
+            yield
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise VaultUnavailable(self.storage, _reason(error)) from error
+        except sa.exc.DatabaseError as error:
+            raise CorruptRecord(self.storage, _reason(error)) from error
+
     def _connected(self) -> sa.Connection:
         if self._connection is None:
-            if self._file is not None:
-                self._connection = self._writers.connect()
+            if self._local:
+                self._connection = self._engines.writers.connect()
                 return self._connection
             try:
-                connection = self._writers.connect()
+                connection = self._engines.writers.connect()
             except sa.exc.OperationalError as error:
                 raise VaultUnavailable(self.storage, _reason(error)) from error
             _advisory_lock(connection, self.storage)
@@ -114,7 +149,9 @@ class Database:
     def _drop_if_broken(self) -> None:
         """Let a lost connection go: reconnecting silently would be writing without the lock."""
         connection = self._connection
-        if connection is not None and (connection.invalidated or connection.in_transaction()):
+        if connection is None or self._in_memory:  # there, the connection is the database
+            return
+        if connection.invalidated or connection.in_transaction():
             self._connection = None
             with suppress(sa.exc.SQLAlchemyError):  # it is being thrown away
                 connection.invalidate()
@@ -122,47 +159,25 @@ class Database:
 
 
 def located(storage: str | Path) -> tuple[sa.URL, Path | None]:
-    """The URL of a storage, and the file if it is SQLite. Raises: InvalidValue for what no vault can live in."""
+    """The URL of a storage, and its file if there is one. Raises: InvalidValue for what no vault can live in."""
+    if storage == IN_MEMORY:
+        return sa.URL.create("sqlite"), None
     if isinstance(storage, Path) or "://" not in storage:
         if not str(storage):
-            raise InvalidValue("storage", repr(storage), "a folder or a database URL")
+            raise InvalidValue("storage", repr(storage), WANT)
         file = Path(storage).absolute() / FILE_NAME
         return sa.URL.create("sqlite", database=str(file)), file
     try:
         url = sa.make_url(storage)
     except sa.exc.ArgumentError:
-        raise InvalidValue("storage", "a URL that cannot be parsed", "a folder or a database URL") from None
+        raise InvalidValue("storage", "a URL that cannot be parsed", WANT) from None
     if url.drivername in ("postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg"), None
     in_memory = url.database in (None, "", ":memory:") or str(url.database).startswith("file:")
     if url.drivername not in ("sqlite", "sqlite+pysqlite") or in_memory or url.query:
-        raise InvalidValue("storage", url.render_as_string(), "a folder, sqlite:///file or postgresql+psycopg://")
+        raise InvalidValue("storage", url.render_as_string(), WANT)
     file = Path(str(url.database)).absolute()
     return url.set(database=str(file)), file
-
-
-def _engines(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
-    """For the writer and for the readers; neither connects yet."""
-    local = url.get_backend_name() == "sqlite"
-    try:
-        writers = sa.create_engine(url, poolclass=NullPool)
-        readers = sa.create_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            poolclass=QueuePool,
-            pool_size=READERS,
-            max_overflow=-1,
-            pool_reset_on_return=None,  # nothing to reset: each statement is its own transaction
-            pool_pre_ping=not local,
-        )
-    except ModuleNotFoundError as error:
-        install = "pip install 'quantum-memory[postgres]'"
-        raise MissingDependency(str(error.name), "a vault in PostgreSQL", install) from error
-    if local:
-        sa.event.listen(writers, "connect", _set_up_writer)
-        sa.event.listen(writers, "begin", _begin_immediate)
-        sa.event.listen(readers, "connect", _set_up_reader)
-    return writers, readers
 
 
 def _lock(file: Path, storage: str) -> int:
@@ -196,26 +211,6 @@ def _make_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _set_up_writer(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun by _begin_immediate, not by the driver
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise connection.OperationalError(f"its file system allows no write-ahead log, only {mode!r}")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
-
-
-def _begin_immediate(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _set_up_reader(connection: Any, _record: Any) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
-    connection.execute("PRAGMA query_only = ON")
 
 
 def _advisory_lock(connection: sa.Connection, storage: str) -> None:

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from quantum_memory.errors import PlaceNotFound
 from quantum_memory.memory.timeline import History, Span, spans
-from quantum_memory.types import BranchId, Part, Place
+from quantum_memory.types import PARTS, BranchId, Part, Place
 
 
 class MergeMarker(NamedTuple):
-    """That a branch took something over at its event number ``seq``: from which place, and since which."""
+    """That a branch took these parts over at its event number ``seq``: from which place, and since which."""
 
     seq: int
     source: Place
     base: Place | None
+    parts: tuple[Part, ...] = PARTS
 
 
 class MergeHistory(History, Protocol):
@@ -34,8 +36,9 @@ def merge_base(history: MergeHistory, ours: Place, theirs: Place, part: Part = "
     It is ``theirs`` itself if nothing there is new, also where ``theirs`` is a fork that did nothing, or a rollback.
 
     Had are the events in the effective history of ``ours``, and of the sources of the merges in it, and so on. What
-    was rolled back for this part does not count, so that a merge which was undone is offered again. ``None`` if the
-    two share nothing. The bases of two parts differ after one of them was rolled back alone.
+    was rolled back for this part does not count, so that a merge which was undone is offered again; nor does a merge
+    that left the part alone. ``None`` if the two share nothing. The bases of two parts differ after one of them was
+    rolled back alone.
 
     Raises: what ``history`` raises.
     """
@@ -61,18 +64,29 @@ def _had(history: MergeHistory, ours: Place, part: Part) -> dict[tuple[BranchId,
     had: dict[tuple[BranchId, int], int] = {}
     todo = [ours]
     while todo:
-        for span in spans(history, part, todo.pop()):
+        for span in _spans(history, part, todo.pop(), ours):
             known = had.get((span.branch, span.after))
             if known is None or known < span.upto:
                 had[span.branch, span.after] = span.upto
-                todo += _sources(history, span, span.after if known is None else known)
+                todo += _sources(history, part, span, span.after if known is None else known)
             if known is not None:
                 break
     return had
 
 
-def _sources(history: MergeHistory, span: Span, after: int) -> list[Place]:
-    return [marker.source for marker in history.merges(span.branch, span.upto) if marker.seq > after]
+def _spans(history: MergeHistory, part: Part, place: Place, ours: Place) -> list[Span]:
+    """The stretches of a place; none of a source that this vault does not have, because its agent came without it."""
+    try:
+        return spans(history, part, place)
+    except PlaceNotFound:
+        if place == ours:
+            raise
+        return []
+
+
+def _sources(history: MergeHistory, part: Part, span: Span, after: int) -> list[Place]:
+    markers = history.merges(span.branch, span.upto)
+    return [marker.source for marker in markers if marker.seq > after and part in marker.parts]
 
 
 def _root(history: History, branch: BranchId) -> BranchId:

@@ -1,4 +1,4 @@
-"""What a name means to an agent: a commit, a branch, or the commit whose id begins with it. Reads, never writes."""
+"""What a name means to an agent: a commit, a tag, a branch, or the commit whose id begins with it. Only reads."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from quantum_memory.memory.vault.catalog import (
     SELECT_COMMITS_LIKE,
     SELECT_COMMITS_LIKE_BELOW,
     SELECT_NAMED,
+    SELECT_TAG,
+    SELECT_TAGS_BELOW,
     Catalog,
     branch_of,
     commit_of,
     findable,
+    tag_of,
 )
-from quantum_memory.types import AgentName, Branch, BranchId, Commit, Place
+from quantum_memory.types import Branch, BranchId, Commit, Place
 
 MIN_PREFIX_CHARS = 6
 
@@ -36,17 +39,16 @@ def inherited(root: Branch, branch: Callable[[BranchId], Branch]) -> Iterator[Pl
         row = branch(row.parent)
 
 
-def find_place(catalog: Catalog, connection: sa.Connection, agent: AgentName, ref: str) -> Place:
+def find_place(catalog: Catalog, connection: sa.Connection, branch: Branch, ref: str) -> Place:
     """See ``Vault.find_place``. Raises: AgentNotFound, PlaceNotFound, InvalidValue."""
+    agent = branch.agent
     root = catalog.root(connection, agent)
     if not ref or not findable(ref):
         raise PlaceNotFound(agent, ref)
-    seen = _own(connection, agent, ref), _of_the_past(catalog, connection, root, ref)
-    for field in ("id", "message"):
-        for commits in seen:
-            exact = [commit for commit in commits if getattr(commit, field) == ref]
-            if exact:
-                return exact[-1].place
+    seen = _own(connection, branch, ref), _of_the_past(catalog, connection, root, ref)
+    found = _exact(seen, "id", ref) or _tagged(catalog, connection, root, ref) or _exact(seen, "message", ref)
+    if found is not None:
+        return found
     row = connection.execute(SELECT_NAMED, {"agent": agent, "name": ref}).one_or_none()
     if row is not None:
         named = branch_of(row)
@@ -59,9 +61,29 @@ def find_place(catalog: Catalog, connection: sa.Connection, agent: AgentName, re
     raise PlaceNotFound(agent, ref)
 
 
-def _own(connection: sa.Connection, agent: AgentName, ref: str) -> list[Commit]:
-    """The agent's commits that the name may mean, oldest first."""
-    rows = connection.execute(SELECT_COMMITS_LIKE, {"agent": agent} | _like(ref))
+def _exact(seen: Sequence[Sequence[Commit]], field: str, ref: str) -> Place | None:
+    """The place of the newest commit that is named just so: of the agent's own, or else of the others."""
+    for commits in seen:
+        exact = [commit for commit in commits if getattr(commit, field) == ref]
+        if exact:
+            return exact[-1].place
+    return None
+
+
+def _tagged(catalog: Catalog, connection: sa.Connection, root: Branch, name: str) -> Place | None:
+    """Where the agent's tag is, or else the tag of another agent that was put last in the inherited past."""
+    row = connection.execute(SELECT_TAG, {"agent": root.agent, "name": name}).one_or_none()
+    if row is not None:
+        return tag_of(row).place
+    rows: list[Sequence[Any]] = []
+    for branch, seq in inherited(root, partial(catalog.branch, connection)):
+        rows += connection.execute(SELECT_TAGS_BELOW, {"branch": branch, "upto": seq, "name": name}).all()
+    return tag_of(max(rows, key=lambda row: int(row[0]))[1:]).place if rows else None
+
+
+def _own(connection: sa.Connection, branch: Branch, ref: str) -> list[Commit]:
+    """The agent's commits that the name may mean, oldest first; those in a transaction only to itself."""
+    rows = connection.execute(SELECT_COMMITS_LIKE, {"agent": branch.agent, "inside": [branch.id]} | _like(ref))
     return [commit_of(row) for row in rows]
 
 

@@ -1,19 +1,18 @@
-"""The tables of a vault and their version. Knows how they are made, not what is read from them.
+"""The tables of a vault. Knows what they look like, not how they came about (``migrations``) or what is read from them.
 
-Times are whole microseconds since the epoch, so that they compare alike in every database. An operation id is unique
-per agent and kind of write: a retry finds its first outcome even if it was given another branch id meanwhile, and
-one operation may make one branch, one event and one commit under the same id. An ordinal keeps the order of making.
+Times are whole microseconds since the epoch, so that they compare alike in every database. Every change to a vault has
+a position: one order of changes over all agents, in which a backup can be cut off anywhere. An operation id is unique
+per agent and kind of write: a retry finds its first outcome even if it was given another branch id meanwhile, and one
+operation may make one branch, one event and one commit under the same id. An ordinal keeps the order of making.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema
-
-VERSION = 1
 ROLLED_BACK = "rolled_back"
-
+POSITION = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""In SQLite only a column declared INTEGER is the row's own number and costs no index of its own."""
 
 metadata = sa.MetaData()
 
@@ -40,26 +39,41 @@ branches = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("lineage", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("parent", sa.Text, sa.ForeignKey("branches.id")),
+    sa.Column("parent", sa.Text, sa.ForeignKey("branches.id"), index=True),
     sa.Column("fork_seq", sa.BigInteger, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("op_id", sa.Text),
-    sa.UniqueConstraint("agent", "name", name="branches_by_name"),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("deleted_at", sa.BigInteger),
+    sa.Column("deleted_position", sa.BigInteger),
     sa.Index("branches_by_operation", "op_id", "agent", unique=True),
+)
+
+is_alive = branches.c.deleted_at.is_(None)
+names_index = sa.Index(
+    "branches_by_name",
+    branches.c.agent,
+    branches.c.name,
+    unique=True,
+    sqlite_where=is_alive,
+    postgresql_where=is_alive,
 )
 
 journal = sa.Table(
     "journal",
     metadata,
-    sa.Column("branch", sa.Text, sa.ForeignKey("branches.id"), primary_key=True),
-    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", POSITION, primary_key=True, autoincrement=False),
+    sa.Column("branch", sa.Text, sa.ForeignKey("branches.id"), nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("agent", sa.Text, nullable=False),
     sa.Column("op_id", sa.Text, nullable=False),
-    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=True),
+    sa.Index("journal_by_place", "branch", "seq", unique=True),
     sa.Index("journal_by_operation", "op_id", "agent", unique=True),
 )
+"""A row without a payload is sealed: its event is in a segment. Rollbacks always keep theirs."""
 
 is_rollback = journal.c.kind == sa.literal_column(f"'{ROLLED_BACK}'")
 """Spelled out, not bound: SQLite uses a partial index only where the query repeats its condition word for word."""
@@ -77,7 +91,9 @@ merges = sa.Table(
     sa.Column("source_seq", sa.BigInteger, nullable=False),
     sa.Column("base_branch", sa.Text),
     sa.Column("base_seq", sa.BigInteger),
+    sa.Column("parts", sa.Text),
 )
+"""``parts`` are those that were taken over, with spaces between them; NULL is all."""
 
 commits = sa.Table(
     "commits",
@@ -90,34 +106,118 @@ commits = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("op_id", sa.Text, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
     sa.Index("commits_by_operation", "op_id", "agent", unique=True),
     sa.Index("commits_by_agent", "agent", "ordinal"),
     sa.Index("commits_by_place", "branch", "seq"),
 )
+"""An automatic checkpoint's operation id is "auto:" and the id of the operation that it was made beside."""
 
-INSERT_ORDER = (agents, branches, journal, merges, commits)
+contexts = sa.Table(
+    "contexts",
+    metadata,
+    sa.Column("commit", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+"""What was so at a commit, as JSON. Derived: it can be made again."""
+
+tags = sa.Table(
+    "tags",
+    metadata,
+    sa.Column("agent", sa.Text, sa.ForeignKey("agents.name"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("branch", sa.Text, sa.ForeignKey("branches.id"), nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+)
+"""Who is behind the operations whose ids begin with the session's and a dot."""
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("position", POSITION, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("op_id", sa.Text),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("agent", sa.Text),
+    sa.Column("branch", sa.Text),
+    sa.Column("seq", sa.BigInteger),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Index("audit_by_agent", "agent", "position"),
+    sa.Index("audit_by_operation", "op_id"),
+)
+"""Changes to the catalog. An event's row in the journal is its own audit."""
+
+segments = sa.Table(
+    "segments",
+    metadata,
+    sa.Column("branch", sa.Text, sa.ForeignKey("branches.id"), primary_key=True),
+    sa.Column("first_seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("block", sa.Text, primary_key=True),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sa.Column("raw_bytes", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Index("segments_by_block", "block"),
+)
+"""Where sealed stretches lie. ``state`` is "live" or "quarantined". Stretches of a branch do not overlap."""
+
+snapshots = sa.Table(
+    "snapshots",
+    metadata,
+    sa.Column("branch", sa.Text, sa.ForeignKey("branches.id"), primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("fold", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("block", sa.Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Index("snapshots_by_block", "block"),
+)
+"""Views written down, so that they need not be folded again. ``fold`` tells how they were folded."""
+
+remembered = sa.Table(
+    "remembered",
+    metadata,
+    sa.Column("ordinal", POSITION, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("agent", sa.Text, nullable=False),
+    sa.Column("branch", sa.Text, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("session", sa.Text),
+    sa.Column("speaker", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("emotion", sa.Text, nullable=False),
+    sa.Column("pleasure", sa.Float, nullable=False),
+    sa.Column("arousal", sa.Float, nullable=False),
+    sa.Column("dominance", sa.Float, nullable=False),
+    sa.Column("importance", sa.Float, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Index("remembered_by_position", "position", "n", unique=True),
+    sa.Index("remembered_by_time", "at"),
+    sa.Index("remembered_by_agent", "agent", "at"),
+    sa.Index("remembered_by_emotion", "emotion", "at"),
+    sa.Index("remembered_by_session", "agent", "session", "at"),
+    sa.Index("remembered_by_id", "id"),
+)
+"""What was ever remembered, to be found by its columns and words. Derived from the journal, behind it for a while.
+
+Its words are in ``remembered_words``, which each database has in its own way (``words``). No ordinal is used again.
+"""
+
+INSERT_ORDER = (agents, branches, journal, merges, commits, tags, sessions, audit)
 """Rows that others refer to come first."""
-
-
-def prepare(connection: sa.Connection, storage: str) -> None:
-    """Make the tables, or see that those found are of a version that is known.
-
-    Raises: NewerSchema, CorruptRecord, InvalidValue if the tables there belong to something else.
-    """
-    found = set(sa.inspect(connection).get_table_names())
-    ours = set(metadata.tables)
-    if meta.name not in found:
-        if found & ours:
-            raise InvalidValue(
-                "storage", f"{storage} with tables {sorted(found & ours)}", "an empty database or a vault"
-            )
-        metadata.create_all(connection)
-        connection.execute(sa.insert(meta), {"key": "schema_version", "value": str(VERSION)})
-        return
-    value = connection.execute(sa.select(meta.c.value).where(meta.c.key == "schema_version")).scalar_one_or_none()
-    if value is None or not value.isdecimal():
-        raise CorruptRecord(f"{storage}: schema_version", f"expected a whole number, got {value!r}")
-    if int(value) > VERSION:
-        raise NewerSchema(storage, int(value), VERSION)
-    if not ours <= found:
-        raise CorruptRecord(storage, f"tables are missing: {sorted(ours - found)}")

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from quantum_memory.checks import MAX_ID_CHARS, named, visible, within
+from quantum_memory.checks import MAX_ID_CHARS, named, plain, visible, within
 from quantum_memory.errors import InvalidValue
-from quantum_memory.memory.events import Event
-from quantum_memory.types import AgentName, Branch, BranchId, Commit, Place
+from quantum_memory.memory.events import Entry, Event
+from quantum_memory.types import AgentName, Branch, BranchId, Commit, CommitId, Place, Tag
 
 MAX_MESSAGE_CHARS = 4096
 ROOT_BRANCH = "main"
+AUTOMATIC = "auto:"
+"""How the operation id of a checkpoint begins that nobody asked for; the id of what it was made beside follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreateAgent:
-    """Make an agent and its root branch, or find the one of this name. Its own retry is safe by its name."""
+    """Make an agent and its root branch, or find the one of this name. Its own retry is safe by its name.
+
+    ``op_id`` is for the audit alone: it tells who made the agent.
+    """
 
     name: AgentName
     branch_id: BranchId
+    op_id: str | None = None
 
     def __post_init__(self) -> None:
         named("agent", self.name)
         _identifier("branch_id", self.branch_id)
+        if self.op_id is not None:
+            _identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class CreateBranch:
     id: BranchId
     agent: AgentName
     name: str
-    kind: Literal["fork", "clone"]
+    kind: Literal["fork", "clone", "transaction"]
     parent: Place
     op_id: str
 
@@ -46,8 +55,8 @@ class CreateBranch:
         _identifier("id", self.id)
         named("agent", self.agent)
         named("branch", self.name)
-        if self.kind not in ("fork", "clone"):
-            raise InvalidValue("kind", repr(self.kind), "'fork' or 'clone'")
+        if self.kind not in ("fork", "clone", "transaction"):
+            raise InvalidValue("kind", repr(self.kind), "'fork', 'clone' or 'transaction'")
         _sequence("parent.seq", self.parent.seq)
         _identifier("op_id", self.op_id)
 
@@ -79,9 +88,108 @@ class CreateCommit:
         _sequence("seq", self.seq)
         _storable("message", within("message", visible("message", self.message), MAX_MESSAGE_CHARS))
         _identifier("op_id", self.op_id)
+        if self.op_id.startswith(AUTOMATIC):
+            raise InvalidValue("op_id", repr(self.op_id), f"one that does not begin with {AUTOMATIC!r}")
 
 
-Write = CreateAgent | CreateBranch | Append | CreateCommit
+@dataclass(frozen=True, slots=True)
+class CommitTransaction:
+    """Move what a transaction branch holds to its parent, all of it, and delete that branch.
+
+    The parent must stand where the transaction began. Places on the transaction branch become places on the parent:
+    their numbers are the same. ``tags`` are put and dropped with it, in this order and as if they were writes of their
+    own; if one is refused, so is the whole.
+    """
+
+    branch: BranchId
+    op_id: str
+    tags: tuple[PutTag | DropTag, ...] = ()
+
+    def __post_init__(self) -> None:
+        _identifier("branch", self.branch)
+        _identifier("op_id", self.op_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBranch:
+    """Nobody is to see this branch any more; its children live on. A root cannot be deleted."""
+
+    branch: BranchId
+    op_id: str
+
+    def __post_init__(self) -> None:
+        _identifier("branch", self.branch)
+        _identifier("op_id", self.op_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PutTag:
+    """Give a place of an agent's history a name, or move the name if ``move`` says so."""
+
+    agent: AgentName
+    name: str
+    place: Place
+    move: bool
+    op_id: str
+
+    def __post_init__(self) -> None:
+        named("agent", self.agent)
+        named("tag", self.name)
+        _sequence("place.seq", self.place.seq)
+        _identifier("op_id", self.op_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DropTag:
+    """Take a tag away. Harmless if there is none of this name."""
+
+    agent: AgentName
+    name: str
+    op_id: str
+
+    def __post_init__(self) -> None:
+        named("agent", self.agent)
+        named("tag", self.name)
+        _identifier("op_id", self.op_id)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Who is behind operations whose ids begin with ``id`` and a dot. ``who`` is for people: a user, a program."""
+
+    id: str
+    who: str
+
+    def __post_init__(self) -> None:
+        _identifier("id", self.id)
+        if "." in self.id:
+            raise InvalidValue("id", repr(self.id), "a session id without a dot")
+        _storable("who", within("who", visible("who", self.who), MAX_MESSAGE_CHARS))
+
+
+@dataclass(frozen=True, slots=True)
+class Annotate:
+    """What was so at a commit (mood, fidelity, sizes), as plain values. Written after it; a repeat replaces it."""
+
+    commit: CommitId
+    context: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "context", plain("context", self.context))
+
+
+Write = (
+    CreateAgent
+    | CreateBranch
+    | Append
+    | CreateCommit
+    | CommitTransaction
+    | DeleteBranch
+    | PutTag
+    | DropTag
+    | OpenSession
+    | Annotate
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +201,9 @@ class Written:
         at: when it was written.
         repeated: it had been done before, and this is the first outcome; nothing was written now.
         branch: what a CreateAgent or CreateBranch made or found.
-        commit: what a CreateCommit made or found.
+        commit: what a CreateCommit made or found, or the automatic checkpoint that was made beside an Append.
+        entries: what a CommitTransaction moved, in order, at their new places.
+        tag: what a PutTag made or found.
     """
 
     place: Place
@@ -101,6 +211,8 @@ class Written:
     repeated: bool = False
     branch: Branch | None = None
     commit: Commit | None = None
+    entries: tuple[Entry, ...] = ()
+    tag: Tag | None = None
 
 
 def _identifier(name: str, value: str) -> None:

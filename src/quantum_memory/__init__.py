@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from quantum_memory.settings import Settings
     from quantum_memory.types import (
         PAD,
+        AuditEntry,
         Branch,
         Commit,
         Diff,
+        Found,
         Hit,
         LogEntry,
         Memory,
@@ -34,16 +36,20 @@ if TYPE_CHECKING:
         Mood,
         Place,
         Skill,
+        Tag,
+        Tree,
         Utterance,
     )
 
 __all__ = [
     "PAD",
     "AgentHandle",
+    "AuditEntry",
     "Branch",
     "Commit",
     "Conflict",
     "Diff",
+    "Found",
     "Hit",
     "InvalidInput",
     "LogEntry",
@@ -57,6 +63,8 @@ __all__ = [
     "Settings",
     "Skill",
     "StorageFailure",
+    "Tag",
+    "Tree",
     "Unavailable",
     "Utterance",
     "connect",

@@ -164,6 +164,13 @@ class PlaceNotFound(NotFound):
         return f"{self.place!r} names no commit, branch or place in the history of {self.agent!r}"
 
 
+class BranchDeleted(PlaceNotFound):
+    """A branch that was deleted takes no more writes. What came of it, and its past, can be read."""
+
+    def __str__(self) -> str:
+        return f"the branch {self.place!r} of {self.agent!r} was deleted"
+
+
 class MemoryNotFound(NotFound):
     """No memory has this id on the branch, or it was forgotten there."""
 
@@ -186,6 +193,39 @@ class SkillNotFound(NotFound):
         return f"no skill is named {self.skill!r} on this branch"
 
 
+class BlockMissing(NotFound):
+    """No block has this name in the store."""
+
+    def __init__(self, store: str, block: str) -> None:
+        super().__init__(store, block)
+        self.store, self.block = store, block
+
+    def __str__(self) -> str:
+        return f"{self.store}: it has no block {self.block}"
+
+
+class RelationNotFound(NotFound):
+    """No relation between these holds on the branch."""
+
+    def __init__(self, subject: str, predicate: str, object: str) -> None:  # noqa: A002 - the word of the domain
+        super().__init__(subject, predicate, object)
+        self.subject, self.predicate, self.object = subject, predicate, object
+
+    def __str__(self) -> str:
+        return f"no relation {self.subject!r} {self.predicate!r} {self.object!r} holds on this branch"
+
+
+class BackupNotFound(NotFound):
+    """No backup reaches what is asked for."""
+
+    def __init__(self, where: str, wanted: str) -> None:
+        super().__init__(where, wanted)
+        self.where, self.wanted = where, wanted
+
+    def __str__(self) -> str:
+        return f"no backup in {self.where} reaches {self.wanted}"
+
+
 class AlreadyExists(Conflict):
     """The name or id is taken by something else."""
 
@@ -206,6 +246,42 @@ class StaleWriter(Conflict):
 
     def __str__(self) -> str:
         return f"branch {self.branch}: expected its head at {self.expected}, found it at {self.head}"
+
+
+class TransactionConflict(Conflict):
+    """Somebody else wrote to the branch while a transaction was open. Nothing of it was kept: run it again."""
+
+    def __init__(self, agent: str, branch: str, began: int, head: int) -> None:
+        super().__init__(agent, branch, began, head)
+        self.agent, self.branch, self.began, self.head = agent, branch, began, head
+
+    def __str__(self) -> str:
+        return (
+            f"{self.agent}@{self.branch}: the transaction began after event {self.began}, "
+            f"the branch is at {self.head} now; nothing of it was kept"
+        )
+
+
+class TransactionOpen(Conflict):
+    """Not while a transaction on this branch is open here: the operation could not be taken back with it."""
+
+    def __init__(self, operation: str, agent: str, branch: str) -> None:
+        super().__init__(operation, agent, branch)
+        self.operation, self.agent, self.branch = operation, agent, branch
+
+    def __str__(self) -> str:
+        return f"{self.operation}: not while a transaction on {self.agent}@{self.branch} is open here"
+
+
+class TransactionOver(Conflict):
+    """What belongs to a transaction was asked for when the transaction had ended, or its pending tags were lost."""
+
+    def __init__(self, agent: str, branch: str, reason: str) -> None:
+        super().__init__(agent, branch, reason)
+        self.agent, self.branch, self.reason = agent, branch, reason
+
+    def __str__(self) -> str:
+        return f"the transaction on {self.agent}@{self.branch}: {self.reason}"
 
 
 class SettingsDiffer(Conflict):
@@ -307,6 +383,17 @@ class CorruptRecord(StorageFailure):
         return f"{self.what}: {self.reason}"
 
 
+class Quarantined(StorageFailure):
+    """A stretch of history is in a block that was found damaged and put aside; the rest can be read."""
+
+    def __init__(self, what: str, block: str) -> None:
+        super().__init__(what, block)
+        self.what, self.block = what, block
+
+    def __str__(self) -> str:
+        return f"{self.what}: the block {self.block} was damaged and is in quarantine"
+
+
 class WriteFailed(StorageFailure):
     """The database refused a write; nothing of it was kept."""
 
@@ -319,7 +406,7 @@ class WriteFailed(StorageFailure):
 
 
 class NewerSchema(StorageFailure):
-    """The vault was written by a newer version of this package."""
+    """A vault or an archive was written by a newer version of this package."""
 
     def __init__(self, storage: str, found: int, known: int) -> None:
         super().__init__(storage, found, known)

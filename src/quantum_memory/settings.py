@@ -129,6 +129,43 @@ class ViewsSettings(Section):
     working_memories: Count = 128
 
 
+class VaultSettings(Section):
+    """How history is kept: see ``quantum_memory.memory.vault``.
+
+    ``blocks`` is where sealed segments and snapshots lie: a folder or any fsspec URL. Without one they lie beside a
+    local vault; a vault in PostgreSQL then keeps everything in the database. ``embeddings`` rounds vectors to half
+    precision before they are journalled, which halves what they take. What is deleted can be had back for ``grace_s``.
+    """
+
+    blocks: str | None = None
+    embeddings: Literal["float32", "float16"] = "float32"
+    seal_events: Count = 4096
+    segment_events: Count = 65_536
+    compression: Annotated[int, Field(ge=1, le=22)] = 3
+    snapshot_events: Annotated[int, Field(ge=0)] = 2_000
+    keeper_s: Positive = 2.0
+    grace_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 7 * 86_400.0
+
+
+class CheckpointsSettings(Section):
+    """When the vault makes checkpoints by itself: see ``quantum_memory.policies.checkpoints``. 0 is never."""
+
+    every_events: Annotated[int, Field(ge=0)] = 0
+    every_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    before_merge: bool = True
+    before_rollback: bool = True
+
+
+class BackupsSettings(Section):
+    """Where backups go, how often, and how many are kept. Without ``to`` none are made unless somebody asks."""
+
+    to: str | None = None
+    every_s: Positive = 86_400.0
+    daily: Annotated[int, Field(ge=0)] = 7
+    weekly: Annotated[int, Field(ge=0)] = 4
+    monthly: Annotated[int, Field(ge=0)] = 12
+
+
 class LimitsSettings(Section):
     """What one call may bring."""
 
@@ -174,6 +211,9 @@ class Settings(Section):
     mood: MoodSettings = MoodSettings()
     recall: RecallSettings = RecallSettings()
     views: ViewsSettings = ViewsSettings()
+    vault: VaultSettings = VaultSettings()
+    checkpoints: CheckpointsSettings = CheckpointsSettings()
+    backups: BackupsSettings = BackupsSettings()
     limits: LimitsSettings = LimitsSettings()
     timeouts: TimeoutsSettings = TimeoutsSettings()
     ray: RaySettings = RaySettings()

@@ -131,6 +131,7 @@ class Memory:
         embedding: (d,) float32 of unit length.
         confidence: how much ``pad`` is to be trusted, in [0, 1].
         importance: how much it matters, in [0, 1].
+        revised_at: when it was last rewritten; ``None`` if it reads as it was first remembered.
     """
 
     id: MemoryId
@@ -145,6 +146,38 @@ class Memory:
     session: str | None = None
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
+    revised_at: datetime | None = None
+
+
+class RelationKey(NamedTuple):
+    """What makes two relations the same: who, how, whom."""
+
+    subject: str
+    predicate: str
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """That something stands in a relation to something: typed, weighted, dated.
+
+    Attributes:
+        weight: how strong it is, above 0.
+        at: since when it is known, or when it last changed.
+        memory: the memory that said so, if one did.
+    """
+
+    subject: str
+    predicate: str
+    object: str
+    weight: float = 1.0
+    at: datetime | None = None
+    memory: MemoryId | None = None
+
+    @property
+    def key(self) -> RelationKey:
+        """What makes it the same relation as another."""
+        return RelationKey(self.subject, self.predicate, self.object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +240,8 @@ class Mood:
     at: datetime | None
 
 
-BranchKind = Literal["root", "fork", "clone"]
+BranchKind = Literal["root", "fork", "clone", "transaction"]
+"""A transaction is a fork that nobody sees: its events move to its parent together, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +264,76 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A named place in a branch's journal."""
+    """A named place in a branch's journal.
+
+    ``context`` is what was so there, as plain values: the mood, how well it is kept, how many memories there were. It
+    is written a moment after the commit; ``None`` as long as nobody has. ``automatic``: nobody asked for it.
+    """
 
     id: CommitId
     agent: AgentName
     place: Place
     message: str
     at: datetime
+    context: Mapping[str, Any] | None = field(default=None, compare=False)
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A name for a place that its owner gave and may move. What a tag names is kept when its branch is deleted."""
+
+    name: str
+    agent: AgentName
+    place: Place
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who changed what, and when.
+
+    Attributes:
+        position: the number of the change in the vault's one order of changes.
+        who: the session that asked for it, in words; empty if it is not known.
+        action: an event's kind, or what was done to the catalog ("branch_created", "tag_moved", ...).
+        seq: the place on the branch, where there is one.
+        detail: one line.
+    """
+
+    position: int
+    at: datetime
+    who: str
+    action: str
+    agent: AgentName | None
+    branch: BranchId | None
+    seq: int | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something that was once remembered, as the vault's search index has it. It may have been forgotten since.
+
+    Attributes:
+        place: where it was written.
+        position: the number of that change in the vault's one order of changes.
+        at: when it happened.
+        emotion: the named emotion nearest to ``pad``.
+    """
+
+    agent: AgentName
+    place: Place
+    position: int
+    id: MemoryId
+    text: str
+    at: datetime
+    emotion: str
+    pad: PAD
+    importance: float
+    speaker: str | None
+    kind: str
+    session: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +345,29 @@ class LogEntry:
     kind: str
     summary: str
     commits: tuple[Commit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """How the branches of an agent hang together: all that a picture of its history needs.
+
+    Attributes:
+        branches: the agent's own and those that they come from, deleted ones and other agents' included, oldest first.
+        heads: the number of the last event of each, by branch.
+        deleted: which of them nobody sees any more.
+        merges: where something was taken over, and from where.
+        commits: of the agent, oldest first.
+        tags: of the agent, by name.
+        times: when the events at these places were written, where that is known.
+    """
+
+    branches: tuple[Branch, ...]
+    heads: Mapping[BranchId, int]
+    deleted: frozenset[BranchId] = frozenset()
+    merges: tuple[tuple[Place, Place], ...] = ()
+    commits: tuple[Commit, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    times: Mapping[Place, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,18 +385,41 @@ class Diff:
 
 @dataclass(frozen=True, slots=True)
 class MergeConflict:
-    """Something that both sides of a merge changed. ``reason`` says which side was kept; both are here."""
+    """Something that both sides of a merge changed, and not to the same.
+
+    Attributes:
+        part: "memories", "skills", "graph" or "mood".
+        key: the memory's id, the skill's name or the relation's key; the branch's id for a mood.
+        field: what of it ("text", "tags", ...). "forgotten" and "unrelated" where one side edited what the other took
+            away: then the values are the whole thing and ``None``. Empty for a mood.
+        base, ours, theirs: the values before and on either side; ``None`` where there was none.
+        kept: "ours", "theirs", "both" where they were joined, "given" where a function gave something else; empty as
+            long as nobody has decided.
+        value: what it is now.
+        reason: one line for people: who decided.
+    """
 
     part: Part
-    key: str
-    reason: str
-    ours: str
-    theirs: str
+    key: str | RelationKey
+    field: str
+    base: Any
+    ours: Any
+    theirs: Any
+    kept: str = ""
+    value: Any = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeReport:
-    """What a merge did. Empty when there was nothing new to take."""
+    """What a merge did. Empty when there was nothing new to take.
+
+    Attributes:
+        added: memories that this side did not know.
+        revised: memories that read otherwise now, those included that had been forgotten here and came back.
+        relations: relations that are new or changed; ``unrelated`` are those that hold no longer.
+        mood: the share of the other side's mood in this one's, 0 if it was left alone.
+    """
 
     source: Place
     base: Place | None
@@ -285,3 +428,7 @@ class MergeReport:
     skills: tuple[str, ...]
     conflicts: tuple[MergeConflict, ...]
     place: Place
+    revised: tuple[MemoryId, ...] = ()
+    relations: tuple[RelationKey, ...] = ()
+    unrelated: tuple[RelationKey, ...] = ()
+    mood: float = 0.0

@@ -18,7 +18,7 @@ from quantum_memory.memory.episodic.lexical import Bm25
 from quantum_memory.memory.episodic.search import Query
 from quantum_memory.memory.episodic.state import Sizes
 from quantum_memory.memory.episodic.words import STOP_WORDS
-from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered
+from quantum_memory.memory.events import Event, Forgotten, Merged, Picked, Remembered, Revised
 from quantum_memory.types import NEUTRAL, Filters, Memory, Place
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,30 +49,49 @@ def memory(number: int, text: str | None = None) -> Memory:
 
 
 class Plain(NamedTuple):
-    """What a state must mean: the living in order, and the forgotten in order."""
+    """What a state must mean: the living in order, and when each forgotten id was forgotten."""
 
     living: tuple[Memory, ...] = ()
-    forgotten: tuple[str, ...] = ()
+    forgotten: tuple[tuple[str, datetime | None], ...] = ()
+
+    @property
+    def gone(self) -> dict[str, datetime | None]:
+        return dict(self.forgotten)
 
     def apply(self, event: Event) -> Plain:
         if isinstance(event, Remembered):
             return self._remember(event.memories)
         if isinstance(event, Forgotten):
-            return self._forget(event.ids)
+            return self._forget(event.ids, (event.at,) * len(event.ids))
+        if isinstance(event, Revised):
+            return self._revise(event.memories)
+        if isinstance(event, Picked):
+            return self._remember(event.memories)._revise(event.revised)
         if isinstance(event, Merged):
-            return self._remember(event.memories)._forget(event.forgotten)
+            taken = self._remember(event.memories)._revise(event.revised)
+            return taken._forget(event.forgotten, event.forgotten_at or (None,) * len(event.forgotten))
         return self
 
     def _remember(self, memories: Sequence[Memory]) -> Plain:
         living = list(self.living)
         for new in memories:
-            if new.id not in self.forgotten and new.id not in {old.id for old in living}:
+            if new.id not in self.gone and new.id not in {old.id for old in living}:
                 living.append(new)
         return Plain(tuple(living), self.forgotten)
 
-    def _forget(self, ids: Sequence[str]) -> Plain:
-        gone = tuple(one for one in dict.fromkeys(ids) if one not in self.forgotten)
-        return Plain(tuple(m for m in self.living if m.id not in gone), self.forgotten + gone)
+    def _revise(self, memories: Sequence[Memory]) -> Plain:
+        living = list(self.living)
+        last = {one.id: one for one in memories}
+        for new in last.values():
+            if new not in living:
+                living = [old for old in living if old.id != new.id] + [new]
+        return Plain(tuple(living), tuple(one for one in self.forgotten if one[0] not in last))
+
+    def _forget(self, ids: Sequence[str], times: Sequence[datetime | None]) -> Plain:
+        forgotten = dict(self.forgotten)
+        for one, at in zip(ids, times, strict=True):
+            forgotten.setdefault(one, at)
+        return Plain(tuple(m for m in self.living if m.id not in forgotten), tuple(forgotten.items()))
 
 
 class Happening(NamedTuple):
@@ -82,18 +101,31 @@ class Happening(NamedTuple):
     event: Event
 
 
-def merged(memories: Sequence[Memory], forgotten: Sequence[str]) -> Merged:
-    return Merged(Place("b", 1), None, tuple(memories), tuple(forgotten), (), None)
+def merged(memories: Sequence[Memory], forgotten: Sequence[str], revised: Sequence[Memory] = ()) -> Merged:
+    """A merge. None forgets what it brings in a new version."""
+    gone = [one for one in forgotten if one not in {memory.id for memory in revised}]
+    return Merged(Place("b", 1), None, tuple(memories), tuple(gone), (), None, tuple(revised))
+
+
+def revised(number: int, hour: int) -> Memory:
+    """Another version of the memory of this number, from that hour."""
+    rng = np.random.default_rng((number, hour))
+    old = memory(number, " ".join(rng.choice(WORDS, 3)))
+    return replace(old, tags=(f"h{hour}",), revised_at=START + timedelta(hours=hour))
 
 
 _MEMORIES = st.lists(NUMBERS, max_size=5).map(lambda numbers: tuple(memory(n) for n in numbers))
+_REVISED = st.lists(st.builds(revised, NUMBERS, st.integers(0, 5)), max_size=3).map(tuple)
 _IDS = st.lists(NUMBERS, max_size=6).map(lambda numbers: tuple(f"m{n}" for n in numbers))
+_TIMES = st.none() | st.integers(0, 6).map(lambda hour: START + timedelta(hours=hour, minutes=30))
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Remembered, _MEMORIES),
     st.builds(Remembered, _MEMORIES),
     st.builds(Remembered, _MEMORIES),
-    st.builds(Forgotten, _IDS),
-    st.builds(merged, _MEMORIES, _IDS),
+    st.builds(Revised, _REVISED),
+    st.builds(Forgotten, _IDS, _TIMES),
+    st.builds(merged, _MEMORIES, _IDS, _REVISED),
+    st.builds(Picked, st.just(Place("b", 1)), _MEMORIES, _REVISED),
 )
 # Mostly the newest state goes on; now and then an older one does.
 _HAPPENING = st.builds(Happening, st.sampled_from([0, 0, 0, 0, 1, 2, 5, 9]), EVENTS)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue, OutOfRange
-from quantum_memory.memory.affect.emotions import EMOTIONS, WIDTH, nearest
+from quantum_memory.memory.affect.emotions import EMOTIONS, WIDTH, named, nearest
 from quantum_memory.types import NEUTRAL, PAD
 
 UNIT = st.floats(-1.0, 1.0)
@@ -79,3 +79,9 @@ def test_top_outside_the_table_is_refused(top: int) -> None:
 def test_top_must_be_a_whole_number(top: object) -> None:
     with pytest.raises(InvalidValue):
         nearest(NEUTRAL, top)  # type: ignore[arg-type]  # that it is refused is the point
+
+
+@given(st.lists(PADS, max_size=20))
+@settings(deadline=None, max_examples=100)
+def test_many_feelings_are_named_as_each_alone(pads: list[PAD]) -> None:
+    assert named([*pads, *EMOTIONS.values()]) == [*(nearest(pad, 1)[0][0] for pad in pads), *EMOTIONS]

@@ -39,6 +39,7 @@ from quantum_memory.types import (
     MergeReport,
     Mood,
     Place,
+    RelationKey,
     Skill,
 )
 
@@ -50,8 +51,9 @@ MOOD = Mood(PAD(0.5, -0.25, 0.0), (0.1, 0.2, 0.3), (("hope", 0.4), ("joy", 0.1))
 HIT = Hit(MEMORY, 0.75, {"relevance": 0.5, "lexical": 0.25, "mood": 0.0})
 BRANCH = Branch("b0", "alice", "main", "b0", "root", None, 0, NOON)
 COMMANDS = (
-    "agents", "branches", "checkpoint", "clone", "concepts", "demo", "diff", "doctor", "export", "forget", "fork",
-    "import", "learn", "log", "merge", "mood", "recall", "remember", "rollback", "skills",
+    "agents", "audit", "backup", "backups", "branches", "checkpoint", "clone", "concepts", "convert", "delete", "demo",
+    "diff", "doctor", "export", "find", "forget", "fork", "gc", "import", "learn", "log", "merge", "mood", "recall",
+    "remember", "restore", "rollback", "skills", "status", "tag", "verify",
 )  # fmt: skip
 
 
@@ -98,6 +100,9 @@ def test_help_loads_neither_ray_nor_torch() -> None:
         ["remember", "alice"],
         ["merge", "alice", "b", "--policy", "mine"],
         ["import", "alice", "x", "--format", "xml"],
+        ["tag", "alice", "--delete"],
+        ["tag", "alice", "best", "--delete", "--move"],
+        ["find", "--since", "yesterday"],
         ["export", "alice", "--format", "transcript", "--json"],
         ["demo", "--address", "auto"],
         ["nonsense"],
@@ -252,10 +257,26 @@ def test_a_difference_shows_both_sides() -> None:
 
 
 def test_a_merge_tells_what_it_lost() -> None:
-    conflict = MergeConflict("skills", "tea", "both changed it", "boil", "steep")
-    report = MergeReport(Place("a", 1), None, ("m1",), (), (), (conflict,), Place("b", 2))
+    conflicts = (
+        MergeConflict(
+            "skills", "tea", "steps", None, ("boil",), ("steep", "pour"), "ours", ("boil",), "both changed it"
+        ),
+        MergeConflict("memories", "m7", "forgotten", MEMORY, None, MEMORY, "theirs", MEMORY, "an edit"),
+        MergeConflict("graph", RelationKey("Bob", "likes", "tea"), "weight", 1.0, 2.0, 3.0, "theirs", 3.0, "newest"),
+        MergeConflict("mood", "b", "", None, MOOD, MOOD, "theirs", MOOD, "theirs"),
+    )
+    report = MergeReport(Place("a", 1), None, ("m1",), (), (), conflicts, Place("b", 2), mood=0.5)
+    assert json.loads(json.dumps(tables.data(report)))["conflicts"][0]["ours"] == ["boil"]
     text = drawn(tables.merge_table(report))
-    for piece in ("1 memories added", "both changed it", "boil", "steep"):
+    for piece in (
+        "1 memories added",
+        "50% of the other",
+        "both changed it",
+        "boil",
+        "steep; pour",
+        "nothing",
+        "Bob likes",
+    ):
         assert piece in text
     empty = MergeReport(Place("a", 1), None, (), (), (), (), Place("b", 2))
     assert "nothing new" in drawn(tables.merge_table(empty))

@@ -49,7 +49,8 @@ def test_every_state_ever_handed_out_means_what_its_own_events_say(happenings: l
         assert all(map(same, found, plain.living))
         live = [one.id for one in plain.living]
         assert contains(state, ALL_IDS) == [one in live for one in ALL_IDS]
-        assert known(state, ALL_IDS) == [one in live or one in plain.forgotten for one in ALL_IDS]
+        assert known(state, ALL_IDS) == [one in live or one in plain.gone for one in ALL_IDS]
+        assert dict(state.forgotten.items()) == plain.gone
         assert all(map(same, fetch(state, live[::-1]), plain.living[::-1]))
 
 

@@ -8,20 +8,26 @@ from typing import get_args
 import msgspec
 import numpy as np
 import pytest
+from blake3 import blake3
 
 from quantum_memory.memory.events import (
     Entry,
     Event,
+    Felt,
     Forgotten,
     Merged,
     MoodBrought,
+    Picked,
+    Related,
     Remembered,
+    Revised,
     RolledBack,
     SkillLearned,
     SkillUsed,
+    Unrelated,
 )
-from quantum_memory.memory.vault.codec import HEADER_BYTES, decode, encode
-from quantum_memory.types import PAD, Memory, Place, Skill
+from quantum_memory.memory.vault.codec import FORMAT, HEADER_BYTES, decode, encode
+from quantum_memory.types import PAD, Memory, Place, Relation, RelationKey, Skill
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MEMORY = Memory("m1", "It rained.", NOON, PAD(0.5, -0.5, 0.25), 1.0, 0.5, np.array([1, 2], np.float32))
@@ -38,8 +44,10 @@ TOLD = {
     "session": None,
     "tags": [],
     "metadata": {},
+    "revised_at": None,
 }
 SKILL = {"name": "juggle", "steps": ["throw"], "when": "", "successes": 0, "failures": 0, "at": None}
+RELATION = {"subject": "Bob", "predicate": "likes", "object": "tea", "weight": 2.0, "at": NOON, "memory": None}
 ON_DISK = [
     (Remembered((MEMORY,)), {"type": "remembered", "memories": [TOLD]}),
     (Forgotten(("m1",)), {"type": "forgotten", "ids": ["m1"]}),
@@ -58,6 +66,20 @@ ON_DISK = [
             "mood": {"tensors": b"\x01", "weight": 0.5},
         },
     ),
+    (Revised((MEMORY,)), {"type": "revised", "memories": [TOLD]}),
+    (
+        Felt(NOON, PAD(0.5, -0.5, 0.25), 1.0, 0.5, "rain"),
+        {"type": "felt", "at": NOON, "pad": TOLD["pad"], "confidence": 1.0, "intensity": 0.5, "cause": "rain"},
+    ),
+    (Related((Relation("Bob", "likes", "tea", 2.0, NOON),)), {"type": "related", "relations": [RELATION]}),
+    (
+        Unrelated((RelationKey("Bob", "likes", "tea"),), NOON),
+        {"type": "unrelated", "keys": [["Bob", "likes", "tea"]], "at": NOON},
+    ),
+    (
+        Picked(Place("b", 3), (MEMORY,)),
+        {"type": "picked", "source": ["b", 3], "memories": [TOLD], "revised": [], "seen": []},
+    ),
 ]
 
 
@@ -75,6 +97,15 @@ def test_a_record_of_the_first_version_is_read_for_ever() -> None:
         "01e7b97999a44c1d6283a474797065ab726f6c6c65645f6261636ba2746f92a16203a5706172747391a46d6f6f64"
     )
     assert decode(record) == RolledBack(Place("b", 3), ("mood",))
+
+
+def test_a_memory_that_was_written_before_there_were_revisions_is_read() -> None:
+    old = {name: value for name, value in TOLD.items() if name != "revised_at"}
+    body = msgspec.msgpack.encode({"type": "remembered", "memories": [old]})
+    mark = bytes([FORMAT])
+    event = decode(mark + blake3(mark + body).digest(HEADER_BYTES - 1) + body)
+    assert isinstance(event, Remembered)
+    assert event.memories == (MEMORY,)
 
 
 @pytest.mark.parametrize("event", [event for event, _ in ON_DISK])

@@ -19,10 +19,12 @@ from quantum_memory.memory.affect.mood import MoodFold, MoodState
 from quantum_memory.memory.events import (
     Entry,
     Event,
+    Felt,
     Forgotten,
     Merged,
     MoodBrought,
     Remembered,
+    Revised,
     RolledBack,
     SkillLearned,
     SkillUsed,
@@ -121,12 +123,35 @@ def test_what_is_none_of_its_business_returns_the_state_itself() -> None:
         RolledBack(Place(BRANCH, 0), ("graph",)),
         Remembered(()),
         Remembered((memory(1, (0.9, 0.9, 0.9), confidence=0.0),)),
+        Felt(START, PAD(0.9, 0.9, 0.9), 0.0, 1.0),
+        Revised((memory(0, (-0.9, 0.9, 0.9)),)),
         merged(None, 0.0, memory(2, (0.9, 0.9, 0.9))),
         merged(small().empty().state.to_bytes(), 0.0),
     ]
     for event in events:
         assert fold.apply(state, event) is state
         assert fold.units(event) == 0
+
+
+@settings(deadline=None, max_examples=15)
+@given(FEELINGS, PADS, UNITS)
+def test_a_bare_feeling_counts_like_a_memory_as_important_as_it_is_intense(
+    memories: list[Memory], pad: tuple[float, float, float], intensity: float
+) -> None:
+    fold = small()
+    state = feel(fold, memories)
+    at = START + timedelta(hours=9)
+    felt = Felt(at, PAD(*pad), 1.0, intensity, "because")
+    as_memory = memory(99, pad, 1.0, intensity, at)
+    one, other = fold.apply(state, felt), fold.apply(state, Remembered((as_memory,)))
+    assert fold.settled(one).state.to_bytes() == fold.settled(other).state.to_bytes()
+    assert fold.units(felt) == fold.units(Remembered((as_memory,))) == 1
+
+
+def test_a_feeling_out_of_bounds_is_refused() -> None:
+    for confidence, intensity in ((1.5, 0.5), (0.5, -0.1), (math.nan, 0.5)):
+        with pytest.raises((OutOfRange, NotFinite)):
+            small().apply(small().empty(), Felt(START, PAD(0, 0, 0), confidence, intensity))
 
 
 def test_units_are_the_feelings_of_an_event() -> None:
@@ -241,6 +266,38 @@ def test_forks_that_felt_a_little_share_one_tensor_network() -> None:
     assert moods == sorted(moods)
     assert len(set(moods)) == 5
     assert [fold.read(fork).mean.pleasure for fork in forks] == moods
+
+
+@pytest.mark.parametrize("before", [0, 7, 8, mood.PENDING - 1, mood.PENDING])
+def test_a_fork_has_no_tensors_of_its_own_before_it_felt_much(before: int) -> None:
+    """Whatever its parent had pending; what is worked in of the parent's is worked in once for all forks."""
+    fold = small()
+    trunk = fold.empty()
+    for i in range(before):
+        trunk = fold.apply(trunk, Remembered((memory(i, (0.3, 0.1 * (i % 5), 0)),)))
+    forks = []
+    for number in range(3):
+        fork = trunk
+        for i in range(mood.PENDING - mood.GROUP):
+            fork = fold.apply(fork, Remembered((memory(100 + i, (0.1 * number, 0, 0.02 * i)),)))
+        forks.append(fork)
+    assert len({id(fork.state) for fork in forks}) == 1
+    assert len({fold.read(fork).mean.pleasure for fork in forks}) == 3
+
+
+def test_reading_on_the_way_changes_nothing() -> None:
+    """Not one bit, although a reader leaves behind what it worked in."""
+    quiet, watched = small(), small()
+    one, other = quiet.empty(), watched.empty()
+    for i in range(2 * mood.PENDING + 3):
+        event = Remembered((memory(i, (math.sin(i), math.cos(2 * i) / 2, 0.1)),))
+        one, other = quiet.apply(one, event), watched.apply(other, event)
+        assert len(other.pending) < mood.PENDING
+        if i % 3:
+            watched.read(other)
+    fresh = small()
+    assert quiet.settled(one).state.to_bytes() == watched.settled(other).state.to_bytes()
+    assert fresh.settled(one).state.to_bytes() == watched.settled(other).state.to_bytes()
 
 
 def test_settled_moods_are_kept_for_those_who_read_again_and_no_longer() -> None:

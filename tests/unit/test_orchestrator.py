@@ -18,7 +18,16 @@ from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.journal import Journal
 from quantum_memory.actors.parts import local_parts
 from quantum_memory.actors.ports import LocalVault
-from quantum_memory.actors.requests import MergeRequest, RecallRequest, RememberRequest, Tip, utterances
+from quantum_memory.actors.requests import (
+    FeelRequest,
+    MergeRequest,
+    RecallRequest,
+    RelateRequest,
+    RememberRequest,
+    ReviseRequest,
+    Tip,
+    utterances,
+)
 from quantum_memory.errors import (
     AgentNotFound,
     AlreadyExists,
@@ -31,7 +40,18 @@ from quantum_memory.errors import (
     TooLong,
 )
 from quantum_memory.memory.events import Remembered
-from quantum_memory.types import NEUTRAL, PAD, PARTS, Branch, Filters, Place, Skill, Utterance
+from quantum_memory.types import (
+    NEUTRAL,
+    PAD,
+    PARTS,
+    Branch,
+    Filters,
+    Place,
+    Relation,
+    RelationKey,
+    Skill,
+    Utterance,
+)
 from tests.unit.orchestra import DIM, Orchestra, ready
 
 
@@ -162,7 +182,10 @@ def test_a_merge_takes_over_what_is_new_once_and_can_be_rolled_back(orchestra: O
     orchestra.remember(alice, [Utterance("ours", id="o"), Utterance("clash here", id="x")], "e")
     report = run(host.merge(MergeRequest(alice, what_if, None, "ours", 0.5, "m")))
     assert (report.added, report.forgotten, report.skills) == (("t",), ("g",), ("sail",))
-    assert [(one.part, one.key) for one in report.conflicts] == [("memories", "x")]
+    assert {(one.part, one.key, one.field) for one in report.conflicts} == {
+        ("memories", "x", "text"),
+        ("memories", "x", "at"),
+    }
     assert {memory.id for memory in orchestra.memories(alice)} == {shared, "o", "t", "x"}
     head = orchestra.vault.head(alice.id)
     assert run(host.merge(MergeRequest(alice, what_if, None, "ours", 0.5, "m2"))).added == ()
@@ -337,21 +360,22 @@ def test_bad_input_is_refused_by_name_and_changes_nothing(
 
 
 Step = tuple[str, int, int]
+KINDS = ("remember", "revise", "forget", "feel", "relate", "unrelate", "fork", "clone", "rollback", "checkpoint")
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["remember", "forget", "fork", "clone", "rollback", "checkpoint", "merge", "reopen"]),
+        st.sampled_from([*KINDS, "merge", "merge", "pick", "reopen"]),
         st.integers(0, 20),
         st.integers(0, 20),
     ),
     min_size=4,
-    max_size=14,
+    max_size=16,
 )
 
 
 @given(STEPS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_branch_ever_sees_what_another_one_did_after_they_parted(steps: list[Step]) -> None:
-    """Random histories against a plain model: a set of known texts by branch."""
+    """Random histories against a plain model: what was said last of each thing, by branch."""
     with TemporaryDirectory() as folder:
         orchestra = Orchestra(Path(folder))
         try:
@@ -360,71 +384,119 @@ def test_no_branch_ever_sees_what_another_one_did_after_they_parted(steps: list[
             orchestra.close()
 
 
+Said = dict[Any, tuple[int, Any]]
+"""By key: the number of the step that had the last word, and what it said; ``None`` took it away."""
+
+
 class Side(NamedTuple):
-    """What a branch should know and what it should have forgotten."""
+    """What was last said of memories, and of relations."""
 
-    known: dict[str, str]
-    gone: set[str]
+    memories: Said
+    relations: Said
 
-    def copy(self) -> Side:
-        return Side(dict(self.known), set(self.gone))
+    def known(self) -> dict[str, str]:
+        return {key: text for key, (_, text) in self.memories.items() if text is not None}
+
+    def weights(self) -> dict[tuple[str, ...], float]:
+        return {key: weight for key, (_, weight) in self.relations.items() if weight is not None}
+
+    def say(self, key: str, number: int, text: str | None) -> Side:
+        return Side({**self.memories, key: (number, text)}, self.relations)
+
+    def relate(self, key: tuple[str, ...], number: int, weight: float | None) -> Side:
+        return Side(self.memories, {**self.relations, key: (number, weight)})
+
+    def joined(self, other: Side) -> Side:
+        """Merged by "newest": of each thing the last word. That something is gone is news to those who knew it only."""
+        return Side(joined(self.memories, other.memories), joined(self.relations, other.relations))
+
+
+def joined(mine: Said, theirs: Said) -> Said:
+    news = {key: last for key, last in theirs.items() if key in mine or last[1] is not None}
+    return mine | {key: last for key, last in news.items() if key not in mine or last[0] > mine[key][0]}
 
 
 def play(orchestra: Orchestra, steps: list[Step]) -> None:
     branches = [orchestra.agent("alice")]
-    model = [Side({}, set())]
-    past = [{0: Side({}, set())}]
+    model = [Side({}, {})]
+    past = [{0: Side({}, {})}]
     for number, (kind, which, what) in enumerate(steps):
         index = which % len(branches)
         model[index] = step(orchestra, branches, model, past[index], (kind, index, what), number)
         if len(branches) > len(model):
-            model.append(model[index].copy())
-            past.append({seq: side.copy() for seq, side in past[index].items()})
-        past[index][orchestra.vault.head(branches[index].id)] = model[index].copy()
+            model.append(model[index])
+            past.append(dict(past[index]))
+        past[index][orchestra.vault.head(branches[index].id)] = model[index]
         for one, expected in zip(branches, model, strict=True):
-            assert {memory.id: memory.text for memory in orchestra.memories(one)} == expected.known
+            assert {memory.id: memory.text for memory in orchestra.memories(one)} == expected.known()
             found = {hit.memory.id for hit in orchestra.recall(one, "thing number", k=50)}
-            assert found == set(expected.known)
+            assert found == set(expected.known())
+            relations = orchestra.run(orchestra.host.relations(one, None, None))
+            assert {relation.key: relation.weight for relation in relations} == expected.weights()
 
 
-def step(
+def step(  # noqa: PLR0911 - one return a kind of step
     orchestra: Orchestra, branches: list[Branch], model: list[Side], past: dict[int, Side], what: Step, number: int
 ) -> Side:
     """Do one step for real; what the branch should be like then."""
     host, run, op_id = orchestra.host, orchestra.run, f"op-{number}"
     kind, index, choice = what
     branch, mine = branches[index], model[index]
+    known, other = sorted(mine.known()), choice % len(branches)
+    key = RelationKey("Bob", "likes", ("tea", "rain")[choice % 2])
     if kind == "remember":
         orchestra.remember(branch, ready(number, id=f"m{number}"), op_id)
-        return Side(mine.known | {f"m{number}": f"thing number {number}"}, mine.gone)
-    if kind == "forget" and mine.known:
-        identity = sorted(mine.known)[choice % len(mine.known)]
+        return mine.say(f"m{number}", number, f"thing number {number}")
+    if kind == "revise" and known:
+        identity, text = known[choice % len(known)], f"thing number {number}, revised"
+        assert run(host.revise(ReviseRequest(branch, identity, {"text": text}, op_id))).text == text
+        return mine.say(identity, number, text)
+    if kind == "forget" and known:
+        identity = known[choice % len(known)]
         run(host.forget(branch, [identity], op_id))
-        return Side({k: v for k, v in mine.known.items() if k != identity}, mine.gone | {identity})
-    if kind in ("fork", "clone"):
+        return mine.say(identity, number, None)
+    if kind == "feel":
+        run(host.feel(FeelRequest(branch, PAD(0.5, 0.1 * (choice % 5), 0.0), 1.0, "", op_id)))
+    elif kind == "relate":
+        run(host.relate(RelateRequest(branch, Relation(*key, weight=1.0 + number), op_id)))
+        return mine.relate(key, number, 1.0 + number)
+    elif kind == "unrelate" and key in mine.weights():
+        run(host.unrelate(branch, key, op_id))
+        return mine.relate(key, number, None)
+    elif kind in ("fork", "clone"):
         grow = host.fork if kind == "fork" else host.clone
         branches.append(run(grow(branch, f"{kind}-{number}", None, op_id)).info)
     elif kind == "rollback":
         seq = sorted(past)[choice % len(past)]
         run(host.rollback(branch, place_in(orchestra, branch, seq), PARTS, op_id))
-        return past[seq].copy()
+        return past[seq]
     elif kind == "checkpoint":
         run(host.checkpoint(branch, f"c{number}", op_id))
-    elif kind == "merge" and choice % len(branches) != index:
-        other = choice % len(branches)
-        run(host.merge(MergeRequest(branch, branches[other], None, "ours", 0.5, op_id)))
-        return check_merged(orchestra, branch, mine, model[other])
+    elif kind in ("merge", "pick") and other != index:
+        return merged(orchestra, (branch, branches[other]), (mine, model[other]), kind == "pick", number)
     elif kind == "reopen":
         orchestra.reopen()
     return mine
 
 
-def check_merged(orchestra: Orchestra, branch: Branch, mine: Side, theirs: Side) -> Side:
-    """A merge brings all that the other side has and this one never knew, and takes away what the other side forgot."""
-    both = mine.known | {key: text for key, text in theirs.known.items() if key not in mine.gone}
-    expected = {key: text for key, text in both.items() if key not in theirs.gone}
-    assert {memory.id: memory.text for memory in orchestra.memories(branch)} == expected
-    return Side(expected, mine.gone | (theirs.gone & mine.known.keys()))
+def merged(
+    orchestra: Orchestra, branches: tuple[Branch, Branch], sides: tuple[Side, Side], pick: bool, number: int
+) -> Side:
+    """Merge the second branch into the first, or one memory of it, and then once more, which must do nothing."""
+    (branch, other), (mine, theirs) = branches, sides
+    some = sorted(theirs.known())
+    if pick and not some:
+        return mine
+    only = (some[number % len(some)],) if pick else None
+    for attempt in range(2):
+        request = MergeRequest(branch, other, None, "newest", 0.5, f"op-{number}-{attempt}", only)
+        head = orchestra.vault.head(branch.id)
+        report = orchestra.run(orchestra.host.merge(request))
+    assert orchestra.vault.head(branch.id) == head
+    assert (report.added, report.revised, report.forgotten, report.relations, report.conflicts) == ((),) * 5
+    if only is None:
+        return mine.joined(theirs)
+    return mine.joined(Side({one: theirs.memories[one] for one in only}, {}))
 
 
 def place_in(orchestra: Orchestra, branch: Branch, seq: int) -> Place:

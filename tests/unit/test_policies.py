@@ -1,25 +1,22 @@
-"""The laws of decay, importance and merge rules."""
+"""The laws of decay and importance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
+from quantum_memory.errors import NotFinite, OutOfRange
 from quantum_memory.policies.decay import DecayPolicy, Exponential, PowerLaw
 from quantum_memory.policies.importance import Intensity
-from quantum_memory.policies.merge import winner
 from quantum_memory.types import NEUTRAL, PAD
 
 AGES = st.lists(st.floats(-1e9, 1e12), min_size=1, max_size=20).map(sorted)
 POLICIES = st.builds(Exponential, st.floats(1e-3, 1e9)) | st.builds(PowerLaw, st.floats(1e-3, 1e9), st.floats(0.0, 5.0))
 AXES = st.floats(-1.0, 1.0)
-DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @settings(deadline=None)
@@ -68,13 +65,3 @@ def test_what_was_not_felt_or_not_trusted_does_not_matter_and_the_utmost_matters
         rule.importance(NEUTRAL, 1.0, 1.5)
     with pytest.raises(OutOfRange):
         rule.importance(NEUTRAL, 2.0, None)
-
-
-def test_the_newest_wins_and_an_undated_version_counts_as_oldest() -> None:
-    later = DAY + timedelta(seconds=1)
-    assert winner("newest", DAY, later) == winner("newest", None, DAY) == "theirs"
-    assert winner("newest", later, DAY) == winner("newest", DAY, DAY) == winner("newest", None, None) == "ours"
-    assert winner("ours", DAY, later) == "ours"
-    assert winner("theirs", later, DAY) == "theirs"
-    with pytest.raises(InvalidValue, match="ours, theirs or newest"):
-        winner("loudest", DAY, DAY)  # type: ignore[arg-type]  # what a caller might bring

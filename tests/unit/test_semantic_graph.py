@@ -5,19 +5,41 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
 import networkx as nx
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered, SkillUsed
-from quantum_memory.memory.semantic.extract import extract
-from quantum_memory.memory.semantic.graph import MAX_CONCEPTS, WINDOW, GraphFold, GraphState, to_networkx
-from quantum_memory.types import NEUTRAL, Memory, Place
+from quantum_memory.memory.events import (
+    Event,
+    Forgotten,
+    Merged,
+    Picked,
+    Related,
+    Remembered,
+    Revised,
+    SkillUsed,
+    Unrelated,
+)
+from quantum_memory.memory.semantic import graph
+from quantum_memory.memory.semantic.extract import extract, key_of
+from quantum_memory.memory.semantic.graph import (
+    GROUP,
+    MAX_CONCEPTS,
+    SETTLED_KEPT,
+    GraphFold,
+    GraphState,
+    settled,
+    to_networkx,
+)
+from quantum_memory.memory.semantic.weave import WINDOW
+from quantum_memory.types import NEUTRAL, Memory, Place, Relation, RelationKey
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 EMBEDDING = np.array([1.0, 0.0], dtype=np.float32)
@@ -31,6 +53,7 @@ TEXTS = [
     "我爱北京 и Москва",
     "UMBRELLA RAIN BOB",
 ]
+NAMES = ("Bob", "Alice Smith", "umbrellas", "a goat")
 FOLD = GraphFold()
 
 
@@ -58,16 +81,22 @@ def fold(events: Iterable[Event], state: GraphState | None = None) -> GraphState
 
 
 def remembered(*memories: Memory) -> GraphState:
-    return fold([Remembered(memories)])
+    """The settled graph of these."""
+    return settled(fold([Remembered(memories)]))
 
 
-def edges(graph: Any) -> set[tuple[Any, ...]]:
-    return {(*sorted((u, v)), data["kind"], data["weight"]) for u, v, data in graph.edges(data=True)}
+def edges(drawn: Any) -> set[tuple[Any, ...]]:
+    return {(*sorted((u, v)), data["kind"], data["weight"]) for u, v, data in drawn.edges(data=True)}
 
 
 def view(state: GraphState) -> tuple[Any, ...]:
     """Everything but the tombstones."""
-    return state.memories, state.concepts, state.last
+    state = settled(state)
+    return state.memories, state.concepts, state.last, state.relations.by_key, state.relations.said
+
+
+def said(memory: Memory) -> Any:
+    return extract(memory.text, memory.speaker)
 
 
 class Twin:
@@ -76,15 +105,50 @@ class Twin:
     def __init__(self) -> None:
         self.living: list[Memory] = []
         self.forgotten: set[str] = set()
+        self.relations: dict[RelationKey, Relation] = {}
+        self.ended: dict[RelationKey, datetime | None] = {}
 
     def apply(self, event: Event) -> None:
-        if isinstance(event, Remembered | Merged):
+        if isinstance(event, Remembered | Merged | Picked):
             for one in event.memories:
                 if one.id not in self.forgotten and one.id not in {old.id for old in self.living}:
                     self.living.append(one)
+        if isinstance(event, Revised | Merged | Picked):
+            for one in event.memories if isinstance(event, Revised) else event.revised:
+                self.revise(one)
+        if isinstance(event, Related | Merged):
+            self.relate(event.relations)
+        if isinstance(event, Unrelated | Merged):
+            keys = event.keys if isinstance(event, Unrelated) else event.unrelated
+            times = [event.at] * len(keys) if isinstance(event, Unrelated) else [*event.unrelated_at, *[None] * 9]
+            for key, at in zip(keys, times, strict=False):
+                self.end([key], at)
         if isinstance(event, Forgotten | Merged):
-            self.forgotten.update(event.ids if isinstance(event, Forgotten) else event.forgotten)
+            ids = event.ids if isinstance(event, Forgotten) else event.forgotten
+            when = [event.at] * len(ids) if isinstance(event, Forgotten) else [*event.forgotten_at, *[None] * 9]
+            for gone, at in zip(ids, when, strict=False):
+                if gone not in self.forgotten:
+                    self.end([key for key, told in self.relations.items() if told.memory == gone], at)
+                    self.forgotten.add(gone)
             self.living = [one for one in self.living if one.id not in self.forgotten]
+
+    def revise(self, memory: Memory) -> None:
+        old = next((one for one in self.living if one.id == memory.id), None)
+        if old is not None and (old.session, said(old)) == (memory.session, said(memory)):
+            return
+        self.living = [*(one for one in self.living if one.id != memory.id), memory]
+        self.forgotten.discard(memory.id)
+
+    def relate(self, relations: Iterable[Relation]) -> None:
+        for one in relations:
+            if one.memory not in self.forgotten:
+                self.relations[one.key] = one
+                self.ended.pop(one.key, None)
+
+    def end(self, keys: Iterable[RelationKey], at: datetime | None) -> None:
+        for key in keys:
+            self.relations.pop(key, None)
+            self.ended[key] = at
 
     def edges(self) -> set[tuple[Any, ...]]:
         counts: Counter[tuple[Any, ...]] = Counter()
@@ -100,30 +164,93 @@ class Twin:
                 if one.session in last:
                     counts[*sorted((("memory", last[one.session]), ("memory", one.id))), "follows"] += 1
                 last[one.session] = one.id
-        return {(*edge, count) for edge, count in counts.items()}
+        told = {
+            (*sorted((("concept", key_of(one.subject)), ("concept", key_of(one.object)))), "relation", one.weight)
+            for one in self.relations.values()
+        }
+        return {(*edge, count) for edge, count in counts.items()} | told
 
 
 NUMBERS = st.lists(st.integers(0, 14), max_size=4)
 MEMORIES = NUMBERS.map(lambda numbers: tuple(map(memory, numbers)))
+REWRITTEN = st.lists(
+    st.builds(memory, st.integers(0, 14), st.sampled_from(TEXTS), st.just("Bob"), st.sampled_from(["s1", "s3"])),
+    max_size=3,
+).map(tuple)
 IDS = NUMBERS.map(lambda numbers: tuple(f"m{number}" for number in numbers))
+TIMES = st.none() | st.integers(0, 3).map(lambda day: AT + timedelta(days=day))
+KEYS = st.builds(RelationKey, st.sampled_from(NAMES), st.sampled_from(["knows", "owns"]), st.sampled_from(NAMES))
+
+
+def relation(key: RelationKey, weight: float, at: datetime | None, by: int | None) -> Relation:
+    return Relation(key.subject, key.predicate, key.object, weight, at, None if by is None else f"m{by}")
+
+
+TOLD = st.builds(relation, KEYS, st.sampled_from([0.5, 1.0, 3.0]), TIMES, st.none() | st.integers(0, 14))
+RELATIONS, ENDED = st.lists(TOLD, max_size=3).map(tuple), st.lists(KEYS, max_size=2).map(tuple)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Remembered, MEMORIES),
     st.builds(Remembered, MEMORIES),
-    st.builds(Forgotten, IDS),
-    st.builds(lambda new, gone: Merged(Place("b", 1), None, new, gone, (), None), MEMORIES, IDS),
+    st.builds(Forgotten, IDS, TIMES),
+    st.builds(Revised, MEMORIES | REWRITTEN),
+    st.builds(Related, RELATIONS),
+    st.builds(Unrelated, ENDED, st.just(AT)),
+    st.builds(Picked, st.just(Place("b", 1)), MEMORIES, REWRITTEN),
+    st.builds(
+        Merged,
+        source=st.just(Place("b", 1)),
+        base=st.none(),
+        memories=MEMORIES,
+        forgotten=IDS,
+        skills=st.just(()),
+        mood=st.none(),
+        revised=REWRITTEN,
+        relations=RELATIONS,
+        unrelated=ENDED,
+        forgotten_at=st.lists(TIMES, max_size=3).map(tuple),
+        unrelated_at=st.lists(TIMES, max_size=2).map(tuple),
+    ),
 )
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=150)
 @given(st.lists(EVENTS, max_size=12))
 def test_every_history_gives_the_graph_of_its_living_memories(events: Sequence[Event]) -> None:
     state, twin = FOLD.empty(), Twin()
     for event in events:
         state = FOLD.apply(state, event)
         twin.apply(event)
+        whole = settled(state)
         assert edges(to_networkx(state)) == twin.edges()
-        assert view(state) == view(remembered(*twin.living))
-        assert len(state) == to_networkx(state).number_of_nodes()
+        assert view(state)[:3] == view(remembered(*twin.living))[:3]
+        assert set(whole.forgotten) == twin.forgotten
+        assert dict(whole.relations.by_key) == twin.relations
+        assert dict(whole.relations.removed) == twin.ended
+        assert {memory: set(keys) for memory, keys in whole.relations.said.items()} == {
+            memory: {key for key, told in twin.relations.items() if told.memory == memory}
+            for memory in {told.memory for told in twin.relations.values()} - {None}
+        }
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(st.tuples(EVENTS, st.booleans(), st.booleans()), max_size=15), st.integers(1, 7))
+def test_however_changes_are_grouped_a_settled_state_is_the_same(
+    happenings: Sequence[tuple[Event, bool, bool]], group: int
+) -> None:
+    """States are settled here and there, some of them forks go on from, and groups are small or large."""
+    plain = grouped = FOLD.empty()
+    other = GraphFold()
+    for event, settle, read in happenings:
+        plain = FOLD.apply(plain, event)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(graph, "GROUP", group)
+            grouped = other.apply(grouped, event)
+        assert len(grouped.pending) < group
+        if read:
+            assert other.settled(grouped) == settled(plain)
+        if settle:
+            grouped = other.settled(grouped)
+    assert other.settled(grouped) == settled(grouped) == FOLD.settled(plain) == settled(plain)
 
 
 @settings(deadline=None, max_examples=60)
@@ -160,19 +287,74 @@ def test_what_is_none_of_the_graphs_business_returns_the_state_itself() -> None:
 
 def test_what_was_forgotten_never_comes_back() -> None:
     state = fold([Forgotten(("m1",)), Remembered((memory(1), memory(2)))])
-    assert set(state.memories) == {"m2"}
+    assert set(settled(state).memories) == {"m2"}
     assert FOLD.apply(state, Forgotten(("m1",))) is state
 
 
 def test_in_a_merge_forgetting_wins() -> None:
     event = Merged(Place("b", 3), None, (memory(1), memory(2)), ("m2",), (), None)
-    assert set(fold([event]).memories) == {"m1"}
+    assert set(settled(fold([event])).memories) == {"m1"}
+
+
+def test_a_revision_brings_back_what_was_forgotten() -> None:
+    state = settled(fold([Remembered((memory(1),)), Forgotten(("m1",)), Revised((memory(1, "a violin"),))]))
+    assert "violin" in state.concepts
+    assert not state.forgotten
+
+
+def test_a_revised_memory_that_says_the_same_stays_where_it_is() -> None:
+    before = fold([Remembered((memory(1, session="s"), memory(2, session="s")))])
+    assert FOLD.apply(before, Revised((replace(memory(1, session="s"), importance=0.9),))) is before
+    after = settled(FOLD.apply(before, Revised((memory(1, "a violin", session="s"),))))
+    assert after.last["s"] == "m1"
+    assert after.memories["m1"].before == "m2"
+
+
+def test_a_fork_that_learned_a_little_shares_all_maps_with_its_parent() -> None:
+    root = remembered(*map(memory, range(200)))
+    forks = [fold([Remembered((memory(1000 + number),))], root) for number in range(20)]
+    for number, state in enumerate(forks):
+        assert state.memories is root.memories
+        assert state.concepts is root.concepts
+        assert f"m{1000 + number}" in FOLD.settled(state).memories
+        assert set(FOLD.settled(state).memories) - set(root.memories) == {f"m{1000 + number}"}
+
+
+def test_pending_changes_are_bounded_and_so_are_the_states_kept_for_reading() -> None:
+    own = GraphFold()
+    state = own.empty()
+    for number in range(3 * GROUP):
+        state = own.apply(state, Remembered((memory(number, f"word{number}"),)))
+        assert len(state.pending) < GROUP
+        read = own.settled(state)
+        assert len(read.memories) == number + 1
+        assert own.settled(state) is read or not state.pending
+    assert len(own._read) <= SETTLED_KEPT
+    state = own.apply(state, Forgotten(tuple(f"m{number}" for number in range(GROUP))))
+    assert state.pending == ()
+
+
+def test_a_reader_who_goes_on_works_in_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, worked = GraphFold(), []
+    real = graph._worked_in
+
+    def watched(state: GraphState, changes: Sequence[Any]) -> GraphState:
+        worked.append(len(changes))
+        return real(state, changes)
+
+    monkeypatch.setattr(graph, "_worked_in", watched)
+    state = own.empty()
+    for number in range(6):
+        state = own.apply(state, Remembered((memory(number),)))
+        own.settled(state)
+    assert worked == [1] * 6
+    assert own.settled(state) == remembered(*map(memory, range(6)))
 
 
 def test_forks_share_and_do_not_meet() -> None:
     root = remembered(*(memory(number) for number in range(10)))
-    left = FOLD.apply(root, Remembered((memory(90, "a violin", session="s1"),)))
-    right = FOLD.apply(root, Forgotten(("m3",)))
+    left = settled(FOLD.apply(root, Remembered((memory(90, "a violin", session="s1"),))))
+    right = settled(FOLD.apply(root, Forgotten(("m3",))))
     assert "violin" in left.concepts
     assert "violin" not in root.concepts
     assert "violin" not in right.concepts
@@ -183,25 +365,26 @@ def test_forks_share_and_do_not_meet() -> None:
 
 def test_a_memory_and_a_concept_of_one_name_are_two_nodes() -> None:
     odd = Memory("bob", "Bob", AT, NEUTRAL, 0.5, 0.5, EMBEDDING, speaker="Bob")
-    graph = to_networkx(remembered(odd))
-    assert set(graph) == {("memory", "bob"), ("concept", "bob")}
-    assert edges(graph) == {(("concept", "bob"), ("memory", "bob"), "mentions", 1)}
+    drawn = to_networkx(remembered(odd))
+    assert set(drawn) == {("memory", "bob"), ("concept", "bob")}
+    assert edges(drawn) == {(("concept", "bob"), ("memory", "bob"), "mentions", 1)}
 
 
 def test_sessions_are_chains_that_close_over_gaps() -> None:
     chain = [memory(number, "!", session="s") for number in range(4)]
-    state = fold([Remembered(tuple(chain)), Forgotten(("m1", "m2"))])
+    state = settled(fold([Remembered(tuple(chain)), Forgotten(("m1", "m2"))]))
     assert state.memories["m0"].after == "m3"
     assert state.memories["m3"].before == "m0"
     assert state.last["s"] == "m3"
-    assert fold([Forgotten(("m3",))], state).last["s"] == "m0"
-    assert fold([Forgotten(("m3", "m0"))], state) == fold([Forgotten(("m0", "m1", "m2", "m3"))])
+    assert settled(fold([Forgotten(("m3",))], state)).last["s"] == "m0"
+    ended = settled(fold([Forgotten(("m3", "m0"))], state))
+    assert ended == settled(fold([Forgotten(("m0", "m1", "m2", "m3"))]))
 
 
 def test_a_memory_of_signs_alone_is_a_node_without_edges() -> None:
     state = remembered(Memory("m", "?!", AT, NEUTRAL, 0.5, 0.5, EMBEDDING))
     assert nx.number_of_edges(to_networkx(state)) == 0
-    assert len(state) == 1
+    assert nx.number_of_nodes(to_networkx(state)) == 1
     assert view(fold([Forgotten(("m",))], state)) == view(FOLD.empty())
 
 

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantum_memory.errors import InvalidValue, SkillNotFound
+from quantum_memory.errors import InvalidInput, SkillNotFound
 from quantum_memory.memory.episodic.lexical import Bm25
 from quantum_memory.memory.events import Event, Forgotten, Merged, SkillLearned, SkillUsed
-from quantum_memory.memory.skills import SkillsFold, SkillsState, find, judge_skills
+from quantum_memory.memory.merging import Verdict, merge
+from quantum_memory.memory.skills import SkillsFold, SkillsState, SkillTrait, changes, find, versions
+from quantum_memory.policies.merge import MergePolicy
 from quantum_memory.types import Place, Skill
 from tests.unit.episodes import textbook_bm25, textbook_terms
 
@@ -75,59 +77,104 @@ def test_finding_agrees_with_the_textbook_over_the_skills_of_now(events: list[Ev
     assert find(state, " ".join(words), 0) == ()
 
 
+def judged(
+    ours: SkillsState,
+    base: SkillsState | None,
+    theirs: SkillsState,
+    rule: str = "newest",
+    seen: SkillsState | None = None,
+) -> Verdict[Skill]:
+    """The verdict on what theirs did since the base; where ours was seen last, if not at the base."""
+    found = changes(base, theirs)
+    names = [change.key for change in found]
+    policy = MergePolicy.of(rule)  # type: ignore[arg-type]  # hypothesis gives plain strings
+    last = base if seen is None else seen
+    known = {} if last is None else versions(last, names)
+    return merge(SkillTrait(), found, versions(ours, names), known, policy)
+
+
+def taken(verdict: Verdict[Skill], ours: SkillsState) -> SkillsState:
+    skills = (*verdict.added, *verdict.changed)
+    return folded([Merged(Place("b", 1), None, (), (), skills, None)], ours)
+
+
 @settings(deadline=None, max_examples=60)
-@given(EVENTS, EVENTS, EVENTS, st.sampled_from(["ours", "theirs", "newest"]))
+@given(EVENTS, EVENTS, EVENTS, st.sampled_from(["ours", "theirs", "newest", "union"]))
 def test_a_merge_adds_up_tries_and_never_drops_a_change_in_silence(
     before: list[Event], mine: list[Event], others: list[Event], rule: str
 ) -> None:
     base = folded(before)
     ours, theirs = folded(mine, base), folded(others, base)
-    verdict = judge_skills(ours, base, theirs, rule)  # type: ignore[arg-type]  # hypothesis gives plain strings
-    after = folded([Merged(Place("b", 1), None, (), (), verdict.skills, None)], ours)
-    told = {conflict.key for conflict in verdict.conflicts}
+    verdict = judged(ours, base, theirs, rule)
+    after = taken(verdict, ours)
+    told = {(conflict.key, conflict.field) for conflict in verdict.conflicts}
     for name in {one.name for one in (*ours.all(), *theirs.all())}:
-        left, old, right = (side.by_name.get(name, Skill(name, ())) for side in (ours, base, theirs))
+        left, old, right = (side.by_name.get(name) for side in (ours, base, theirs))
         joined = after.get(name)
-        assert joined.successes == left.successes + right.successes - old.successes
-        assert joined.failures == left.failures + right.failures - old.failures
-        bodies = {(one.steps, one.when) for one in (left, right)}
-        assert (joined.steps, joined.when) in bodies
-        if name in base.by_name:
-            moved = [one for one in (left, right) if (one.steps, one.when) != (old.steps, old.when)]
-            assert (name in told) == (len(moved) == 2 and len(bodies) == 2)
-            if len(moved) == 1:
-                assert (joined.steps, joined.when) == (moved[0].steps, moved[0].when)
+        for count in ("successes", "failures"):
+            counts = [0 if side is None else getattr(side, count) for side in (left, right, old)]
+            assert getattr(joined, count) == counts[0] + counts[1] - counts[2]
+        for field in ("steps", "when"):
+            mine_now, theirs_now, then = (None if one is None else getattr(one, field) for one in (left, right, old))
+            changed = left is not None and right is not None and mine_now != theirs_now
+            clash = changed and (old is None or then not in (mine_now, theirs_now))
+            assert ((name, field) in told) == clash
+            if clash:
+                assert getattr(joined, field) in (mine_now, theirs_now)
+            elif left is None or (changed and mine_now == then):
+                assert getattr(joined, field) == theirs_now
+            else:
+                assert getattr(joined, field) == mine_now
 
 
 def test_the_rule_decides_what_both_sides_rewrote_and_the_conflict_shows_both() -> None:
     base = folded([SkillLearned(Skill("tea", ("boil",)))])
     ours = folded([SkillLearned(Skill("tea", ("boil", "steep"), at=DAY))], base)
     theirs = folded([SkillLearned(Skill("tea", ("buy",), at=DAY + timedelta(days=1)))], base)
-    for rule, steps in (("ours", ("boil", "steep")), ("theirs", ("buy",)), ("newest", ("buy",))):
-        verdict = judge_skills(ours, base, theirs, rule)  # type: ignore[arg-type]  # the loop makes plain strings
-        assert [one.steps for one in verdict.skills] == ([] if rule == "ours" else [steps])
+    for rule, steps in (("ours", ("boil", "steep")), ("theirs", ("buy",)), ("newest", ("buy",)), ("union", ("buy",))):
+        verdict = judged(ours, base, theirs, rule)
+        assert [one.steps for one in verdict.changed] == ([] if rule == "ours" else [steps])
         (conflict,) = verdict.conflicts
-        assert (conflict.part, conflict.key) == ("skills", "tea")
-        assert "steep" in conflict.ours
-        assert "buy" in conflict.theirs
-    with pytest.raises(InvalidValue, match="ours, theirs or newest"):
-        judge_skills(ours, base, theirs, "loudest")  # type: ignore[arg-type]  # what a caller might bring
+        assert (conflict.part, conflict.key, conflict.field) == ("skills", "tea", "steps")
+        assert (conflict.base, conflict.ours, conflict.theirs) == (("boil",), ("boil", "steep"), ("buy",))
+        assert conflict.value == steps
 
 
 def test_merging_the_same_side_twice_takes_nothing_the_second_time() -> None:
     base = folded([SkillLearned(Skill("tea", ("boil",)))])
     theirs = folded([SkillUsed("tea", succeeded=True), SkillLearned(Skill("go", ("run",)))], base)
-    ours = folded([Merged(Place("b", 1), None, (), (), judge_skills(base, base, theirs).skills, None)], base)
+    ours = taken(judged(base, base, theirs), base)
     assert ours.all() == theirs.all()
-    assert judge_skills(ours, theirs, theirs) == ((), ())
+    assert judged(ours, theirs, theirs).empty
 
 
 def test_without_a_common_past_tries_of_both_are_counted() -> None:
     ours = SkillsState.of([Skill("tea", ("boil",), successes=2)])
     theirs = SkillsState.of([Skill("tea", ("boil",), successes=3, failures=1), Skill("go", ("run",))])
-    verdict = judge_skills(ours, None, theirs)
-    assert verdict.skills == (Skill("go", ("run",)), Skill("tea", ("boil",), successes=5, failures=1))
+    verdict = judged(ours, None, theirs)
+    assert verdict.added == (Skill("go", ("run",)),)
+    assert verdict.changed == (Skill("tea", ("boil",), successes=5, failures=1),)
     assert verdict.conflicts == ()
+
+
+def test_tries_that_went_to_and_fro_are_counted_once() -> None:
+    start = folded([SkillLearned(Skill("tea", ("boil",)))])
+    hit = SkillUsed("tea", succeeded=True)
+    ours, theirs = folded([hit, hit], start), folded([hit], start)
+    had = taken(judged(theirs, start, ours), theirs)
+    assert had.get("tea").successes == 3
+    went_on = folded([hit], ours)
+    later = folded([hit], had)
+    assert judged(ours, start, later, seen=ours).changed[0].successes == 4, "ours did nothing more: theirs has it all"
+    assert judged(went_on, start, later, seen=ours).changed[0].successes == 5
+
+
+@pytest.mark.parametrize(("field", "value"), [("steps", "boil"), ("steps", 3), ("steps", ["", "x"]), ("when", 4)])
+def test_what_a_policy_gives_for_a_skill_is_checked(field: str, value: object) -> None:
+    with pytest.raises(InvalidInput):
+        SkillTrait().checked(field, value)
+    assert SkillTrait().checked("steps", ["a", "b"]) == ("a", "b")
+    assert SkillTrait().checked("when", "") == ""
 
 
 def test_an_unknown_skill_says_so_and_using_one_changes_nothing() -> None:

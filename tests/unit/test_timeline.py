@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import PlaceNotFound
+from quantum_memory.memory.clerk import Clerk
+from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading
 from quantum_memory.memory.events import Entry, Event, Forgotten, RolledBack
+from quantum_memory.memory.snapshots import Purse, Snapshots, Spacing, Tally
 from quantum_memory.memory.timeline import CHUNK, Span, Timeline, spans
 from quantum_memory.types import PARTS, Branch, Part, Place
-from tests.unit.histories import STEPS, Labels, PlainHistory, Replay, Step
+from tests.unit.histories import START, STEPS, Labels, PlainHistory, Replay, Step
+from tests.unit.shelves import PACKING, PlainShelf
 
 
 class ForgottenLabels:
@@ -193,3 +201,204 @@ def test_a_long_journal_is_read_in_chunks_and_whole() -> None:
 def test_a_place_on_an_unknown_branch_is_refused() -> None:
     with pytest.raises(PlaceNotFound, match="nowhere"):
         Timeline(ForgottenLabels("graph"), PlainHistory(), 4).at(Place("nowhere", 1))
+
+
+class LabelsCodec:
+    """Labels as they are."""
+
+    fingerprint = "labels-1"
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+
+    def dump(self, state: Labels) -> Dump:
+        columns = Columns()
+        columns.texts("labels", state)
+        return Dump(columns.arrays, {"labels": len(state)})
+
+    def load(self, arrays: Arrays, attributes: Attributes) -> Labels:
+        read = Reading("labels", arrays, attributes)
+        return tuple(read.texts("labels", read.count("labels")))
+
+    def difference(self, one: Labels, other: Labels) -> str | None:
+        return None if one == other else f"{one} and {other}"
+
+
+class Desk:
+    """A shelf, a clerk, and timelines that use both."""
+
+    def __init__(self, part: Part = "memories", every: int = 1, share: float = 0.0) -> None:
+        self.part, self.shelf, self.clerk = part, PlainShelf(), Clerk("test")
+        self.spacing = Spacing(every, share)
+
+    def timeline(self, history: PlainHistory, keep: int = 8, reach: int | None = None) -> Timeline[Labels]:
+        snapshots = Snapshots(LabelsCodec(self.part), self.shelf, PACKING, self.clerk, self.spacing)
+        self.fold = ForgottenLabels(self.part, reach)
+        return Timeline(self.fold, history, keep, snapshots)
+
+
+@settings(deadline=None, max_examples=120)
+@given(
+    STEPS, st.sampled_from(PARTS), KEEPS, st.none() | st.integers(1, 6), st.integers(1, 4), st.sets(st.integers(0, 40))
+)
+def test_no_snapshot_makes_a_reader_wrong(
+    steps: list[Step], part: Part, keep: int, reach: int | None, every: int, spoilt: set[int]
+) -> None:
+    """Also one from a stretch that was rolled back later, one of another branch, or one that cannot be read."""
+    replay, desk = Replay(), Desk(part, every)
+    live = desk.timeline(replay.history, keep, reach)
+    for step in steps:
+        made = replay.happen(step)
+        if isinstance(made, Entry):
+            live.push(made)
+        elif isinstance(made, Branch) and made.parent is not None:
+            live.fork(Place(made.parent, made.fork_seq), made.id)
+    desk.clerk.wait()
+    for number in spoilt:
+        places = desk.shelf.places()
+        if places:
+            desk.shelf.spoil(places[number % len(places)])
+    for timeline in (live, desk.timeline(replay.history, keep, reach)):
+        for place in reversed(replay.means):
+            labels = replay.means[place].labels[part]
+            assert timeline.at(place) == (labels if reach is None else labels[-reach:])
+            assert len(timeline) <= keep
+    desk.clerk.close()
+
+
+def test_a_snapshot_spares_reading_what_came_before_it() -> None:
+    history = CountingHistory()
+    desk = Desk(every=1000)
+    replay = labelled(1700, history)
+    place = Place("r0", 1700)
+    assert desk.timeline(history).at(place) == replay.means[place].labels["memories"]
+    desk.clerk.close()
+    assert desk.shelf.places() == [place], "folded in one go, so written down where it was read"
+    for _ in range(3):
+        replay.happen(Step("label", 0, 0, PARTS))
+    history.read = 0
+    later = Place("r0", 1703)
+    assert desk.timeline(history).at(later) == replay.means[later].labels["memories"]
+    assert history.read == 3
+
+
+def test_a_snapshot_that_was_rolled_back_is_not_used_and_the_one_before_is() -> None:
+    history = CountingHistory()
+    desk = Desk(every=10)
+    replay = labelled(0, history)
+    live = desk.timeline(history)
+    for _ in range(40):
+        entry = replay.happen(Step("label", 0, 0, PARTS))
+        assert isinstance(entry, Entry)
+        live.push(entry)
+        desk.clerk.wait()
+    assert {place.seq for place in desk.shelf.places()} == {10, 20, 30, 40}
+    roll_back(replay, 25, "memories")
+    history.read = 0
+    here = Place("r0", 41)
+    assert desk.timeline(history).at(here) == replay.means[here].labels["memories"]
+    assert history.read == 5, "21 to 25, on top of the snapshot at 20"
+
+
+def test_a_held_state_is_preferred_to_an_older_snapshot_and_not_asked_about_when_it_is_near() -> None:
+    history = CountingHistory()
+    desk = Desk(every=10)
+    labelled(20, history)
+    timeline = desk.timeline(history)
+    timeline.at(Place("r0", 15))
+    asked = desk.shelf.asked
+    timeline.at(Place("r0", 20))
+    assert desk.shelf.asked == asked
+
+
+def test_branches_read_from_the_journal_share_the_state_of_their_parent() -> None:
+    history = CountingHistory()
+    replay = labelled(50, history)
+    children = [replay._fork(Place("r0", 50)).id for _ in range(10)]
+    timeline = Timeline(ForgottenLabels("graph"), history, 100)
+    for child in children:
+        replay.happen(Step("label", list(history.rows).index(child), 0, PARTS))
+    for child in children:
+        place = Place(child, 51)
+        assert timeline.at(place) == replay.means[place].labels["graph"]
+    assert history.read == 50 + len(children)
+
+
+def test_a_view_of_limited_reach_uses_a_snapshot_only_where_it_is_nearer() -> None:
+    history = CountingHistory()
+    desk = Desk("working", every=100)
+    replay = labelled(100, history)
+    desk.timeline(history, reach=10).at(Place("r0", 100))
+    desk.clerk.wait()
+    assert not desk.shelf.places(), "the last ten events were enough, so it was not due"
+    live = desk.timeline(history, reach=10)
+    live.at(Place("r0", 1))
+    for entry in history.entries("r0", 1, 100):
+        live.push(entry)
+    desk.clerk.wait()
+    assert desk.shelf.places() == [Place("r0", 100)]
+    for _ in range(20):
+        replay.happen(Step("label", 0, 0, PARTS))
+    for seq, folded in ((104, 4), (120, 10)):
+        place = Place("r0", seq)
+        assert desk.timeline(history, reach=10).at(place) == replay.means[place].labels["working"][-10:]
+        assert desk.fold.applied == folded
+
+
+def push_labels(timeline: Timeline[Labels], desk: Desk, branch: str, seqs: range) -> None:
+    for seq in seqs:
+        timeline.push(Entry(Place(branch, seq), START, Forgotten((f"{branch}:{seq}",))))
+        desk.clerk.wait()
+
+
+def test_growing_views_are_written_down_ever_more_rarely_and_forks_do_not_multiply_it() -> None:
+    desk = Desk(every=8, share=0.25)
+    live = desk.timeline(PlainHistory(), keep=1000)
+    push_labels(live, desk, "r0", range(1, 401))
+    seqs = sorted(place.seq for place in desk.shelf.places())
+    assert seqs[:4] == [8, 16, 24, 32]
+    assert sum(seqs) <= 400 * (1 + 1 / 0.25), "all that was written is linear in all that was folded"
+    assert all(later - before >= 0.2 * later for before, later in pairwise(seqs[4:]))
+
+    assert 400 < seqs[-1] / 0.75 < 460, "the forks begin with most of the way behind them"
+    for number in range(50):
+        live.fork(Place("r0", 400), f"b{number}")
+        push_labels(live, desk, f"b{number}", range(401, 461))
+    written = len(desk.shelf.places()) - len(seqs)
+    assert 0 < written <= 50 * 60 // 100 + 1, "3,000 events pay for no more than this at a hundred each"
+    desk.clerk.close()
+
+
+def test_a_tally_pays_from_the_purse_of_all_its_relatives() -> None:
+    spacing = Spacing(10, 0.0)
+    one = Tally(purse=Purse()).plus(10)
+    other = one.plus(0)
+    assert spacing.due(one, 10)
+    assert spacing.due(other, 10)
+    assert spacing.paid(one, 10) == Tally(0)
+    assert not spacing.due(other, 10), "the same events do not pay twice"
+    assert spacing.due(other.plus(10), 20)
+
+
+def test_a_clerk_does_the_newest_wish_of_each_drawer_and_survives_failures() -> None:
+    clerk, done, gate = Clerk("test", waiting=2), list[str](), threading.Event()
+
+    def fail() -> None:
+        raise PlaceNotFound("alice", "nowhere")
+
+    def wait() -> None:
+        gate.wait()
+        done.append("first")
+
+    assert clerk.offer("first", wait)
+    while not clerk._busy:
+        time.sleep(0.001)
+    assert clerk.offer("a", lambda: done.append("old a"))
+    assert clerk.offer("b", fail)
+    assert clerk.offer("a", lambda: done.append("new a"))
+    assert not clerk.offer("c", lambda: done.append("c")), "two wait already"
+    assert not clerk.wait(0.0)
+    gate.set()
+    clerk.close()
+    assert (done, clerk.done, clerk.failed) == (["first", "new a"], 2, 1)
+    assert not clerk.offer("a", lambda: done.append("late"))

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import secrets
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,9 +38,9 @@ from quantum_memory.memory.vault import (
     Written,
 )
 from quantum_memory.types import PAD, Branch, Commit, Memory, Place
+from tests.unit.postgres import Server, database_url
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 
 
 class Clock:
@@ -63,72 +55,6 @@ class Clock:
     def tick(self, seconds: float = 1.0) -> datetime:
         self.time += timedelta(seconds=seconds)
         return self.time
-
-
-class Server:
-    """A private PostgreSQL on loopback, run by a user who is not root, gone with its folder."""
-
-    def __init__(self, binaries: Path, folder: Path, user: str | None) -> None:
-        self._binaries, self._folder, self._user = binaries, folder, user
-        self._data, self._password = folder / "data", secrets.token_hex(8)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        secret = folder / "secret"
-        secret.write_text(self._password)
-        if user is not None:
-            for path in (folder, secret):
-                shutil.chown(path, user)
-        self._run("initdb", "-D", self._data, "-U", "memory", "-A", "scram-sha-256", f"--pwfile={secret}", "--no-sync")
-        options = f"-h 127.0.0.1 -p {self.port} -c unix_socket_directories='' -c fsync=off"
-        self._run("pg_ctl", "-D", self._data, "-w", "-l", folder / "log", "-o", options, "start")
-
-    def _run(self, program: str, *arguments: str | Path) -> None:
-        command = [self._binaries / program, *arguments]
-        subprocess.run(command, check=True, user=self._user, cwd=self._folder, stdout=subprocess.DEVNULL)
-
-    def url(self, database: str) -> str:
-        return f"postgresql+psycopg://memory:{self._password}@127.0.0.1:{self.port}/{database}"
-
-    def execute(self, statement: str, database: str = "postgres") -> None:
-        engine = sa.create_engine(self.url(database), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
-        with engine.connect() as connection:
-            connection.execute(sa.text(statement))
-
-    def stop(self) -> None:
-        """End the process that its own pid file names."""
-        self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    pytest.importorskip("psycopg", reason="the postgres extra is not installed")
-    if not SERVERS:
-        pytest.skip("no PostgreSQL server in /usr/lib/postgresql")
-    user = None
-    if os.geteuid() == 0:  # the server refuses to run as root
-        users = {entry.pw_name for entry in pwd.getpwall()} & {"postgres", "nobody"}
-        if not users:
-            pytest.skip("running as root, and there is no user postgres or nobody to run the server")
-        user = max(users)
-    with tempfile.TemporaryDirectory(prefix="qm-postgres-") as folder:  # pytest's folders are closed to other users
-        made = Server(SERVERS[-1], Path(folder), user)
-        try:
-            yield made
-        finally:
-            made.stop()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield str(tmp_path / "vault")
-        return
-    server: Server = request.getfixturevalue("server")
-    name = f"vault_{secrets.token_hex(6)}"
-    server.execute(f"CREATE DATABASE {name}")
-    yield server.url(name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -609,10 +535,6 @@ def test_an_empty_batch_is_nothing(vault: Vault) -> None:
     assert vault.write([]) == []
 
 
-def database_url(storage: str) -> str:
-    return storage if "://" in storage else f"sqlite:///{storage}/journal.sqlite"
-
-
 def alter(storage: str, statement: str, **values: object) -> None:
     """Do to the database what a vault would not."""
     engine = sa.create_engine(database_url(storage), poolclass=sa.pool.NullPool)
@@ -623,11 +545,11 @@ def alter(storage: str, statement: str, **values: object) -> None:
 
 def test_a_newer_schema_is_refused(storage: str, clock: Clock) -> None:
     Vault.open(storage, now=clock).close()
-    alter(storage, "UPDATE meta SET value = '99' WHERE key = 'schema_version'")
-    with pytest.raises(NewerSchema, match="version 99, this package knows versions up to 1"):
+    alter(storage, "UPDATE alembic_version SET version_num = '0099'")
+    with pytest.raises(NewerSchema, match="version 99, this package knows versions up to 2"):
         Vault.open(storage, now=clock)
-    alter(storage, "UPDATE meta SET value = 'x' WHERE key = 'schema_version'")
-    with pytest.raises(CorruptRecord, match="schema_version"):
+    alter(storage, "UPDATE alembic_version SET version_num = 'x'")
+    with pytest.raises(CorruptRecord, match="alembic_version"):
         Vault.open(storage, now=clock)
 
 
@@ -658,14 +580,14 @@ def test_rows_written_behind_its_back_fail_the_batch_and_then_are_seen(vault: Va
     append(vault, "main", "a")
     alter(
         storage,
-        "INSERT INTO journal (branch, seq, at, kind, agent, op_id, payload)"
-        " SELECT branch, 2, at, kind, agent, 'foreign', payload FROM journal",
+        "INSERT INTO journal (position, branch, seq, at, kind, agent, op_id, payload)"
+        " SELECT position + 1, branch, 2, at, kind, agent, 'foreign', payload FROM journal",
     )
     with pytest.raises(WriteFailed, match=r"IntegrityError|UniqueViolation"):
         vault.write([Append("main", 1, label("b"), "op"), CreateAgent("bob", "bobs")])
     assert vault.agents() == ["alice"], "nothing of the batch was kept"
     assert vault.head("main") == 2
-    assert append(vault, "main", "c") == Place("main", 3)
+    assert append(vault, "main", "c") == Place("main", 3), "the position is read anew as well"
 
 
 def test_a_database_of_something_else_is_left_alone(storage: str, clock: Clock) -> None:
@@ -676,6 +598,7 @@ def test_a_database_of_something_else_is_left_alone(storage: str, clock: Clock) 
 
 
 @pytest.mark.slow
+@pytest.mark.postgres
 def test_a_lost_server_fails_the_write_and_the_next_one_reconnects_with_its_lock(server: Server, clock: Clock) -> None:
     server.execute("CREATE DATABASE lost")
     with Vault.open(server.url("lost"), now=clock) as vault:
@@ -692,6 +615,7 @@ def test_a_lost_server_fails_the_write_and_the_next_one_reconnects_with_its_lock
 
 
 @pytest.mark.slow
+@pytest.mark.postgres
 def test_a_server_that_is_not_there_is_unavailable(server: Server, clock: Clock) -> None:
     with pytest.raises(VaultUnavailable, match="does not exist"):
         Vault.open(server.url("never_made"), now=clock)

@@ -133,7 +133,7 @@ def test_a_branch_with_a_short_name_is_never_taken_for_the_beginning_of_an_id(fa
 
 def test_the_beginning_of_several_ids_is_refused(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = iter(["abcdef01", "abcdef02", "abcdef0"])
-    monkeypatch.setattr("quantum_memory.memory.vault.judge._commit_id", lambda *_: next(ids))
+    monkeypatch.setattr("quantum_memory.memory.vault.judge_names._commit_id", lambda *_: next(ids))
     family.commit(Place("alice", 1), "one")
     two = family.commit(Place("alice", 2), "two")
     with pytest.raises(InvalidValue, match="longer prefix: 2 commits begin with it"):

@@ -54,7 +54,7 @@ work("b1")
 """
 FILL_THE_DISK = """
 import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
 kept = 0
 while True:
     try:
@@ -63,7 +63,7 @@ while True:
         print(kept, vault.head("b0"), str(error), sep="|", flush=True)
         break
     kept += BATCH
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
 assert len(vault.entries("b0", 0, kept)) == kept
 """
 
@@ -214,8 +214,8 @@ def test_a_full_disk_fails_the_batch_whole_and_keeps_the_rest(tmp_path: Path) ->
 def test_a_database_that_turned_read_only_fails_the_batch_and_recovers(tmp_path: Path) -> None:
     with open_vault(tmp_path) as vault:
         append(vault)
-        assert vault._database._connection is not None
-        driver = vault._database._connection.connection.driver_connection
+        assert vault.database._connection is not None
+        driver = vault.database._connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         driver.execute("PRAGMA query_only = ON")
         with pytest.raises(WriteFailed, match="readonly"):
@@ -292,20 +292,20 @@ def test_storage_that_cannot_keep_anything_is_refused_without_telling_passwords(
 
 def test_every_commit_is_synced_and_readers_cannot_write(tmp_path: Path) -> None:
     with open_vault(tmp_path) as vault:
-        with vault._database.transaction() as connection:
+        with vault.database.transaction() as connection:
             asked = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
                 for name in ("synchronous", "journal_mode", "foreign_keys")
             }
         assert asked == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1}
-        with vault._database.read() as connection:
+        with vault.database.read() as connection:
             assert connection.exec_driver_sql("PRAGMA query_only").scalar_one() == 1
 
 
 def test_rollbacks_are_found_by_their_own_index(tmp_path: Path) -> None:
     from quantum_memory.memory.vault.catalog import SELECT_ROLLBACKS
 
-    with open_vault(tmp_path) as vault, vault._database.read() as connection:
+    with open_vault(tmp_path) as vault, vault.database.read() as connection:
         sql = str(SELECT_ROLLBACKS.compile(connection.engine)).replace("\n", " ")
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", ("b0", 5)).all()
     assert "journal_rollbacks" in str(plan)

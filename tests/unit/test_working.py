@@ -7,22 +7,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import OutOfRange
-from quantum_memory.memory.events import Forgotten, Remembered, SkillUsed
+from quantum_memory.memory.events import Forgotten, Picked, Remembered, Revised, SkillUsed
 from quantum_memory.memory.working import Recent, WorkingFold, WorkingState
-from tests.unit.episodes import memory, merged
+from quantum_memory.types import Place
+from tests.unit.episodes import memory, merged, revised
 
 STEPS = st.lists(
-    st.integers(1, 4) | st.lists(st.integers(0, 60), min_size=1, max_size=4).map(lambda n: tuple(f"m{i}" for i in n)),
+    st.integers(1, 4)
+    | st.integers(-60, -1)
+    | st.lists(st.integers(0, 60), min_size=1, max_size=4).map(lambda n: tuple(f"m{i}" for i in n)),
     max_size=25,
 )
 
 
-def events_of(steps: list[int | tuple[str, ...]]) -> list[Remembered | Forgotten]:
-    """A number remembers so many new memories, a tuple forgets these."""
-    made: list[Remembered | Forgotten] = []
+def events_of(steps: list[int | tuple[str, ...]]) -> list[Remembered | Forgotten | Revised]:
+    """A number remembers so many new memories, or revises the one of that number if it is negative; a tuple forgets."""
+    made: list[Remembered | Forgotten | Revised] = []
     number = 0
     for step in steps:
-        if isinstance(step, int):
+        if isinstance(step, int) and step < 0:
+            made.append(Revised((revised(-step, len(made)),)))
+        elif isinstance(step, int):
             made.append(Remembered(tuple(memory(number + i) for i in range(step))))
             number += step
         else:
@@ -41,6 +46,9 @@ def test_it_is_the_last_memories_less_those_forgotten_since(steps: list[int | tu
         assert before.recent() == held
         if isinstance(event, Remembered):
             slots = [*slots, *((one.id, True) for one in event.memories)][-size:]
+        elif isinstance(event, Revised):
+            shown = {one.id: one.text for one in state.recent()}
+            assert all(shown.get(one.id, one.text) == one.text for one in event.memories), "it reads anew where it is"
         else:
             slots = [(one, lives and one not in event.ids) for one, lives in slots]
         assert [one.id for one in state.recent()] == [one for one, lives in slots if lives]
@@ -78,10 +86,24 @@ def test_what_a_merge_brings_does_not_enter_and_what_it_forgets_leaves() -> None
     assert [one.id for one in state.recent()] == ["m2"]
 
 
+def test_what_a_merge_revises_reads_anew_where_it_stands() -> None:
+    fold = WorkingFold()
+    before = fold.apply(fold.empty(), Remembered((memory(1), memory(2))))
+    for event in (merged([], [], [revised(1, 1)]), Picked(Place("b", 1), (memory(3),), (revised(1, 1), revised(4, 1)))):
+        state = fold.apply(before, event)
+        assert [one.text for one in state.recent()] == [revised(1, 1).text, memory(2).text]
+
+
 def test_nothing_new_returns_the_state_itself() -> None:
     fold = WorkingFold()
     state = fold.apply(fold.empty(), Remembered((memory(1),)))
-    for event in (Remembered((memory(1),)), Forgotten(("m9",)), SkillUsed("x", succeeded=True), merged([], ["m9"])):
+    for event in (
+        Remembered((memory(1),)),
+        Forgotten(("m9",)),
+        SkillUsed("x", succeeded=True),
+        merged([], ["m9"]),
+        Revised((revised(9, 1),)),
+    ):
         assert fold.apply(state, event) is state
     assert fold.empty() == WorkingState()
 

@@ -1,0 +1,175 @@
+"""The way of an archive between a file here and a vault: through the cluster that holds it open, or straight into it.
+
+Owns no command. Loads Ray only where a cluster is asked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from uuid import uuid4
+
+from quantum_memory.actors.caretaker import Caretaker
+from quantum_memory.actors.folds import plain_folds
+from quantum_memory.errors import StorageLocked, Unavailable, VaultUnavailable
+from quantum_memory.memory.archive import Exported, Imported, Views, examine_archive, export_archive, import_archive
+from quantum_memory.memory.archive.frame import PIECE_BYTES, replacing_bytes
+from quantum_memory.memory.vault.database import located
+from quantum_memory.memory.vault.opening import blocks_of
+from quantum_memory.memory.vault.vault import Vault
+from quantum_memory.settings import Settings, load
+from quantum_memory.types import AgentName
+
+if TYPE_CHECKING:
+    from quantum_memory.cluster.cli_session import Session
+    from quantum_memory.cluster.connect import MemoryCluster
+
+CONFIG_FILE = "ray_config.yaml"
+HERE = "auto"
+TEXTS = 10_000
+"""An archive may take as long as so many texts."""
+
+
+class Door(Protocol):
+    """Who takes agents out of a vault and into it."""
+
+    def export(self, agent: AgentName, path: Path, views: Views) -> Exported:
+        """See ``export_archive``."""
+        ...
+
+    def bring(self, path: Path, as_name: AgentName | None, *, dry_run: bool) -> Imported:
+        """See ``import_archive`` and ``examine_archive``."""
+        ...
+
+    def care(self, method: Literal["backup", "verify"], *args: object) -> Any:
+        """See ``Caretaker``."""
+        ...
+
+
+class VaultDoor:
+    """Straight into a vault that is open here."""
+
+    def __init__(self, vault: Vault, settings: Settings) -> None:
+        self._vault, self._settings = vault, settings
+
+    def export(self, agent: AgentName, path: Path, views: Views) -> Exported:
+        return export_archive(self._vault, agent, path, plain_folds(self._settings), views=views)
+
+    def bring(self, path: Path, as_name: AgentName | None, *, dry_run: bool) -> Imported:
+        return (examine_archive if dry_run else import_archive)(self._vault, path, as_name=as_name)
+
+    def care(self, method: Literal["backup", "verify"], *args: object) -> Any:
+        return getattr(Caretaker(self._vault, self._settings, now), method)(*args)
+
+
+class ClusterDoor:
+    """Through the actor that holds the vault open, piece by piece: it may be on another node."""
+
+    def __init__(self, memory: MemoryCluster) -> None:
+        self._memory = memory
+
+    def export(self, agent: AgentName, path: Path, views: Views) -> Exported:
+        ticket = uuid4().hex
+        try:
+            done: Exported = self._ask("export_archive", agent, ticket, views)
+            replacing_bytes(path, self._pieces(ticket))
+        finally:
+            self._ask("drop_archive", ticket)
+        return done._replace(path=path)
+
+    def bring(self, path: Path, as_name: AgentName | None, *, dry_run: bool) -> Imported:
+        ticket, offset = uuid4().hex, 0
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(PIECE_BYTES):
+                    self._ask("put_archive", ticket, offset, piece)
+                    offset += len(piece)
+            done: Imported = self._ask("import_archive", ticket, as_name, dry_run)
+        finally:
+            self._ask("drop_archive", ticket)
+        return done
+
+    def care(self, method: Literal["backup", "verify"], *args: object) -> Any:
+        return self._ask(method, *args)
+
+    def _pieces(self, ticket: str) -> Iterator[bytes]:
+        offset = 0
+        while piece := self._ask("archive_piece", ticket, offset):
+            yield piece
+            offset += len(piece)
+
+    def _ask(self, method: str, *args: object) -> Any:
+        return self._memory.ask_vault(method, *args, texts=TEXTS)
+
+
+@contextmanager
+def door(session: Session, *, reading: bool = False, there: bool = False) -> Iterator[Door]:
+    """The way to the vault that the options mean.
+
+    Where a cluster is named, it goes through that. Else straight into the vault; if somebody holds it open, through a
+    cluster on this machine. With ``reading``, a vault that is not there is not made: nothing is in its way.
+    With ``there``, it has to be there already.
+
+    Raises: VaultUnavailable if it has to be there and is not, StorageLocked if it is held open by no cluster that
+        answers; what opening a vault raises.
+    """
+    asked = session.options
+    if asked.address or os.environ.get("RAY_ADDRESS"):
+        with session.memory() as memory:
+            yield ClusterDoor(memory)
+        return
+    settings = settings_of(asked.config, asked.storage)
+    try:
+        vault = _opened(settings, reading=reading, there=there)
+    except StorageLocked as locked:
+        with _elsewhere(session, locked) as found:
+            yield found
+        return
+    with vault:
+        yield VaultDoor(vault, settings)
+
+
+@contextmanager
+def _elsewhere(session: Session, locked: StorageLocked) -> Iterator[Door]:
+    before = session.options
+    session.options = replace(before, address=HERE)
+    try:
+        entered = session.memory()
+        try:
+            memory = entered.__enter__()
+        except Unavailable:
+            raise locked from None
+    finally:
+        session.options = before
+    try:
+        yield ClusterDoor(memory)
+    finally:
+        entered.__exit__(None, None, None)
+
+
+def settings_of(config: Path | None, storage: str | None = None) -> Settings:
+    """The settings that a command means, without Ray. Raises: InvalidSettings."""
+    settings = load(config if config is not None else CONFIG_FILE if Path(CONFIG_FILE).is_file() else None)
+    return settings if storage is None else settings.model_copy(update={"storage": storage})
+
+
+def _opened(settings: Settings, *, reading: bool, there: bool) -> Vault:
+    perception, storage = settings.perception, settings.storage
+    pin = f"{perception.model}/{perception.dim}"
+    _, file = located(storage)
+    missing = file is not None and not file.is_file()
+    if missing and there:
+        raise VaultUnavailable(storage, "no vault is there")
+    if missing and reading:
+        return Vault.open("memory://", now=now, embedding=pin)
+    return Vault.open(storage, now=now, embedding=pin, blocks=blocks_of(storage, settings.vault.blocks))
+
+
+def now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)

@@ -1,0 +1,91 @@
+"""Commands of the vault as a whole: find, audit, status, gc."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from quantum_memory.cluster import cli_tables as tables
+from quantum_memory.cluster.cli_agents import Kind, Speaker
+from quantum_memory.cluster.cli_session import Session, command, moment
+
+app = typer.Typer()
+
+Limit = Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most.")]
+
+
+@command(app)
+def find(
+    session: Session,
+    words: Annotated[
+        str | None, typer.Argument(help="All of them are in the text; umbr* is any word that begins so.")
+    ] = None,
+    *,
+    agent: Annotated[str | None, typer.Option("--agent", help="Only what this agent remembered.")] = None,
+    in_session: Annotated[str | None, typer.Option("--session", help="Only of this conversation.")] = None,
+    emotion: Annotated[str | None, typer.Option("--emotion", help="Only what felt like this, as in joy.")] = None,
+    speaker: Speaker = None,
+    kind: Kind = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only at or after this time.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only before this time.")] = None,
+    limit: Limit = 50,
+) -> None:
+    """Search everything that was ever remembered, by words and by columns, also what was forgotten since."""
+    start, end = moment(since), moment(until)
+    with session.memory() as memory:
+        found = memory.find(
+            words,
+            agent=agent,
+            session=in_session,
+            emotion=emotion,
+            speaker=speaker,
+            kind=kind,
+            since=start,
+            until=end,
+            limit=limit,
+        )
+    session.show(tables.data(found), lambda: tables.found_table(found))
+
+
+@command(app)
+def audit(
+    session: Session,
+    agent: Annotated[str | None, typer.Argument(metavar="[AGENT]", help="Only what was done to this agent.")] = None,
+    limit: Limit = 100,
+) -> None:
+    """Who changed what, and when: newest first."""
+    with session.memory() as memory:
+        entries = memory.audit(agent, limit)
+    session.show(tables.data(entries), lambda: tables.audit_table(entries))
+
+
+@command(app)
+def status(session: Session) -> None:
+    """How much the vault holds, how much of it is sealed, and what went wrong in the background."""
+    with session.memory() as memory:
+        told = memory.vault_status()
+
+    def picture() -> Table:
+        table = Table("what", "", show_header=False)
+        for name, value in told.items():
+            table.add_row(name.replace("_", " "), tables.words("none" if value is None else str(value)))
+        return table
+
+    session.show(told, picture)
+
+
+@command(app)
+def gc(
+    session: Session,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Let go what no living branch and no tag reaches any more, once its grace is over."""
+    with session.memory() as memory:
+        went = memory.gc(dry_run=dry_run)
+    answer: dict[str, Any] = {"dry_run": dry_run, "branches": went.branches, "events": went.events}
+    answer |= {"blocks": len(went.blocks), "nbytes": went.nbytes, "trims": [trim._asdict() for trim in went.trims]}
+    lead = "would go: " if dry_run else "gone: "
+    session.show(answer, lambda: tables.lines(f"{lead}{went}"))

@@ -1,0 +1,86 @@
+"""Moods as columns: tensors bit for bit, and what the next feeling needs to know. Knows no file."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from quantum_memory.errors import CorruptRecord, InvalidInput
+from quantum_memory.memory.affect.mood import CLOCK, PENDING, Felt, MoodFold, MoodState
+from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading
+from quantum_memory.memory.snapshots import fingerprint
+from quantum_memory.types import PAD, Part
+
+VERSION = 1
+TOLERANCE = 4e-6
+"""Two moods that are each within 1e-6 of the mood of all events, as the fold promises, are this close to each other."""
+TREND_TOLERANCE = 1e-6
+
+
+class MoodCodec:
+    """A ``StateCodec`` of the part "mood".
+
+    Args:
+        fold: whose moods they are.
+    """
+
+    part: Part = "mood"
+
+    def __init__(self, fold: MoodFold) -> None:
+        self._fold = fold
+        self.fingerprint = fingerprint(self.part, VERSION, **fold.parameters)
+
+    def dump(self, state: MoodState) -> Dump:
+        """The tensors as ``QuantumState`` writes them, the clock, the trend, and the feelings that are pending."""
+        columns = Columns()
+        columns.arrays["tensors"] = state.state.to_bytes()
+        columns.times("times", state.times)
+        columns.numbers("last", [np.asarray(state.last, np.float64)] if state.last else np.empty((0, 3)), np.float64)
+        columns.numbers("trend", state.trend, np.float64)
+        columns.numbers("error", [state.error], np.float64)
+        columns.times("pending/at", [felt.at for felt in state.pending])
+        rows = [(*np.asarray(felt.pad).tolist(), felt.confidence, felt.importance) for felt in state.pending]
+        columns.numbers("pending/felt", np.array(rows, np.float64).reshape(-1, 5), np.float64)
+        return Dump(columns.arrays, {"times": len(state.times), "felt": state.last is not None, "pending": len(rows)})
+
+    def load(self, arrays: Arrays, attributes: Attributes) -> MoodState:
+        """Raises: CorruptRecord."""
+        read = Reading("snapshot of mood", arrays, attributes)
+        times, pending = read.count("times"), read.count("pending")
+        read.require("times", times <= CLOCK, f"{times} are more than {CLOCK}")
+        read.require("pending", pending < PENDING, f"{pending} are not fewer than {PENDING}")
+        felt = read.attribute("felt", bool)
+        trend = read.within("trend", np.float64, (3,), -2.0, 2.0).tolist()
+        last = read.within("last", np.float64, (int(felt), 3), -1.0, 1.0).tolist()
+        rows = read.within("pending/felt", np.float64, (pending, 5), -1.0, 1.0)
+        read.require("pending/felt", not pending or rows[:, 3:].min() >= 0.0, "a confidence or importance under 0")
+        try:
+            tensors = self._fold.restored(read.data("tensors"))
+        except InvalidInput as error:
+            raise CorruptRecord(read.what, str(error)) from None
+        return MoodState(
+            tensors,
+            tuple(read.times("times", times)),
+            PAD(*last[0]) if felt else None,
+            (trend[0], trend[1], trend[2]),
+            float(read.within("error", np.float64, (1,), 0.0, 1.0)[0]),
+            tuple(
+                Felt(at, PAD(*pad), confidence, importance)
+                for at, (*pad, confidence, importance) in zip(
+                    read.times("pending/at", pending), rows.tolist(), strict=True
+                )
+            ),
+        )
+
+    def difference(self, one: MoodState, other: MoodState) -> str | None:
+        """What is not alike once nothing is pending: the tensors within ``TOLERANCE``, the times exactly."""
+        left, right = self._fold.settled(one), self._fold.settled(other)
+        infidelity = 1.0 - left.state.fidelity(right.state)
+        if infidelity > TOLERANCE:
+            return f"tensors: an infidelity of {infidelity:.3g}, the limit is {TOLERANCE:g}"
+        if left.times != right.times or left.last != right.last:
+            return f"clock: {left.at} and {right.at}, or another last feeling"
+        if math.dist(left.trend, right.trend) > TREND_TOLERANCE:
+            return f"trend: {left.trend} and {right.trend}"
+        return None

@@ -1,0 +1,249 @@
+"""A state taken apart into rows of text and arrays of numbers, and put together again after checking everything.
+
+Owns the version and the checksum that all forms share. Knows no form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from quantum_memory.checks import bounded, plain, visible
+from quantum_memory.errors import CorruptRecord, InvalidInput, InvalidValue
+from quantum_memory.memory.portable.state import AgentState, MoodTensors
+from quantum_memory.memory.portable.web import Edge, Node
+from quantum_memory.memory.quantum import Grid, QuantumState
+from quantum_memory.types import PAD, Memory, Place, Relation, Skill
+
+FORMAT = "qmem-state"
+VERSION = 1
+CHECKSUM_BYTES = 16
+EDGE_KINDS = ("mentions", "follows", "together")
+DTYPES = ("|u1", "<i8", "<f4", "<f8", "<c8", "<c16")
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may not hold a field that nobody knows."""
+
+
+class MemoryRow(_Row, frozen=True):
+    id: str
+    text: str
+    at: datetime
+    kind: str
+    speaker: str | None = None
+    session: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
+    revised_at: datetime | None = None
+
+
+class SkillRow(_Row, frozen=True):
+    name: str
+    steps: tuple[str, ...]
+    when: str
+    successes: int
+    failures: int
+    at: datetime | None = None
+
+
+class RelationRow(_Row, frozen=True):
+    subject: str
+    predicate: str
+    object: str
+    weight: float
+    at: datetime | None = None
+    memory: str | None = None
+
+
+class NodeRow(_Row, frozen=True):
+    type: str
+    key: str
+    kind: str
+    label: str
+    weight: int
+
+
+class Texts(_Row, frozen=True):
+    """All of a state but its arrays."""
+
+    agent: str
+    branch: str
+    place: Place
+    memories: tuple[MemoryRow, ...]
+    skills: tuple[SkillRow, ...]
+    relations: tuple[RelationRow, ...]
+    nodes: tuple[NodeRow, ...]
+    working: tuple[str, ...]
+    bits: tuple[int, int, int]
+    at: datetime | None = None
+
+
+class Sheet(NamedTuple):
+    """A state in two halves.
+
+    Arrays, n being the number of memories and m that of edges: ``embeddings`` (n, d), ``pads`` (n, 3), ``confidences``
+    and ``importances`` (n,); ``edges`` (m, 2), ``edge_weights`` and ``edge_kinds`` (m,); ``mood_mean`` (3,),
+    ``mood_covariance`` (3, 3), and ``mood_core_00`` and so on.
+    """
+
+    texts: Texts
+    arrays: Arrays
+
+    def checksum(self) -> bytes:
+        """Of everything in it, the same whatever form it has."""
+        hasher = blake3(msgspec.msgpack.encode((FORMAT, VERSION, self.texts)))
+        for name in sorted(self.arrays):
+            array = self.arrays[name]
+            hasher.update(msgspec.msgpack.encode((name, array.dtype.str, array.shape)))
+            hasher.update(np.ascontiguousarray(array).tobytes())
+        return hasher.digest(CHECKSUM_BYTES)
+
+
+def taken_apart(state: AgentState) -> Sheet:
+    """The sheet of a state. Raises: InvalidValue if its embeddings differ in length."""
+    memories, mood = state.memories, state.mood
+    dims = {memory.embedding.size for memory in memories} or {0}
+    if len(dims) > 1:
+        raise InvalidValue("embeddings", f"lengths {sorted(dims)}", "embeddings of one length")
+    texts = Texts(
+        state.agent,
+        state.branch,
+        state.place,
+        tuple(
+            MemoryRow(
+                one.id, one.text, one.at, one.kind, one.speaker, one.session, one.tags, one.metadata, one.revised_at
+            )
+            for one in memories
+        ),
+        tuple(SkillRow(one.name, one.steps, one.when, one.successes, one.failures, one.at) for one in state.skills),
+        tuple(RelationRow(*one.key, one.weight, one.at, one.memory) for one in state.relations),
+        tuple(NodeRow(*node) for node in state.nodes),
+        state.working,
+        mood.bits,
+        state.at,
+    )
+    embeddings = [memory.embedding for memory in memories]
+    arrays = {
+        "embeddings": np.array(embeddings, "<f4").reshape(len(memories), dims.pop()),
+        "pads": np.array([np.asarray(memory.pad) for memory in memories], "<f8").reshape(-1, 3),
+        "confidences": np.array([memory.confidence for memory in memories], "<f8"),
+        "importances": np.array([memory.importance for memory in memories], "<f8"),
+        "edges": np.array([(edge.source, edge.target) for edge in state.edges], "<i8").reshape(-1, 2),
+        "edge_weights": np.array([edge.weight for edge in state.edges], "<i8"),
+        "edge_kinds": np.array([EDGE_KINDS.index(edge.kind) for edge in state.edges], "|u1"),
+        "mood_mean": np.asarray(mood.mean, "<f8"),
+        "mood_covariance": np.asarray(mood.covariance, "<f8"),
+    }
+    return Sheet(texts, arrays | {_core(site): core for site, core in enumerate(mood.cores)})
+
+
+def put_together(sheet: Sheet, checksum: bytes, what: str) -> AgentState:
+    """The state of a sheet, every part of it checked. Raises: CorruptRecord."""
+    if sheet.checksum() != checksum:
+        raise CorruptRecord(what, "its checksum does not match")
+    try:
+        return _checked(sheet)
+    except (InvalidInput, IndexError, ValueError, OverflowError) as error:
+        raise CorruptRecord(what, str(error)) from error
+
+
+def _checked(sheet: Sheet) -> AgentState:
+    texts, arrays = sheet
+    memories, edges = len(texts.memories), len(arrays.get("edge_kinds", ()))
+    grid = Grid(texts.bits)
+    names = {
+        "embeddings": (memories, None),
+        "pads": (memories, 3),
+        "confidences": (memories,),
+        "importances": (memories,),
+        "edges": (edges, 2),
+        "edge_weights": (edges,),
+        "edge_kinds": (edges,),
+        "mood_mean": (3,),
+        "mood_covariance": (3, 3),
+    }
+    kinds = dict.fromkeys(names, "<f8") | {
+        "embeddings": "<f4",
+        "edges": "<i8",
+        "edge_weights": "<i8",
+        "edge_kinds": "|u1",
+    }
+    cores = {_core(site): None for site in range(grid.sites)}
+    if set(arrays) != set(names) | set(cores):
+        raise InvalidValue("arrays", ", ".join(sorted(arrays)), ", ".join(sorted({*names, *cores})))
+    for name, shape in names.items():
+        found = arrays[name]
+        fits = found.ndim == len(shape) and all(a in (None, b) for a, b in zip(shape, found.shape, strict=True))
+        if not fits or found.dtype.str != kinds[name]:
+            raise InvalidValue(name, f"{found.dtype} of shape {found.shape}", f"{kinds[name]} of shape {shape}")
+        if not np.isfinite(found).all():
+            raise InvalidValue(name, "NaN or infinity", "finite numbers")
+    psi = QuantumState(grid, tuple(arrays[name] for name in cores))
+    return AgentState(
+        texts.agent,
+        texts.branch,
+        texts.place,
+        _in_utc(texts.at),
+        tuple(_memory(row, number, arrays) for number, row in enumerate(texts.memories)),
+        tuple(
+            Skill(one.name, one.steps, one.when, one.successes, one.failures, _in_utc(one.at)) for one in texts.skills
+        ),
+        tuple(
+            Relation(one.subject, one.predicate, one.object, one.weight, _in_utc(one.at), one.memory)
+            for one in texts.relations
+        ),
+        tuple(Node(one.type, one.key, one.kind, one.label, one.weight) for one in texts.nodes),
+        _edges(arrays, len(texts.nodes)),
+        MoodTensors(texts.bits, tuple(psi.cores), arrays["mood_mean"], arrays["mood_covariance"]),
+        texts.working,
+    )
+
+
+def _memory(row: MemoryRow, number: int, arrays: Arrays) -> Memory:
+    embedding = arrays["embeddings"][number].astype(np.float32)
+    embedding.flags.writeable = False
+    return Memory(
+        row.id,
+        visible("text", row.text),
+        _time(row.at),
+        PAD(*arrays["pads"][number].tolist()),
+        bounded("confidence", float(arrays["confidences"][number]), 0.0, 1.0),
+        bounded("importance", float(arrays["importances"][number]), 0.0, 1.0),
+        embedding,
+        row.speaker,
+        row.kind,
+        row.session,
+        row.tags,
+        plain("metadata", row.metadata),
+        _in_utc(row.revised_at),
+    )
+
+
+def _edges(arrays: Arrays, nodes: int) -> tuple[Edge, ...]:
+    ends = arrays["edges"]
+    if len(ends) and (int(ends.min()) < 0 or int(ends.max()) >= nodes):
+        raise InvalidValue("edges", f"{int(ends.min())} to {int(ends.max())}", f"nodes from 0 to {nodes - 1}")
+    rows = zip(ends.tolist(), arrays["edge_kinds"].tolist(), arrays["edge_weights"].tolist(), strict=True)
+    return tuple(Edge(source, target, EDGE_KINDS[kind], weight) for (source, target), kind, weight in rows)
+
+
+def _time(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise InvalidValue("at", at.isoformat(), "a time with a time zone")
+    return at.astimezone(UTC)
+
+
+def _in_utc(at: datetime | None) -> datetime | None:
+    return None if at is None else _time(at)
+
+
+def _core(site: int) -> str:
+    return f"mood_core_{site:02d}"

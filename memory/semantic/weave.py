@@ -1,0 +1,188 @@
+"""How memories enter and leave the maps of a graph: many together, each concept that they share visited once.
+
+Owns what a graph knows of a memory and of a concept. Reads no text and no event, and knows no branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from rpds import HashTrieMap, List
+
+from quantum_memory.memory.semantic.extract import KINDS, Concept, ConceptKind
+from quantum_memory.types import MemoryId
+
+WINDOW = 5
+"""A concept is joined with this many that follow it in a text, so pairs grow with its length and not its square."""
+NAMED_SHARE = 0.25
+
+K = TypeVar("K")
+
+
+class Heard(NamedTuple):
+    """A memory as the graph takes it up: what it speaks of, already extracted, and its session."""
+
+    memory: MemoryId
+    concepts: tuple[Concept, ...]
+    session: str | None
+
+
+class Trace(NamedTuple):
+    """What one memory put into the graph, which is all that is needed to take it out again."""
+
+    concepts: tuple[Concept, ...]
+    session: str | None
+    before: MemoryId | None
+    after: MemoryId | None
+
+
+class Known(NamedTuple):
+    """A concept as the memories of a branch know it.
+
+    Attributes:
+        forms: the forms in which it stood, and in how many memories each.
+        mentions: the memories that speak of it, newest first.
+        links: keys of the concepts beside it, and in how many memories they stand close together.
+    """
+
+    forms: HashTrieMap[Concept, int]
+    mentions: List[MemoryId]
+    links: HashTrieMap[str, int]
+
+    def concept(self) -> Concept:
+        """Its commonest form of the most telling kind that a quarter of its memories give it."""
+        counts: dict[ConceptKind, int] = dict.fromkeys(KINDS, 0)
+        for form, count in self.forms.items():
+            counts[form.kind] += count
+        enough = NAMED_SHARE * sum(counts.values())
+        kind = next(kind for kind in KINDS if counts[kind] >= enough and counts[kind])
+        return min((-count, form) for form, count in self.forms.items() if form.kind == kind)[1]
+
+
+class Maps(NamedTuple):
+    """What memories weave: their traces by id, concepts by key, and the last memory of each session."""
+
+    memories: HashTrieMap[MemoryId, Trace]
+    concepts: HashTrieMap[str, Known]
+    last: HashTrieMap[str, MemoryId]
+
+
+class _Change:
+    """What some memories add to a concept, or take from it."""
+
+    __slots__ = ("forms", "links", "mentions")
+
+    def __init__(self) -> None:
+        self.forms: dict[Concept, int] = {}
+        self.links: dict[str, int] = {}
+        self.mentions: list[MemoryId] = []
+
+
+def put_in(maps: Maps, heard: Sequence[Heard]) -> Maps:
+    """The maps with these memories, which they do not have, after all others and in this order."""
+    traces: dict[MemoryId, Trace] = {}
+    last: dict[str, MemoryId] = {}
+    for memory, concepts, session in heard:
+        before = None
+        if session is not None:
+            before = last.get(session) or maps.last.get(session)
+            last[session] = memory
+        if before is not None:
+            older = traces.get(before) or maps.memories[before]
+            traces[before] = older._replace(after=memory)
+        traces[memory] = Trace(concepts, session, before, None)
+    changed = _changes((one.memory, one.concepts) for one in heard)
+    known = {key: _more(maps.concepts.get(key), change) for key, change in changed.items()}
+    return Maps(maps.memories.update(traces), maps.concepts.update(known), maps.last.update(last))
+
+
+def take_out(maps: Maps, ids: Collection[MemoryId]) -> Maps:
+    """The maps as they would be had these memories never been; ids that they do not have are passed over."""
+    traces, concepts, last = maps
+    gone: list[tuple[MemoryId, tuple[Concept, ...]]] = []
+    for memory in ids:
+        trace = traces.get(memory)
+        if trace is None:
+            continue
+        gone.append((memory, trace.concepts))
+        traces = traces.remove(memory)
+        if trace.before is not None:
+            traces = traces.insert(trace.before, traces[trace.before]._replace(after=trace.after))
+        if trace.after is not None:
+            traces = traces.insert(trace.after, traces[trace.after]._replace(before=trace.before))
+        elif trace.session is not None:
+            before = trace.before
+            last = last.remove(trace.session) if before is None else last.insert(trace.session, before)
+    for key, change in _changes(gone).items():
+        known = _fewer(concepts[key], change)
+        concepts = concepts.remove(key) if known is None else concepts.insert(key, known)
+    return Maps(traces, concepts, last)
+
+
+def without(items: List[K], gone: Collection[K], count: int) -> List[K]:
+    """The list without ``count`` of its items. What is older than the oldest of them is shared, not copied."""
+    kept: list[K] = []
+    for item in items:
+        if not count:
+            break
+        items = items.drop_first()
+        if item in gone:
+            count -= 1
+        else:
+            kept.append(item)
+    for item in reversed(kept):
+        items = items.push_front(item)
+    return items
+
+
+def _changes(memories: Iterable[tuple[MemoryId, tuple[Concept, ...]]]) -> dict[str, _Change]:
+    """What these memories say of each concept, by key, in their order."""
+    changes: dict[str, _Change] = {}
+    for memory, concepts in memories:
+        for concept, beside in _neighbourhoods(concepts):
+            change = changes.get(concept.key)
+            if change is None:
+                change = changes[concept.key] = _Change()
+            change.forms[concept] = change.forms.get(concept, 0) + 1
+            change.mentions.append(memory)
+            links = change.links
+            for key in beside:
+                links[key] = links.get(key, 0) + 1
+    return changes
+
+
+def _more(known: Known | None, change: _Change) -> Known:
+    """The concept with the mentions of more memories."""
+    if known is None:
+        return Known(HashTrieMap(change.forms), List(change.mentions[::-1]), HashTrieMap(change.links))
+    forms, mentions, links = known
+    for memory in change.mentions:
+        mentions = mentions.push_front(memory)
+    return Known(_summed(forms, change.forms), mentions, _summed(links, change.links))
+
+
+def _fewer(known: Known, change: _Change) -> Known | None:
+    """The concept without these mentions of it; None if no memory speaks of it any more."""
+    if len(change.mentions) == len(known.mentions):
+        return None
+    mentions = without(known.mentions, frozenset(change.mentions), len(change.mentions))
+    return Known(_less(known.forms, change.forms), mentions, _less(known.links, change.links))
+
+
+def _summed(counts: HashTrieMap[K, int], more: dict[K, int]) -> HashTrieMap[K, int]:
+    return counts.update({key: counts.get(key, 0) + count for key, count in more.items()})
+
+
+def _less(counts: HashTrieMap[K, int], fewer: dict[K, int]) -> HashTrieMap[K, int]:
+    for key, count in fewer.items():
+        left = counts[key] - count
+        counts = counts.insert(key, left) if left else counts.remove(key)
+    return counts
+
+
+def _neighbourhoods(concepts: tuple[Concept, ...]) -> Iterator[tuple[Concept, list[str]]]:
+    """Each concept of a memory with the keys of those that stand within the window around it."""
+    keys = [concept.key for concept in concepts]
+    for at, concept in enumerate(concepts):
+        yield concept, keys[max(0, at - WINDOW) : at] + keys[at + 1 : at + 1 + WINDOW]

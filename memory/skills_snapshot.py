@@ -1,0 +1,51 @@
+"""Skills as columns. Knows no file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading, difference
+from quantum_memory.memory.skills import SkillsState
+from quantum_memory.memory.snapshots import fingerprint
+from quantum_memory.types import Part, Skill
+
+VERSION = 1
+MOST_TRIES = 2**62
+
+
+class SkillsCodec:
+    """A ``StateCodec`` of the part "skills". Skills are few: their words are counted again when they are loaded."""
+
+    part: Part = "skills"
+    fingerprint = fingerprint("skills", VERSION)
+
+    def dump(self, state: SkillsState) -> Dump:
+        """The skills by name."""
+        skills = state.all()
+        columns = Columns()
+        columns.texts("name", [skill.name for skill in skills])
+        columns.texts("when", [skill.when for skill in skills])
+        columns.grouped("steps", [skill.steps for skill in skills])
+        columns.texts("steps", [step for skill in skills for step in skill.steps])
+        tries = np.array([(skill.successes, skill.failures) for skill in skills], np.int64).reshape(-1, 2)
+        columns.numbers("tries", tries, np.int64)
+        columns.times("at", [skill.at for skill in skills])
+        return Dump(columns.arrays, {"skills": len(skills)})
+
+    def load(self, arrays: Arrays, attributes: Attributes) -> SkillsState:
+        """Raises: CorruptRecord."""
+        read = Reading("snapshot of skills", arrays, attributes)
+        count = read.count("skills")
+        names, whens = read.distinct_texts("name", count), read.texts("when", count)
+        steps = read.grouped("steps", read.texts("steps"), count)
+        tries = read.within("tries", np.int64, (count, 2), 0, MOST_TRIES).tolist()
+        return SkillsState.of(
+            Skill(name, tuple(how), when, successes, failures, at)
+            for name, how, when, (successes, failures), at in zip(
+                names, steps, whens, tries, read.optional_times("at", count), strict=True
+            )
+        )
+
+    def difference(self, one: SkillsState, other: SkillsState) -> str | None:
+        """What differs, byte by byte."""
+        return difference(self.dump(one), self.dump(other))

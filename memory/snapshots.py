@@ -1,0 +1,199 @@
+"""Snapshots: a view written down at a place, so that it need not be folded again from the first event.
+
+Owns how a state becomes bytes and comes back, where that may be kept, and when it pays. A snapshot is a cache: what
+cannot be read is passed over, and whatever was made by another fold or another version is never looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from blake3 import blake3
+
+from quantum_memory.checks import bounded
+from quantum_memory.errors import CorruptRecord, QuantumMemoryError, StorageFailure
+from quantum_memory.memory.clerk import Clerk
+from quantum_memory.memory.columns import Arrays, Attributes, Dump
+from quantum_memory.types import BranchId, Part, Place
+
+S = TypeVar("S")
+DIGEST_CHARS = 16
+logger = logging.getLogger(__name__)
+
+
+class StateCodec(Protocol[S]):
+    """How the states of a view are written down.
+
+    Laws: ``load(*dump(state))`` reads as ``state`` does, and so does whatever is folded on top of it. Equal states
+    give equal dumps, whatever way they came about. Nothing but plain typed arrays and JSON values goes in.
+
+    ``fingerprint`` names the codec's version and every parameter of the fold that changes what it makes of events.
+    ``difference`` says what is not alike in two states, beyond the fold's stated tolerance; nothing if they are alike.
+    """
+
+    @property
+    def part(self) -> Part: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def dump(self, state: S) -> Dump: ...
+
+    def load(self, arrays: Arrays, attributes: Attributes) -> S:
+        """Raises: CorruptRecord for anything that ``dump`` did not make."""
+        ...
+
+    def difference(self, one: S, other: S) -> str | None: ...
+
+
+class Saved(NamedTuple):
+    """A packed snapshot and the number of the event after which it was made."""
+
+    seq: int
+    data: bytes
+
+
+class Shelf(Protocol):
+    """Where packed snapshots are kept."""
+
+    def nearest(self, branch: BranchId, part: Part, fold: str, after: int, upto: int) -> Saved | None:
+        """The latest one of a branch with after <= seq <= upto that can be read."""
+        ...
+
+    def keep(self, place: Place, part: Part, fold: str, data: bytes) -> None:
+        """Keep one; older ones of the same branch and view may go."""
+        ...
+
+
+class Packing(NamedTuple):
+    """Dumps as bytes and back. ``unpack`` takes the bytes and whose they are. Raises: CorruptRecord, NewerSchema."""
+
+    pack: Callable[[Arrays, Attributes], bytes]
+    unpack: Callable[[bytes, str], tuple[Arrays, Attributes]]
+
+
+def fingerprint(part: Part, version: int, **parameters: object) -> str:
+    """A short text that differs wherever the codec's version or a parameter differs."""
+    told = json.dumps(parameters, sort_keys=True, ensure_ascii=True, default=str)
+    return f"{part}-{version}-{blake3(told.encode()).hexdigest()[:DIGEST_CHARS]}"
+
+
+@dataclass(slots=True)
+class Purse:
+    """Events that were folded and have not paid for a snapshot yet, shared by all states that come from one."""
+
+    events: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many events a state is away from the last snapshot on the way to it."""
+
+    events: int = 0
+    purse: Purse = field(default_factory=Purse, compare=False)
+
+    def plus(self, events: int) -> Tally:
+        """The tally of a state that so many events were folded into."""
+        self.purse.events += events
+        return Tally(self.events + events, self.purse)
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """When a state is due to be written down.
+
+    It is due ``every`` events after the last snapshot on the way to it, and not before ``share`` of all that came
+    before: so snapshots of a growing state lie further and further apart. What a snapshot costs is also taken from the
+    purse that all states since the last one share, into which every event folded goes once. So all writing together
+    stays linear in all folding, even where a thousand forks come due with the same past behind them.
+
+    A view of limited reach does not grow; it needs no ``share``.
+    """
+
+    every: int
+    share: float = 0.25
+
+    def __post_init__(self) -> None:
+        bounded("every", self.every, 1, 2**53)
+        bounded("share", self.share, 0.0, 1.0)
+
+    def price(self, seq: int) -> int:
+        """How many events a snapshot at this number costs."""
+        return max(self.every, int(self.share * seq))
+
+    def due(self, tally: Tally, seq: int) -> bool:
+        """Whether a state with this tally is to be written down at this number."""
+        price = self.price(seq)
+        return tally.events >= price and tally.purse.events >= price
+
+    def paid(self, tally: Tally, seq: int) -> Tally:
+        """The tally after the snapshot was made."""
+        tally.purse.events -= self.price(seq)
+        return Tally(0, tally.purse)
+
+
+class Snapshots(Generic[S]):
+    """The snapshots of one view: found, loaded, and handed to a clerk to be written down.
+
+    Args:
+        codec: how a state becomes arrays.
+        shelf: where they are kept.
+        packing: how arrays become bytes.
+        clerk: who writes them down in the background.
+        spacing: when.
+
+    One owner calls it; the clerk calls ``codec.dump``, ``packing.pack`` and ``shelf.keep`` from a thread of its own.
+    """
+
+    def __init__(self, codec: StateCodec[S], shelf: Shelf, packing: Packing, clerk: Clerk, spacing: Spacing) -> None:
+        self._codec, self._shelf, self._packing = codec, shelf, packing
+        self._clerk, self._spacing = clerk, spacing
+
+    def nearest(self, branch: BranchId, after: int, upto: int) -> tuple[int, S] | None:
+        """The latest state of a branch with after <= seq <= upto that can be loaded, and its number."""
+        codec = self._codec
+        while upto >= after:
+            try:
+                saved = self._shelf.nearest(branch, codec.part, codec.fingerprint, after, upto)
+            except QuantumMemoryError as error:
+                logger.warning("no snapshot can be had, so history is read instead: %s", error)
+                return None
+            if saved is None:
+                return None
+            try:
+                return saved.seq, unpacked(codec, self._packing, Place(branch, saved.seq), saved.data)
+            except StorageFailure as error:
+                logger.warning("a snapshot is passed over: %s", error)
+            upto = saved.seq - 1
+        return None
+
+    def noted(self, place: Place, state: S, tally: Tally) -> Tally:
+        """See to it that the state is written down if it is due; its tally from now on."""
+        if not self._spacing.due(tally, place.seq):
+            return tally
+        taken = self._clerk.offer((self._codec.part, place.branch), lambda: self._keep(place, state))
+        return self._spacing.paid(tally, place.seq) if taken else tally
+
+    def _keep(self, place: Place, state: S) -> None:
+        codec = self._codec
+        self._shelf.keep(place, codec.part, codec.fingerprint, packed(codec, self._packing, state))
+
+
+def packed(codec: StateCodec[Any], packing: Packing, state: object) -> bytes:
+    """A state as the bytes of its snapshot. Equal states give equal bytes."""
+    dump = codec.dump(state)
+    return packing.pack(dump.arrays, {**dump.attributes, "part": codec.part, "fold": codec.fingerprint})
+
+
+def unpacked(codec: StateCodec[S], packing: Packing, place: Place, data: bytes) -> S:
+    """The state of a snapshot. Raises: CorruptRecord, also for a snapshot of another view or fold; NewerSchema."""
+    what = f"snapshot of {codec.part} at {place.branch}:{place.seq}"
+    arrays, attributes = packing.unpack(data, what)
+    told = attributes.get("part"), attributes.get("fold")
+    if told != (codec.part, codec.fingerprint):
+        raise CorruptRecord(what, f"it is one of {told[0]}, folded by {told[1]}")
+    return codec.load(arrays, {name: attributes[name] for name in attributes if name not in {"part", "fold"}})

@@ -1,0 +1,85 @@
+"""A catalog cut off after one of its changes: everything later is as if it had never been. Only for restored copies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from quantum_memory.memory.vault import index, schema
+from quantum_memory.memory.vault.catalog import to_us
+
+_J, _B, _C, _T, _A = schema.journal.c, schema.branches.c, schema.commits.c, schema.tags.c, schema.audit.c
+
+
+def position_at(connection: sa.Connection, at: datetime) -> int:
+    """The last change that was made at or before a time; 0 before the first."""
+    at_us = to_us(at)
+    latest = [
+        connection.execute(sa.select(sa.func.max(position)).where(time <= at_us)).scalar_one()
+        for position, time in (
+            (_J.position, _J.at),
+            (_A.position, _A.at),
+            (_C.position, _C.at),
+            (_B.position, _B.created_at),
+            (_B.deleted_position, _B.deleted_at),
+        )
+    ]
+    return max((int(found) for found in latest if found is not None), default=0)
+
+
+def cut(connection: sa.Connection, position: int) -> None:
+    """Keep only the changes up to a position. Tags are again where they stood; what is derived is made anew."""
+    tags = _tags_at(connection, position)
+    run = connection.execute
+    run(sa.delete(schema.tags))
+    run(sa.delete(schema.contexts).where(schema.contexts.c.commit.in_(sa.select(_C.id).where(_C.position > position))))
+    run(sa.delete(schema.commits).where(_C.position > position))
+    run(sa.delete(schema.journal).where(_J.position > position))
+    later = sa.select(_B.id).where(_B.position > position)
+    for table in (schema.segments, schema.snapshots, schema.merges):
+        run(sa.delete(table).where(table.c.branch.in_(later)))
+    run(sa.delete(schema.snapshots))
+    index.clear(connection)
+    # Children before parents: a branch refers to the one that it left.
+    for branch in run(later.order_by(_B.ordinal.desc())).scalars().all():
+        run(sa.delete(schema.branches).where(_B.id == branch))
+    run(sa.update(schema.branches).where(_B.deleted_position > position).values(deleted_at=None, deleted_position=None))
+    run(sa.delete(schema.agents).where(schema.agents.c.root.not_in(sa.select(_B.id))))
+    _shorten(connection)
+    run(sa.delete(schema.sessions).where(schema.sessions.c.position > position))
+    run(sa.delete(schema.audit).where(_A.position > position))
+    if tags:
+        run(sa.insert(schema.tags), tags)
+
+
+def _shorten(connection: sa.Connection) -> None:
+    """Let segments and merge markers end where their branches end now."""
+    s, m = schema.segments.c, schema.merges.c
+    head = sa.select(sa.func.coalesce(sa.func.max(_J.seq), 0))
+    of_segment = head.where(_J.branch == s.branch).scalar_subquery()
+    of_merge = head.where(_J.branch == m.branch).scalar_subquery()
+    connection.execute(sa.delete(schema.segments).where(s.first_seq > of_segment))
+    connection.execute(sa.update(schema.segments).where(s.last_seq > of_segment).values(last_seq=of_segment))
+    connection.execute(sa.delete(schema.merges).where(m.seq > of_merge))
+
+
+def _tags_at(connection: sa.Connection, position: int) -> list[dict[str, object]]:
+    """The tags as they stood after a change, told by the audit; a tag of which it knows nothing is left as it is."""
+    tags = {(row.agent, row.name): dict(row._mapping) for row in connection.execute(sa.select(schema.tags))}  # noqa: SLF001  (SQLAlchemy's public name)
+    notes = connection.execute(
+        sa.select(schema.audit).where(_A.action.in_(("tag_put", "tag_moved", "tag_dropped"))).order_by(_A.position)
+    ).all()
+    touched = {(note.agent, note.detail) for note in notes if note.position > position}
+    for key in touched:
+        tags.pop(key, None)
+    for note in notes:
+        key = note.agent, note.detail
+        if note.position > position or key not in touched:
+            continue
+        if note.action == "tag_dropped":
+            tags.pop(key, None)
+            continue
+        place = {"branch": note.branch, "seq": note.seq, "at": note.at, "position": note.position}
+        tags[key] = {"agent": note.agent, "name": note.detail} | place
+    return list(tags.values())

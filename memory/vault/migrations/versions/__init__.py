@@ -1,0 +1,1 @@
+"""One module a step, as Alembic finds them. A step that was released is never changed."""

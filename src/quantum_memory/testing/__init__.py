@@ -1,0 +1,9 @@
+"""For those who test what is built on this, or a storage of their own: what must hold, and a machine that tries it out.
+
+``machine`` needs Hypothesis; nothing else here does.
+"""
+
+from quantum_memory.testing.invariants import faults
+from quantum_memory.testing.model import Mind
+
+__all__ = ["Mind", "faults"]

@@ -1,0 +1,301 @@
+"""Verification finds what was damaged, and repair mends what can be told from what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from quantum_memory.actors.folds import plain_folds
+from quantum_memory.errors import CorruptRecord, Quarantined
+from quantum_memory.memory.archive import export_archive, import_archive
+from quantum_memory.memory.events import Merged, Remembered, SkillLearned
+from quantum_memory.memory.skills import SkillsFold
+from quantum_memory.memory.skills_snapshot import SkillsCodec
+from quantum_memory.memory.snapshots import packed
+from quantum_memory.memory.timeline import Timeline
+from quantum_memory.memory.vault import Append, CreateAgent, CreateBranch, CreateCommit, Vault, Write, Written, schema
+from quantum_memory.memory.vault.backup import Backups
+from quantum_memory.memory.vault.blocks import BlockStore, open_blocks
+from quantum_memory.memory.vault.keeper import Keeper
+from quantum_memory.memory.vault.shelf import packing
+from quantum_memory.memory.vault.verify import ViewCheck, repair, verify
+from quantum_memory.settings import Settings
+from quantum_memory.types import PAD, Memory, Place, Skill
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+EVENTS = 12
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = START
+
+    def __call__(self) -> datetime:
+        self.time += timedelta(seconds=1)
+        return self.time
+
+
+def memory(number: int) -> Memory:
+    chance = np.random.default_rng(number)
+    return Memory(
+        f"m{number}", f"text {number}", START, PAD(0.1, 0.2, 0.3), 0.5, 0.5, chance.normal(size=8).astype(np.float32)
+    )
+
+
+def done(vault: Vault, *writes: Write) -> None:
+    for outcome in vault.write(list(writes)):
+        assert isinstance(outcome, Written), outcome
+
+
+@pytest.fixture
+def blocks(tmp_path: Path) -> BlockStore:
+    return open_blocks(tmp_path / "segments")
+
+
+@pytest.fixture
+def vault(tmp_path: Path, blocks: BlockStore) -> Iterator[Vault]:
+    with Vault.open(tmp_path / "vault", now=Clock(), embedding="random/8", blocks=blocks) as made:
+        done(made, CreateAgent("alice", "root"))
+        for number in range(EVENTS):
+            done(made, Append("root", number, Remembered((memory(number),)), f"op{number}"))
+        done(made, CreateBranch("side", "alice", "side", "fork", Place("root", 5), "f"))
+        done(made, Append("side", 5, Remembered((memory(100),)), "s"))
+        merged = Merged(Place("side", 6), Place("root", 5), (memory(100),), (), (), None)
+        done(made, Append("root", EVENTS, merged, "merge"), CreateCommit("root", 3, "three", "c"))
+        made.find()
+        yield made
+
+
+def seal(vault: Vault, blocks: BlockStore) -> list[str]:
+    Keeper(vault.database, blocks, Clock(), seal_events=4, segment_events=4).settle()
+    return [info.name for info in blocks.listing()]
+
+
+def spoil(folder: Path, block: str) -> None:
+    (file,) = [path for path in folder.rglob("*") if path.is_file() and block in path.name]
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.chmod(0o600)
+    file.write_bytes(data)
+
+
+def change(vault: Vault, statement: sa.Executable) -> None:
+    with vault.database.transaction() as connection:
+        connection.execute(statement)
+
+
+def reopened(vault: Vault, tmp_path: Path, blocks: BlockStore) -> Vault:
+    vault.close()
+    return Vault.open(tmp_path / "vault", now=Clock(), embedding="random/8", blocks=blocks)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_whole_vault_is_found_whole(vault: Vault, blocks: BlockStore, sealed: bool) -> None:
+    if sealed:
+        seal(vault, blocks)
+    report = verify(vault)
+    assert report.findings == []
+    assert report.looked_at["entry"] == EVENTS + 2
+    assert report.looked_at["branch"] == 2
+    assert report.looked_at["index"] == EVENTS + 2
+    assert (report.looked_at.get("segment", 0) > 0) == sealed
+
+
+def test_every_kind_of_harm_to_a_row_is_found(vault: Vault) -> None:
+    """One row after another is changed behind the vault's back, looked for, and put back."""
+    j, b, m, c = schema.journal, schema.branches, schema.merges, schema.commits
+    one = sa.and_(j.c.branch == "root", j.c.seq == 7)
+    for name, statement in {
+        "payload": sa.update(j).where(one).values(payload=b"\x01nonsense and more of it"),
+        "flipped": sa.update(j).where(one).values(payload=_flipped(vault, 7)),
+        "kind": sa.update(j).where(one).values(kind="felt"),
+        "agent": sa.update(j).where(one).values(agent="bob"),
+        "time": sa.update(j).where(one).values(at=0),
+        "position": sa.update(j).where(one).values(position=10**9),
+        "gone": sa.delete(j).where(one),
+        "bare": sa.update(j).where(one).values(payload=None),
+        "marker": sa.update(m).values(source_seq=5),
+        "no marker": sa.delete(m),
+        "stray marker": sa.insert(m).values(branch="root", seq=2, source_branch="side", source_seq=6),
+        "source": sa.update(m).values(source_branch="nowhere"),
+        "fork": sa.update(b).where(b.c.id == "side").values(fork_seq=99),
+        "lineage": sa.update(b).where(b.c.id == "side").values(lineage="other"),
+        "branch kind": sa.update(b).where(b.c.id == "side").values(kind="twig"),
+        "commit": sa.update(c).values(seq=400),
+        "context": sa.insert(schema.contexts).values(commit="none", body="{}"),
+        "index": sa.update(schema.remembered).where(schema.remembered.c.seq == 3).values(seq=4),
+    }.items():
+        with suppress(_UndoError):
+            _try_out(vault, name, statement)
+    assert verify(vault).findings == []
+
+
+def _try_out(vault: Vault, name: str, statement: sa.Executable) -> None:
+    with vault.database.transaction() as connection:
+        connection.execute(statement)
+        _Peek.connection = connection
+        found = verify(_Peek(vault)).findings  # type: ignore[arg-type]  # reads inside the transaction
+        assert found, name
+        raise _UndoError
+
+
+class _UndoError(Exception):
+    pass
+
+
+class _Peek:
+    """A vault as seen from inside a transaction that will be undone."""
+
+    connection: sa.Connection
+
+    def __init__(self, vault: Vault) -> None:
+        self.storage, self.blocks, self.shelf, self.database = vault.storage, vault.blocks, vault.shelf, self
+
+    def snapshot(self) -> _Peek:
+        return self
+
+    def __enter__(self) -> sa.Connection:
+        return self.connection
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def _flipped(vault: Vault, seq: int) -> bytes:
+    with vault.database.read() as connection:
+        row = sa.select(schema.journal.c.payload).where(schema.journal.c.branch == "root", schema.journal.c.seq == seq)
+        data = bytearray(connection.execute(row).scalar_one())
+    data[20] ^= 4
+    return bytes(data)
+
+
+def test_a_damaged_segment_goes_into_quarantine_and_the_rest_serves(
+    vault: Vault, blocks: BlockStore, tmp_path: Path
+) -> None:
+    before = vault.entries("root", 0, EVENTS)
+    seal(vault, blocks)
+    with vault.database.read() as connection:
+        first = sa.select(schema.segments.c.block).where(schema.segments.c.first_seq == 5)
+        block = connection.execute(first).scalar_one()
+    spoil(tmp_path / "segments", block)
+    with reopened(vault, tmp_path, blocks) as again:
+        with pytest.raises(CorruptRecord, match=block):
+            again.entries("root", 0, EVENTS)
+        report = verify(again)
+        assert [(one.kind, one.block, one.lost) for one in report.findings] == [("segment", block, True)]
+        (mended,) = repair(again, report)
+        assert not mended.mended
+        assert "4 events cannot be read" in mended.done
+        assert blocks.quarantined() == [block]
+        with pytest.raises(Quarantined, match=block):
+            again.entries("root", 0, EVENTS)
+        left = again.entries("root", 0, EVENTS, damaged="skip")
+        assert [entry.place.seq for entry in left] == [1, 2, 3, 4, 9, 10, 11, 12]
+        assert left[:4] == before[:4]
+        done(again, Append("root", EVENTS + 1, Remembered((memory(200),)), "on it goes"))
+        (still,) = repair(again, verify(again))
+        assert "person" in still.done
+        assert any(one.action == "repaired" for one in again.audit())
+
+
+def test_a_backup_mends_what_was_damaged(vault: Vault, blocks: BlockStore, tmp_path: Path) -> None:
+    before = [(entry.place, entry.at) for entry in vault.entries("root", 0, EVENTS + 1)]
+    seal(vault, blocks)
+    backups = Backups(tmp_path / "backups", Clock())
+    backups.make(vault.database, blocks, "this")
+    names = [info.name for info in blocks.listing()]
+    spoil(tmp_path / "segments", names[0])
+    blocks.remove(names[1])
+    with reopened(vault, tmp_path, blocks) as again:
+        done_ = repair(again, verify(again), backups.blocks)
+        assert len(done_) == 2
+        assert all(one.mended for one in done_)
+        assert verify(again).findings == []
+        assert [(entry.place, entry.at) for entry in again.entries("root", 0, EVENTS + 1)] == before
+
+
+def test_a_backup_brings_back_what_was_put_aside(vault: Vault, blocks: BlockStore, tmp_path: Path) -> None:
+    seal(vault, blocks)
+    backups = Backups(tmp_path / "backups", Clock())
+    backups.make(vault.database, blocks, "this")
+    name = next(info.name for info in blocks.listing())
+    spoil(tmp_path / "segments", name)
+    with reopened(vault, tmp_path, blocks) as again:
+        repair(again, verify(again))
+        assert not verify(again).sound
+        repair(again, verify(again), backups.blocks)
+        assert verify(again).sound
+        assert len(again.entries("root", 0, EVENTS)) == EVENTS
+
+
+def test_a_segment_whose_events_are_still_in_the_journal_is_let_go(
+    vault: Vault, blocks: BlockStore, tmp_path: Path
+) -> None:
+    """A crash between sealing and taking out of the journal, and then damage: nothing is lost."""
+    keeper = Keeper(vault.database, blocks, Clock(), seal_events=4, segment_events=4)
+    while keeper.step().kind != "sealed":
+        pass
+    spoil(tmp_path / "segments", next(info.name for info in blocks.listing()))
+    report = verify(vault)
+    assert not report.sound
+    (mended,) = repair(vault, report)
+    assert mended.mended
+    assert verify(vault).findings == []
+    assert len(vault.entries("root", 0, EVENTS)) == EVENTS
+
+
+def test_derived_things_are_made_again(vault: Vault, blocks: BlockStore) -> None:
+    j, m, r = schema.journal.c, schema.merges, schema.remembered
+    merges = vault.merges("root", 99)
+    found = vault.find("text")
+    seal(vault, blocks)
+    change(vault, sa.delete(m))
+    change(vault, sa.insert(m).values(branch="root", seq=2, source_branch="side", source_seq=6))
+    change(vault, sa.update(r).where(r.c.seq == 3).values(seq=4))
+    change(vault, sa.insert(schema.contexts).values(commit="none", body="{}"))
+    change(vault, sa.delete(schema.remembered).where(r.c.branch == "nowhere"))
+    change(vault, sa.delete(schema.journal).where(j.branch == "root", j.seq == 2))
+    done_ = repair(vault, verify(vault))
+    assert all(one.mended for one in done_), done_
+    assert verify(vault).findings == []
+    assert vault.merges("root", 99) == merges
+    assert sorted(one.id for one in vault.find("text")) == sorted(one.id for one in found)
+    assert len(vault.entries("root", 0, EVENTS)) == EVENTS, "a lost row came back from its segment"
+
+
+def test_a_snapshot_that_lies_is_found_and_dropped(vault: Vault, blocks: BlockStore) -> None:
+    assert vault.shelf is not None
+    done(vault, Append("root", EVENTS + 1, SkillLearned(Skill("sail", ("hoist",))), "skill"))
+    place = Place("root", EVENTS + 2)
+    fold, codec, pack = SkillsFold(), SkillsCodec(), packing(3)
+    truth = Timeline(fold, vault, 2).at(place)
+    views = [ViewCheck(fold, codec)]
+    vault.shelf.keep(place, "skills", codec.fingerprint, packed(codec, pack, truth))
+    assert verify(vault, views, pack).findings == []
+    lie = fold.apply(truth, SkillLearned(Skill("fly", ("flap",))))
+    vault.shelf.keep(place, "skills", codec.fingerprint, packed(codec, pack, lie))
+    report = verify(vault, views, pack)
+    assert [one.kind for one in report.findings] == ["snapshot"]
+    assert all(one.mended for one in repair(vault, report))
+    assert verify(vault, views, pack).findings == []
+    assert vault.shelf.nearest("root", "skills", codec.fingerprint, 0, 99) is None
+    del blocks
+
+
+def test_what_was_imported_without_those_it_had_merged_is_whole(vault: Vault, tmp_path: Path) -> None:
+    done(vault, CreateAgent("bob", "bob"), Append("bob", 0, Remembered((memory(500),)), "b1"))
+    done(vault, CreateBranch("carol", "carol", "main", "clone", Place("side", 6), "clone"))
+    merged = Merged(Place("bob", 1), None, (memory(500),), (), (), None)
+    done(vault, Append("carol", 6, merged, "b2"))
+    export_archive(vault, "carol", tmp_path / "carol.qms", plain_folds(Settings(), 8))
+    with Vault.open(tmp_path / "other", now=Clock(), embedding="random/8") as other:
+        import_archive(other, tmp_path / "carol.qms")
+        assert verify(other).findings == []
+        import_archive(other, tmp_path / "carol.qms", as_name="dave")
+        assert verify(other).findings == []
