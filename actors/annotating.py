@@ -26,9 +26,12 @@ AMPLITUDE_BYTES = 8
 """Of one complex64."""
 DENSE_BYTES = AMPLITUDE_BYTES * 2 ** Grid().sites
 """What a mood would take if every amplitude of its grid were kept."""
-DELAY_S = 0.05
-"""So that the commits of a burst are read together, and after whatever was asked right after them."""
-BATCH = 32
+DELAY_S = 0.25
+"""Between two readings, so that whatever was asked right after a commit goes first."""
+BATCH = 4
+"""Commits read at a time: a mood takes milliseconds, and others are waiting."""
+ASKED = 32
+"""Of those who ask for commits, the newest so many are read while they wait."""
 WAITING = 4096
 """Commits that wait to be read; beyond that the oldest waits for somebody to ask."""
 
@@ -55,7 +58,7 @@ class Annotator:
     async def filled(self, commits: Sequence[Commit]) -> list[Commit]:
         """The commits with their contexts. Of those that have none the newest few are read now, the rest later."""
         missing = [index for index, commit in enumerate(commits) if commit.context is None]
-        now, later = missing[-BATCH:], missing[:-BATCH]
+        now, later = missing[-ASKED:], missing[:-ASKED]
         self.soon([commits[index] for index in later])
         whole = list(commits)
         for index, read in zip(now, await self._read([commits[index] for index in now]), strict=True):

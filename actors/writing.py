@@ -29,7 +29,7 @@ from quantum_memory.errors import (
     StaleWriter,
     Unavailable,
 )
-from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, SkillLearned, SkillUsed
+from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, RolledBack, SkillLearned, SkillUsed
 from quantum_memory.memory.vault.segments import half
 from quantum_memory.policies.importance import ImportancePolicy
 from quantum_memory.settings import Settings
@@ -146,7 +146,15 @@ class Writer:
             self.annotator.soon([commit])
 
     async def tell_views(self, keys: Sequence[str], entries: Sequence[Entry]) -> None:
-        """What is journalled is written. A view that cannot be told now reads it from the vault when it is asked."""
+        """What is journalled is written. A view that cannot be told now reads it from the vault when it is asked.
+
+        Nobody waits for a rollback: it brings nothing, and whatever is asked next comes after it.
+        """
+        if all(isinstance(entry.event, RolledBack) for entry in entries):
+            for view in self._parts.views:
+                for key, entry in zip(keys, entries, strict=True):
+                    view.post(ViewHost.apply, key, entry)
+            return
         told = await asyncio.gather(
             *(view.scatter(ViewHost.apply, keys, entries) for view in self._parts.views),
             return_exceptions=True,

@@ -138,7 +138,7 @@ def fill(file: Path) -> None:
 def the_disk_fills(disk: Path) -> None:
     """Four writers and the keeper, until nothing more fits; then room is made."""
     ballast = disk / "ballast"
-    ballast.write_bytes(bytes(4 * 2**20))
+    ballast.write_bytes(bytes(12 * 2**20))
     kept: dict[str, int] = {}
     with opened(disk / "vault") as vault:
         background = Background(keeper(vault), every_s=0.02)
@@ -354,7 +354,7 @@ def open_and_tell(storage: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "mib", "scenario"),
     [
-        ("tmpfs", 12, the_disk_fills),
+        ("tmpfs", 18, the_disk_fills),
         ("tmpfs", 4, a_full_disk_is_opened),
         ("tmpfs", 8, copies_do_not_fit),
         ("tmpfs", 1, the_scratch_disk_is_full),
