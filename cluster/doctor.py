@@ -66,6 +66,7 @@ def examine(config: str | Path | None = None, storage: str | None = None) -> lis
         *_tensors(settings),
         *_faiss(),
         *_storage(settings.storage),
+        *_keeping(settings),
     ]
 
 
@@ -273,6 +274,16 @@ def _storage(storage: str) -> Iterator[Finding]:
     yield _lock(folder)
 
 
+def _keeping(settings: Settings) -> Iterator[Finding]:
+    """Where old events and backups go."""
+    blocks, backups = settings.vault.blocks, settings.backups
+    local = "://" not in settings.storage or settings.storage.startswith("sqlite")
+    beside = "beside the vault" if local else "nowhere: all events stay in the database"
+    yield Finding("storage", "segments", blocks or beside)
+    told = "none by itself; qmem backup makes one" if backups.to is None else f"{backups.to}, every {backups.every_s:g} s"
+    yield Finding("storage", "backups", told)
+
+
 def _lock(folder: Path) -> Finding:
     """Whether a vault holds the folder open now. The lock is tried for a moment only if its file is there."""
     from quantum_memory.memory.vault.database import FILE_NAME
@@ -297,7 +308,7 @@ def _database(url: str) -> Iterator[Finding]:
     try:
         parsed, _ = located(url)
     except InvalidValue as error:
-        advice = "name a folder, sqlite:///file or postgresql://user@host/database"
+        advice = "name a folder, sqlite:///file, postgresql://user@host/database or memory://"
         yield Finding("storage", "database", str(error), fine=False, advice=advice)
         return
     yield Finding("storage", "database", parsed.render_as_string(hide_password=True))

@@ -103,7 +103,7 @@ class Database:
         with self._turn, self._reading():
             connection = self._engines.snapshots.connect()
         with self._reading(), connection:
-            connection.begin()  # rolled back when the connection is closed: a damaged file may refuse to end it otherwise
+            connection.begin()  # closing rolls it back, which a damaged file allows where it refuses a commit
             # A transaction's view is taken by its first statement, and SQLite's by the first that reads.
             connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1" if self._local else "SELECT 1").all()
             yield connection

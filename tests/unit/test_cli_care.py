@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ def event(number: int) -> Remembered:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with settings and a vault: eight things remembered, a minute apart, the first four sealed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
@@ -68,7 +67,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             assert isinstance(outcome, Written), outcome
             if number == 3:
                 Keeper(vault.database, blocks, lambda: at[0], seal_events=4).settle()
-    yield tmp_path
+    return tmp_path
 
 
 def texts(storage: str) -> list[str]:

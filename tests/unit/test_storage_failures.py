@@ -48,6 +48,10 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 DIM = 256
 BRANCHES = ("b0", "b1", "b2", "b3")
 HERE = "tests.unit.test_storage_failures"
+END_SESSIONS = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
 
 
 def now() -> datetime:
@@ -200,9 +204,8 @@ def a_full_disk_is_opened(disk: Path) -> None:
     with opened(disk / "vault") as vault:
         assert dump(vault) == before
         with pytest.raises(WriteFailed):
-            for _ in range(20):
-                live(vault, 10)
-        assert check(vault, "b0", 200) % 10 == 0
+            live(vault, 10)
+        assert check(vault, "b0", 200) == 200
         (disk / "ballast").unlink()
         live(vault, 50)
     with opened(disk / "vault") as vault:
@@ -225,7 +228,7 @@ def copies_do_not_fit(disk: Path) -> None:
         keeper(vault).settle()
         before = dump(vault)
         fill(disk / "ballast")
-        with pytest.raises(WriteFailed, match="b0.qms"):
+        with pytest.raises(WriteFailed, match=r"b0\.qms"):
             export_archive(vault, "agent b0", archive, folds)
         assert archive.read_bytes() == whole
         with pytest.raises(WriteFailed, match="backups"):
@@ -264,7 +267,7 @@ def the_scratch_disk_is_full(disk: Path) -> None:
     with opened(disk.parent / "vault") as vault:
         live(vault, 64)
         backups = Backups(disk.parent / "backups", now)
-        with pytest.raises(WriteFailed, match="full|No space"):
+        with pytest.raises(WriteFailed, match=r"full|No space"):
             backups.make(vault.database, vault.blocks, identity(vault.database))
         assert backups.all() == []
         check(vault, "b0", 64)
@@ -302,14 +305,13 @@ def a_disk_gives_up(disk: Path) -> None:
         keeper(vault).settle()
         live(vault, 10)
         remount(disk, "abort")
-        with pytest.raises(OSError, match="Read-only|Input/output|shutdown"):
+        with pytest.raises(OSError, match=r"Read-only|Input/output|shutdown"):
             (disk / "file").write_bytes(b"x")
         for _ in range(2):
             with pytest.raises(WriteFailed) as refusal:
                 vault.write([append("b0", 111)])
             assert str(disk) in str(refusal.value)
             assert check(vault, "b0", 110) == 110
-    print("closed")
 
 
 def work_until_killed(folder: Path) -> None:
@@ -342,9 +344,7 @@ def open_and_tell(storage: Path) -> None:
     try:
         Vault.open(os.environ.get("STORAGE", storage), now=now).close()
     except QuantumMemoryError as error:
-        print(type(error).__name__, error)
-    else:
-        print("opened")
+        sys.stdout.write(f"{type(error).__name__} {error}\n")
 
 
 # The tests.
@@ -370,12 +370,14 @@ def test_a_disk_that_fails_is_named_and_nothing_acknowledged_is_lost(
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
+    kept = dict.fromkeys(BRANCHES, 0)
     for seed in range(5):
-        kept = killed_after(tmp_path, random.Random(seed).randint(20, 400))
+        kept |= killed_after(tmp_path, random.Random(seed).randint(20, 400))
         with opened(tmp_path / "vault") as vault:
             for branch in BRANCHES:
-                least = kept.get(branch, 0)
-                assert check(vault, branch, least) <= max(least, 0) + 1 or not least
+                head = check(vault, branch, kept[branch])
+                assert head <= kept[branch] + 1, "only the write on its way may be there unacknowledged"
+                kept[branch] = head
             assert verify(vault).findings == []
             blocks_are_whole(store(vault))
         backups = Backups(tmp_path / "backups", now)
@@ -479,15 +481,11 @@ def test_a_database_that_turns_read_only_is_read_and_refuses_writes(server: Serv
         vault.write([CreateAgent("agent b0", "b0")])
         live(vault, 3)
         server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-        server.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
-        )
+        server.execute(END_SESSIONS)
         until(lambda: refused(vault, "read-only"))
         check(vault, "b0", 3)
         server.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        server.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
-        )
+        server.execute(END_SESSIONS)
         until(lambda: not refused(vault, ""))
         assert check(vault, "b0", 4) == 4
 
@@ -524,11 +522,11 @@ def test_an_archive_that_was_cut_or_is_newer_changes_nothing(vault: Vault, tmp_p
     data, before = path.read_bytes(), dump(vault)
     for length in lengths(len(data), 60):
         cut.write_bytes(data[:length])
-        with pytest.raises(CorruptRecord, match="cut.qms"):
+        with pytest.raises(CorruptRecord, match=r"cut\.qms"):
             import_archive(vault, cut, as_name="again")
     known = frame.verified(path)
     cut.write_bytes(frame.pack(known._replace(version=known.version + 1)) + data[frame.BLOCK_BYTES :])
-    with pytest.raises(NewerSchema, match="cut.qms"):
+    with pytest.raises(NewerSchema, match=r"cut\.qms"):
         import_archive(vault, cut, as_name="again")
     assert dump(vault) == before
     import_archive(vault, path, as_name="again")

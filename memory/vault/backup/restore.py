@@ -64,7 +64,7 @@ def restore(
     if manifest.blocks and blocks is None:
         raise InvalidValue("blocks", "none", f"a place for {len(manifest.blocks)} segments")
     _, file = located(storage)
-    if file is not None and file.exists():
+    if file is not None and manifest.engine == "sqlite" and file.exists():
         raise AlreadyExists("vault", str(file))
     nbytes = 0
     for name in manifest.blocks if blocks is not None else ():
