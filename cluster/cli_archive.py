@@ -61,7 +61,7 @@ def export(session: Session, agent: str, path: Path, views: Views) -> None:
     """Write an archive of an agent."""
     from quantum_memory.cluster.archives import door
 
-    with door(session) as way, session.busy("Writing"):
+    with door(session, there=True) as way, session.busy("Writing"):
         done = way.export(agent, path, views)
     said = {**done._asdict(), "path": str(done.path)}
     counts = f"{done.branches} branches, {done.events} events, {done.nbytes:,} bytes"

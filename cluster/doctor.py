@@ -280,8 +280,8 @@ def _keeping(settings: Settings) -> Iterator[Finding]:
     local = "://" not in settings.storage or settings.storage.startswith("sqlite")
     beside = "beside the vault" if local else "nowhere: all events stay in the database"
     yield Finding("storage", "segments", blocks or beside)
-    told = "none by itself; qmem backup makes one" if backups.to is None else f"{backups.to}, every {backups.every_s:g} s"
-    yield Finding("storage", "backups", told)
+    told = f"{backups.to}, every {backups.every_s:g} s"
+    yield Finding("storage", "backups", "none by itself; qmem backup makes one" if backups.to is None else told)
 
 
 def _lock(folder: Path) -> Finding:
