@@ -23,6 +23,7 @@ import venv
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +123,13 @@ def ours(size: int, rounds: int) -> dict[str, Any]:
 def branched(meter: Meter, alice: qm.AgentHandle, chance: np.random.Generator, rounds: int) -> None:
     with meter.measure("fork", rounds) as timed:
         for number in range(rounds):
-            timed(lambda number=number: alice.fork(f"fork {number}"))
+            timed(partial(alice.fork, f"fork {number}"))
     with meter.measure("clone", rounds) as timed:
         for number in range(rounds):
-            timed(lambda number=number: alice.clone(f"clone {number}"))
+            timed(partial(alice.clone, f"clone {number}"))
     with meter.measure("checkpoint", rounds) as timed:
         for number in range(rounds):
-            timed(lambda number=number: alice.checkpoint(f"checkpoint {number}"))
+            timed(partial(alice.checkpoint, f"checkpoint {number}"))
     place = alice.checkpoint("before")
     alice.remember(utterances(chance, 0, 1))
     with meter.measure("rollback", rounds) as timed:
@@ -139,7 +140,7 @@ def branched(meter: Meter, alice: qm.AgentHandle, chance: np.random.Generator, r
         side.remember(utterances(chance, number * OWN_WRITES, OWN_WRITES))
     with meter.measure("merge", len(sides)) as timed:
         for side in sides:
-            timed(lambda side=side: alice.merge(side))
+            timed(partial(alice.merge, side))
 
 
 def python_of_peers(asked: str) -> str:

@@ -82,20 +82,16 @@ class InMemory(Trial):
 
 
 class OnSqlite(MemoryMachine):
-    def opened(self) -> Trial:
+    def opened(self) -> InAFolder:
         return InAFolder()
 
 
 class WithoutADisk(MemoryMachine):
-    def opened(self) -> Trial:
+    def opened(self) -> InMemory:
         return InMemory()
 
 
-@pytest.mark.slow
-class TestOnSqlite(OnSqlite.TestCase):  # type: ignore[misc,name-defined]  # made by Hypothesis
-    settings = OFTEN
-
-
-@pytest.mark.slow
-class TestWithoutADisk(WithoutADisk.TestCase):  # type: ignore[misc,name-defined]  # made by Hypothesis
-    settings = OFTEN
+TestOnSqlite = pytest.mark.slow(OnSqlite.TestCase)
+TestOnSqlite.settings = OFTEN
+TestWithoutADisk = pytest.mark.slow(WithoutADisk.TestCase)
+TestWithoutADisk.settings = OFTEN
