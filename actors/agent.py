@@ -32,6 +32,7 @@ from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.transacting import Transactor
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost, utc_now
+from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.writing import Writer
 from quantum_memory.checks import within
 from quantum_memory.errors import AgentNotFound
@@ -297,8 +298,9 @@ class QuantumMemoryHost:
         return await self._parts.journal.ask(VaultHost.audit, branch.agent, limit)
 
     async def close(self) -> None:
-        """Stop what goes on in the background. What was acknowledged is in the vault."""
+        """Stop what goes on in the background, in views that live here too. What was acknowledged is in the vault."""
         await self._writer.annotator.close()
+        await asyncio.gather(*(view.end(ViewHost.close) for view in self._parts.views))
 
     async def status(self) -> dict[str, int]:
         """Which process this is."""

@@ -17,9 +17,11 @@ from typing import Any
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import QuantumStateHost
+from quantum_memory.actors.views import ViewHost
+from quantum_memory.errors import CorruptRecord
 from quantum_memory.memory.quantum.grid import Grid
 from quantum_memory.memory.vault.writes import Annotate
-from quantum_memory.types import Commit, Mood
+from quantum_memory.types import Commit, Mood, Place
 
 logger = logging.getLogger(__name__)
 AMPLITUDE_BYTES = 8
@@ -96,8 +98,21 @@ class Annotator:
             replace(commit, context=context(mood, count, read_at))
             for commit, mood, count in zip(commits, moods, counts, strict=True)
         ]
-        await self._parts.journal.write([Annotate(commit.id, commit.context or {}) for commit in read])
+        if await self._whole(lineages, places):
+            await self._parts.journal.write([Annotate(commit.id, commit.context or {}) for commit in read])
         return read
+
+    async def _whole(self, lineages: Sequence[str], places: Sequence[Place]) -> bool:
+        """Whether nothing is missing from what is read; else it is told, and not written down."""
+        try:
+            await asyncio.gather(
+                self._parts.quantum.scatter(ViewHost.whole, lineages, [("mood", place) for place in places]),
+                self._parts.episodic.scatter(ViewHost.whole, lineages, [("memories", place) for place in places]),
+            )
+        except CorruptRecord as error:
+            logger.warning("the contexts of %d commits are not written down: %s", len(places), error)
+            return False
+        return True
 
 
 def context(mood: Mood, memories: int, read_at: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from quantum_memory.actors.journal import Draft
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.requests import Where
+from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import Sprout, ViewHost
@@ -110,27 +111,33 @@ class Brancher:
         return seen if branch.kind == "transaction" else await self._writer.annotator.filled(seen)
 
     async def diff(self, branch: Branch, left: Where, right: Where) -> Diff:
-        """What one place has and another has not. Raises: PlaceNotFound."""
+        """What one place has and another has not, or otherwise. Raises: PlaceNotFound."""
         journal = self._parts.journal
         here, there = await asyncio.gather(journal.resolve(branch, left), journal.resolve(branch, right))
         at_left, at_right = [(await journal.branch(place.branch)).lineage for place in (here, there)]
-        episodic, quantum = self._parts.episodic, self._parts.quantum
-        memories, skills, moods, tensors = await asyncio.gather(
+        episodic, quantum, graph = self._parts.episodic, self._parts.quantum, self._parts.graph
+        memories, skills, relations, moods, tensors = await asyncio.gather(
             episodic.scatter(EpisodicMemoryHost.memories, [at_left, at_right], [here, there]),
             episodic.scatter(EpisodicMemoryHost.all_skills, [at_left, at_right], [here, there]),
+            graph.scatter(SemanticGraphHost.relations, [at_left, at_right], [(here, None), (there, None)]),
             quantum.scatter(QuantumStateHost.read, [at_left, at_right], [here, there]),
             quantum.ask(QuantumStateHost.tensors, at_left, here),
         )
         alike = await quantum.ask(QuantumStateHost.fidelity, at_right, (there, tensors))
-        ids = [{memory.id for memory in side} for side in memories]
+        known = [{memory.id: memory for memory in side} for side in memories]
+        pairs = [(memory, known[1][memory.id]) for memory in memories[0] if memory.id in known[1]]
+        related = [set(side) for side in relations]
         return Diff(
-            only_left=tuple(memory for memory in memories[0] if memory.id not in ids[1]),
-            only_right=tuple(memory for memory in memories[1] if memory.id not in ids[0]),
+            only_left=tuple(memory for memory in memories[0] if memory.id not in known[1]),
+            only_right=tuple(memory for memory in memories[1] if memory.id not in known[0]),
             skills_left=tuple(skill for skill in skills[0] if skill not in skills[1]),
             skills_right=tuple(skill for skill in skills[1] if skill not in skills[0]),
             mood_left=moods[0],
             mood_right=moods[1],
             mood_fidelity=alike,
+            revised=tuple(pair for pair in pairs if pair[0] != pair[1]),
+            relations_left=tuple(one for one in relations[0] if one not in related[1]),
+            relations_right=tuple(one for one in relations[1] if one not in related[0]),
         )
 
     async def delete(self, branch: Branch, op_id: str) -> None:

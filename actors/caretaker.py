@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
 from quantum_memory.actors.folds import plain_folds
-from quantum_memory.errors import InvalidValue
+from quantum_memory.errors import InvalidValue, QuantumMemoryError
 from quantum_memory.memory.affect.snapshot import MoodCodec
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.semantic.snapshot import GraphCodec
 from quantum_memory.memory.skills_snapshot import SkillsCodec
 from quantum_memory.memory.vault.backup import Backups, Manifest
 from quantum_memory.memory.vault.backup.schedule import Schedule
-from quantum_memory.memory.vault.keeper import identity
+from quantum_memory.memory.vault.owner import identity
 from quantum_memory.memory.vault.shelf import packing
 from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.memory.vault.verify import Finding, Repair, ViewCheck, repair, verify
@@ -59,6 +60,14 @@ class Caretaker:
     def last_error(self) -> Exception | None:
         """Why no backup could be made by itself, if the last try failed."""
         return None if self._schedule is None else self._schedule.last_error
+
+    def status(self) -> dict[str, object]:
+        """When the last backup was made in the place of the settings; ``None`` if there is none, or no place."""
+        last = None
+        if self._settings.backups.to is not None:
+            with suppress(QuantumMemoryError):  # a place that is away has its own line, as the error of the last try
+                last = self._last()
+        return {"last_backup": None if last is None else last.isoformat()}
 
     def backup(self, to: str | None = None, full: bool = False) -> Manifest:
         """Make a backup now, and thin out the old ones there. Raises: InvalidValue without a place; see ``Backups``."""

@@ -16,7 +16,7 @@ from quantum_memory.memory.episodic.search import Candidates, Query, fetch, memo
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.merging import Change, Since, Under, Version
-from quantum_memory.memory.skills import SkillsFold, SkillsState, find
+from quantum_memory.memory.skills import SkillsFold, SkillsState, Tried, find
 from quantum_memory.memory.skills_snapshot import SkillsCodec
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.memory.working import WorkingFold, WorkingState
@@ -101,12 +101,12 @@ class EpisodicMemoryHost(ViewHost):
         known = [(self._views().memories.at(one.place).picked, one.keys) for one in asked]
         return [{key: found[key] for key in keys if key in found} for found, keys in known]
 
-    def skill_changes(self, asked: Sequence[Since]) -> list[tuple[Change[Skill], ...]]:
+    def skill_changes(self, asked: Sequence[Since]) -> list[tuple[Change[Tried], ...]]:
         """What became of skills between two places."""
         at = self._views().skills.at
         return [skills.changes(None if one.base is None else at(one.base), at(one.place)) for one in asked]
 
-    def skill_versions(self, asked: Sequence[Under]) -> list[dict[str, Version[Skill]]]:
+    def skill_versions(self, asked: Sequence[Under]) -> list[dict[str, Version[Tried]]]:
         """What each place has under some names."""
         return [skills.versions(self._views().skills.at(one.place), one.keys) for one in asked]
 

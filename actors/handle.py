@@ -348,11 +348,13 @@ class AgentHandle:
         """Be again as at an earlier place, whole or in some parts. Roll back to before to undo it.
 
         Args:
-            to: a place in this branch's own past.
+            to: a place in this branch's own past; it has to be said.
             parts: any of "memories", "graph", "mood", "working", "skills"; all when left out.
 
         Returns: the place where the branch stands now.
         """
+        if to is None:
+            raise InvalidValue("to", "None", "a place in this branch's past")
         asked = PARTS if parts is None else texts_of("part", parts)
         unknown = [part for part in asked if part not in PARTS]
         if unknown or not asked:
@@ -416,7 +418,7 @@ class AgentHandle:
 
     @operation
     def diff(self, left: PlaceLike, right: PlaceLike = None) -> Call[Diff]:
-        """What one place has and another has not; ``right`` is where this branch stands when left out."""
+        """What one place has and another has not, or otherwise; ``right`` is where this branch stands when left out."""
         return self._ask("diff", self._here, _place(left), _place(right))
 
     @operation

@@ -10,15 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+import msgspec
+
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.journal import Draft
 from quantum_memory.actors.parts import Parts
+from quantum_memory.actors.ports import Port
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.recalling import Recaller
 from quantum_memory.actors.requests import MergeRequest, RecallRequest
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
+from quantum_memory.actors.views import ViewHost
+from quantum_memory.actors.weaving import Weaver, Woven
 from quantum_memory.actors.writing import Writer, on_fresh_head
 from quantum_memory.checks import bounded
 from quantum_memory.errors import AlreadyExists, InvalidInput, InvalidValue, MemoryNotFound
@@ -26,7 +31,7 @@ from quantum_memory.memory import merging
 from quantum_memory.memory.episodic.merge import MemoryTrait, digest
 from quantum_memory.memory.events import Merged, MoodBrought, Picked
 from quantum_memory.memory.merging import Change, Gone, RelationTrait, Since, Trait, Under, Verdict
-from quantum_memory.memory.skills import SkillTrait
+from quantum_memory.memory.skills import SkillTrait, Tried, news
 from quantum_memory.policies.merge import MergePolicy, ask, settled, winner
 from quantum_memory.settings import Settings
 from quantum_memory.types import (
@@ -41,7 +46,6 @@ from quantum_memory.types import (
     Part,
     Place,
     Relation,
-    Skill,
 )
 
 V = TypeVar("V")
@@ -90,13 +94,14 @@ class Merger:
     def __init__(self, parts: Parts, turns: Turns, writer: Writer, recaller: Recaller, settings: Settings) -> None:
         self._parts, self._turns, self._writer, self._recaller = parts, turns, writer, recaller
         self._memories, self._skills = MemoryTrait(settings.limits.text_chars), SkillTrait()
-        self._relations = RelationTrait()
+        self._relations, self._weaver = RelationTrait(), Weaver(parts)
 
     async def merge(self, request: MergeRequest) -> MergeReport:
         """Take over what the other branch has, and this one has not, since both were one; or chosen memories of it.
 
         Merging again finds nothing new. Raises: InvalidValue for a branch and itself, and where a function of the
-        policy fails; MemoryNotFound for a chosen id that the other branch has not. Nothing is written then.
+        policy fails; MemoryNotFound for a chosen id that the other branch has not; CorruptRecord where a part of what
+        has to be compared cannot be read. Nothing is written then.
         """
         ours, theirs = request.branch, request.source
         if ours.id == theirs.id:
@@ -131,16 +136,18 @@ class Merger:
         self, request: MergeRequest, policy: MergePolicy, here: Place, source: Place, done: Merged | Picked | None
     ) -> MergeReport:
         meetings = await self._meet(request, here, source)
+        await self._see_whole(meetings)
         told = meetings["memories"].base
         mood = await self._mood(meetings["mood"], policy, request.mood_weight)
         if not mood.weight and all(meetings[part].base == source for part in JOINED):
             return MergeReport(source, told, (), (), (), (), here)
-        memories, skills, relations = await asyncio.gather(
-            self._joined(self._memories, meetings["memories"], policy),
+        (touched, memories), skills, relations = await asyncio.gather(
+            self._remembered(meetings, policy),
             self._joined(self._skills, meetings["skills"], policy),
             self._joined(self._relations, meetings["graph"], policy),
         )
-        event = done if isinstance(done, Merged) else await self._event(meetings, memories, skills, relations, mood)
+        woven = await self._weaver.woven(meetings["graph"], touched, memories, relations)
+        event = done if isinstance(done, Merged) else await self._event(meetings, memories, skills, woven, mood)
         (place,) = await self._writer.commit([Draft(request.branch, event, request.op_id)])
         return MergeReport(
             source=source,
@@ -148,7 +155,7 @@ class Merger:
             added=tuple(memory.id for memory in event.memories),
             forgotten=event.forgotten,
             skills=tuple(skill.name for skill in event.skills),
-            conflicts=(*memories.conflicts, *skills.conflicts, *relations.conflicts, *mood.conflicts),
+            conflicts=(*memories.conflicts, *skills.conflicts, *woven.relations.conflicts, *mood.conflicts),
             place=place,
             revised=tuple(memory.id for memory in event.revised),
             relations=tuple(relation.key for relation in event.relations),
@@ -169,12 +176,24 @@ class Merger:
             for part, base, last in zip(asked, bases, seen, strict=True)
         }
 
+    async def _see_whole(self, meetings: Mapping[Part, Meeting]) -> None:
+        """See that views can be decided by. Raises: CorruptRecord naming what cannot be read."""
+        for part, meeting in meetings.items():
+            if meeting.base == meeting.source:
+                continue
+            views: dict[Part, Port[Any]] = {"graph": self._parts.graph, "mood": self._parts.quantum}
+            sides = [(meeting.ours, meeting.here), (meeting.ours, meeting.seen)]
+            sides += [(meeting.theirs, meeting.source), (meeting.theirs, meeting.base)]
+            asked = [(branch.lineage, (part, place)) for branch, place in sides if place is not None]
+            lineages, places = [one for one, _ in asked], [one for _, one in asked]
+            await views.get(part, self._parts.episodic).scatter(ViewHost.whole, lineages, places)
+
     async def _event(
         self,
         meetings: Mapping[Part, Meeting],
         memories: Verdict[Memory],
-        skills: Verdict[Skill],
-        relations: Verdict[Relation],
+        skills: Verdict[Tried],
+        woven: Woven,
         share: MoodShare,
     ) -> Merged:
         """The event that says what is taken over. A mood that was left alone is offered again another time."""
@@ -183,12 +202,18 @@ class Merger:
         if share.weight:
             tensors = await self._parts.quantum.ask(QuantumStateHost.tensors, meeting.theirs.lineage, meeting.source)
             mood = MoodBrought(tensors, share.weight)
+        relations, practised = woven.relations, (*skills.added, *skills.changed)
+        counted = await self._parts.episodic.ask(
+            EpisodicMemoryHost.skill_versions,
+            meeting.ours.lineage,
+            Under(meeting.here, tuple(one.skill.name for one in practised)),
+        )
         return Merged(
             source=meeting.source,
             base=meetings["memories"].base,
             memories=memories.added,
             forgotten=tuple(key for key, _ in memories.dropped),
-            skills=(*skills.added, *skills.changed),
+            skills=tuple(one.skill for one in practised),
             mood=mood,
             revised=memories.changed,
             relations=(*relations.added, *relations.changed),
@@ -196,15 +221,44 @@ class Merger:
             parts=tuple(part for part in PARTS if part != "mood" or not share.offered),
             forgotten_at=tuple(gone.at for _, gone in memories.dropped),
             unrelated_at=tuple(gone.at for _, gone in relations.dropped),
+            tries=news(counted, practised),
+            heard=woven.missed.heard,
+            unheard=tuple(zip(woven.missed.unheard, woven.unheard_at, strict=True)),
         )
 
     async def _joined(self, trait: Trait[V], meeting: Meeting, policy: MergePolicy) -> Verdict[V]:
         """What is taken over of one part."""
+        changes = await self._changes(trait, meeting)
+        return await self._judged(trait, meeting, policy, changes, self._readings(trait)[2])
+
+    async def _changes(self, trait: Trait[V], meeting: Meeting) -> Sequence[Change[V]]:
+        """What the other side did to one part since the base."""
         if meeting.base == meeting.source:
-            return Verdict((), (), (), (), frozenset())
-        port, changed, versions = self._readings(trait)
-        changes = await port.ask(changed, meeting.theirs.lineage, Since(meeting.source, meeting.base))
-        return await self._judged(trait, meeting, policy, changes, versions)
+            return ()
+        port, changed, _ = self._readings(trait)
+        changes: Sequence[Change[V]] = await port.ask(
+            changed, meeting.theirs.lineage, Since(meeting.source, meeting.base)
+        )
+        return changes
+
+    async def _remembered(
+        self, meetings: Mapping[Part, Meeting], policy: MergePolicy
+    ) -> tuple[frozenset[MemoryId], Verdict[Memory]]:
+        """What is taken over of the memories; and which of them the other side touched that the graph may not have had.
+
+        The two differ where one part was rolled back without the other.
+        """
+        meeting, graph = meetings["memories"], meetings["graph"]
+        changes = offered = await self._changes(self._memories, meeting)
+        if graph.base != meeting.base:
+            offered = await self._changes(self._memories, graph)
+        touched = frozenset(change.key for change in offered)
+        return touched, await self._joined_of(meeting, policy, changes)
+
+    async def _joined_of(
+        self, meeting: Meeting, policy: MergePolicy, changes: Sequence[Change[Memory]]
+    ) -> Verdict[Memory]:
+        return await self._judged(self._memories, meeting, policy, changes, EpisodicMemoryHost.memory_versions)
 
     def _readings(self, trait: Trait[V]) -> tuple[Any, Any, Any]:
         """Who reads a part, and how: its changes and its versions."""
@@ -218,6 +272,8 @@ class Merger:
         self, trait: Trait[V], meeting: Meeting, policy: MergePolicy, changes: Sequence[Change[V]], versions: Any
     ) -> Verdict[V]:
         """The verdict on changes. It is found in a thread: a function of the policy may take its time."""
+        if not changes:
+            return Verdict((), (), (), (), frozenset())
         port = self._readings(trait)[0]
         lineage, keys = meeting.ours.lineage, tuple(change.key for change in changes)
         here = await port.ask(versions, lineage, Under(meeting.here, keys))
@@ -275,14 +331,19 @@ class Merger:
         self, request: MergeRequest, policy: MergePolicy, here: Place, source: Place, done: Merged | Picked | None
     ) -> MergeReport:
         meeting = (await self._meet(request, here, source))["memories"]
+        await self._see_whole({"memories": meeting})
         repeated = done if isinstance(done, Picked) else None
         ids = await self._chosen(request, source) if repeated is None else tuple(one for one, _ in repeated.seen)
         changes = await self._changes_of(meeting, ids)
         versions = EpisodicMemoryHost.memory_versions
         verdict = await self._judged(self._memories, meeting, policy, changes, versions)
         event = repeated or _picked(source, changes, verdict)
+        if repeated is None:
+            nothing: Verdict[Relation] = Verdict((), (), (), (), frozenset())
+            woven = await self._weaver.woven(meeting, ids, verdict, nothing)
+            event = msgspec.structs.replace(event, heard=woven.missed.heard)
         place = here
-        if event.seen:
+        if event.seen or event.heard:
             (place,) = await self._writer.commit([Draft(request.branch, event, request.op_id)])
         return MergeReport(
             source=source,

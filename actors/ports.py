@@ -75,6 +75,10 @@ class Port(ABC, Generic[H]):
             logger.warning(UNTOLD, answer.exception())
 
     @abstractmethod
+    async def end(self, method: Callable[[H], None]) -> None:
+        """Call what ends a host, after all that it was told, if it lives here. A pool is ended with its cluster."""
+
+    @abstractmethod
     def _start(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> Awaitable[list[R]]:
         """Send the calls now; what comes back gives the answers."""
 
@@ -94,6 +98,10 @@ class LocalPort(Port[H]):
         items: Sequence[T],
     ) -> Awaitable[list[R]]:
         return asyncio.get_running_loop().run_in_executor(self._thread, method, self._host, items)
+
+    async def end(self, method: Callable[[H], None]) -> None:
+        self._send_posted()
+        await asyncio.get_running_loop().run_in_executor(self._thread, method, self._host)
 
 
 class PoolPort(Port[H]):
@@ -116,6 +124,9 @@ class PoolPort(Port[H]):
             self._call(member, method.__name__, [items[index] for index in share]) for member, share in shares.items()
         ]
         return _in_order(sent, [index for share in shares.values() for index in share])
+
+    async def end(self, method: Callable[[H], None]) -> None:
+        """Nothing: others use the pool too."""
 
     def _call(self, member: int, method: str, share: list[Any]) -> Awaitable[list[Any]]:
         return self._directory.call(self._pool, member, method, (share,)).begin()

@@ -76,12 +76,14 @@ class QuantumStateHost(ViewHost):
         return [self._psi(place).fidelity(QuantumState.from_bytes(tensors)) for place, tensors in pairs]
 
     def _read(self, place: Place) -> Mood:
-        """A mood, which never changes once its place is written, so that it is read once."""
+        """A mood: one from which nothing is missing never changes, so that it is read once."""
         held = self._readings.get(place)
         if held is None:
             fold, moods = self._views()
+            whole = moods.lacks(place) is None
             held = fold.read(moods.at(place))
-            self._readings.put(place, held)
+            if whole:
+                self._readings.put(place, held)
         return held
 
     def _psi(self, place: Place) -> QuantumState:

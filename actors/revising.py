@@ -19,8 +19,9 @@ from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.writing import Writer, on_fresh_head
 from quantum_memory.checks import within
 from quantum_memory.errors import MemoryNotFound, RelationNotFound
-from quantum_memory.memory.events import Felt, Related, Revised, Unrelated
+from quantum_memory.memory.events import Felt, Related, Revised, Spoken, Unrelated
 from quantum_memory.memory.merging import Under
+from quantum_memory.memory.semantic.graph import Expected
 from quantum_memory.settings import Settings
 from quantum_memory.types import Branch, Memory, MemoryId, Place, Relation, RelationKey
 
@@ -77,20 +78,29 @@ class Reviser:
             return await on_fresh_head(write)
 
     async def relate(self, request: RelateRequest) -> Relation:
-        """The relation as it is known now. Raises: MemoryNotFound if the memory that says so is not known."""
+        """The relation as it is known now. Raises: MemoryNotFound if the memory that says so is not known.
+
+        A memory that is there and that the graph alone has lost comes back to the graph with what it says.
+        """
         branch, relation = request.branch, request.relation
         dated = replace(relation, at=relation.at or self._now())
 
         async def write() -> Place:
+            heard: tuple[Spoken, ...] = ()
             if relation.memory is not None:
                 here = await self._parts.journal.tip(branch)
-                if await self._read(branch, here, relation.memory) is None and not await self._done(request):
+                told = await self._read(branch, here, relation.memory)
+                if told is not None:
+                    heard = await self._missed(branch, here, told)
+                elif not await self._done(request):
                     raise MemoryNotFound(relation.memory)
-            return (await self._writer.commit([Draft(branch, Related((dated,)), request.op_id)]))[0]
+            return (await self._writer.commit([Draft(branch, Related((dated,), heard), request.op_id)]))[0]
 
         async with self._turns.take([branch.id]):
             found = await self._related(branch, await on_fresh_head(write), relation.key)
-        return found or dated
+        if found is None:
+            raise RelationNotFound(*relation.key)
+        return found
 
     async def unrelate(self, branch: Branch, key: RelationKey, op_id: str) -> None:
         """Say that a relation holds no longer. Raises: RelationNotFound."""
@@ -115,6 +125,11 @@ class Reviser:
         """Whether Ray repeats a call that was done."""
         outcome = await self._parts.journal.ask(VaultHost.outcome, request.branch.agent, request.op_id)
         return outcome is not None
+
+    async def _missed(self, branch: Branch, here: Place, memory: Memory) -> tuple[Spoken, ...]:
+        """The memory, if the graph has lost it."""
+        expected = Expected(there=(Spoken(memory.id, memory.text, memory.speaker, memory.session),))
+        return (await self._parts.graph.ask(SemanticGraphHost.missed, branch.lineage, (here, expected))).heard
 
     async def _read(self, branch: Branch, place: Place, memory: MemoryId) -> Memory | None:
         asked = Under(place, (memory,))

@@ -13,7 +13,7 @@ from quantum_memory.memory.portable.web import Web, web_of
 from quantum_memory.memory.semantic import relations as told
 from quantum_memory.memory.semantic import spread as walks
 from quantum_memory.memory.semantic.extract import Concept
-from quantum_memory.memory.semantic.graph import GraphFold, GraphState, to_networkx
+from quantum_memory.memory.semantic.graph import Expected, GraphFold, GraphState, Missed, missed, to_networkx
 from quantum_memory.memory.semantic.snapshot import GraphCodec
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.settings import Settings
@@ -83,6 +83,10 @@ class SemanticGraphHost(ViewHost):
     def versions(self, asked: Sequence[Under]) -> list[dict[RelationKey, Version[Relation]]]:
         """What is known at each place of the relations under some keys; those never heard of are left out."""
         return [told.versions(self._at(one.place).relations, one.keys) for one in asked]
+
+    def missed(self, asked: Sequence[tuple[Place, Expected]]) -> list[Missed]:
+        """Where the graph at each place would not be as the memories are."""
+        return [missed(self._at(place), expected) for place, expected in asked]
 
     def _at(self, place: Place) -> GraphState:
         """The graph at a place, with nothing pending."""

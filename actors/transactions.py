@@ -30,10 +30,11 @@ class Transaction:
     meantime, another transaction included, then leaving raises TransactionConflict and nothing is kept. Other branches
     and agents are read as they stand, and written to at once.
 
-    Inside belongs what runs in the same thread or asyncio task, and in tasks that were made in the block. Other
-    threads, Ray tasks and actors stand outside, also if they were handed the handle. Wait in the block for what is
-    begun with ``.remote``: what arrives after its end is refused. ``fork``, ``clone``, ``delete`` and a second
-    transaction on the same branch raise TransactionOpen, and so does this branch as the other side of a merge.
+    Inside belongs what runs in the block's context (``contextvars``): its thread or asyncio task, and whatever copied
+    the context in the block, such as tasks made there and ``asyncio.to_thread``; a plain ``threading.Thread``, Ray
+    tasks and actors stand outside, also if they were handed the handle. Wait in the block for what is begun with
+    ``.remote``: what arrives after its end is refused. ``fork``, ``clone``, ``delete`` and a second transaction on the
+    same branch raise TransactionOpen, and so does this branch as the other side of a merge.
 
     A process that dies inside the block leaves a hidden fork that nobody sees and garbage collection takes away. If
     leaving raises Unavailable, nobody knows yet whether it was kept: look at the branch before doing it again.

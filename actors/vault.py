@@ -198,8 +198,14 @@ class VaultHost:
         opened = self._open()
         counts = opened.vault.counts()
         errors = {"keeper": opened.keeper and opened.keeper.last_error, "tending": opened.tending.last_error}
+        errors["backup"] = opened.caretaker.last_error
         told = {f"{name}_error": None if error is None else str(error) for name, error in errors.items()}
-        return {"storage": opened.vault.storage, "embedding": opened.vault.embedding} | counts | told
+        return (
+            {"storage": opened.vault.storage, "embedding": opened.vault.embedding}
+            | counts
+            | told
+            | opened.caretaker.status()
+        )
 
     def log(self, branch: BranchId, limit: int, before: int | None = None) -> list[LogEntry]:
         """The last events of a branch and of those it came from, newest first; those with a smaller number."""

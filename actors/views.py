@@ -19,6 +19,8 @@ from quantum_memory.types import Branch, BranchId, Part, Place
 
 S = TypeVar("S")
 BRANCHES_HELD = 100_000
+CLOSING_S = 10.0
+"""How long a host may go on writing down snapshots when it is closed; half of what a call may take, if that is less."""
 GROWTH = 0.25
 """The share of a growing view that has to be new before it is written down again."""
 
@@ -134,6 +136,17 @@ class ViewHost(ABC):
                 timeline.pin(place)
         return [None] * len(places)
 
+    def whole(self, asked: Sequence[tuple[Part, Place]]) -> list[None]:
+        """See that nothing is missing from views by which somebody means to decide what is to be written.
+
+        Raises: CorruptRecord naming what cannot be read.
+        """
+        for part, place in asked:
+            for timeline in self.timelines():
+                if timeline.part == part:
+                    timeline.whole(place)
+        return [None] * len(asked)
+
     def status(self) -> dict[str, int]:
         """The process, the states held and the snapshots written, once the views are ready.
 
@@ -148,5 +161,8 @@ class ViewHost(ABC):
         }
 
     def close(self) -> None:
-        """Finish the snapshots that are being written down, and write no more."""
-        self._clerk.close()
+        """Finish the snapshots that are to be written down, as many as there is time for, and write no more.
+
+        Before the vault is closed that takes them. Nothing is lost with one that is dropped.
+        """
+        self._clerk.close(min(CLOSING_S, self._settings.timeouts.call_s / 2))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+import msgspec
 from blake3 import blake3
 
 from quantum_memory.actors.annotating import Annotator
@@ -29,7 +30,7 @@ from quantum_memory.errors import (
     StaleWriter,
     Unavailable,
 )
-from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, RolledBack, SkillLearned, SkillUsed
+from quantum_memory.memory.events import Entry, Forgotten, Remembered, RolledBack, SkillLearned, SkillUsed
 from quantum_memory.memory.vault.segments import half
 from quantum_memory.policies.importance import ImportancePolicy
 from quantum_memory.settings import Settings
@@ -172,14 +173,24 @@ class Writer:
             memory, embedding=self._stored(percept.embedding), pad=percept.pad, confidence=percept.confidence
         )
 
-    async def _skill(self, branch: Branch, event: Event, name: str, op_id: str, must_exist: bool = False) -> Skill:
+    async def _skill(
+        self, branch: Branch, event: SkillLearned | SkillUsed, name: str, op_id: str, must_exist: bool = False
+    ) -> Skill:
         async def write() -> Place:
+            here = await self._parts.journal.tip(branch)
             if must_exist:
-                await self._find_skill(branch, name, await self._parts.journal.tip(branch))
-            return (await self.commit([Draft(branch, event, op_id)]))[0]
+                await self._find_skill(branch, name, here)
+            told = msgspec.structs.replace(event, origin=await self._stretch(branch, here))
+            return (await self.commit([Draft(branch, told, op_id)]))[0]
 
         async with self._turns.take([branch.id]):
             return await self._find_skill(branch, name, await on_fresh_head(write))
+
+    async def _stretch(self, branch: Branch, here: Place) -> str:
+        """The name of the stretch of history in which skills are tried now: it began with the branch or a rollback."""
+        rolled = await self._parts.journal.ask(VaultHost.rollbacks, branch.id, here.seq)
+        began = max((seq for seq, event in rolled if "skills" in event.parts), default=branch.fork_seq)
+        return f"{branch.id}:{began}"
 
     async def _find_skill(self, branch: Branch, name: str, place: Place) -> Skill:
         for skill in await self._parts.episodic.ask(EpisodicMemoryHost.all_skills, branch.lineage, place):
@@ -221,6 +232,7 @@ class Writer:
             session=one.session,
             tags=one.tags,
             metadata=dict(one.metadata),
+            revised_at=one.revised_at,
         )
 
     def _stored(self, embedding: Vector) -> Vector:

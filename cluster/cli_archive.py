@@ -85,11 +85,15 @@ def convert(
     *,
     to: Annotated[Target, typer.Option("--to", help="The form to write. 'jsonl' has the memories alone.")],
     into: Annotated[Path | None, typer.Option("--into", metavar="FOLDER", help="Else beside each file.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over files that are there, but never over a file of this run.")
+    ] = False,
 ) -> None:
     """Write states in another form: JSON, MessagePack, npz, base64 text or JSON lines.
 
     From an archive it takes the state at the head of the first branch. Each file is done on its own: one that cannot be
-    read is told of, the others are converted, and the exit code is 1. Needs no cluster and no vault.
+    read, or whose output is there already, is told of, the others are converted, and the exit code is 1. Needs no
+    cluster and no vault.
     """
     from quantum_memory.actors.folds import plain_folds
     from quantum_memory.cluster.archives import settings_of
@@ -98,12 +102,12 @@ def convert(
     if into is not None:
         into.mkdir(parents=True, exist_ok=True)
     done: list[Conversion] = []
-    taken: set[Path] = set()
+    taken = {path.resolve() for path in files}
     columns = (TextColumn("converting"), BarColumn(), MofNCompleteColumn())
     with session.progress(*columns) as progress:
         for path in progress.track(files, description=""):
             output = _output(path, to, into)
-            done.append(_converted(path, output, to, plain_folds(settings), taken))
+            done.append(_converted(path, output, to, plain_folds(settings), taken, force=force))
     session.show([one._asdict() for one in done], lambda: _table(done))
     if any(one.problem is not None for one in done):
         raise typer.Exit(FAILED)
@@ -116,17 +120,20 @@ def _output(path: Path, to: Target, into: Path | None) -> Path:
     return (path.parent if into is None else into) / f"{path.stem}{suffix}"
 
 
-def _converted(path: Path, output: Path, to: Target, folds: Folds, taken: set[Path]) -> Conversion:
+def _converted(path: Path, output: Path, to: Target, folds: Folds, taken: set[Path], *, force: bool) -> Conversion:
+    """Convert one file; ``taken`` has what this run reads and what it has written."""
     try:
-        if output.absolute() in taken or output.absolute() == path.absolute():
-            return Conversion(str(path), None, 0, 0, f"{output} is another file of this run")
+        if output.resolve() in taken:
+            return Conversion(str(path), None, 0, 0, f"{output} is a file of this run")
+        if not force and (output.exists() or output.is_symlink()):
+            return Conversion(str(path), None, 0, 0, f"{output} is there already; --force writes over it")
         state, nbytes = _read(path, folds)
         written = _write(output, state, to)
     except QuantumMemoryError as error:
         return Conversion(str(path), None, 0, 0, str(error))
     except OSError as error:
         return Conversion(str(path), None, 0, 0, f"{error.filename or path}: {error.strerror or error}")
-    taken.add(output.absolute())
+    taken.add(output.resolve())
     return Conversion(str(path), str(output), nbytes, written, None)
 
 

@@ -49,8 +49,10 @@ def backups(session: Session, where: Place) -> None:
 
     place = Backups(where, now)
     with session.busy("Reading"):
-        every = [(one, place.check(one)) for one in place.all()]
-    if not every:
+        every, unreadable = [(one, place.check(one)) for one in place.all()], place.unreadable()
+    for fault in unreadable:
+        typer.echo(tables.harmless(f"qmem: {fault}"), err=True)
+    if not every and not unreadable:
         raise BackupNotFound(where, "any moment")
     told = [{**_told(one), "faults": faults} for one, faults in every]
 
@@ -62,7 +64,7 @@ def backups(session: Session, where: Place) -> None:
         return table
 
     session.show(told, picture)
-    if any(faults for _, faults in every):
+    if unreadable or any(faults for _, faults in every):
         raise typer.Exit(FAILED)
 
 

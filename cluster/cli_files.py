@@ -43,8 +43,8 @@ def bring(
 
     An archive brings its agent with its whole history, into any vault that does not have it, or under another name.
 
-    JSON lines have the fields of an utterance: text, and if you like id, speaker, at, kind, session, tags, metadata,
-    importance, pad, embedding; any other field is refused by its name.
+    JSON lines have the fields of an utterance: text, and if you like id, speaker, at, revised_at, kind, session, tags,
+    metadata, importance, pad, confidence, embedding; any other field is refused by its name.
 
     A transcript has turns such as "[2025-01-11 18:02] Name: text" or "Name: text", and dates as headings. Lines without
     a stamp or a name go on with the turn above them.

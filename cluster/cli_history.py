@@ -179,7 +179,7 @@ def diff(
         str | None, typer.Argument(metavar="PLACE", help="Another; where the branch stands by default.")
     ] = None,
 ) -> None:
-    """What one place in the history has and another has not."""
+    """What one place in the history has and another has not: memories, revisions, relations, skills, the mood."""
     with session.agent(agent) as handle:
         found = handle.diff(place(handle, left), place(handle, right))
     answer = tables.data(found) | {

@@ -25,6 +25,7 @@ from quantum_memory.types import (
     MergeReport,
     Mood,
     Place,
+    Relation,
     Skill,
     Tag,
     Tree,
@@ -255,23 +256,48 @@ def skills_table(skills: Sequence[Skill]) -> RenderableType:
 
 
 def diff_table(diff: Diff, texts: int | None = None) -> RenderableType:
-    """Two places side by side, and what only one of them remembers: all of it, or the first few texts of each."""
+    """Two places side by side, what only one of them knows and what was revised: all, or the first few of each."""
     table = Table("", "left only", "right only")
     table.add_row("memories", str(len(diff.only_left)), str(len(diff.only_right)))
+    table.add_row("revised", *[str(len(diff.revised))] * 2)
+    table.add_row("relations", str(len(diff.relations_left)), str(len(diff.relations_right)))
     table.add_row("skills", str(len(diff.skills_left)), str(len(diff.skills_right)))
     for axis in AXES:
         table.add_row(axis, f"{getattr(diff.mood_left.mean, axis):+.3f}", f"{getattr(diff.mood_right.mean, axis):+.3f}")
     table.add_row("mood", *(_likeliest(mood) for mood in (diff.mood_left, diff.mood_right)))
-    sides = (("-", "red", diff.only_left), ("+", "green", diff.only_right))
+    sides = (
+        ("-", "red", [_remembered(one) for one in diff.only_left]),
+        ("+", "green", [_remembered(one) for one in diff.only_right]),
+        ("~", "yellow", [_revised(*pair) for pair in diff.revised]),
+        ("-", "red", [_related(one) for one in diff.relations_left]),
+        ("+", "green", [_related(one) for one in diff.relations_right]),
+    )
     told = [_changed(sign, style, side, texts) for sign, style, side in sides if side]
     return Group(table, words(f"fidelity of the moods {diff.mood_fidelity:.4f}"), *told)
 
 
-def _changed(sign: str, style: str, memories: Sequence[Memory], texts: int | None) -> Text:
-    shown = [f"{sign} {when(one.at)} {one.speaker or ''}: {' '.join(one.text.split())}" for one in memories[:texts]]
-    more = len(memories) - len(shown)
-    told = "\n".join([*shown, f"{sign} … and {more} more"] if more else shown)
-    return words(told, style=style, no_wrap=True, overflow="ellipsis")
+def _changed(sign: str, style: str, told: Sequence[str], most: int | None) -> Text:
+    shown = [f"{sign} {one}" for one in told[:most]]
+    more = len(told) - len(shown)
+    text = "\n".join([*shown, f"{sign} … and {more} more"] if more else shown)
+    return words(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _remembered(one: Memory) -> str:
+    return f"{when(one.at)} {one.speaker or ''}: {' '.join(one.text.split())}"
+
+
+def _revised(left: Memory, right: Memory) -> str:
+    """A memory as it is on the left, its text on the right if that is another, and what else differs."""
+    ours, theirs = data(left), data(right)
+    names = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
+    text = f" → {' '.join(right.text.split())}" if "text" in names else ""
+    others = ", ".join(name for name in names if name not in ("text", "revised_at"))
+    return _remembered(left) + text + (f" ({others})" if others else "")
+
+
+def _related(one: Relation) -> str:
+    return f"{' '.join(one.key)} (weight {one.weight:g}, {when(one.at)})"
 
 
 def _likeliest(mood: Mood) -> str:

@@ -280,13 +280,12 @@ class MemoryCluster:
         """End what ``connect`` started here. A Ray that was there before goes on, and the actors in it."""
         if self._owns_ray and ray.is_initialized():
             close_vault(self._running)
-            ray.shutdown()
-        self._owns_ray = False
+        self._leave()
 
     def stop(self) -> None:
-        """End the actors for everybody who uses them, and then ``close``. What was acknowledged is on disk."""
+        """End the actors for everybody, and a Ray that was started here. What was acknowledged is on disk."""
         end_actors(self._running)
-        self.close()
+        self._leave()
 
     def __enter__(self) -> Self:
         return self
@@ -295,6 +294,12 @@ class MemoryCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _leave(self) -> None:
+        """End Ray if it was started here."""
+        if self._owns_ray and ray.is_initialized():
+            ray.shutdown()
+        self._owns_ray = False
 
     def _open(self, names: Sequence[AgentName], create: bool) -> list[AgentHandle]:
         """Agents in one call. Whoever answers, the vault decides, so that two callers cannot make one agent twice."""

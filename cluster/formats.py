@@ -27,6 +27,7 @@ FIELDS = (
     "text",
     "speaker",
     "at",
+    "revised_at",
     "kind",
     "session",
     "tags",
@@ -123,11 +124,11 @@ def derived_id(before: str, one: Utterance) -> str:
 def read_json_lines(source: str, lines: Iterable[str]) -> list[tuple[int, Utterance]]:
     """Utterances from one JSON object a line, each with its line's number. Empty lines are passed over.
 
-    The fields are those of ``Utterance``: ``text``, which must be there, and ``id``, ``speaker``, ``at``, ``kind``,
-    ``session``, ``tags``, ``metadata``, ``importance``, ``pad``, ``confidence`` and ``embedding``. ``at`` is a time in
-    ISO 8601, in UTC where it has no offset; ``pad`` an object with ``pleasure``, ``arousal`` and ``dominance``, or a
-    list of the three. A null is as good as a missing field. Any other field is refused by its name: what has no field
-    of its own belongs under ``metadata``.
+    The fields are those of ``Utterance``: ``text``, which must be there, and ``id``, ``speaker``, ``at``,
+    ``revised_at``, ``kind``, ``session``, ``tags``, ``metadata``, ``importance``, ``pad``, ``confidence`` and
+    ``embedding``. ``at`` and ``revised_at`` are times in ISO 8601, in UTC where they have no offset; ``pad`` an object
+    with ``pleasure``, ``arousal`` and ``dominance``, or a list of the three. A null is as good as a missing field. Any
+    other field is refused by its name: what has no field of its own belongs under ``metadata``.
 
     Raises: UnreadableLine.
     """
@@ -159,8 +160,9 @@ def _utterance(record: object) -> Utterance:
     for name in TEXT_FIELDS & given.keys():
         if not isinstance(given[name], str):
             raise InvalidValue(name, repr(given[name]), "a text")
-    if "at" in given:
-        given["at"] = _time(given["at"])
+    for name in ("at", "revised_at"):
+        if name in given:
+            given[name] = _time(name, given[name])
     if "pad" in given:
         given["pad"] = _pad(given["pad"])
     if not isinstance(given.get("metadata", {}), dict):
@@ -177,11 +179,11 @@ def _encodable(record: Mapping[str, Any]) -> None:
             raise InvalidValue(name, "half a surrogate pair", "text that UTF-8 can hold") from None
 
 
-def _time(value: object) -> datetime:
+def _time(name: str, value: object) -> datetime:
     if isinstance(value, str):
         with suppress(ValueError):  # told below, in the same words as a value that is no text
             return datetime.fromisoformat(value)
-    raise InvalidValue("at", repr(value), "a time such as '2025-01-11T18:02:00+00:00'")
+    raise InvalidValue(name, repr(value), "a time such as '2025-01-11T18:02:00+00:00'")
 
 
 def _pad(value: object) -> PAD:
@@ -208,6 +210,7 @@ def record(memory: Memory, *, embeddings: bool = False) -> dict[str, Any]:
         "text": memory.text,
         "speaker": memory.speaker,
         "at": memory.at.isoformat(),
+        "revised_at": None if memory.revised_at is None else memory.revised_at.isoformat(),
         "kind": memory.kind,
         "session": memory.session,
         "tags": list(memory.tags),

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from quantum_memory.actors.agent import QuantumMemoryAgent
 from quantum_memory.actors.directory import Directory, actor_name
 from quantum_memory.actors.emotion import EmotionActor
 from quantum_memory.actors.episodic_memory import EpisodicMemoryActor
-from quantum_memory.actors.operations import wait
+from quantum_memory.actors.operations import Call, wait
 from quantum_memory.actors.quantum_state import QuantumStateActor
 from quantum_memory.actors.semantic_graph import SemanticGraphActor
 from quantum_memory.actors.vault import VaultActor
@@ -31,6 +33,8 @@ from quantum_memory.settings import PoolSettings, Settings
 
 LOOPBACK = "127.0.0.1"
 INLINE_POOLS = ("agents", "vault")
+CLOSING = (("agents",), ("quantum", "episodic", "graph"), ("vault",))
+"""Pools in the order in which they are closed. The emotion pool does nothing in the background."""
 VAULT_THREADS = 64
 """How many callers the vault serves at once; their writes share transactions."""
 BLAS_VARIABLES = (
@@ -260,14 +264,21 @@ def end_actors(running: Running) -> None:
 def close_vault(running: Running) -> None:
     """Let the vault finish what it has. It is closed for good: only for a cluster that ends now.
 
-    What the orchestrators do in the background ends before it.
+    What the orchestrators and then the views do in the background ends before it, because they do it in the vault.
     """
-    for handle in running.pools["agents"]:
-        try:
-            wait(handle.close.remote(), "QuantumMemoryAgent.close", running.settings.timeouts.call_s)
-        except Unavailable:
-            continue  # nothing of it was promised to anybody
-    try:
-        wait(running.pools["vault"][0].close.remote(), "vault.close", running.settings.timeouts.call_s)
-    except Unavailable:
-        return  # it is gone already, and what it acknowledged is on disk
+    for pools in CLOSING:
+        _close(running, pools)
+
+
+def _close(running: Running, pools: Sequence[str]) -> None:
+    """Close every actor of some pools at once, and wait for them as long as one call may take."""
+    deadline_s = running.settings.timeouts.call_s
+    until = time.monotonic() + deadline_s
+    closing = []
+    for name in pools:
+        for handle in running.pools.get(name, ()):
+            with suppress(Unavailable):  # it is gone already, and what was acknowledged is on disk
+                closing.append((f"{name}.close", Call[None](handle, "close", (), deadline_s).send()))
+    for what, ref in closing:
+        with suppress(Unavailable):  # nothing of the rest was promised to anybody
+            wait(ref, what, max(0.0, until - time.monotonic()))

@@ -55,14 +55,16 @@ class Clerk:
         with self._change:
             return self._change.wait_for(lambda: not self._jobs and not self._busy, timeout_s)
 
-    def close(self) -> None:
-        """Finish what waits, take nothing more, and end the thread."""
+    def close(self, timeout_s: float | None = None) -> None:
+        """Finish what waits, take nothing more, and end the thread. What waits when the time is over is dropped."""
         with self._change:
             self._closed = True
             self._change.notify_all()
             thread = self._thread
         if thread is not None:
-            thread.join()
+            thread.join(timeout_s)
+        with self._change:
+            self._jobs.clear()
 
     def _work(self) -> None:
         while (job := self._next()) is not None:

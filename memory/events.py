@@ -42,10 +42,23 @@ class Felt(msgspec.Struct, frozen=True, tag="felt"):
     cause: str = ""
 
 
-class Related(msgspec.Struct, frozen=True, tag="related"):
-    """Relations are known, or known with a new weight."""
+class Spoken(msgspec.Struct, frozen=True, omit_defaults=True):
+    """As much of a memory as the graph takes up."""
+
+    id: MemoryId
+    text: str
+    speaker: str | None = None
+    session: str | None = None
+
+
+class Related(msgspec.Struct, frozen=True, tag="related", omit_defaults=True):
+    """Relations are known, or known with a new weight.
+
+    ``heard`` are memories that are there and that the graph had lost: it takes them up again, and then the relations.
+    """
 
     relations: tuple[Relation, ...]
+    heard: tuple[Spoken, ...] = ()
 
 
 class Unrelated(msgspec.Struct, frozen=True, tag="unrelated"):
@@ -55,17 +68,23 @@ class Unrelated(msgspec.Struct, frozen=True, tag="unrelated"):
     at: datetime
 
 
-class SkillLearned(msgspec.Struct, frozen=True, tag="skill_learned"):
+class SkillLearned(msgspec.Struct, frozen=True, tag="skill_learned", omit_defaults=True):
     """A skill was added or rewritten; counts of one with the same name go on."""
 
     skill: Skill
+    origin: str = ""
 
 
-class SkillUsed(msgspec.Struct, frozen=True, tag="skill_used"):
-    """A skill was tried, and it went well or not."""
+class SkillUsed(msgspec.Struct, frozen=True, tag="skill_used", omit_defaults=True):
+    """A skill was tried, and it went well or not.
+
+    ``origin`` names the stretch of history in which it was tried, on which tries are only ever added: a merge counts
+    those of each stretch once, by whatever ways they come. It is empty where nobody wrote it down.
+    """
 
     name: str
     succeeded: bool
+    origin: str = ""
 
 
 class RolledBack(msgspec.Struct, frozen=True, tag="rolled_back"):
@@ -82,11 +101,24 @@ class MoodBrought(msgspec.Struct, frozen=True):
     weight: float
 
 
+class Tries(msgspec.Struct, frozen=True):
+    """How often a skill was tried in the stretch of history that ``origin`` names, and how that went."""
+
+    skill: str
+    origin: str
+    successes: int
+    failures: int
+
+
 class Merged(msgspec.Struct, frozen=True, tag="merged", omit_defaults=True):
     """What was taken over from another branch, by value, so that replay needs no other journal.
 
     ``source`` is the other side's place; merging again starts from there, for each of ``parts``. ``forgotten_at`` and
     ``unrelated_at`` say since when each of what is gone has been gone, where that is known.
+
+    ``tries`` are those of ``skills`` that this side had not counted; the counts in ``skills`` have them already. After
+    a rollback of one part alone the graph may lack what the memories have, and the other way round: ``heard`` and
+    ``unheard``, each with its time, are what the graph takes up and gives up although the memories stay as they are.
     """
 
     source: Place
@@ -101,19 +133,24 @@ class Merged(msgspec.Struct, frozen=True, tag="merged", omit_defaults=True):
     parts: tuple[Part, ...] = PARTS
     forgotten_at: tuple[datetime | None, ...] = ()
     unrelated_at: tuple[datetime | None, ...] = ()
+    tries: tuple[Tries, ...] = ()
+    heard: tuple[Spoken, ...] = ()
+    unheard: tuple[tuple[MemoryId, datetime | None], ...] = ()
 
 
-class Picked(msgspec.Struct, frozen=True, tag="picked"):
+class Picked(msgspec.Struct, frozen=True, tag="picked", omit_defaults=True):
     """Chosen memories were taken over from another branch, by value. A later merge still offers all the rest.
 
     ``memories`` are added where they are not known; ``revised`` read now as they do here. ``seen`` has the id and the
     digest of every memory that was decided about, as the other side had it: in that version it is not offered again.
+    ``heard`` is as in ``Merged``.
     """
 
     source: Place
     memories: tuple[Memory, ...]
     revised: tuple[Memory, ...] = ()
     seen: tuple[tuple[MemoryId, bytes], ...] = ()
+    heard: tuple[Spoken, ...] = ()
 
 
 Event = (

@@ -1,46 +1,67 @@
-"""Skills: what an agent can do, how often it went well, and which of them fits a task. Runs none of them."""
+"""Skills: what an agent can do, how often it went well, and which of them fits a task. Runs none of them.
+
+Tries are counted by the stretch of history in which they were made, which its events name as their origin. On one
+stretch tries are only ever added, so of two counts of it the larger has all that the smaller has, and a merge counts
+nothing twice, by whatever ways tries came. Tries without an origin are merged by what either side added to the base.
+"""
 
 from __future__ import annotations
 
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
 
 from quantum_memory.checks import visible
 from quantum_memory.errors import InvalidValue, SkillNotFound
 from quantum_memory.memory.episodic.words import Analyzer
-from quantum_memory.memory.events import Event, Merged, SkillLearned, SkillUsed
+from quantum_memory.memory.events import Event, Merged, SkillLearned, SkillUsed, Tries
 from quantum_memory.memory.merging import Change, Key, Trait, Version
 from quantum_memory.types import Part, Skill
 
 ByName: TypeAlias = "HashTrieMap[str, Skill]"
 Postings: TypeAlias = "HashTrieMap[str, HashTrieMap[str, int]]"
+Counts: TypeAlias = tuple[int, int]
+"""Successes and failures."""
+Tallies: TypeAlias = "HashTrieMap[str, Counts]"
 _K1, _B = 0.9, 0.4
+
+
+class Tried(NamedTuple):
+    """A skill with those of its tries of which the origin is known, by origin; ``skill`` counts all of them."""
+
+    skill: Skill
+    tallies: Mapping[str, Counts]
+
+    def unplaced(self) -> Counts:
+        """The tries of which the origin is not known."""
+        won, lost = _sum(self.tallies.values())
+        return max(0, self.skill.successes - won), max(0, self.skill.failures - lost)
 
 
 @dataclass(frozen=True, slots=True)
 class SkillsState:
-    """The skills of a branch by name, and in which of them each term stands how often."""
+    """The skills of a branch by name, their tries by origin, and in which of them each term stands how often."""
 
     analyzer: Analyzer = field(default_factory=Analyzer, repr=False, compare=False)
     by_name: ByName = field(default_factory=HashTrieMap)
     postings: Postings = field(default_factory=HashTrieMap, repr=False)
     lengths: HashTrieMap[str, int] = field(default_factory=HashTrieMap, repr=False)
     total_length: int = 0
+    tallies: HashTrieMap[str, Tallies] = field(default_factory=HashTrieMap, repr=False)
 
     @classmethod
-    def of(cls, skills: Iterable[Skill]) -> SkillsState:
-        """A state that holds just these skills."""
+    def of(cls, skills: Iterable[Skill], tries: Iterable[Tries] = ()) -> SkillsState:
+        """A state that holds just these skills, of whose tries these are known by origin."""
         state = cls()
         for skill in skills:
             state = _put(state, skill)
-        return state
+        return _placed(state, tries)
 
     def __len__(self) -> int:
         return len(self.by_name)
@@ -50,6 +71,11 @@ class SkillsState:
         if name not in self.by_name:
             raise SkillNotFound(name)
         return self.by_name[name]
+
+    def tried(self, name: str) -> Tried | None:
+        """The skill of this name with its tries by origin."""
+        skill = self.by_name.get(name)
+        return None if skill is None else Tried(skill, dict(self.tallies.get(name, _NO_TALLIES)))
 
     def all(self) -> tuple[Skill, ...]:
         """Every skill, by name."""
@@ -70,13 +96,18 @@ class SkillsFold:
 
     def apply(self, state: SkillsState, event: Event) -> SkillsState:
         if isinstance(event, SkillLearned):
-            return _put(state, _continued(state, event.skill))
+            told = event.skill
+            return _put(_added(state, told.name, event.origin, told.successes, told.failures), _continued(state, told))
         if isinstance(event, SkillUsed):
             skill = state.by_name.get(event.name)
-            return state if skill is None else _put(state, _used(skill, event.succeeded))
+            if skill is None:
+                return state
+            won, lost = int(event.succeeded), int(not event.succeeded)
+            return _put(_added(state, skill.name, event.origin, won, lost), _counted(skill, won, lost))
         if isinstance(event, Merged):
             for skill in event.skills:
                 state = _put(state, skill)
+            return _placed(state, event.tries)
         return state
 
     def units(self, event: Event) -> int:  # noqa: ARG002 - every event back to the first one counts, so none is counted
@@ -88,11 +119,68 @@ def _continued(state: SkillsState, skill: Skill) -> Skill:
     old = state.by_name.get(skill.name)
     if old is None:
         return skill
-    return replace(skill, successes=old.successes + skill.successes, failures=old.failures + skill.failures)
+    return _counted(skill, old.successes, old.failures)
 
 
-def _used(skill: Skill, succeeded: bool) -> Skill:
-    return replace(skill, successes=skill.successes + succeeded, failures=skill.failures + (not succeeded))
+def _counted(skill: Skill, won: int, lost: int) -> Skill:
+    return replace(skill, successes=skill.successes + won, failures=skill.failures + lost)
+
+
+def _added(state: SkillsState, name: str, origin: str, won: int, lost: int) -> SkillsState:
+    """The state with these tries beside those of the same origin, if it is known."""
+    if not origin or not (won or lost):
+        return state
+    before = state.tallies.get(name, _NO_TALLIES).get(origin, (0, 0))
+    return _placed(state, [Tries(name, origin, before[0] + won, before[1] + lost)])
+
+
+def _placed(state: SkillsState, tries: Iterable[Tries]) -> SkillsState:
+    """The state in which there were so many tries at each of these origins."""
+    tallies = state.tallies
+    for one in tries:
+        own = tallies.get(one.skill, _NO_TALLIES).insert(one.origin, (one.successes, one.failures))
+        tallies = tallies.insert(one.skill, own)
+    return state if tallies is state.tallies else replace(state, tallies=tallies)
+
+
+def tries_of(state: SkillsState) -> Iterator[Tries]:
+    """The tries of which the origin is known, by skill and by origin."""
+    for name in sorted(state.tallies):
+        for origin, counts in sorted(state.tallies[name].items()):
+            yield Tries(name, origin, *counts)
+
+
+def news(here: Mapping[str, Version[Tried]], taken: Iterable[Tried]) -> tuple[Tries, ...]:
+    """Of skills that are taken over, the tries by origin that are not counted so here."""
+    found = []
+    for one in taken:
+        known = here.get(one.skill.name)
+        counted = known.tallies if isinstance(known, Tried) else {}
+        found += [
+            Tries(one.skill.name, origin, *counts)
+            for origin, counts in sorted(one.tallies.items())
+            if counted.get(origin) != counts
+        ]
+    return tuple(found)
+
+
+_NO_TALLIES: Tallies = HashTrieMap()
+
+
+def _sum(counts: Iterable[Counts]) -> Counts:
+    won = lost = 0
+    for one in counts:
+        won, lost = won + one[0], lost + one[1]
+    return won, lost
+
+
+def _joined(one: Mapping[str, Counts], other: Mapping[str, Counts]) -> dict[str, Counts]:
+    """Both counts of every stretch in one: of two of the same stretch the one that has more has the other's too."""
+    joined = dict(one)
+    for origin, (won, lost) in other.items():
+        old = joined.get(origin, (0, 0))
+        joined[origin] = max(old[0], won), max(old[1], lost)
+    return joined
 
 
 def _put(state: SkillsState, skill: Skill) -> SkillsState:
@@ -139,53 +227,57 @@ def find(state: SkillsState, text: str, top: int) -> tuple[tuple[Skill, float], 
     return tuple((state.by_name[name], scores[name]) for name in best)
 
 
-def changes(base: SkillsState | None, theirs: SkillsState) -> tuple[Change[Skill], ...]:
+def changes(base: SkillsState | None, theirs: SkillsState) -> tuple[Change[Tried], ...]:
     """What became of skills between two states of a branch, by name; all it can if there is no base."""
-    before: Mapping[str, Skill] = {} if base is None else base.by_name
-    return tuple(
-        Change(skill.name, before.get(skill.name), skill) for skill in theirs.all() if before.get(skill.name) != skill
-    )
+    base = base or SkillsState()
+    pairs = ((name, base.tried(name), theirs.tried(name)) for name in sorted(theirs.by_name))
+    return tuple(Change(name, before, now) for name, before, now in pairs if before != now)
 
 
-def versions(state: SkillsState, names: Iterable[str]) -> dict[str, Version[Skill]]:
+def versions(state: SkillsState, names: Iterable[str]) -> dict[str, Version[Tried]]:
     """What a state has under each name; what it never knew is left out."""
-    return {name: state.by_name[name] for name in names if name in state.by_name}
+    found = {name: state.tried(name) for name in names}
+    return {name: tried for name, tried in found.items() if tried is not None}
 
 
-class SkillTrait(Trait[Skill]):
+class SkillTrait(Trait[Tried]):
     """Skills: steps and occasion are decided, tries add up. A skill is never unlearned."""
 
     part = "skills"
     gone = "unlearned"
     adds_up = True
 
-    def key(self, value: Skill) -> Key:
-        return value.name
+    def key(self, value: Tried) -> Key:
+        return value.skill.name
 
-    def fields(self, ours: Skill, theirs: Skill) -> tuple[str, ...]:  # noqa: ARG002 - any two are compared so
+    def fields(self, ours: Tried, theirs: Tried) -> tuple[str, ...]:  # noqa: ARG002 - any two are compared so
         return "steps", "when"
 
-    def at(self, value: Skill) -> datetime | None:
-        return value.at
+    def at(self, value: Tried) -> datetime | None:
+        return value.skill.at
+
+    def read(self, value: Tried, name: str) -> Any:
+        return getattr(value.skill, name)
 
     def put(
         self,
-        bases: Sequence[Skill],
-        ours: Skill,
-        theirs: Skill,
+        bases: Sequence[Tried],
+        ours: Tried,
+        theirs: Tried,
         chosen: Mapping[str, Any],
         sides: Mapping[str, str],  # noqa: ARG002 - the words say it
-    ) -> Skill:
+    ) -> Tried:
         """The words chosen, with the tries of both sides; a rollback on their side never takes away from ours."""
+        mine, other = ours.skill, theirs.skill
         words = tuple(chosen[name] for name in ("when", "steps"))
-        at = ours.at if words == _body(ours) else theirs.at if words == _body(theirs) else _later(ours.at, theirs.at)
-        joined = replace(
-            ours,
-            **chosen,
-            successes=ours.successes + max(0, theirs.successes - max((one.successes for one in bases), default=0)),
-            failures=ours.failures + max(0, theirs.failures - max((one.failures for one in bases), default=0)),
-            at=at,
-        )
+        at = mine.at if words == _body(mine) else other.at if words == _body(other) else _later(mine.at, other.at)
+        tallies = _joined(ours.tallies, theirs.tallies)
+        placed, before = _sum(tallies.values()), [one.unplaced() for one in bases]
+        counts = [
+            placed[kind] + ours.unplaced()[kind] + max(0, new - max((old[kind] for old in before), default=0))
+            for kind, new in enumerate(theirs.unplaced())
+        ]
+        joined = Tried(replace(mine, **chosen, successes=counts[0], failures=counts[1], at=at), tallies)
         return ours if joined == ours else joined
 
     def checked(self, name: str, value: Any) -> Any:

@@ -1,16 +1,20 @@
 """The states of one view along many branches: which are held, and how any other is folded from the journal.
 
-Owns a bounded cache of immutable states by place. Never writes to the journal, never changes a state.
+Owns a bounded cache of immutable states by place. Never writes to the journal, never changes a state. A state that was
+folded without events that could not be read is known for what it is, and never written down.
 """
 
 from __future__ import annotations
 
 import bisect
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from quantum_memory.errors import CorruptRecord
 from quantum_memory.memory.events import Entry, Event, RolledBack
+from quantum_memory.memory.held import Held
 from quantum_memory.memory.snapshots import Snapshots, Tally
 from quantum_memory.types import Branch, BranchId, Part, Place
 
@@ -20,6 +24,9 @@ LOOK_BACK = 32
 """Events read first for a view of limited reach, and twice as many each time after: an event may hold many units."""
 WORTH_ASKING = 128
 """A snapshot is not looked for where fewer events than this lie between a held state and the place."""
+RETRY_S = 2.0
+"""How long after a stretch could not be read it is tried again, if somebody reads a state that lacks it."""
+GAPS_HELD = 1024
 
 
 class History(Protocol):
@@ -32,7 +39,10 @@ class History(Protocol):
         ...
 
     def entries(self, branch: BranchId, after: int, upto: int) -> Sequence[Entry]:
-        """The branch's own entries with after < seq <= upto, oldest first."""
+        """The branch's own entries with after < seq <= upto, oldest first.
+
+        They are numbered without a gap. Who leaves out what cannot be read shows it by the gap.
+        """
         ...
 
 
@@ -67,9 +77,14 @@ def spans(history: History, part: Part, place: Place) -> list[Span]:
     """The stretches of journal that make up one part at a place, newest first, with rolled back ones left out."""
     found = []
     branch, seq = place
+    known: dict[BranchId, list[tuple[int, RolledBack]]] = {}
     while True:
         row = history.branch(branch)
-        undone = [(at, event) for at, event in history.rollbacks(branch, seq) if part in event.parts]
+        if branch not in known:  # one question a branch: the walk never goes up again on one that it has left
+            known[branch] = [(at, event) for at, event in history.rollbacks(branch, seq) if part in event.parts]
+        undone = known[branch]
+        while undone and undone[-1][0] > seq:
+            undone.pop()
         floor = undone[-1][0] if undone else row.fork_seq
         if seq > row.fork_seq:
             found.append(Span(branch, floor, seq))
@@ -82,10 +97,11 @@ def spans(history: History, part: Part, place: Place) -> list[Span]:
 
 
 class _Kept(NamedTuple, Generic[S]):
-    """A state, and how far it is from the last snapshot on the way to it."""
+    """A state, how far it is from the last snapshot on the way to it, and the stretches that it was folded without."""
 
     state: S
     tally: Tally
+    gaps: frozenset[Span] = frozenset()
 
 
 class Timeline(Generic[S]):
@@ -96,6 +112,10 @@ class Timeline(Generic[S]):
         history: where events are read that were not pushed.
         keep: how many states are held; the least recently used goes first. It can always be folded again.
         snapshots: where states are written down and found; without them all is folded from events.
+        clock: seconds that never go back.
+
+    What the history leaves out is left out of the state, which is served all the same. Such a state is not written
+    down, and it is folded anew once some of what it lacks can be read: see ``RETRY_S``.
 
     Where a branch begins, its parent's state is held too, so that branches that are read from the journal share what
     they have in common as much as those that were forked here.
@@ -103,14 +123,28 @@ class Timeline(Generic[S]):
     One owner calls it; it is not thread-safe.
     """
 
-    def __init__(self, fold: Fold[S], history: History, keep: int, snapshots: Snapshots[S] | None = None) -> None:
+    def __init__(
+        self,
+        fold: Fold[S],
+        history: History,
+        keep: int,
+        snapshots: Snapshots[S] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._fold, self._history, self._keep, self._snapshots = fold, history, keep, snapshots
+        self._clock = clock
+        self._tried: Held[Span, tuple[float, int]] = Held(GAPS_HELD)
         self._held: OrderedDict[Place, _Kept[S]] = OrderedDict()
         self._seqs: dict[BranchId, list[int]] = {}
         self._pinned: set[Place] = set()
 
     def __len__(self) -> int:
         return len(self._held)
+
+    @property
+    def part(self) -> Part:
+        """Which view it is."""
+        return self._fold.part
 
     def push(self, entry: Entry) -> None:
         """Take in an event just journalled; if the state before it is not held, the next read will catch up."""
@@ -122,7 +156,7 @@ class Timeline(Generic[S]):
             if self._fold.part in entry.event.parts:
                 kept = self._kept_at(entry.event.to)
         else:
-            kept = _Kept(self._fold.apply(kept.state, entry.event), kept.tally.plus(1))
+            kept = _Kept(self._fold.apply(kept.state, entry.event), kept.tally.plus(1), kept.gaps)
         self._hold(entry.place, kept)
         if before in self._held and before not in self._pinned:
             self._drop(before)
@@ -146,26 +180,72 @@ class Timeline(Generic[S]):
         """
         return self._kept_at(place).state
 
+    def lacks(self, place: Place) -> Span | None:
+        """The first stretch that the state at a place was folded without; nothing if it is whole."""
+        return min(self._kept_at(place).gaps, default=None)
+
+    def whole(self, place: Place) -> S:
+        """The state at a place, for whoever decides by it what is to be written.
+
+        Raises: CorruptRecord naming what it lacks, if it is not whole; what ``history`` raises.
+        """
+        kept = self._kept_at(place)
+        if kept.gaps:
+            branch, after, upto = min(kept.gaps)
+            raise CorruptRecord(
+                f"branch {branch}, {after + 1}..{upto}", f"it cannot be read, and {self._fold.part} depend on it"
+            )
+        return kept.state
+
     def _kept_at(self, place: Place) -> _Kept[S]:
         kept = self._held.get(place)
+        if kept is not None and kept.gaps and self._outdated(place, kept.gaps):
+            kept = None
         if kept is not None:
             self._held.move_to_end(place)
             return kept
         kept, todo = self._nearest(place)
         for span in todo:
             for after in range(span.after, span.upto, CHUNK):
-                kept = self._folded(kept, self._history.entries(span.branch, after, min(after + CHUNK, span.upto)))
+                kept = self._folded(kept, Span(span.branch, after, min(after + CHUNK, span.upto)))
             if span is not todo[-1]:
                 kept = self._shared(Place(span.branch, span.upto), kept)
         return self._hold(place, kept)
 
-    def _folded(self, kept: _Kept[S], entries: Sequence[Entry]) -> _Kept[S]:
-        """The state with these entries in it. Rollbacks among them are of other parts."""
-        state = kept.state
+    def _folded(self, kept: _Kept[S], span: Span) -> _Kept[S]:
+        """The state with the entries of this stretch in it. Rollbacks among them are of other parts."""
+        state, entries = kept.state, self._history.entries(*span)
         for entry in entries:
             if not isinstance(entry.event, RolledBack):
                 state = self._fold.apply(state, entry.event)
-        return _Kept(state, kept.tally.plus(len(entries)))
+        gaps = kept.gaps
+        if len(entries) != span.upto - span.after:
+            gaps = _joined(gaps, _missing(span, [entry.place.seq for entry in entries]))
+        return _Kept(state, kept.tally.plus(len(entries)), gaps)
+
+    def _outdated(self, place: Place, gaps: frozenset[Span]) -> bool:
+        """Whether the state at a place can be had with less missing by now. Then none is held that lacks the same."""
+        mended = {gap for gap in gaps if self._worth_trying(place, gap)}
+        for other in [other for other, kept in self._held.items() if kept.gaps & mended]:
+            self._drop(other)
+        return bool(mended)
+
+    def _worth_trying(self, place: Place, gap: Span) -> bool:
+        """Whether folding anew may do without a gap. Looked for now and then: see ``RETRY_S``.
+
+        It may if an event of the gap can be read: the first one, the last one, or others by turns. It may also in a
+        view of limited reach that has moved on so far that it has forgotten by itself what is missing.
+        """
+        at, tries = self._tried.get(gap) or (float("-inf"), 0)
+        if self._clock() - at < RETRY_S:
+            return False
+        self._tried.put(gap, (self._clock(), tries + 1))
+        reach = self._fold.reach
+        if reach is not None and (gap.branch != place.branch or place.seq - gap.upto > reach):
+            return True
+        turns = (gap.after, gap.upto - 1, *range(gap.after, gap.upto, CHUNK))
+        after = turns[tries % len(turns)]
+        return bool(self._history.entries(gap.branch, after, after + 1))
 
     def _shared(self, place: Place, kept: _Kept[S]) -> _Kept[S]:
         """Hold a state on the way to another: other branches begin there too, or come back to it."""
@@ -201,10 +281,16 @@ class Timeline(Generic[S]):
         limited reach if more than that lies behind it.
         """
         held = self._held_within(span)
-        after = span.after if held is None else held.seq + 1
+        after, near = span.after, False
+        if held is not None:
+            gaps = self._held[held].gaps
+            after = held.seq + 1
+            near = span.upto - held.seq < WORTH_ASKING and not gaps
+            if gaps:  # a snapshot from beyond them is whole, and no other is
+                after = max([gap.upto for gap in gaps if gap.branch == span.branch], default=span.after)
         if self._fold.reach is not None:
             after = max(after, span.upto + passed - self._fold.reach)
-        if self._snapshots is None or after > span.upto or (held and span.upto - held.seq < WORTH_ASKING):
+        if self._snapshots is None or after > span.upto or near:
             return held
         found = self._snapshots.nearest(span.branch, after, span.upto)
         if found is None:
@@ -240,9 +326,12 @@ class Timeline(Generic[S]):
         return _Kept(self._fold.empty(), Tally())
 
     def _hold(self, place: Place, kept: _Kept[S]) -> _Kept[S]:
-        """Hold a state, and have it written down if that is due."""
-        if self._snapshots is not None:
+        """Hold a state, and have it written down if that is due and nothing is missing from it."""
+        if self._snapshots is not None and not kept.gaps:
             kept = _Kept(kept.state, self._snapshots.noted(place, kept.state, kept.tally))
+        for gap in kept.gaps:
+            if self._tried.get(gap) is None:
+                self._tried.put(gap, (self._clock(), 0))
         if place not in self._held:
             bisect.insort(self._seqs.setdefault(place.branch, []), place.seq)
         self._held[place] = kept
@@ -258,3 +347,23 @@ class Timeline(Generic[S]):
         seqs.remove(place.seq)
         if not seqs:
             del self._seqs[place.branch]
+
+
+def _missing(span: Span, seqs: Sequence[int]) -> Iterator[Span]:
+    """The stretches of a span between these numbers."""
+    before = span.after
+    for seq in (*seqs, span.upto + 1):
+        if seq > before + 1:
+            yield Span(span.branch, before, seq - 1)
+        before = seq
+
+
+def _joined(gaps: frozenset[Span], more: Iterator[Span]) -> frozenset[Span]:
+    """The gaps and those that were found after them; two that touch become one."""
+    found = set(gaps)
+    for gap in more:
+        before = next((one for one in found if one.branch == gap.branch and one.upto == gap.after), None)
+        if before is not None:
+            found.discard(before)
+        found.add(gap if before is None else Span(gap.branch, before.after, gap.upto))
+    return frozenset(found)

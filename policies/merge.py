@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -122,10 +123,12 @@ def winner(rule: MergeRule, ours_at: datetime | None, theirs_at: datetime | None
 def ask(decide: Decide, conflict: MergeConflict) -> MergeConflict:
     """The conflict as a function decided it: ``value`` is what it gave where that is no side, still unchecked.
 
+    The function sees copies: the values of the conflict are the views' own, and it may edit what it is given.
     Raises: InvalidValue if the function fails.
     """
+    values = {name: deepcopy(getattr(conflict, name)) for name in ("base", "ours", "theirs")}
     try:
-        answer = decide(conflict)
+        answer = decide(replace(conflict, **values))
     except Exception as error:
         about = f"an answer about {conflict.part}.{conflict.field} of {conflict.key!r}"
         raise InvalidValue("policy", f"{type(error).__name__}: {error}", about) from error

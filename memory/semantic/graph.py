@@ -25,7 +25,17 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import networkx as nx
 from rpds import HashTrieMap, HashTrieSet
 
-from quantum_memory.memory.events import Event, Forgotten, Merged, Picked, Related, Remembered, Revised, Unrelated
+from quantum_memory.memory.events import (
+    Event,
+    Forgotten,
+    Merged,
+    Picked,
+    Related,
+    Remembered,
+    Revised,
+    Spoken,
+    Unrelated,
+)
 from quantum_memory.memory.semantic.extract import Concept, extract, key_of
 from quantum_memory.memory.semantic.relations import Relations
 from quantum_memory.memory.semantic.weave import Heard, Known, Maps, Trace, put_in, take_out
@@ -69,6 +79,34 @@ class Ended(NamedTuple):
 Change: TypeAlias = Heard | Anew | Lost | Told | Ended
 
 
+class Expected(NamedTuple):
+    """What the memories of a branch are about to be, to be held against its graph.
+
+    Attributes:
+        coming: memories that an event brings by value, new to the memories.
+        there: memories that stay as they are.
+        gone: ids that are not, and stay so.
+    """
+
+    coming: tuple[Spoken, ...] = ()
+    there: tuple[Spoken, ...] = ()
+    gone: tuple[MemoryId, ...] = ()
+
+
+class Missed(NamedTuple):
+    """Where a graph is not as its branch's memories are: see ``Merged``.
+
+    Attributes:
+        heard: what it has to be told of.
+        unheard: what it has and the memories have not.
+        deaf: of what is gone, that of which it will take nothing up.
+    """
+
+    heard: tuple[Spoken, ...] = ()
+    unheard: tuple[MemoryId, ...] = ()
+    deaf: tuple[MemoryId, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class GraphState:
     """The graph at one place in history. It never changes: branches share all that they have in common.
@@ -98,9 +136,11 @@ class GraphFold:
     """How the graph follows from events.
 
     Laws: forgetting leaves the memories, concepts and edges that would be there had the memory never been, and takes
-    away the relations that it was the last to tell; what was forgotten comes back by a revision alone; remembering
-    what is known changes nothing; a revised memory that says something else of concepts, or stands in another
-    session, is as if it had been forgotten and remembered last; a relation told by a forgotten memory does not hold.
+    away the relations that it was the last to tell; a revised memory that says something else of concepts, or stands
+    in another session, is as if it had been forgotten and remembered last; a relation told by a forgotten memory does
+    not hold. Remembering what is known alike changes nothing. What is remembered though it is known otherwise, or was
+    forgotten, is taken as revised: only where the memories were rolled back without the graph is it ever written.
+    What a merge adds to memories does not bring back what was forgotten here; what it says was ``heard`` does.
     """
 
     part: Part = "graph"
@@ -116,26 +156,29 @@ class GraphFold:
         writer = _Writer(state)
         match event:
             case Remembered():
-                writer.remember(event.memories)
+                writer.renew(event.memories)
             case Forgotten():
                 writer.forget(event.ids, event.at)
             case Revised():
                 writer.revise(event.memories)
             case Related():
+                writer.revise(event.heard)
                 writer.relate(event.relations)
             case Unrelated():
                 writer.unrelate(event.keys, event.at)
             case Picked():
                 writer.remember(event.memories)
-                writer.revise(event.revised)
+                writer.revise(chain(event.revised, event.heard))
             case Merged():
                 writer.remember(event.memories)
-                writer.revise(event.revised)
+                writer.revise(chain(event.revised, event.heard))
                 writer.relate(event.relations)
                 for at, keys in _dated(event.unrelated, event.unrelated_at):
                     writer.unrelate(keys, at)
                 for at, ids in _dated(event.forgotten, event.forgotten_at):
                     writer.forget(ids, at)
+                for memory, at in event.unheard:
+                    writer.forget((memory,), at)
             case _:
                 return state
         return writer.state()
@@ -162,6 +205,21 @@ class GraphFold:
 def settled(state: GraphState) -> GraphState:
     """The graph with every pending change worked in; the state itself where nothing is pending."""
     return _worked_in(replace(state, pending=()), state.pending) if state.pending else state
+
+
+def missed(state: GraphState, expected: Expected) -> Missed:
+    """Where the settled state would not be as the memories are, once the event that brings them is in it."""
+    blocked = (one for one in expected.coming if one.id in state.memories or one.id in state.forgotten)
+    return Missed(
+        heard=tuple(one for one in chain(expected.there, blocked) if _trace_of(state, one.id) != _heard(one)),
+        unheard=tuple(one for one in expected.gone if one in state.memories),
+        deaf=tuple(one for one in expected.gone if one in state.forgotten),
+    )
+
+
+def _trace_of(state: GraphState, memory: MemoryId) -> Heard | None:
+    trace = state.memories.get(memory)
+    return None if trace is None else Heard(memory, trace.concepts, trace.session)
 
 
 def relations(state: GraphState, about: str | None = None) -> tuple[Relation, ...]:
@@ -240,7 +298,18 @@ class _Writer:
             if not self._knows(memory.id) and not self._forgot(memory.id):
                 self._add(_heard(memory))
 
-    def revise(self, memories: Iterable[Memory]) -> None:
+    def renew(self, memories: Iterable[Memory]) -> None:
+        """Remember, also what is known otherwise or was forgotten; of several with one id the first counts."""
+        first: dict[MemoryId, Memory] = {}
+        for memory in memories:
+            first.setdefault(memory.id, memory)
+        for one, memory in first.items():
+            if self._knows(one) or self._forgot(one):
+                self.revise((memory,))
+            else:
+                self._add(_heard(memory))
+
+    def revise(self, memories: Iterable[Memory | Spoken]) -> None:
         for memory in memories:
             heard = _heard(memory)
             if not self._knows(memory.id) or self._last_heard(memory.id) != heard:
@@ -302,7 +371,7 @@ def _dated(keys: Sequence[K], times: Sequence[datetime | None]) -> Iterator[tupl
         yield at, [key for key, _ in run]
 
 
-def _heard(memory: Memory) -> Heard:
+def _heard(memory: Memory | Spoken) -> Heard:
     return Heard(memory.id, _most_telling(extract(memory.text, memory.speaker)), memory.session)
 
 

@@ -23,7 +23,7 @@ from quantum_memory.memory.semantic.weave import WINDOW, Known, Trace
 from quantum_memory.memory.snapshots import fingerprint
 from quantum_memory.types import MemoryId, Part, Relation, RelationKey
 
-VERSION = 1
+VERSION = 2
 NOTHING = -1
 MOST = 2**31 - 1
 PROBE = (

@@ -20,7 +20,8 @@ from quantum_memory.types import AgentName
 
 T = TypeVar("T")
 Row = dict[str, Any]
-ACTION = "imported"
+BEGUN, ACTION = "import_begun", "imported"
+"""What stands in the audit before and after the rows, so that history is not cut off between them."""
 HIDDEN = "/"
 """Between an agent's name and that of another one whose past it shares: no agent can be given such a name."""
 ROWS = 256
@@ -90,8 +91,9 @@ def adopt(batch: Batch, adoption: Adoption, storage: str, pinned: str | None) ->
 
     Raises: what ``check`` raises, and whatever reading the journal raises: then the transaction must be undone.
     """
-    connection, first = batch.connection, batch.position + 1
+    connection = batch.connection
     check(connection, adoption, storage, pinned)
+    first = batch.note(BEGUN, adoption.agent) + 1
     if pinned is None and adoption.embedding is not None:
         pinned = pins.pin(connection, storage, adoption.embedding)
     known = set(_found(connection, schema.sessions.c.id, [row["id"] for row in adoption.sessions]))

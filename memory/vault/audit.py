@@ -11,19 +11,22 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from quantum_memory.memory.vault import schema
+from quantum_memory.memory.vault.adopt import ACTION, BEGUN
 from quantum_memory.memory.vault.catalog import MAX_VALUES, SELECT_HEAD, Catalog, from_us
 from quantum_memory.memory.vault.describe import describe
 from quantum_memory.memory.vault.judge_transactions import COMMITTED, MOVING
 from quantum_memory.memory.vault.writes import AUTOMATIC
 from quantum_memory.types import AgentName, AuditEntry, BranchId
 
+BEGINNINGS = (MOVING, BEGUN)
+"""What stands before changes that belong together, and is not worth a line of its own."""
 _A, _J, _B, _S = schema.audit.c, schema.journal.c, schema.branches.c, schema.sessions.c
 _p = sa.bindparam
 _NOTE = (_A.position, _A.at, _A.op_id, _A.action, _A.agent, _A.branch, _A.seq, _A.detail)
 _EVENT = (_J.position, _J.at, _J.op_id, _J.kind, _J.agent, _J.branch, _J.seq, _J.payload)
 SELECT_NOTES = (
     sa.select(*_NOTE)
-    .where(_A.position < _p("before"), _A.action != MOVING)
+    .where(_A.position < _p("before"), _A.action.not_in(BEGINNINGS))
     .order_by(_A.position.desc())
     .limit(_p("count"))
 )
@@ -43,7 +46,7 @@ SELECT_BRANCHES_OF = sa.select(_B.id, _B.fork_seq).where(_B.agent == _p("agent")
 SELECT_WHO = sa.select(_S.id, _S.who).where(_S.id.in_(_p("ids", expanding=True)))
 SELECT_BOUNDARY = (
     sa.select(_A.position, _A.action)
-    .where(_A.position <= _p("position"), _A.action.in_([MOVING, COMMITTED]))
+    .where(_A.position <= _p("position"), _A.action.in_([*BEGINNINGS, COMMITTED, ACTION]))
     .order_by(_A.position.desc())
     .limit(1)
 )
@@ -93,9 +96,9 @@ def audit(
 
 
 def whole(connection: sa.Connection, position: int) -> int:
-    """The greatest position up to this one at which history can be cut without cutting through a transaction."""
+    """The greatest position up to this one where history can be cut: not through a transaction or an import."""
     row = connection.execute(SELECT_BOUNDARY, {"position": position}).one_or_none()
-    return row.position - 1 if row is not None and row.action == MOVING else position
+    return row.position - 1 if row is not None and row.action in BEGINNINGS else position
 
 
 def _events_of(connection: sa.Connection, agent: AgentName, limit: int, before: int) -> list[Sequence[Any]]:

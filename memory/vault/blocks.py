@@ -124,6 +124,10 @@ class BlockStore(ABC):
             elif found != owner:
                 raise InvalidValue("blocks", self.where, f"a place that no other vault keeps its blocks in ({found})")
 
+    def owner(self) -> str | None:
+        """Whose blocks these are, if anybody ever said. Raises: VaultUnavailable."""
+        return self._owner()
+
     @abstractmethod
     def listing(self) -> Iterator[BlockInfo]:
         """Every block, in no order."""

@@ -48,6 +48,11 @@ SELECT_NAMED = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _B.name == _p(
 SELECT_BRANCHES = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _SEEN).order_by(_B.ordinal)
 SELECT_AGENTS = sa.select(schema.agents.c.name)
 SELECT_HEAD = sa.select(_J.seq, _J.at).where(_J.branch == _p("branch")).order_by(_J.seq.desc()).limit(1)
+SELECT_SEALED = (  # what is collected of a deleted branch may end within a segment
+    sa.select(sa.func.max(schema.segments.c.last_seq))
+    .join(schema.branches, _B.id == schema.segments.c.branch)
+    .where(schema.segments.c.branch == _p("branch"), schema.is_alive)
+)
 SELECT_AT = sa.select(_J.at).where(_J.branch == _p("branch"), _J.seq == _p("seq"))
 _STRETCH = (_J.branch == _p("branch"), _J.seq > _p("after"), _J.seq <= _p("upto"))
 _ENTRY = (_J.seq, _J.at, _J.kind, _J.payload)
@@ -218,11 +223,21 @@ class Catalog:
         return branch_of(row)
 
     def head(self, connection: sa.Connection, branch: Branch) -> Head:
-        """The last event of a branch: where it was forked, as long as it has none of its own."""
+        """The last event of a branch: where it was forked, as long as it has none of its own.
+
+        Raises: CorruptRecord if events of its end were lost from the journal after they were sealed.
+        """
 
         def read() -> Head:
             row = connection.execute(SELECT_HEAD, {"branch": branch.id}).one_or_none()
-            return Head(branch.fork_seq, to_us(branch.created_at)) if row is None else Head(row[0], row[1])
+            head = Head(branch.fork_seq, to_us(branch.created_at)) if row is None else Head(row[0], row[1])
+            sealed = connection.execute(SELECT_SEALED, {"branch": branch.id}).scalar_one_or_none()
+            if sealed is not None and sealed > head.seq:  # the next event must not be given the number of one of these
+                raise CorruptRecord(
+                    f"branch {branch.id}",
+                    f"events {head.seq + 1}..{sealed} are in a segment and not in the journal; repair brings them back",
+                )
+            return head
 
         return self.held_heads.get(branch.id) or self.held_heads.fill(branch.id, read)
 

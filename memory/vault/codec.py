@@ -32,6 +32,7 @@ FORMAT = 1
 CHECKSUM_BYTES = 8
 HEADER_BYTES = 1 + CHECKSUM_BYTES
 MAX_WEIGHT = 1e9
+MOST_TRIES = 2**62
 _MARK = bytes([FORMAT])
 _KINDS: tuple[type[Event], ...] = get_args(Event)
 
@@ -87,16 +88,23 @@ def _check(event: Event) -> None:
         case Forgotten(at=at) if at is not None:
             _check_time("at", at)
         case Merged():
-            for at in (*event.forgotten_at, *event.unrelated_at):
-                if at is not None:
-                    _check_time("at", at)
+            _check_merged(event)
         case _:
             pass
     skills = event.skills if isinstance(event, Merged) else (event.skill,) if isinstance(event, SkillLearned) else ()
     for skill in skills:
         if skill.at is not None:
             _check_time("skill.at", skill.at)
-    if isinstance(event, Merged) and event.mood is not None:
+
+
+def _check_merged(event: Merged) -> None:
+    for at in (*event.forgotten_at, *event.unrelated_at, *(at for _, at in event.unheard)):
+        if at is not None:
+            _check_time("at", at)
+    for tried in event.tries:
+        bounded("tries.successes", tried.successes, 0, MOST_TRIES)
+        bounded("tries.failures", tried.failures, 0, MOST_TRIES)
+    if event.mood is not None:
         bounded("mood.weight", event.mood.weight, 0.0, 1.0)
 
 

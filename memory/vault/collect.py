@@ -17,8 +17,8 @@ from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.batch import Batch
 from quantum_memory.memory.vault.blocks import BlockInfo, BlockStore, Swept
 from quantum_memory.memory.vault.catalog import last_position, to_us
-from quantum_memory.memory.vault.keeper import claim
-from quantum_memory.memory.vault.reach import MARKERS, ROLLBACKS, BranchRow, Reach, rollbacks
+from quantum_memory.memory.vault.owner import claim
+from quantum_memory.memory.vault.reach import ROLLBACKS, BranchRow, Reach, rollbacks
 from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.types import AgentName, BranchId, Place
 
@@ -47,6 +47,11 @@ _LAST_AT = sa.select(sa.func.max(_J.at)).where(_J.branch == _B.id).scalar_subque
 _TOUCHED = sa.case((_B.kind == "transaction", sa.func.coalesce(_LAST_AT, _B.created_at)), else_=None)
 BRANCHES = sa.select(_B.ordinal, _B.id, _B.agent, _B.kind, _B.parent, _B.fork_seq, _B.deleted_at, _TOUCHED).order_by(
     _B.ordinal
+)
+NEW_MERGES = (
+    sa.select(_M.source_branch, _M.base_branch)
+    .select_from(schema.journal.join(schema.merges, sa.and_(_M.branch == _J.branch, _M.seq == _J.seq)))
+    .where(_J.position > sa.bindparam("since"), _J.kind == "merged")
 )
 TAGS = sa.select(_T.branch, _T.seq)
 
@@ -194,19 +199,23 @@ class _Look:
             reach.walk()
             trims = [_trim(connection, row, reach) for row in reversed(over)]
         self.garbage = Garbage(last_position(connection), tuple(trim for trim in trims if _loses(trim)))
+        self._seen = self.garbage.position
 
     def outdated(self, batch: Batch) -> bool:
-        """Whether anything since then came to reach one of the branches that seemed to be over."""
-        since = self.garbage.position
+        """Whether anything since then came to reach one of the branches that seemed to be over.
+
+        Nothing is looked at twice: what was written before the last time it was asked reached none of them.
+        """
+        since = self._seen
         found = batch.execute(sa.select(_B.parent).where(_B.ordinal > self.youngest, _B.position > since)).scalars()
         reached = set(found)
         reached.update(batch.execute(sa.select(_T.branch).where(_T.position > since)).scalars())
         new = _J.position > since
-        reached.update(batch.execute(sa.select(_J.branch).where(new).distinct()).scalars())
+        reached.update(batch.execute(sa.select(_J.branch).where(new)).scalars())  # DISTINCT would read all of history
         reached.update(to.branch for _, _, to in rollbacks(batch.execute(ROLLBACKS.where(new))))
-        merges = MARKERS.where(sa.exists().where(_J.branch == _M.branch, _J.seq == _M.seq, new, _J.kind == "merged"))
-        for row in batch.execute(merges):
-            reached.update((row.source_branch, row.base_branch))
+        for row in batch.execute(NEW_MERGES, {"since": since}):
+            reached.update(row)
+        self._seen = batch.position
         return not reached.isdisjoint(self.over)
 
 

@@ -18,7 +18,6 @@ from quantum_memory.memory.vault.catalog import (
     SELECT_ENTRIES,
     commit_of,
     from_us,
-    to_us,
     with_op_ids,
 )
 from quantum_memory.memory.vault.codec import decode, encode
@@ -58,7 +57,7 @@ def _moved(batch: Batch, branch: Branch, parent: Branch, write: CommitTransactio
     end = Place(parent.id, last.seq)
     detail = f"{len(drafts)} {'event' if len(drafts) == 1 else 'events'} of {branch.id}"
     batch.note(MOVING, parent.agent, *end, detail, at_us=at_us)
-    _move_commits(batch, branch, parent)
+    _move_commits(batch, branch, parent, at_us)
     written = [add_event(batch, parent, draft) for draft in drafts]
     for tag in write.tags:
         if isinstance(tag, PutTag):
@@ -116,15 +115,15 @@ def _on_parent(place: Place, branch: Branch, parent: Branch) -> Place:
     return Place(parent.id, place.seq) if place.branch == branch.id else place
 
 
-def _move_commits(batch: Batch, branch: Branch, parent: Branch) -> None:
-    """Commits that were made inside name the same places on the parent, and are told of only now."""
+def _move_commits(batch: Batch, branch: Branch, parent: Branch, at_us: int) -> None:
+    """Commits that were made inside name the same places on the parent, are told of only now, and date from now."""
     c = schema.commits.c
     for row in batch.execute(SELECT_COMMITS_ON, {"branch": branch.id}).all():
         commit, op_id = commit_of(row), row.op_id
-        at_us = to_us(commit.at)
         place = Place(parent.id, commit.place.seq)
         position = batch.note("commit_created", parent.agent, *place, commit.message, op_id=op_id, at_us=at_us)
-        batch.execute(sa.update(schema.commits).where(c.id == commit.id).values(branch=parent.id, position=position))
+        moved = {"branch": parent.id, "position": position, "at": at_us}
+        batch.execute(sa.update(schema.commits).where(c.id == commit.id).values(moved))
 
 
 def first_commit(batch: Batch, op_id: str, agent: AgentName | None, branch: BranchId | None = None) -> Written | None:

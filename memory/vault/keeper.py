@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -23,7 +22,8 @@ from quantum_memory.memory.vault.blocks import BlockStore
 from quantum_memory.memory.vault.catalog import to_us
 from quantum_memory.memory.vault.database import Database
 from quantum_memory.memory.vault.lookout import Job, Lookout, waiting
-from quantum_memory.memory.vault.segments import LIVE, QUARANTINED, Listed, Row, build, listed, load, told
+from quantum_memory.memory.vault.owner import check_there, claim
+from quantum_memory.memory.vault.segments import LIVE, QUARANTINED, Listed, Row, Segment, build, listed, load, told
 from quantum_memory.types import BranchId
 
 SEGMENT_BYTES = 32 * 2**20
@@ -32,10 +32,9 @@ READ_ROWS = 256
 CLEAR_ROWS = 256
 PAUSE_S = 0.0002
 RETRY_S = 60.0
-OWNER_KEY = "blocks_owner"
 END = 2**63 - 1
 
-_J, _B, _S, _M = schema.journal.c, schema.branches.c, schema.segments.c, schema.meta.c
+_J, _S = schema.journal.c, schema.segments.c
 _p = sa.bindparam
 _OWN = (_J.branch == _p("b"), _J.seq >= _p("low"), _J.seq <= _p("high"))
 ROWS = (
@@ -45,7 +44,8 @@ ROWS = (
     .limit(READ_ROWS)
 )
 COUNT = sa.select(sa.func.count()).select_from(schema.journal).where(*_OWN)
-COVERED = sa.select(_S.block).where(
+MARKS = sa.select(_J.seq, _J.at, _J.kind, _J.op_id).where(*_OWN).order_by(_J.seq)
+COVERED = sa.select(_S.first_seq, _S.last_seq, _S.block, _S.raw_bytes, _S.state).where(
     _S.branch == _p("b"), _S.first_seq <= _p("low"), _S.last_seq >= _p("high"), _S.state == LIVE
 )
 CLEAR = sa.update(schema.journal).where(*_OWN, ~schema.is_rollback, _J.payload.is_not(None)).values(payload=None)
@@ -105,6 +105,7 @@ class Keeper:
         self._jobs: deque[Job] = deque()
         self._failed: list[tuple[float, Job]] = []
         self._claimed = False
+        self._opened: tuple[str, Segment] | None = None
         self._lookout = Lookout(seal_events)
 
     @property
@@ -200,12 +201,18 @@ class Keeper:
         return rows
 
     def _written(self, branch: BranchId, rows: Sequence[Row]) -> tuple[Listed, int]:
-        """A segment of these rows, durable, read back and found the same. Raises: CorruptRecord, WriteFailed."""
+        """A segment of these rows, durable, read back and found the same.
+
+        Raises: CorruptRecord, WriteFailed, VaultUnavailable if the place is no longer there.
+        """
         data = build(branch, rows, self._compression, self._pause)
         name = self._blocks.put(data)
+        with self._database.read() as connection:
+            check_there(connection, self._blocks)  # after it was put: what went into a place that is away is no use
         raw_bytes = sum(len(row.payload) for row in rows)
         stretch = Listed(rows[0].seq, rows[-1].seq, name, raw_bytes, LIVE)
         segment = load(self._blocks, branch, stretch)
+        self._opened = name, segment
         for start in range(0, len(rows), READ_ROWS):
             part = list(rows[start : start + READ_ROWS])
             if segment.rows(part[0].seq - 1, part[-1].seq) != part:
@@ -218,16 +225,42 @@ class Keeper:
         connection.execute(sa.insert(schema.segments), stretch._asdict() | at)
 
     def _clear(self, job: Job) -> Work:
-        """Take payloads out of the database that a live segment has: a few, the oldest first."""
+        """Take payloads out of the database that a live segment has: a few, the oldest first.
+
+        Raises: CorruptRecord if the segment does not have these very events: then they stay.
+        """
         high = min(job.first_seq + CLEAR_ROWS - 1, job.last_seq)
         stretch = {"b": job.branch, "low": job.first_seq, "high": high}
+        with self._database.read() as connection:
+            segment = self._covering(connection, job.branch, stretch)
+        there = set(segment.marks(job.first_seq - 1, high))
         with self._database.transaction() as connection:
-            if connection.execute(COVERED, stretch).first() is None:
+            if segment != self._covering(connection, job.branch, stretch):
                 raise _OtherwiseNow
+            rows = [(row.seq, row.at, row.kind, row.op_id.encode()) for row in connection.execute(MARKS, stretch)]
+            others = [row[0] for row in rows if row not in there]
+            if others:
+                what = f"branch {job.branch}, {others[0]}..{others[-1]}"
+                raise CorruptRecord(what, f"the segment {job.first_seq}..{job.last_seq} holds other events")
             connection.execute(CLEAR, stretch)
         rest = job._replace(first_seq=high + 1)
         self._jobs.appendleft(rest if high < job.last_seq else Job("join", job.branch))
+        if high == job.last_seq:
+            self._opened = None
         return Work("cleared", job.branch, job.first_seq, high)
+
+    def _covering(self, connection: sa.Connection, branch: BranchId, stretch: Mapping[str, object]) -> Segment:
+        """The live segment that has these events. One is held open, since it is asked for many times in a row."""
+        row = connection.execute(COVERED, stretch).first()
+        if row is None:
+            raise _OtherwiseNow
+        found = Listed(*row)
+        if self._opened is None or self._opened[0] != found.block:
+            try:
+                self._opened = found.block, load(self._blocks, branch, found)
+            except BlockMissing as error:
+                raise CorruptRecord(told(branch, found), str(error)) from error
+        return self._opened[1]
 
     def _join(self, branch: BranchId) -> Work:
         """Make one segment of a branch's last ones, as a binary counter carries."""
@@ -245,6 +278,7 @@ class Keeper:
                 rows += segment.rows(low - 1, min(low + READ_ROWS - 1, stretch.last_seq))
                 self._pause()
         whole, nbytes = self._written(branch, rows)
+        self._opened = None
         with self._database.transaction() as connection:
             for stretch in joined:
                 gone = sa.delete(schema.segments).where(
@@ -312,29 +346,6 @@ class Background:
                 if work.kind not in ("nothing", "looked") or not self._keeper.put_off:
                     self.last_error = None
                 rest_s = min(time.perf_counter() - begun, self._every_s) if work else self._every_s
-
-
-def identity(database: Database) -> str:
-    """The vault's name for itself, which it makes up when it is first asked. Raises: WriteFailed, VaultUnavailable."""
-    mine = sa.select(_M.value).where(_M.key == OWNER_KEY)
-    with database.read() as connection:
-        owner: str | None = connection.execute(mine).scalar_one_or_none()
-    if owner is None:
-        with database.transaction() as connection:
-            owner = connection.execute(mine).scalar_one_or_none() or uuid.uuid4().hex
-            connection.execute(sa.delete(schema.meta).where(_M.key == OWNER_KEY))
-            connection.execute(sa.insert(schema.meta), {"key": OWNER_KEY, "value": owner})
-    return owner
-
-
-def claim(database: Database, blocks: BlockStore) -> str:
-    """See that blocks are this vault's, and make them so if they are nobody's. The vault's name for itself.
-
-    Raises: InvalidValue if they are another's, WriteFailed.
-    """
-    owner = identity(database)
-    blocks.claim(owner)
-    return owner
 
 
 def put_aside(database: Database, blocks: BlockStore, block: str) -> list[tuple[BranchId, int, int]]:

@@ -16,6 +16,9 @@ from quantum_memory.types import AgentName, BranchId, Place
 
 _J, _M = schema.journal.c, schema.merges.c
 ROLLBACKS = sa.select(_J.branch, _J.seq, _J.payload).where(schema.is_rollback)
+FORKS = sa.select(schema.branches.c.id, schema.branches.c.parent, schema.branches.c.fork_seq).where(
+    schema.branches.c.parent.is_not(None)
+)
 MARKERS = sa.select(_M.branch, _M.seq, _M.source_branch, _M.source_seq, _M.base_branch, _M.base_seq)
 
 
@@ -74,6 +77,28 @@ class Reach:
             for at, place in further:
                 if at <= seq and (before is None or at > before):
                     self._todo.append((place, readable))
+
+
+def builds_on(connection: sa.Connection, stretches: Sequence[tuple[BranchId, int]]) -> dict[BranchId, int]:
+    """From which number on the branches build on what a branch has at a number or after it, for each of several.
+
+    Those are the branch itself, whoever left it later than that, and whoever came back to it by a rollback.
+
+    Raises: CorruptRecord if a rollback cannot be read.
+    """
+    forks: dict[BranchId, list[tuple[BranchId, int, int]]] = defaultdict(list)
+    for child, parent, fork_seq in connection.execute(FORKS):
+        forks[parent].append((child, fork_seq, fork_seq))
+    for branch, seq, to in rollbacks(connection.execute(ROLLBACKS)):
+        forks[to.branch].append((branch, seq, to.seq))
+    found: dict[BranchId, int] = {}
+    todo = list(stretches)
+    while todo:
+        branch, seq = todo.pop()
+        if seq < found.get(branch, seq + 1):
+            found[branch] = seq
+            todo += [(further, begin) for further, begin, left in forks[branch] if left >= seq]
+    return found
 
 
 def rollbacks(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[BranchId, int, Place]]:

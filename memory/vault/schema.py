@@ -211,7 +211,8 @@ remembered = sa.Table(
     sa.Index("remembered_by_time", "at"),
     sa.Index("remembered_by_agent", "agent", "at"),
     sa.Index("remembered_by_emotion", "emotion", "at"),
-    sa.Index("remembered_by_session", "agent", "session", "at"),
+    sa.Index("remembered_by_feeling", "agent", "emotion", "at"),
+    sa.Index("remembered_by_session", "session", "at"),
     sa.Index("remembered_by_id", "id"),
 )
 """What was ever remembered, to be found by its columns and words. Derived from the journal, behind it for a while.

@@ -19,6 +19,7 @@ from quantum_memory.errors import BlockMissing, CorruptRecord, InvalidValue, Qua
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.blocks import BlockStore
 from quantum_memory.memory.vault.container import Contents, pack, unpack
+from quantum_memory.memory.vault.owner import check_there
 from quantum_memory.memory.vault.vectors import cuts_in, half, taken_out
 from quantum_memory.types import AgentName, BranchId
 
@@ -196,6 +197,15 @@ class Segment:
             made.append(Row(seq, at, self._kinds[self._kind[number]], op_id, self.agent, position, payload))
         return made
 
+    def marks(self, after: int, upto: int) -> list[tuple[int, int, str, bytes]]:
+        """Number, time, kind and operation id of its events with after < seq <= upto: which events they are."""
+        low, high = max(after + 1, self.first_seq), min(upto, self.last_seq)
+        made = []
+        for number in range(low - self.first_seq, high - self.first_seq + 1):
+            raw = self._op_ids[self._op_starts[number] : self._op_starts[number + 1]]
+            made.append((self.first_seq + number, int(self._at[number]), self._kinds[self._kind[number]], raw))
+        return made
+
     def _check_cuts(self) -> None:
         """Each vector lies in one payload, after the one before it."""
         if not len(self._cuts):
@@ -238,7 +248,8 @@ class SegmentReader:
             upto: the number of the last.
             skip: leave out what is in quarantine.
 
-        Raises: Quarantined unless ``skip``, CorruptRecord for a block that is damaged or gone, VaultUnavailable.
+        Raises: Quarantined unless ``skip``, CorruptRecord for a block that is damaged or gone, VaultUnavailable if the
+            whole place is not where this vault keeps its blocks.
         """
         if upto <= after:
             return {}
@@ -248,11 +259,18 @@ class SegmentReader:
         except BlockMissing as error:
             again = listed(connection, branch, after, upto)
             if again == stretches:
-                raise CorruptRecord(f"branch {branch}, {after + 1}..{upto}", str(error)) from error
+                raise self._lost(connection, branch, after, upto, error) from error
         try:  # they were joined and collected just now
             return self._payloads(branch, again, after, upto, skip)
         except BlockMissing as error:
-            raise CorruptRecord(f"branch {branch}, {after + 1}..{upto}", str(error)) from error
+            raise self._lost(connection, branch, after, upto, error) from error
+
+    def _lost(
+        self, connection: sa.Connection, branch: BranchId, after: int, upto: int, error: BlockMissing
+    ) -> CorruptRecord:
+        """A block is missing though its place is there. Raises: VaultUnavailable if the whole place is away."""
+        check_there(connection, self._blocks)
+        return CorruptRecord(f"branch {branch}, {after + 1}..{upto}", str(error))
 
     def drop(self, block: str) -> None:
         """Hold a segment no longer. Harmless if it is not held."""

@@ -78,6 +78,7 @@ class Utterance:
 
     A naive ``at`` is read as UTC; tuples in ``metadata`` become lists. Where ``embedding`` and ``pad`` are both given,
     no model is asked. ``confidence`` says how much a given ``pad`` is to be trusted, fully if nothing is said.
+    ``revised_at`` is for a memory that comes from elsewhere and was rewritten there: when that was.
 
     Raises: EmptyText, TooLong, NotFinite, OutOfRange, ShapeMismatch, InvalidValue.
     """
@@ -94,6 +95,7 @@ class Utterance:
     embedding: Vector | None = field(default=None, repr=False, compare=False)
     pad: PAD | None = None
     confidence: float | None = None
+    revised_at: datetime | None = None
 
     def __post_init__(self) -> None:
         visible("text", self.text)
@@ -104,6 +106,8 @@ class Utterance:
                 within(name, given, MAX_ID_CHARS)
         if self.at is not None:
             object.__setattr__(self, "at", utc("at", self.at))
+        if self.revised_at is not None:
+            object.__setattr__(self, "revised_at", utc("revised_at", self.revised_at))
         tags: object = self.tags
         if not isinstance(tags, list | tuple):
             raise InvalidValue("tags", repr(tags), "a tuple of texts")
@@ -372,7 +376,14 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What differs between two places: memories and skills on one side only, and how far apart the moods are."""
+    """What differs between two places: what is on one side only, or otherwise there, and how far apart the moods are.
+
+    Attributes:
+        only_left, only_right: memories that the other side has not.
+        skills_left, skills_right: skills that the other side has not, or not like this.
+        revised: memories that both have and that differ, as they are on the left and on the right.
+        relations_left, relations_right: relations that the other side has not, or not like this.
+    """
 
     only_left: tuple[Memory, ...]
     only_right: tuple[Memory, ...]
@@ -381,6 +392,9 @@ class Diff:
     mood_left: Mood
     mood_right: Mood
     mood_fidelity: float
+    revised: tuple[tuple[Memory, Memory], ...] = ()
+    relations_left: tuple[Relation, ...] = ()
+    relations_right: tuple[Relation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from blake3 import blake3
 
+from quantum_memory.actors.folds import plain_folds
 from quantum_memory.errors import (
     AlreadyExists,
     BackupNotFound,
     BlockMissing,
     CorruptRecord,
     InvalidValue,
-    NewerSchema,
     OutOfRange,
     VaultUnavailable,
 )
+from quantum_memory.memory.archive import export_archive, import_archive
 from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered, RolledBack
 from quantum_memory.memory.vault import Append, CreateAgent, CreateBranch, CreateCommit, Vault, Written
 from quantum_memory.memory.vault.backup import Backups, restore
 from quantum_memory.memory.vault.blocks import BlockStore, open_blocks
 from quantum_memory.memory.vault.catalog import last_position
+from quantum_memory.memory.vault.collect import collect
 from quantum_memory.memory.vault.keeper import Keeper
 from quantum_memory.memory.vault.writes import DeleteBranch, DropTag, PutTag, Write
 from quantum_memory.policies.retention import Retention
+from quantum_memory.settings import Settings
 from quantum_memory.types import PAD, PARTS, Memory, Place
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -304,31 +309,131 @@ def test_what_cannot_be_restored_is_refused_before_anything_is_made(
         restore(backups, there, blocks)
 
 
-def test_a_manifest_that_was_changed_is_not_believed(
+def test_a_manifest_that_was_changed_is_not_believed_and_stops_nothing(
     life: Life, blocks: BlockStore, backups: Backups, tmp_path: Path
 ) -> None:
     life.whole()
-    made = backups.make(life.vault.database, blocks, VAULT)
-    file = tmp_path / "backups" / made.name
+    first = backups.make(life.vault.database, blocks, VAULT)
+    life.live(2, 600)
+    second = backups.make(life.vault.database, blocks, VAULT)
+    file = tmp_path / "backups" / first.name
     whole = file.read_text()
-    file.write_text(whole.replace('"kind":"incremental"', '"kind":"full"'))
-    with pytest.raises(CorruptRecord, match="checksum"):
-        backups.all()
-    file.write_text(whole[: len(whole) // 2])
-    with pytest.raises(CorruptRecord):
-        backups.all()
+    for harm in (whole.replace('"kind":"incremental"', '"kind":"full"'), whole[: len(whole) // 2], "", "{}"):
+        file.write_text(harm)
+        assert [one.name for one in backups.all()] == [second.name]
+        (fault,) = backups.unreadable()
+        assert first.name in fault
+    before = {info.name for info in backups.blocks.listing()}
+    backups.make(life.vault.database, blocks, VAULT)
+    backups.thin_out(Retention(0, 0, 0))
+    assert {info.name for info in backups.blocks.listing()} >= before, "what an unreadable one may name stays"
+    restore(backups, tmp_path / "new", blocks)
+    assert reopened(tmp_path / "new", blocks) == seen(life.vault)
 
 
 def test_a_manifest_of_a_newer_version_is_named(tmp_path: Path) -> None:
-    from blake3 import blake3
-
     folder = tmp_path / "backups"
     folder.mkdir()
     body = '{"format":9}'
     name = "backup-20260101T000000000000Z-1.json"
     (folder / name).write_text(f'{{"checksum":"{blake3(body.encode()).hexdigest()}","manifest":{body}}}')
-    with pytest.raises(NewerSchema, match="version 9"):
-        Backups(folder, Clock()).all()
+    (fault,) = Backups(folder, Clock()).unreadable()
+    assert "version 9" in fault
+    with pytest.raises(BackupNotFound):
+        Backups(folder, Clock()).latest()
+
+
+def test_a_copy_that_rots_is_made_again_within_a_week(life: Life, blocks: BlockStore, tmp_path: Path) -> None:
+    clock = Clock()
+    backups = Backups(tmp_path / "backups", clock)
+    life.whole()
+    seal(life, blocks)
+    first = backups.make(life.vault.database, blocks, VAULT)
+    damage(tmp_path / "backups", first.blocks[0])
+    for _ in range(7):
+        clock.time += timedelta(days=1)
+        backups.make(life.vault.database, blocks, VAULT)
+    assert backups.check(first) == []
+
+
+def test_a_copy_that_was_cut_off_is_made_again_at_once(
+    life: Life, blocks: BlockStore, backups: Backups, tmp_path: Path
+) -> None:
+    life.whole()
+    seal(life, blocks)
+    first = backups.make(life.vault.database, blocks, VAULT)
+    (file,) = [path for path in (tmp_path / "backups").rglob("*") if path.is_file() and first.blocks[0] in path.name]
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes()[:100])
+    assert backups.check(backups.make(life.vault.database, blocks, VAULT)) == []
+
+
+def test_backups_and_thinning_out_at_the_same_time_spoil_nothing(
+    life: Life, blocks: BlockStore, tmp_path: Path
+) -> None:
+    life.whole()
+
+    def work(number: int) -> None:
+        backups = Backups(tmp_path / "backups", Clock())
+        if number % 2:
+            backups.thin_out(Retention(0, 0, 0))
+        else:
+            life.vault.note("marked", detail=str(number))
+            backups.make(life.vault.database, blocks, VAULT)
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(work, number) for number in range(12)]:
+            future.result()
+    backups = Backups(tmp_path / "backups", Clock())
+    assert backups.all()
+    assert all(backups.check(one) == [] for one in backups.all())
+
+
+def test_a_time_means_everything_before_what_came_after_it(
+    life: Life, blocks: BlockStore, backups: Backups, tmp_path: Path
+) -> None:
+    """What was imported keeps the times at which it happened elsewhere; it was not here before it came."""
+    life.do(CreateAgent("alice", "root"))
+    life.live(2)
+    export_archive(life.vault, "alice", tmp_path / "alice.qms", plain_folds(Settings(), 8))
+    with Vault.open(tmp_path / "other", now=Clock(), embedding="random/8", blocks=blocks) as vault:
+        other = Life(vault)
+        other.do(CreateAgent("bob", "bob"))
+        clock = vault._now
+        assert isinstance(clock, Clock)
+        clock.time += timedelta(days=2)
+        before, then = seen(vault), clock.time
+        vault.note("marked")
+        import_archive(vault, tmp_path / "alice.qms")
+        with vault.database.read() as connection:
+            last = last_position(connection)
+        backups.make(vault.database, blocks, VAULT)
+        after = seen(vault)
+    restore(backups, tmp_path / "then", blocks, at=then)
+    assert reopened(tmp_path / "then", blocks) == before
+    for position in range(last - 3, last):
+        restore(backups, tmp_path / f"at {position}", blocks, position=position)
+        assert reopened(tmp_path / f"at {position}", blocks) == before, "an import is restored whole or not at all"
+    restore(backups, tmp_path / "all", blocks)
+    assert reopened(tmp_path / "all", blocks) == after
+
+
+def test_a_branch_that_was_collected_is_not_brought_back_in_part(
+    life: Life, blocks: BlockStore, backups: Backups, tmp_path: Path
+) -> None:
+    life.do(CreateAgent("alice", "root"))
+    life.live(3)
+    life.do(CreateBranch("side", "alice", "side", "fork", Place("root", 2), "f1"))
+    life.event("side", Forgotten(("m1",)))
+    life.event("side", Forgotten(("m0",)))
+    life.do(CreateBranch("child", "alice", "child", "fork", Place("side", 3), "f2"))
+    position = life.moments[-1][0]
+    life.do(DeleteBranch("side", "d1"))
+    collect(life.vault, life.vault._now, 0.0)
+    backups.make(life.vault.database, blocks, VAULT)
+    with pytest.raises(BackupNotFound, match="collected"):
+        restore(backups, tmp_path / "new", blocks, position=position)
+    restore(backups, tmp_path / "new", blocks)
 
 
 def test_writes_go_on_while_a_backup_is_made(life: Life, blocks: BlockStore, backups: Backups, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -39,6 +40,7 @@ from quantum_memory.types import (
     MergeReport,
     Mood,
     Place,
+    Relation,
     RelationKey,
     Skill,
 )
@@ -254,6 +256,23 @@ def test_a_difference_shows_both_sides() -> None:
     for piece in ("- 2025-01-11 12:00 Alice: Bob lent me [his] umbrella.", "text 4", "fidelity of the moods 0.5000"):
         assert piece in text
     assert "+ … and 3 more" in drawn(tables.diff_table(found, texts=2))
+
+
+def test_a_difference_shows_revisions_and_relations() -> None:
+    told = replace(MEMORY, text="Bob lent me a coat.", tags=("rain",), revised_at=NOON)
+    weaker, stronger = Relation("Bob", "helps", "Ann", 1.0, NOON), Relation("Bob", "helps", "Ann", 2.5, NOON)
+    found = Diff((), (), (), (), MOOD, MOOD, 0.5, ((MEMORY, told),) * 3, (weaker,), (stronger,))
+    text = drawn(tables.diff_table(found, texts=2))
+    for piece in (
+        "~ 2025-01-11 12:00 Alice: Bob lent me [his] umbrella. → Bob lent me a coat. (tags)",
+        "~ … and 1 more",
+        "- Bob helps Ann (weight 1, 2025-01-11 12:00)",
+        "+ Bob helps Ann (weight 2.5, 2025-01-11 12:00)",
+    ):
+        assert piece in text
+    answer = json.loads(json.dumps(tables.data(found)))
+    assert [one["text"] for one in answer["revised"][0]] == [MEMORY.text, "Bob lent me a coat."]
+    assert [answer[side][0]["weight"] for side in ("relations_left", "relations_right")] == [1.0, 2.5]
 
 
 def test_a_merge_tells_what_it_lost() -> None:

@@ -191,9 +191,36 @@ def test_no_file_of_a_run_is_written_over(home: Path) -> None:
     call("export", "alice", "alice.qms")
     call("convert", "alice.qms", "--to", "npz")
     whole = Path("alice.npz").read_bytes()
-    code, out, _ = call("convert", "alice.npz", "--to", "npz", "--json")
+    code, out, _ = call("convert", "alice.npz", "--to", "npz", "--json", "--force")
     assert (code, Path("alice.npz").read_bytes()) == (1, whole)
-    assert "another file of this run" in json.loads(out)[0]["problem"]
+    assert json.loads(out)[0]["problem"] == "alice.npz is a file of this run"
     code, out, _ = call("convert", "alice.qms", "alice.npz", "--to", "json", "--json")
     assert [one["problem"] is None for one in json.loads(out)] == [True, False]
     assert code == 1
+
+
+@pytest.mark.parametrize("name", ["alice.json", "sub/../alice.json", "link/alice.json"])
+def test_an_input_that_comes_later_in_the_run_is_not_written_over_either(home: Path, name: str) -> None:
+    """However it is spelt, and also with --force."""
+    call("export", "alice", "alice.qms")
+    call("convert", "alice.qms", "--to", "npz")
+    call("convert", "alice.qms", "--to", "json")
+    (home / "sub").mkdir()
+    (home / "link").symlink_to(home)
+    whole = Path("alice.json").read_bytes()
+    code, out, _ = call("convert", "alice.npz", name, "--to", "json", "--force", "--json")
+    assert code == 1
+    assert [one["problem"].endswith("is a file of this run") for one in json.loads(out)] == [True, True]
+    assert Path("alice.json").read_bytes() == whole
+
+
+def test_a_file_that_is_there_is_written_over_only_by_force(home: Path) -> None:
+    call("export", "alice", "alice.qms")
+    call("export", "alice", "anna.qms")
+    Path("alice.json").write_text("precious")
+    code, out, err = call("convert", "alice.qms", "anna.qms", "--to", "json", "--json")
+    assert (code, err, Path("alice.json").read_text()) == (1, "", "precious")
+    assert [one["problem"] for one in json.loads(out)] == ["alice.json is there already; --force writes over it", None]
+    assert Path("anna.json").exists()
+    assert call("convert", "alice.qms", "anna.qms", "--to", "json", "--force")[0] == 0
+    assert Path("alice.json").read_bytes() == Path("anna.json").read_bytes()

@@ -24,6 +24,8 @@ from quantum_memory.memory.events import (
     RolledBack,
     SkillLearned,
     SkillUsed,
+    Spoken,
+    Tries,
     Unrelated,
 )
 from quantum_memory.memory.vault.codec import FORMAT, HEADER_BYTES, decode, encode
@@ -77,8 +79,43 @@ ON_DISK = [
         {"type": "unrelated", "keys": [["Bob", "likes", "tea"]], "at": NOON},
     ),
     (
-        Picked(Place("b", 3), (MEMORY,)),
-        {"type": "picked", "source": ["b", 3], "memories": [TOLD], "revised": [], "seen": []},
+        Picked(Place("b", 3), (MEMORY,), (), (("m2", b"\x01"),), (Spoken("m3", "Rain.", "Bob", "s"),)),
+        {
+            "type": "picked",
+            "source": ["b", 3],
+            "memories": [TOLD],
+            "seen": [["m2", b"\x01"]],
+            "heard": [{"id": "m3", "text": "Rain.", "speaker": "Bob", "session": "s"}],
+        },
+    ),
+    (
+        SkillUsed("juggle", succeeded=True, origin="b:1"),
+        {"type": "skill_used", "name": "juggle", "succeeded": True, "origin": "b:1"},
+    ),
+    (
+        Merged(
+            Place("b", 3),
+            None,
+            (),
+            (),
+            (),
+            None,
+            tries=(Tries("juggle", "b:1", 2, 1),),
+            heard=(Spoken("m3", "Rain."),),
+            unheard=(("m4", NOON),),
+        ),
+        {
+            "type": "merged",
+            "source": ["b", 3],
+            "base": None,
+            "memories": [],
+            "forgotten": [],
+            "skills": [],
+            "mood": None,
+            "tries": [{"skill": "juggle", "origin": "b:1", "successes": 2, "failures": 1}],
+            "heard": [{"id": "m3", "text": "Rain."}],
+            "unheard": [["m4", NOON]],
+        },
     ),
 ]
 
@@ -97,6 +134,12 @@ def test_a_record_of_the_first_version_is_read_for_ever() -> None:
         "01e7b97999a44c1d6283a474797065ab726f6c6c65645f6261636ba2746f92a16203a5706172747391a46d6f6f64"
     )
     assert decode(record) == RolledBack(Place("b", 3), ("mood",))
+
+
+def test_what_was_written_before_graphs_were_told_apart_is_read() -> None:
+    body = msgspec.msgpack.encode({"type": "picked", "source": ["b", 3], "memories": [TOLD], "revised": [], "seen": []})
+    mark = bytes([FORMAT])
+    assert decode(mark + blake3(mark + body).digest(HEADER_BYTES - 1) + body) == Picked(Place("b", 3), (MEMORY,))
 
 
 def test_a_memory_that_was_written_before_there_were_revisions_is_read() -> None:

@@ -61,6 +61,7 @@ def memories(draw: st.DrawFn) -> Memory:
         session=draw(st.none() | VISIBLE),
         tags=tuple(draw(st.lists(VISIBLE, max_size=3))),
         metadata=draw(st.dictionaries(VISIBLE, PLAIN, max_size=3)),
+        revised_at=draw(st.none() | TIMES),
     )
 
 

@@ -24,7 +24,8 @@ from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered, R
 from quantum_memory.memory.vault import Append, CreateAgent, CreateBranch, Vault, Write, Written, keeper, schema
 from quantum_memory.memory.vault.blocks import BlockStore, MemoryBlocks, open_blocks
 from quantum_memory.memory.vault.codec import encode
-from quantum_memory.memory.vault.keeper import Background, Keeper, claim, put_aside
+from quantum_memory.memory.vault.keeper import Background, Keeper, put_aside
+from quantum_memory.memory.vault.owner import claim
 from quantum_memory.memory.vault.segments import Listed, SegmentReader, build, load
 from quantum_memory.memory.vault.writes import DeleteBranch
 from quantum_memory.types import PARTS, BranchId, Place

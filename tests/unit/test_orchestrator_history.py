@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +16,17 @@ import pytest
 from quantum_memory.actors.annotating import DELAY_S, DENSE_BYTES
 from quantum_memory.actors.directory import Directory, session_of
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.vault import VaultHost
+from quantum_memory.cluster import formats
 from quantum_memory.cluster.connect import open_session, whoami
-from quantum_memory.errors import AlreadyExists, BranchDeleted, InvalidInput, PlaceNotFound, VaultUnavailable
+from quantum_memory.errors import (
+    AlreadyExists,
+    BranchDeleted,
+    InvalidInput,
+    InvalidValue,
+    PlaceNotFound,
+    VaultUnavailable,
+)
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.types import PAD, Commit, Place, Utterance
 from tests.unit.front import Front
@@ -184,6 +195,57 @@ async def soon(annotator: Any, commit: Commit) -> None:
     await settled(annotator)
 
 
+def test_a_difference_has_revisions_and_relations_beside_what_is_on_one_side(front: Front) -> None:
+    alice = front.agent()
+    alice.remember([ready(0, id="a"), ready(1, id="b"), ready(2, id="c")])
+    alice.relate("Bob", "helps", "Ann")
+    alice.relate("Bob", "likes", "tea")
+    before = alice.checkpoint("before")
+    same = alice.diff(before)
+    assert (same.only_left, same.only_right, same.revised, same.relations_left, same.relations_right) == ((),) * 5
+    what_if = alice.fork("what-if")
+    was = alice.memories()
+    what_if.revise("b", tags=["new"])
+    what_if.forget("c")
+    what_if.relate("Bob", "helps", "Ann", weight=3.0)
+    what_if.unrelate("Bob", "likes", "tea")
+    what_if.relate("Ann", "knows", "Tom")
+    found = alice.diff(before, what_if)
+    assert [memory.id for memory in found.only_left] == ["c"]
+    (pair,) = found.revised
+    assert pair == (was[1], next(one for one in what_if.memories() if one.id == "b"))
+    assert pair[1].tags == ("new",)
+    assert {(*one.key, one.weight) for one in found.relations_left} == {
+        ("Bob", "helps", "Ann", 1.0),
+        ("Bob", "likes", "tea", 1.0),
+    }
+    assert {(*one.key, one.weight) for one in found.relations_right} == {
+        ("Bob", "helps", "Ann", 3.0),
+        ("Ann", "knows", "Tom", 1.0),
+    }
+    assert alice.diff(what_if, before).revised == (pair[::-1],)
+
+
+def test_a_rollback_to_nowhere_is_refused_before_anything_is_sent(front: Front) -> None:
+    alice = front.agent()
+    alice.remember(ready(0))
+    for begin in (alice.rollback, alice.rollback.remote):
+        with pytest.raises(InvalidValue, match="got None"):
+            begin(None)
+    assert [entry.kind for entry in alice.log()] == ["remembered"]
+
+
+def test_memories_that_are_exported_and_imported_are_the_same(front: Front) -> None:
+    alice, anna = front.agent(), front.agent("anna")
+    alice.remember([ready(number, id=f"m{number}", importance=0.3) for number in range(3)])
+    alice.revise("m1", tags=["rain"], importance=0.7)
+    kept = alice.memories()
+    lines = formats.write_json_lines(kept, embeddings=True)
+    assert [memory.revised_at is None for memory in kept] == [True, True, False]
+    anna.remember(formats.read("alice.jsonl", "\n".join(lines).encode()))
+    assert anna.memories() == kept
+
+
 async def settled(annotator: Any) -> None:
     await annotator._worker
 
@@ -199,6 +261,28 @@ def test_closing_ends_what_goes_on_in_the_background(front: Front) -> None:
     front.wait(asyncio.sleep(2 * DELAY_S))
     assert front.vault.commits("alice")[0].context is None
     assert alice.commits()[0].context is not None, "whoever asks later has it read"
+
+
+def test_views_write_down_what_they_have_begun_before_the_vault_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each snapshot takes a while; those that wait when the end comes are kept, and nobody finds the vault closed."""
+    keep = VaultHost.snapshot_keep
+
+    def slowly(self: VaultHost, *args: Any) -> None:
+        time.sleep(0.1)
+        keep(self, *args)
+
+    monkeypatch.setattr(VaultHost, "snapshot_keep", slowly)
+    front = Front(tmp_path, vault={"snapshot_events": 1})
+    front.agent().remember([ready(number) for number in range(3)])
+    front.agent().mood()
+    hosts = [port._host for port in front.host._parts.views]  # type: ignore[attr-defined]  # they live here
+    front.close()
+    for host in hosts:
+        assert host._clerk.wait(10.0)
+        assert (host._clerk.done > 0, host._clerk.failed) == (True, 0)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_automatic_checkpoints_are_told_of_too(tmp_path: Path) -> None:

@@ -31,6 +31,18 @@ def test_without_a_word_ours_is_kept_the_later_of_edit_and_deletion_wins_and_moo
     assert MergePolicy.of({}) == policy
 
 
+def test_a_function_may_edit_what_it_is_shown_and_the_values_stay_as_they_are() -> None:
+    conflict = MergeConflict("memories", "m1", "metadata", None, {"a": [1]}, {"a": [2], "b": 3})
+
+    def edits(shown: MergeConflict) -> Any:
+        shown.ours["a"].append(9)
+        return (shown.ours.update(shown.theirs), shown.ours)[1]
+
+    decided = ask(edits, conflict)
+    assert (decided.ours, decided.theirs) == ({"a": [1]}, {"a": [2], "b": 3})
+    assert (decided.kept, decided.value) == ("given", {"a": [2], "b": 3})
+
+
 @pytest.mark.parametrize("rule", ["union", "ours", "theirs", "newest", shorter])
 def test_one_rule_or_function_is_for_everything(rule: Any) -> None:
     policy = MergePolicy.of(rule)

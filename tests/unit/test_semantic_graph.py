@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import Any
 
 import networkx as nx
@@ -25,6 +25,7 @@ from quantum_memory.memory.events import (
     Remembered,
     Revised,
     SkillUsed,
+    Spoken,
     Unrelated,
 )
 from quantum_memory.memory.semantic import graph
@@ -33,8 +34,11 @@ from quantum_memory.memory.semantic.graph import (
     GROUP,
     MAX_CONCEPTS,
     SETTLED_KEPT,
+    Expected,
     GraphFold,
     GraphState,
+    Missed,
+    missed,
     settled,
     to_networkx,
 )
@@ -80,9 +84,9 @@ def fold(events: Iterable[Event], state: GraphState | None = None) -> GraphState
     return state
 
 
-def remembered(*memories: Memory) -> GraphState:
+def remembered(*memories: Memory | Spoken) -> GraphState:
     """The settled graph of these."""
-    return settled(fold([Remembered(memories)]))
+    return settled(fold([Related((), tuple(Spoken(one.id, one.text, one.speaker, one.session) for one in memories))]))
 
 
 def edges(drawn: Any) -> set[tuple[Any, ...]]:
@@ -95,7 +99,7 @@ def view(state: GraphState) -> tuple[Any, ...]:
     return state.memories, state.concepts, state.last, state.relations.by_key, state.relations.said
 
 
-def said(memory: Memory) -> Any:
+def said(memory: Memory | Spoken) -> Any:
     return extract(memory.text, memory.speaker)
 
 
@@ -103,36 +107,50 @@ class Twin:
     """What a history means: the living memories in order. The graph is drawn anew from them each time."""
 
     def __init__(self) -> None:
-        self.living: list[Memory] = []
+        self.living: list[Memory | Spoken] = []
         self.forgotten: set[str] = set()
         self.relations: dict[RelationKey, Relation] = {}
         self.ended: dict[RelationKey, datetime | None] = {}
 
     def apply(self, event: Event) -> None:
-        if isinstance(event, Remembered | Merged | Picked):
-            for one in event.memories:
-                if one.id not in self.forgotten and one.id not in {old.id for old in self.living}:
-                    self.living.append(one)
-        if isinstance(event, Revised | Merged | Picked):
-            for one in event.memories if isinstance(event, Revised) else event.revised:
-                self.revise(one)
+        if isinstance(event, Remembered):
+            first = {memory.id: memory for memory in reversed(event.memories)}
+            for identity in dict.fromkeys(memory.id for memory in event.memories):
+                self.revise(first[identity])
+        if isinstance(event, Merged | Picked):
+            self.add(event.memories)
+        heard = event.heard if isinstance(event, Related | Merged | Picked) else ()
+        revised: Iterable[Memory] = event.memories if isinstance(event, Revised) else ()
+        if isinstance(event, Merged | Picked):
+            revised = event.revised
+        told: list[Memory | Spoken] = [*revised, *heard]
+        for one in told:
+            self.revise(one)
         if isinstance(event, Related | Merged):
             self.relate(event.relations)
-        if isinstance(event, Unrelated | Merged):
-            keys = event.keys if isinstance(event, Unrelated) else event.unrelated
-            times = [event.at] * len(keys) if isinstance(event, Unrelated) else [*event.unrelated_at, *[None] * 9]
-            for key, at in zip(keys, times, strict=False):
+        if isinstance(event, Unrelated):
+            self.end(event.keys, event.at)
+        if isinstance(event, Forgotten):
+            self.forget((one, event.at) for one in event.ids)
+        if isinstance(event, Merged):
+            for key, at in zip_longest(event.unrelated, event.unrelated_at[: len(event.unrelated)]):
                 self.end([key], at)
-        if isinstance(event, Forgotten | Merged):
-            ids = event.ids if isinstance(event, Forgotten) else event.forgotten
-            when = [event.at] * len(ids) if isinstance(event, Forgotten) else [*event.forgotten_at, *[None] * 9]
-            for gone, at in zip(ids, when, strict=False):
-                if gone not in self.forgotten:
-                    self.end([key for key, told in self.relations.items() if told.memory == gone], at)
-                    self.forgotten.add(gone)
-            self.living = [one for one in self.living if one.id not in self.forgotten]
+            self.forget(zip_longest(event.forgotten, event.forgotten_at[: len(event.forgotten)]))
+            self.forget(event.unheard)
 
-    def revise(self, memory: Memory) -> None:
+    def add(self, memories: Iterable[Memory]) -> None:
+        for one in memories:
+            if one.id not in self.forgotten and one.id not in {old.id for old in self.living}:
+                self.living.append(one)
+
+    def forget(self, ids: Iterable[tuple[str, datetime | None]]) -> None:
+        for gone, at in ids:
+            if gone not in self.forgotten:
+                self.end([key for key, told in self.relations.items() if told.memory == gone], at)
+                self.forgotten.add(gone)
+        self.living = [one for one in self.living if one.id not in self.forgotten]
+
+    def revise(self, memory: Memory | Spoken) -> None:
         old = next((one for one in self.living if one.id == memory.id), None)
         if old is not None and (old.session, said(old)) == (memory.session, said(memory)):
             return
@@ -187,15 +205,16 @@ def relation(key: RelationKey, weight: float, at: datetime | None, by: int | Non
 
 
 TOLD = st.builds(relation, KEYS, st.sampled_from([0.5, 1.0, 3.0]), TIMES, st.none() | st.integers(0, 14))
+HEARD = REWRITTEN.map(lambda told: tuple(Spoken(one.id, one.text, one.speaker, one.session) for one in told))
 RELATIONS, ENDED = st.lists(TOLD, max_size=3).map(tuple), st.lists(KEYS, max_size=2).map(tuple)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.builds(Remembered, MEMORIES),
+    st.builds(Remembered, MEMORIES | REWRITTEN),
     st.builds(Remembered, MEMORIES),
     st.builds(Forgotten, IDS, TIMES),
     st.builds(Revised, MEMORIES | REWRITTEN),
-    st.builds(Related, RELATIONS),
+    st.builds(Related, RELATIONS, HEARD),
     st.builds(Unrelated, ENDED, st.just(AT)),
-    st.builds(Picked, st.just(Place("b", 1)), MEMORIES, REWRITTEN),
+    st.builds(Picked, st.just(Place("b", 1)), MEMORIES, REWRITTEN, st.just(()), HEARD),
     st.builds(
         Merged,
         source=st.just(Place("b", 1)),
@@ -209,6 +228,8 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         unrelated=ENDED,
         forgotten_at=st.lists(TIMES, max_size=3).map(tuple),
         unrelated_at=st.lists(TIMES, max_size=2).map(tuple),
+        heard=HEARD,
+        unheard=st.lists(st.tuples(st.integers(0, 14).map("m{}".format), TIMES), max_size=2).map(tuple),
     ),
 )
 
@@ -285,10 +306,33 @@ def test_what_is_none_of_the_graphs_business_returns_the_state_itself() -> None:
     assert (FOLD.part, FOLD.reach) == ("graph", None)
 
 
-def test_what_was_forgotten_never_comes_back() -> None:
-    state = fold([Forgotten(("m1",)), Remembered((memory(1), memory(2)))])
+def test_what_a_merge_adds_does_not_bring_back_what_was_forgotten() -> None:
+    state = fold([Forgotten(("m1",)), Merged(Place("b", 3), None, (memory(1), memory(2)), (), (), None)])
     assert set(settled(state).memories) == {"m2"}
     assert FOLD.apply(state, Forgotten(("m1",))) is state
+
+
+def test_what_is_remembered_again_after_the_memories_alone_were_rolled_back_reads_as_it_does_now() -> None:
+    old = memory(1, "Carol lives in Paris", speaker="Bob")
+    state = fold(
+        [Remembered((old, memory(2, "rain"))), Remembered((memory(1, "Dave lives in Berlin", speaker="Bob"),))]
+    )
+    concepts = set(settled(state).concepts)
+    assert {"dave", "berlin"} <= concepts
+    assert not {"carol", "pari"} & concepts
+    gone = fold([Forgotten(("m2",)), Remembered((memory(2, "rain"),))], state)
+    assert set(settled(gone).memories) == {"m1", "m2"}
+    assert not settled(gone).forgotten
+
+
+def test_a_graph_says_where_it_is_not_as_the_memories_are() -> None:
+    state = remembered(memory(1, "rain"), memory(2, "snow"), memory(3, "fog"))
+    state = settled(fold([Forgotten(("m3",))], state))
+    told = {n: Spoken(f"m{n}", text) for n, text in ((1, "rain"), (2, "hail"), (3, "fog"), (4, "mist"), (5, "sun"))}
+    state = settled(fold([Related((), (told[1], Spoken("m2", "snow")))], state))
+    expected = Expected((told[3], told[5]), (told[1], told[2], told[4]), ("m3", "m6"))
+    assert missed(state, expected) == Missed((told[2], told[4], told[3]), (), ("m3",))
+    assert missed(state, Expected(gone=("m1", "m9"))) == Missed((), ("m1",), ())
 
 
 def test_in_a_merge_forgetting_wins() -> None:

@@ -12,9 +12,20 @@ from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidInput, SkillNotFound
 from quantum_memory.memory.episodic.lexical import Bm25
-from quantum_memory.memory.events import Event, Forgotten, Merged, SkillLearned, SkillUsed
+from quantum_memory.memory.events import Event, Forgotten, Merged, SkillLearned, SkillUsed, Tries
 from quantum_memory.memory.merging import Verdict, merge
-from quantum_memory.memory.skills import SkillsFold, SkillsState, SkillTrait, changes, find, versions
+from quantum_memory.memory.skills import (
+    SkillsFold,
+    SkillsState,
+    SkillTrait,
+    Tried,
+    changes,
+    find,
+    news,
+    tries_of,
+    versions,
+)
+from quantum_memory.memory.skills_snapshot import SkillsCodec
 from quantum_memory.policies.merge import MergePolicy
 from quantum_memory.types import Place, Skill
 from tests.unit.episodes import textbook_bm25, textbook_terms
@@ -83,7 +94,7 @@ def judged(
     theirs: SkillsState,
     rule: str = "newest",
     seen: SkillsState | None = None,
-) -> Verdict[Skill]:
+) -> Verdict[Tried]:
     """The verdict on what theirs did since the base; where ours was seen last, if not at the base."""
     found = changes(base, theirs)
     names = [change.key for change in found]
@@ -93,9 +104,11 @@ def judged(
     return merge(SkillTrait(), found, versions(ours, names), known, policy)
 
 
-def taken(verdict: Verdict[Skill], ours: SkillsState) -> SkillsState:
-    skills = (*verdict.added, *verdict.changed)
-    return folded([Merged(Place("b", 1), None, (), (), skills, None)], ours)
+def taken(verdict: Verdict[Tried], ours: SkillsState) -> SkillsState:
+    told = (*verdict.added, *verdict.changed)
+    tries = news(versions(ours, [one.skill.name for one in told]), told)
+    skills = tuple(one.skill for one in told)
+    return folded([Merged(Place("b", 1), None, (), (), skills, None, tries=tries)], ours)
 
 
 @settings(deadline=None, max_examples=60)
@@ -133,7 +146,7 @@ def test_the_rule_decides_what_both_sides_rewrote_and_the_conflict_shows_both() 
     theirs = folded([SkillLearned(Skill("tea", ("buy",), at=DAY + timedelta(days=1)))], base)
     for rule, steps in (("ours", ("boil", "steep")), ("theirs", ("buy",)), ("newest", ("buy",)), ("union", ("buy",))):
         verdict = judged(ours, base, theirs, rule)
-        assert [one.steps for one in verdict.changed] == ([] if rule == "ours" else [steps])
+        assert [one.skill.steps for one in verdict.changed] == ([] if rule == "ours" else [steps])
         (conflict,) = verdict.conflicts
         assert (conflict.part, conflict.key, conflict.field) == ("skills", "tea", "steps")
         assert (conflict.base, conflict.ours, conflict.theirs) == (("boil",), ("boil", "steep"), ("buy",))
@@ -152,8 +165,8 @@ def test_without_a_common_past_tries_of_both_are_counted() -> None:
     ours = SkillsState.of([Skill("tea", ("boil",), successes=2)])
     theirs = SkillsState.of([Skill("tea", ("boil",), successes=3, failures=1), Skill("go", ("run",))])
     verdict = judged(ours, None, theirs)
-    assert verdict.added == (Skill("go", ("run",)),)
-    assert verdict.changed == (Skill("tea", ("boil",), successes=5, failures=1),)
+    assert verdict.added == (Tried(Skill("go", ("run",)), {}),)
+    assert verdict.changed == (Tried(Skill("tea", ("boil",), successes=5, failures=1), {}),)
     assert verdict.conflicts == ()
 
 
@@ -165,8 +178,60 @@ def test_tries_that_went_to_and_fro_are_counted_once() -> None:
     assert had.get("tea").successes == 3
     went_on = folded([hit], ours)
     later = folded([hit], had)
-    assert judged(ours, start, later, seen=ours).changed[0].successes == 4, "ours did nothing more: theirs has it all"
-    assert judged(went_on, start, later, seen=ours).changed[0].successes == 5
+    merged = judged(ours, start, later, seen=ours).changed[0].skill
+    assert merged.successes == 4, "ours did nothing more: theirs has it all"
+    assert judged(went_on, start, later, seen=ours).changed[0].skill.successes == 5
+
+
+def test_tries_of_a_third_side_are_counted_once_by_whatever_way_they_come() -> None:
+    start = folded([SkillLearned(Skill("tea", ("boil",), successes=1))])
+    third = folded([SkillUsed("tea", succeeded=False, origin="g:1")], start)
+    ours = taken(judged(start, start, third), start)
+    theirs = taken(judged(start, start, third), start)
+    assert judged(ours, start, theirs).empty
+    theirs = folded([SkillUsed("tea", succeeded=True, origin="f:1")], theirs)
+    after = taken(judged(ours, start, theirs), ours)
+    assert (after.get("tea").successes, after.get("tea").failures) == (2, 1)
+    assert list(tries_of(after)) == [Tries("tea", "f:1", 1, 0), Tries("tea", "g:1", 0, 1)]
+    behind = folded([SkillUsed("tea", succeeded=False, origin="g:1")], third)
+    caught_up = taken(judged(after, start, behind), after)
+    assert (caught_up.get("tea").successes, caught_up.get("tea").failures) == (2, 2)
+
+
+NETWORK = st.lists(
+    st.tuples(st.sampled_from(["use", "merge", "merge", "rollback"]), st.integers(0, 3), st.integers(0, 3)), max_size=25
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(NETWORK)
+def test_however_branches_merge_each_try_counts_once(steps: list[tuple[str, int, int]]) -> None:
+    """Beside branches that know each single try, without any base to count from."""
+    start = folded([SkillLearned(Skill("tea", ("boil",)))])
+    states, tries = [start] * 4, [frozenset[int]()] * 4
+    stretch, past = [0] * 4, [(start, frozenset[int]())] * 4
+    for number, (what, one, other) in enumerate(steps, 1):
+        if what == "use":
+            used = SkillUsed("tea", succeeded=bool(other % 2), origin=f"{one}:{stretch[one]}")
+            past[one] = states[one], tries[one]
+            states[one], tries[one] = folded([used], states[one]), tries[one] | {number}
+        elif what == "rollback":
+            states[one], tries[one] = past[one]
+            stretch[one] = number
+        elif one != other:
+            states[one] = taken(judged(states[one], start, states[other]), states[one])
+            tries[one] |= tries[other]
+        counted = states[one].get("tea")
+        assert counted.successes + counted.failures == len(tries[one])
+
+
+def test_tries_are_written_down_with_their_origins() -> None:
+    codec = SkillsCodec()
+    uses = [SkillUsed("tea", succeeded=True, origin=f"b:{number % 2}") for number in range(3)]
+    state = folded([SkillLearned(Skill("tea", ("boil",))), *uses, SkillUsed("tea", succeeded=False)])
+    again = codec.load(*codec.dump(state))
+    assert again.tried("tea") == state.tried("tea") == Tried(state.get("tea"), {"b:0": (2, 0), "b:1": (1, 0)})
+    assert codec.difference(again, folded(uses[:1], state)) is not None
 
 
 @pytest.mark.parametrize(("field", "value"), [("steps", "boil"), ("steps", 3), ("steps", ["", "x"]), ("when", 4)])

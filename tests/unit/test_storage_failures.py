@@ -37,7 +37,8 @@ from quantum_memory.memory.vault import Append, CreateAgent, GroupCommit, Vault,
 from quantum_memory.memory.vault.backup import Backups, restore
 from quantum_memory.memory.vault.blocks import BlockStore, open_blocks
 from quantum_memory.memory.vault.codec import encode
-from quantum_memory.memory.vault.keeper import Background, Keeper, identity
+from quantum_memory.memory.vault.keeper import Background, Keeper
+from quantum_memory.memory.vault.owner import identity
 from quantum_memory.memory.vault.verify import verify
 from quantum_memory.settings import Settings
 from quantum_memory.types import PAD, Memory

@@ -402,3 +402,20 @@ def test_a_clerk_does_the_newest_wish_of_each_drawer_and_survives_failures() -> 
     clerk.close()
     assert (done, clerk.done, clerk.failed) == (["first", "new a"], 2, 1)
     assert not clerk.offer("a", lambda: done.append("late"))
+
+
+def test_a_clerk_that_is_closed_in_a_hurry_drops_what_waits() -> None:
+    clerk, done, gate = Clerk("test"), list[str](), threading.Event()
+
+    def wait() -> None:
+        gate.wait()
+        done.append("first")
+
+    clerk.offer("a", wait)
+    while not clerk._busy:
+        time.sleep(0.001)
+    clerk.offer("b", lambda: done.append("waits"))
+    clerk.close(0.0)
+    gate.set()
+    assert clerk.wait(10.0)
+    assert (done, clerk.failed) == (["first"], 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -89,6 +90,34 @@ def test_what_is_done_inside_is_seen_inside_at_once_and_by_others_afterwards_as_
     assert [branch.branch for branch in alice.branches()] == ["main"]
     front.reopen()
     assert state_of(front.agent()) == inside
+
+
+def test_a_commit_made_inside_and_its_time_mean_the_same_place(front: Front) -> None:
+    alice = front.agent()
+    alice.remember(ready(0, id="before"))
+    with alice.transaction():
+        alice.remember(ready(1, id="inside"))
+        alice.checkpoint("inside")
+    (made,) = [one for one in alice.commits() if one.message == "inside"]
+    assert ids(alice, as_of=made.at) == ids(alice, as_of=made) == ["before", "inside"]
+
+
+def test_what_copies_the_context_belongs_inside_and_a_plain_thread_does_not(front: Front) -> None:
+    alice = front.agent()
+
+    def seen() -> list[str]:
+        return ids(alice)
+
+    async def inside() -> list[list[str]]:
+        async with alice.transaction():
+            await asyncio.to_thread(alice.remember, ready(0, id="a"))
+            found: list[list[str]] = []
+            thread = threading.Thread(target=lambda: found.append(seen()))
+            thread.start()
+            await asyncio.to_thread(thread.join)
+            return [*found, await asyncio.to_thread(seen)]
+
+    assert asyncio.run(inside()) == [[], ["a"]]
 
 
 def test_an_exception_drops_all_of_it_and_goes_on(front: Front) -> None:

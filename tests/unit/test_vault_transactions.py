@@ -92,6 +92,8 @@ def test_nobody_sees_a_transaction_until_it_is_kept_and_then_all_of_it(scribe: S
     assert [branch.id for branch in vault.branches("alice")] == ["main"]
     (moved,) = vault.commits("alice")
     assert (moved.id, moved.place, moved.message) == (inside.id, Place("main", 3), "inside")
+    assert moved.at == later, "before that nothing of it was on the parent"
+    assert vault.place_at("main", moved.at).seq >= moved.place.seq
     assert vault.find_place("main", "inside") == Place("main", 3)
     assert vault.log("main")[1].commits == (moved,)
     assert [entry[0] for entry in rows(vault, "SELECT op_id FROM journal WHERE branch = 'main' AND seq > 2")] == [

@@ -22,6 +22,7 @@ from quantum_memory.memory.timeline import Timeline
 from quantum_memory.memory.vault import Append, CreateAgent, CreateBranch, CreateCommit, Vault, Write, Written, schema
 from quantum_memory.memory.vault.backup import Backups
 from quantum_memory.memory.vault.blocks import BlockStore, open_blocks
+from quantum_memory.memory.vault.collect import collect
 from quantum_memory.memory.vault.keeper import Keeper
 from quantum_memory.memory.vault.shelf import packing
 from quantum_memory.memory.vault.verify import ViewCheck, repair, verify
@@ -286,6 +287,57 @@ def test_a_snapshot_that_lies_is_found_and_dropped(vault: Vault, blocks: BlockSt
     assert verify(vault, views, pack).findings == []
     assert vault.shelf.nearest("root", "skills", codec.fingerprint, 0, 99) is None
     del blocks
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_snapshot_that_was_superseded_meanwhile_is_no_finding(vault: Vault, blocks: BlockStore, again: bool) -> None:
+    """It was listed; when its turn comes, or while it is read, its row goes and somebody would collect its block."""
+    assert vault.shelf is not None
+    fold, codec, pack = SkillsFold(), SkillsCodec(), packing(3)
+    views, shelf = [ViewCheck(fold, codec)], vault.shelf
+
+    def keep(seq: int) -> None:
+        state = Timeline(fold, vault, 2).at(Place("root", seq))
+        shelf.keep(Place("root", seq), "skills", codec.fingerprint, packed(codec, pack, state))
+
+    def supersede() -> None:
+        for seq in (6, 7, 8):
+            keep(seq)
+        for info in list(blocks.listing()):
+            blocks.remove(info.name)
+
+    def got(name: str) -> bytes:
+        data = get(name)
+        while meanwhile:
+            meanwhile.pop()()
+        return data
+
+    keep(3)
+    get, meanwhile = blocks.get, [supersede] if again else []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "get", got)
+        report = verify(vault, views, pack, lambda what: supersede() if what == "snapshots" and not again else None)
+    assert (report.findings, meanwhile) == ([], [])
+    assert report.looked_at.get("snapshot", 0) == again
+    assert verify(vault, views, pack).looked_at["snapshot"] == 2
+
+
+def test_segments_that_are_joined_and_collected_meanwhile_are_no_finding(vault: Vault, blocks: BlockStore) -> None:
+    keeper = Keeper(vault.database, blocks, Clock(), seal_events=4, segment_events=64)
+    while keeper.step().kind != "cleared":
+        pass
+    names = {info.name for info in blocks.listing()}
+
+    def join(what: str) -> None:
+        if what == "journals and segments":
+            done(vault, *(Append("root", n, Remembered((memory(n),)), f"op{n}") for n in range(EVENTS + 1, EVENTS + 9)))
+            keeper.settle()
+            collect(vault, lambda: datetime.now(UTC) + timedelta(days=1), 0.0, 0.0)
+
+    assert verify(vault, progress=join).findings == []
+    collect(vault, lambda: datetime.now(UTC) + timedelta(days=1), 0.0, 0.0)
+    assert names - {info.name for info in blocks.listing()}, "they are let go afterwards"
+    assert verify(vault).findings == []
 
 
 def test_what_was_imported_without_those_it_had_merged_is_whole(vault: Vault, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Segments never change, so a backup copies those that no earlier one has, and the
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from quantum_memory.memory.vault.database import Database
 
 BLOCKS = "blocks"
+WEEK = 7
 
 
 class Backups:
@@ -41,11 +43,16 @@ class Backups:
     def __init__(self, where: str | Path, now: Callable[[], datetime]) -> None:
         self.where, self._now = str(where), now
         self._manifests = Manifests(where)
+        self._turn = _TURNS.setdefault(self._manifests.place, threading.Lock())
         self.blocks: BlockStore = open_blocks(f"{self.where.rstrip('/')}/{BLOCKS}")
 
     def all(self) -> list[Manifest]:
-        """Every backup, oldest first. Raises: CorruptRecord, NewerSchema, VaultUnavailable."""
-        return self._manifests.all()
+        """Every backup whose manifest can be read, oldest first. Raises: VaultUnavailable."""
+        return self._manifests.all()[0]
+
+    def unreadable(self) -> list[str]:
+        """What is wrong with the other manifests, in words. Raises: VaultUnavailable."""
+        return self._manifests.all()[1]
 
     def make(self, database: Database, blocks: BlockStore | None, vault: str, *, full: bool = False) -> Manifest:
         """Copy a vault that goes on being written to, and read back what was copied.
@@ -60,15 +67,17 @@ class Backups:
             is no new backup, and the earlier ones are as they were.
         """
         self.blocks.claim(vault)
-        trusted = frozenset[str]() if full else frozenset().union(*(one.named() for one in self.all()))
         fresh: dict[str, int] = {}
-        with _held(blocks), self.blocks.held(), database.snapshot() as connection:
+        with self._turn, _held(blocks), database.snapshot() as connection:
             at = utc("now", self._now())
-            names = sorted(connection.execute(sa.select(schema.segments.c.block).where(_LIVE).distinct()).scalars())
-            for name in names:
+            rows = connection.execute(sa.select(_S.block, _S.bytes).where(_LIVE).order_by(_S.block)).all()
+            sealed: dict[str, int] = {row.block: row.bytes for row in rows}
+            names = list(sealed)
+            trusted = {} if full else self._trusted(at)
+            for name, nbytes in sealed.items():
                 if blocks is None:
                     raise CorruptRecord(database.storage, f"it names the block {name}, and no blocks were given")
-                if name not in trusted or not self.blocks.has(name):
+                if trusted.get(name) != nbytes:
                     self._copy(blocks.get(name), fresh)
             local = connection.dialect.name == "sqlite"
             pieces = sqlite_pieces(connection, database.storage) if local else row_pieces(connection)
@@ -93,35 +102,54 @@ class Backups:
             self._manifests.write(manifest)
         return manifest
 
-    def check(self, manifest: Manifest) -> list[str]:
-        """What is wrong with a backup, in words: nothing, if it can be restored."""
-        found = []
-        for name in sorted(manifest.named()):
-            try:
-                self.blocks.get(name)
-            except QuantumMemoryError as error:
-                found.append(str(error))
+    def _trusted(self, at: datetime) -> dict[str, int]:
+        """Blocks that earlier backups left here, and their sizes, without those that are not what they should be.
+
+        A part of them is read again each day, so that each is about once a week.
+        """
+        known = frozenset().union(*(one.named() for one in self.all()))
+        found = {}
+        for info in self.blocks.listing():
+            due = int(info.name[:4], 16) % WEEK == at.toordinal() % WEEK
+            if info.name in known and not (due and self._damaged(info.name)):
+                found[info.name] = info.nbytes
         return found
 
+    def _damaged(self, name: str) -> str:
+        """What is wrong with a block, in words; nothing, if all is well."""
+        try:
+            self.blocks.get(name)
+        except QuantumMemoryError as error:
+            return str(error)
+        return ""
+
+    def check(self, manifest: Manifest) -> list[str]:
+        """What is wrong with a backup, in words: nothing, if it can be restored."""
+        return [fault for name in sorted(manifest.named()) if (fault := self._damaged(name))]
+
     def thin_out(self, retention: Retention) -> list[Manifest]:
-        """Remove the backups that the policy does not keep, and what only they named. Returns them."""
-        every = self.all()
-        kept = retention.kept(one.at for one in every)
-        gone = [one for one in every if one.at not in kept]
-        for one in gone:
-            self._manifests.remove(one)
-        if gone:
-            needed = frozenset().union(*(one.named() for one in every if one.at in kept))
-            for info in list(self.blocks.listing()):
-                if info.name not in needed:
-                    self.blocks.remove(info.name)
-        return gone
+        """Remove the backups that the policy does not keep, and what only they named. Returns them.
+
+        No block goes as long as a manifest cannot be read: nobody knows what it names.
+        """
+        with self._turn:
+            every, unreadable = self._manifests.all()
+            kept = retention.kept(one.at for one in every)
+            gone = [one for one in every if one.at not in kept]
+            for one in gone:
+                self._manifests.remove(one)
+            if not unreadable:
+                needed = frozenset().union(*(one.named() for one in every if one.at in kept))
+                for info in list(self.blocks.listing()):
+                    if info.name not in needed:
+                        self.blocks.remove(info.name)
+            return gone
 
     def latest(self) -> Manifest:
         """The newest backup. Raises: BackupNotFound."""
-        every = self.all()
+        every, unreadable = self._manifests.all()
         if not every:
-            raise BackupNotFound(self.where, "any")
+            raise BackupNotFound(self.where, "; ".join(["any moment", *unreadable]))
         return every[-1]
 
     def covering(self, position: int | None, at: datetime | None) -> Manifest:
@@ -146,7 +174,10 @@ class Backups:
         return name
 
 
-_LIVE = schema.segments.c.state == "live"
+_S = schema.segments.c
+_LIVE = _S.state == "live"
+_TURNS: dict[str, threading.Lock] = {}
+"""By place: who makes a backup there, or thins them out, does so alone. No other process holds the same vault."""
 
 
 @contextmanager

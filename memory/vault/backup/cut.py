@@ -7,16 +7,21 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from quantum_memory.memory.vault import index, schema
-from quantum_memory.memory.vault.catalog import to_us
+from quantum_memory.memory.vault.catalog import last_position, to_us
+from quantum_memory.types import BranchId
 
+COLLECTED = "branch_collected"
 _J, _B, _C, _T, _A = schema.journal.c, schema.branches.c, schema.commits.c, schema.tags.c, schema.audit.c
 
 
 def position_at(connection: sa.Connection, at: datetime) -> int:
-    """The last change that was made at or before a time; 0 before the first."""
+    """The last change before the first one that was made after a time.
+
+    Not the last one with such a time: what was imported or moved keeps times older than its place in the order.
+    """
     at_us = to_us(at)
-    latest = [
-        connection.execute(sa.select(sa.func.max(position)).where(time <= at_us)).scalar_one()
+    later = [
+        connection.execute(sa.select(sa.func.min(position)).where(time > at_us)).scalar_one()
         for position, time in (
             (_J.position, _J.at),
             (_A.position, _A.at),
@@ -25,7 +30,15 @@ def position_at(connection: sa.Connection, at: datetime) -> int:
             (_B.deleted_position, _B.deleted_at),
         )
     ]
-    return max((int(found) for found in latest if found is not None), default=0)
+    first = min((int(found) for found in later if found is not None), default=None)
+    return last_position(connection) if first is None else first - 1
+
+
+def revived(connection: sa.Connection, position: int) -> list[BranchId]:
+    """Branches that lived at a position and of which parts were collected since: they cannot be had back from here."""
+    collected = sa.select(_A.branch).where(_A.action == COLLECTED, _A.position > position)
+    living = sa.select(_B.id).where(_B.deleted_position > position, _B.position <= position, _B.id.in_(collected))
+    return list(connection.execute(living).scalars())
 
 
 def cut(connection: sa.Connection, position: int) -> None:
@@ -65,8 +78,9 @@ def _shorten(connection: sa.Connection) -> None:
 
 
 def _tags_at(connection: sa.Connection, position: int) -> list[dict[str, object]]:
-    """The tags as they stood after a change, told by the audit; a tag of which it knows nothing is left as it is."""
-    tags = {(row.agent, row.name): dict(row._mapping) for row in connection.execute(sa.select(schema.tags))}  # noqa: SLF001  (SQLAlchemy's public name)
+    """The tags as they stood after a change, told by the audit; imported ones, of which it is silent, as they are."""
+    standing = connection.execute(sa.select(schema.tags).where(_T.position <= position)).mappings()
+    tags = {(row["agent"], row["name"]): dict(row) for row in standing}
     notes = connection.execute(
         sa.select(schema.audit).where(_A.action.in_(("tag_put", "tag_moved", "tag_dropped"))).order_by(_A.position)
     ).all()

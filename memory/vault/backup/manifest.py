@@ -13,7 +13,14 @@ import fsspec
 import msgspec
 from blake3 import blake3
 
-from quantum_memory.errors import CorruptRecord, MissingDependency, NewerSchema, VaultUnavailable, WriteFailed
+from quantum_memory.errors import (
+    CorruptRecord,
+    MissingDependency,
+    NewerSchema,
+    StorageFailure,
+    VaultUnavailable,
+    WriteFailed,
+)
 from quantum_memory.memory.vault.blocks import NAME
 
 FORMAT = 1
@@ -69,6 +76,9 @@ class Manifests:
     Args:
         where: the place of the backups; the files lie directly in it.
 
+    Attributes:
+        place: the same, however it was spelled.
+
     Raises: MissingDependency, from every method WriteFailed or VaultUnavailable.
     """
 
@@ -80,15 +90,22 @@ class Manifests:
             self._system, self._root = fsspec.core.url_to_fs(str(self._folder) if local else self.where)
         except ImportError as error:
             raise MissingDependency(str(error.name), f"backups at {self.where}", f"pip install {error.name}") from None
+        self.place = str(self._system.unstrip_protocol(self._root))
 
-    def all(self) -> list[Manifest]:
-        """Every manifest that can be read, oldest first; the newest last. Raises: CorruptRecord, NewerSchema."""
+    def all(self) -> tuple[list[Manifest], list[str]]:
+        """The manifests that can be read, oldest first, and what is wrong with the others. Raises: VaultUnavailable."""
         try:
             names = self._system.ls(self._root, detail=False) if self._system.exists(self._root) else []
             files = {name: self._system.cat_file(name) for name in map(str, names) if _FILE.fullmatch(Path(name).name)}
         except OSError as error:
             raise VaultUnavailable(self.where, f"{type(error).__name__}: {error}") from error
-        return sorted((read(data, name) for name, data in files.items()), key=lambda one: (one.at, one.position))
+        found, faults = [], []
+        for name, data in sorted(files.items()):
+            try:
+                found.append(read(data, name))
+            except StorageFailure as error:
+                faults.append(str(error))
+        return sorted(found, key=lambda one: (one.at, one.position)), faults
 
     def write(self, manifest: Manifest) -> None:
         """Durable on return. Raises: WriteFailed."""

@@ -13,16 +13,17 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from quantum_memory.checks import utc
-from quantum_memory.errors import AlreadyExists, InvalidValue, OutOfRange, WriteFailed
+from quantum_memory.errors import AlreadyExists, BackupNotFound, InvalidValue, OutOfRange, WriteFailed
 from quantum_memory.memory.vault.audit import whole
 from quantum_memory.memory.vault.backup.backups import Backups
 from quantum_memory.memory.vault.backup.catalog_copy import row_pieces, write_rows, write_sqlite
-from quantum_memory.memory.vault.backup.cut import cut, position_at
+from quantum_memory.memory.vault.backup.cut import cut, position_at, revived
 from quantum_memory.memory.vault.backup.manifest import Manifest
 from quantum_memory.memory.vault.blocks import BlockStore
 from quantum_memory.memory.vault.catalog import last_position
 from quantum_memory.memory.vault.database import Database, located
 from quantum_memory.memory.vault.migrations import migrate
+from quantum_memory.memory.vault.owner import claim_within
 
 
 class Restored(NamedTuple):
@@ -54,8 +55,8 @@ def restore(
     A folder is complete when the file ``journal.sqlite`` is in it; a restore that was cut off leaves none, and can be
     repeated.
 
-    Raises: BackupNotFound, AlreadyExists if something is there, InvalidValue, CorruptRecord if the backup is damaged,
-        WriteFailed.
+    Raises: BackupNotFound, AlreadyExists if something is there, InvalidValue also for a place in which another vault
+        keeps its blocks, CorruptRecord if the backup is damaged, WriteFailed.
     """
     if position is not None and at is not None:
         raise InvalidValue("restore", "a position and a time", "one of the two")
@@ -71,11 +72,12 @@ def restore(
         data = backups.blocks.get(name)
         nbytes += len(data)
         blocks.put(data)  # type: ignore[union-attr]  # seen above
+    home = blocks if manifest.blocks else None  # a vault without segments has no place that is its own yet
     with _making(storage):
         if file is not None and manifest.engine == "sqlite":
-            upto = _as_file(backups, manifest, file, position, at)
+            upto = _as_file(backups, manifest, file, home, position, at)
         else:
-            upto = _as_rows(backups, manifest, storage, position, at)
+            upto = _as_rows(backups, manifest, storage, home, position, at)
     return Restored(manifest, upto, len(manifest.blocks), nbytes)
 
 
@@ -90,13 +92,20 @@ def _making(storage: str | Path) -> Iterator[None]:
         raise WriteFailed(url.render_as_string() if file is None else str(file.parent), reason) from error
 
 
-def _as_file(backups: Backups, manifest: Manifest, file: Path, position: int | None, at: datetime | None) -> int:
+def _as_file(
+    backups: Backups,
+    manifest: Manifest,
+    file: Path,
+    blocks: BlockStore | None,
+    position: int | None,
+    at: datetime | None,
+) -> int:
     """Put the catalog's file together beside its place, cut it, and move it there."""
     with tempfile.TemporaryDirectory(dir=_made(file.parent), prefix=".restore-") as folder:
         write_sqlite(map(backups.blocks.get, manifest.catalog), Path(folder) / file.name, backups.where)
         database = Database(folder)
         try:
-            upto = _finish(database, position, at)
+            upto = _finish(database, backups.where, blocks, position, at)
         finally:
             database.close()
         with (Path(folder) / file.name).open("rb") as data:
@@ -107,7 +116,12 @@ def _as_file(backups: Backups, manifest: Manifest, file: Path, position: int | N
 
 
 def _as_rows(
-    backups: Backups, manifest: Manifest, storage: str | Path, position: int | None, at: datetime | None
+    backups: Backups,
+    manifest: Manifest,
+    storage: str | Path,
+    blocks: BlockStore | None,
+    position: int | None,
+    at: datetime | None,
 ) -> int:
     """Fill a database row by row, in one transaction."""
     database = Database(storage)
@@ -121,7 +135,7 @@ def _as_rows(
                 write_rows(map(backups.blocks.get, manifest.catalog), connection, backups.where)
             else:
                 _through_a_file(backups, manifest, connection)
-            return _cut(connection, position, at)
+            return _cut(connection, backups.where, blocks, position, at)
     finally:
         database.close()
 
@@ -140,19 +154,28 @@ def _through_a_file(backups: Backups, manifest: Manifest, connection: sa.Connect
             source.close()
 
 
-def _finish(database: Database, position: int | None, at: datetime | None) -> int:
+def _finish(
+    database: Database, where: str, blocks: BlockStore | None, position: int | None, at: datetime | None
+) -> int:
     with database.transaction() as connection:
         migrate(connection, database.storage)
-        return _cut(connection, position, at)
+        return _cut(connection, where, blocks, position, at)
 
 
-def _cut(connection: sa.Connection, position: int | None, at: datetime | None) -> int:
+def _cut(
+    connection: sa.Connection, where: str, blocks: BlockStore | None, position: int | None, at: datetime | None
+) -> int:
     last = last_position(connection)
     wanted = position_at(connection, at) if at is not None else last if position is None else position
     if not 0 <= wanted <= last:
         raise OutOfRange("position", wanted, 0, last)
     wanted = whole(connection, wanted)
+    lost = revived(connection, wanted)
+    if lost:
+        raise BackupNotFound(where, f"position {wanted}: of the branch {lost[0]} parts were collected since")
     cut(connection, wanted)
+    if blocks is not None:
+        claim_within(connection, blocks)
     return wanted
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from quantum_memory.errors import BlockMissing, CorruptRecord, QuantumMemoryError, Quarantined
+from quantum_memory.errors import BlockMissing, CorruptRecord, QuantumMemoryError, Quarantined, VaultUnavailable
 from quantum_memory.memory.events import Merged
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.blocks import BlockStore
 from quantum_memory.memory.vault.codec import decode
 from quantum_memory.memory.vault.describe import kind_of
+from quantum_memory.memory.vault.owner import check_there
 from quantum_memory.memory.vault.segments import LIVE, Listed, Row, Segment, load, told
 from quantum_memory.memory.vault.verify.finding import Report
 from quantum_memory.types import BranchId
@@ -38,6 +39,12 @@ _MARKERS = sa.select(_M.seq, _M.source_branch, _M.source_seq, _M.base_branch, _M
 
 def check_journals(connection: sa.Connection, blocks: BlockStore | None, report: Report) -> None:
     """Look at every branch's events and segments."""
+    if blocks is not None:
+        try:
+            check_there(connection, blocks)
+        except VaultUnavailable as error:
+            report.add("block", blocks.where, error.reason, "none", lost=True)
+            blocks = None
     for branch, agent, fork_seq, deleted_at in connection.execute(_BRANCHES).all():
         _Journal(connection, blocks, report, branch).check(agent, fork_seq, deleted=deleted_at is not None)
         report.count("branch")
@@ -73,6 +80,10 @@ class _Journal:
                 self._report.add("entry", where, f"its position {number} is not after {position}", "none")
             self._check_payload(seq, at, kind, op_id, payload, deleted=deleted)
             want, time, position = seq + 1, at, number
+        last = self._stretches[-1].last_seq if self._stretches else 0
+        if last >= want and not deleted:
+            where, what = f"{self._branch}@{want}", f"events {want}..{last} are in a segment and not in the journal"
+            self._report.add("entry", where, what, "rebuild", lost=True, branch=self._branch)
         for seq in self._markers.keys() - {0}:
             self._report.add("merge", f"{self._branch}@{seq}", "a marker of a merge that is not there", "rebuild")
 
@@ -133,7 +144,7 @@ class _Journal:
                 self._damaged(stretch, f"its block {stretch.block} is in quarantine")
                 continue
             if self._blocks is None:
-                self._report.add("segment", what, "the vault was opened without its blocks", "none", lost=True)
+                self._report.add("segment", what, "the blocks are not there", "none", lost=True)
                 continue
             try:
                 load(self._blocks, self._branch, stretch).rows(stretch.first_seq - 1, stretch.last_seq)

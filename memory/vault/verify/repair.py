@@ -5,25 +5,29 @@ Never guesses: what cannot be told from what is there stays as it is, and is rep
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.errors import CorruptRecord, QuantumMemoryError
 from quantum_memory.memory.events import Merged
 from quantum_memory.memory.vault import schema
+from quantum_memory.memory.vault.batch import Batch
 from quantum_memory.memory.vault.blocks import BlockStore
+from quantum_memory.memory.vault.catalog import MAX_VALUES
 from quantum_memory.memory.vault.judge_events import marker
 from quantum_memory.memory.vault.keeper import put_aside
-from quantum_memory.memory.vault.segments import LIVE, Listed, load
+from quantum_memory.memory.vault.owner import claim
+from quantum_memory.memory.vault.reach import builds_on
+from quantum_memory.memory.vault.segments import LIVE, Listed, Row, load
 from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.memory.vault.verify.finding import Finding, Report
 from quantum_memory.types import BranchId, Place
 
 NOTHING = "nothing: a person must look"
 MAX_DETAIL = 4096
-_S, _J, _N = schema.segments.c, schema.journal.c, schema.snapshots.c
+_S, _J, _N, _A = schema.segments.c, schema.journal.c, schema.snapshots.c, schema.audit.c
 
 
 class Repair(NamedTuple):
@@ -42,8 +46,11 @@ def repair(vault: Vault, report: Report, spare: BlockStore | None = None) -> lis
         report: what ``verify`` found just now.
         spare: blocks of a backup, where damaged ones may be had whole.
 
-    Raises: WriteFailed, VaultUnavailable.
+    Raises: WriteFailed, InvalidValue for blocks of another vault; VaultUnavailable, also if the vault's blocks are
+        elsewhere: then nothing is changed.
     """
+    if vault.blocks is not None:
+        claim(vault.database, vault.blocks)  # where they are elsewhere, nothing is lost and nothing must be put aside
     mender = _Mender(vault, spare)
     done = []
     for finding in report.findings:
@@ -120,8 +127,20 @@ class _Mender:
         vault.blocks.put(data)
         with vault.maintenance() as batch:
             batch.execute(sa.update(schema.segments).where(_S.block == block).values(state=LIVE))
+            whose = batch.execute(sa.select(_S.branch, _S.first_seq).where(_S.block == block))
+            self._unlearn(batch, [(row.branch, row.first_seq) for row in whose])
         self._forget(block)
         return True
+
+    def _unlearn(self, batch: Batch, stretches: Sequence[tuple[BranchId, int]]) -> None:
+        """Let go of views that may have been written down without events that can be read again."""
+        try:
+            concerned = builds_on(batch.connection, stretches)
+        except CorruptRecord:  # nobody can say what follows from what
+            batch.execute(sa.delete(schema.snapshots))
+            return
+        for branch, seq in concerned.items():
+            batch.execute(sa.delete(schema.snapshots).where(_N.branch == branch, _N.seq >= seq))
 
     def _forget(self, block: str) -> None:
         if self._vault.segments is not None:
@@ -162,8 +181,11 @@ class _Mender:
         return f"the markers of {len(made)} merges were made again"
 
     def _rows(self, finding: Finding) -> str:
-        """Rows of the journal that are missing, from the segments that have them."""
-        vault, count = self._vault, 0
+        """Rows of the journal that are missing, from the segments that have them.
+
+        The last ones of a branch get new positions if theirs were given to others since.
+        """
+        vault, lost = self._vault, list[Row]()
         if vault.blocks is None:
             return NOTHING
         with vault.database.read() as connection:
@@ -175,9 +197,24 @@ class _Mender:
             there = set(connection.execute(sa.select(_J.seq).where(_J.branch == finding.branch)).scalars())
         for listed in (Listed(*row) for row in stretches):
             segment = load(vault.blocks, finding.branch, listed)
-            missing = [row for row in segment.rows(listed.first_seq - 1, listed.last_seq) if row.seq not in there]
-            count += len(missing)
-            with vault.maintenance() as batch:
-                for row in missing:
-                    batch.insert(schema.journal, row._asdict() | {"branch": finding.branch})
-        return f"{count} rows were made again from segments" if count else NOTHING
+            lost += [row for row in segment.rows(listed.first_seq - 1, listed.last_seq) if row.seq not in there]
+        if not lost:
+            return NOTHING
+        lost.sort()
+        with vault.maintenance() as batch:
+            if _any(batch, _J.op_id, [row.op_id for row in lost]):
+                return NOTHING  # whoever did not find them has done them again
+            if any(_any(batch, column, [row.position for row in lost]) for column in (_J.position, _A.position)):
+                if lost[0].seq < max(there, default=0):
+                    return NOTHING
+                lost = [row._replace(position=batch.next()) for row in lost]
+            for row in lost:
+                batch.insert(schema.journal, row._asdict() | {"branch": finding.branch})
+            self._unlearn(batch, [(finding.branch, lost[0].seq)])
+        return f"{len(lost)} rows were made again from segments"
+
+
+def _any(batch: Batch, column: sa.Column[Any], values: Sequence[Any]) -> bool:
+    """Whether any row has one of these values."""
+    parts = (values[start : start + MAX_VALUES] for start in range(0, len(values), MAX_VALUES))
+    return any(batch.execute(sa.select(column).where(column.in_(part)).limit(1)).first() for part in parts)

@@ -1,29 +1,39 @@
 """Everything in a vault, looked at: the database's own check, and then what only we can know. Changes nothing.
 
-All of it is one moment, whatever is written meanwhile.
+All of it is one moment, whatever is written, joined or collected meanwhile. Of snapshots of views only those count that
+are still listed when they are looked at: a newer one takes the place of an older.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.errors import CorruptRecord, QuantumMemoryError
 from quantum_memory.memory.snapshot_check import check_snapshot
 from quantum_memory.memory.snapshots import Packing, StateCodec
 from quantum_memory.memory.timeline import Fold
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.vault import Vault
-from quantum_memory.memory.vault.verify.finding import Report
+from quantum_memory.memory.vault.verify.finding import Remedy, Report
 from quantum_memory.memory.vault.verify.journals import check_journals
 from quantum_memory.memory.vault.verify.references import check_references
-from quantum_memory.types import Place
+from quantum_memory.types import BranchId, Place
 
-_Shelved = tuple[str, str, str, int, str]
-"""A snapshot as the catalog lists it: branch, part, fold, number, block."""
 _S, _R, _J = schema.snapshots.c, schema.remembered.c, schema.journal.c
+
+
+class _Shelved(NamedTuple):
+    """A snapshot as the catalog lists it."""
+
+    branch: BranchId
+    part: str
+    fold: str
+    seq: int
+    block: str
 
 
 class ViewCheck(NamedTuple):
@@ -39,10 +49,10 @@ def verify(
     packing: Packing | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Look at every row, every reference and every block of a vault.
+    """Look at every row, every reference and every block of a vault. No block is removed meanwhile.
 
     Args:
-        vault: one that is open. Writing may go on.
+        vault: one that is open. Writing, sealing and collecting may go on.
         views: whose snapshots are folded again and compared; snapshots made under other settings are not looked into.
         packing: how those are packed.
         progress: told what is being looked at.
@@ -50,8 +60,20 @@ def verify(
     Raises: VaultUnavailable if the database cannot be reached at all.
     """
     report = Report()
+    with nullcontext() if vault.blocks is None else vault.blocks.held():  # before its rows are read, which name blocks
+        rows = _check_catalog(vault, report, progress)
+        if vault.blocks is not None:
+            progress("snapshots")
+            for row in rows:
+                _check_snapshot(vault, views, packing, row, report)
+    return report
+
+
+def _check_catalog(vault: Vault, report: Report, progress: Callable[[str], None]) -> list[_Shelved]:
+    """Look at all but the snapshots of views, of which the list is returned."""
+    rows = list[_Shelved]()
     with vault.database.snapshot() as connection:
-        local, rows = connection.dialect.name == "sqlite", list[_Shelved]()
+        local = connection.dialect.name == "sqlite"
         stages: dict[str, Callable[[], None]] = {
             "the database's own check": lambda: _check_database(connection, vault.storage, report),
             "branches, commits, tags and merges": lambda: check_references(connection, report),
@@ -67,16 +89,12 @@ def verify(
                 if not local:
                     raise
                 report.add("database", vault.storage, f"{what}: {error.orig}", "none", lost=True)
-    if vault.blocks is not None:
-        progress("snapshots")
-        for row in rows:
-            _check_snapshot(vault, views, packing, row, report)
-    return report
+    return rows
 
 
 def _shelved(connection: sa.Connection) -> list[_Shelved]:
     found = connection.execute(sa.select(_S.branch, _S.part, _S.fold, _S.seq, _S.block).order_by(_S.branch))
-    return [(branch, part, fold, seq, block) for branch, part, fold, seq, block in found]
+    return [_Shelved(*row) for row in found]
 
 
 def _check_database(connection: sa.Connection, storage: str, report: Report) -> None:
@@ -112,23 +130,43 @@ def _check_snapshot(
     row: _Shelved,
     report: Report,
 ) -> None:
-    branch, part, fold, seq, block = row
-    where = f"of {part} at {branch}@{seq}"
+    if not _still_listed(vault, row):
+        return
     report.count("snapshot")
+    wrong = _wrong_with(vault, views, packing, row)
+    if wrong is not None and _still_listed(vault, row):
+        what, remedy = wrong
+        where = f"of {row.part} at {row.branch}@{row.seq}"
+        report.add("snapshot", where, what, remedy, branch=row.branch, seq=row.seq, block=row.block)
+
+
+def _wrong_with(
+    vault: Vault, views: Sequence[ViewCheck], packing: Packing | None, row: _Shelved
+) -> tuple[str, Remedy] | None:
+    """What is wrong with a snapshot, and what could be done about it."""
     if vault.blocks is None or vault.shelf is None:
-        return
+        return None
     try:
-        vault.blocks.get(block)
+        vault.blocks.get(row.block)
     except QuantumMemoryError as error:
-        report.add("snapshot", where, str(error), "drop", branch=branch, seq=seq, block=block)
-        return
+        return str(error), "drop"
     for view in views:
-        if packing is None or (view.codec.part, view.codec.fingerprint) != (part, fold):
+        if packing is None or (view.codec.part, view.codec.fingerprint) != (row.part, row.fold):
             continue
         try:
-            wrong = check_snapshot(vault, vault.shelf, view.fold, view.codec, packing, Place(branch, seq))
+            wrong = check_snapshot(vault, vault.shelf, view.fold, view.codec, packing, Place(row.branch, row.seq))
         except QuantumMemoryError as error:
-            report.add("snapshot", where, f"it cannot be compared: {error}", "none")
-            continue
+            return f"it cannot be compared: {error}", "none"
         if wrong is not None:
-            report.add("snapshot", where, wrong.reason, "drop", branch=branch, seq=seq, block=block)
+            return wrong.reason, "drop"
+    return None
+
+
+def _still_listed(vault: Vault, row: _Shelved) -> bool:
+    """Whether the catalog has the snapshot now: a newer one may have taken its place, or it was collected."""
+    same = (_S.branch == row.branch, _S.part == row.part, _S.fold == row.fold, _S.seq == row.seq, _S.block == row.block)
+    try:
+        with vault.database.read() as connection:
+            return connection.execute(sa.select(_S.block).where(*same)).first() is not None
+    except CorruptRecord:  # found before, by the database's own check
+        return True

@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from quantum_memory.memory.semantic.extract import extract
 from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.settings import Settings
 from quantum_memory.testing.invariants import faults
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from quantum_memory.cluster.connect import MemoryCluster
 
 NUMBERS = st.integers(0, 30)
-ACTS = ("remember", "remember", "revise", "forget", "feel", "relate", "unrelate", "learn")
+ACTS = ("remember", "remember", "revise", "forget", "feel", "relate", "unrelate", "learn", "practise")
 Act = tuple[str, int]
 ACT = st.tuples(st.sampled_from(ACTS), NUMBERS)
 
@@ -64,9 +65,16 @@ def _perhaps_give_up(keep: bool) -> None:
         raise _GiveUpError
 
 
+def _nodes(mind: Mind) -> set[tuple[str, str]]:
+    """What the graph should show: its memories, and what is named in the texts that it was told."""
+    texts = mind.in_graph()
+    named = {concept.key for text in texts.values() for concept in extract(text)}
+    return {("memory", memory) for memory in texts} | {("concept", key) for key in named}
+
+
 class MemoryMachine(RuleBasedStateMachine):
-    """Remembers, forgets, feels, relates, learns, forks, clones, checkpoints, tags, rolls back, merges, deletes, runs
-    transactions and crashes; after each step every branch must be as the model has it.
+    """Remembers, forgets, feels, relates, learns, tries, forks, clones, checkpoints, tags, rolls back, merges, deletes,
+    runs transactions and crashes; after each step every branch must be as the model has it.
     """
 
     def __init__(self) -> None:
@@ -186,7 +194,7 @@ class MemoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_branch_is_as_the_model_has_it(self) -> None:
-        """Memories, relations, skills and working memory; and what is known can be found."""
+        """Memories, the graph and its relations, skills and working memory; and what is known can be found."""
         for index, line in enumerate(self.lines):
             self._compare(self.handle(index), line.mind)
 
@@ -222,7 +230,10 @@ class MemoryMachine(RuleBasedStateMachine):
         assert memories == mind.known()
         assert {hit.memory.id for hit in handle.recall("thing number", k=100)} == set(memories)
         assert {one.key: one.weight for one in handle.relations()} == mind.weights()
-        assert {skill.name: skill.steps for skill in handle.skills()} == mind.abilities()
+        drawn = {node for node, data in handle.graph().nodes(data=True) if data["weight"]}
+        assert drawn == _nodes(mind)
+        skills = {skill.name: (skill.steps, skill.successes + skill.failures) for skill in handle.skills()}
+        assert skills == mind.abilities()
         assert [memory.id for memory in handle.working()] == mind.at_hand()
         if mind.feelings == 0:
             assert handle.mood().at is None
@@ -243,6 +254,7 @@ class MemoryMachine(RuleBasedStateMachine):
             "relate": lambda: self._relate(handle, mind, key),
             "unrelate": lambda: self._unrelate(handle, mind, key),
             "learn": lambda: self._learn(handle, mind, f"skill {step}"),
+            "practise": lambda: self._practise(handle, mind, choice),
         }
         if (kind in ("revise", "forget") and not known) or (kind == "unrelate" and key not in mind.weights()):
             return mind
@@ -289,3 +301,10 @@ class MemoryMachine(RuleBasedStateMachine):
         steps = (f"do {name}",)
         assert handle.learn(name, steps).steps == steps
         return mind.learn(self.step, name, steps)
+
+    def _practise(self, handle: AgentHandle, mind: Mind, choice: int) -> Mind:
+        if not mind.abilities():
+            return mind
+        name = sorted(mind.abilities())[choice % len(mind.abilities())]
+        handle.practise(name, succeeded=bool(choice % 2))
+        return mind.practise(self.step, name)

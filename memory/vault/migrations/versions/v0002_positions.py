@@ -198,7 +198,8 @@ def _make_derived_tables() -> None:
     op.create_index("remembered_by_time", "remembered", ["at"])
     op.create_index("remembered_by_agent", "remembered", ["agent", "at"])
     op.create_index("remembered_by_emotion", "remembered", ["emotion", "at"])
-    op.create_index("remembered_by_session", "remembered", ["agent", "session", "at"])
+    op.create_index("remembered_by_feeling", "remembered", ["agent", "emotion", "at"])
+    op.create_index("remembered_by_session", "remembered", ["session", "at"])
     op.create_index("remembered_by_id", "remembered", ["id"])
 
 
