@@ -22,6 +22,7 @@ import pytest
 
 from quantum_memory.actors.folds import plain_folds
 from quantum_memory.errors import (
+    BackupNotFound,
     CorruptRecord,
     InvalidValue,
     NewerSchema,
@@ -559,7 +560,7 @@ def test_a_manifest_that_was_cut_is_named_and_restores_nothing(vault: Vault, tmp
     data = file.read_bytes()
     for length in lengths(len(data), 20):
         file.write_bytes(data[:length])
-        with pytest.raises(CorruptRecord, match=made.name):
+        with pytest.raises(BackupNotFound, match=made.name):
             restore(backups, tmp_path / "new", open_blocks(tmp_path / "new" / "blocks"))
     assert not (tmp_path / "new").exists()
     for name in made.named():
