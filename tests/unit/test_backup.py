@@ -196,6 +196,28 @@ def test_before_anything_happened_there_was_nothing(
     assert reopened(tmp_path / "new", blocks) == {}
 
 
+def test_a_restored_vault_knows_its_blocks_from_the_start(
+    life: Life, blocks: BlockStore, backups: Backups, tmp_path: Path
+) -> None:
+    """Before any keeper came by: a block that is lost there is damage, and not a place that is away."""
+    life.whole()
+    seal(life, blocks)
+    manifest = backups.make(life.vault.database, blocks, VAULT)
+    there = open_blocks(tmp_path / "elsewhere")
+    restore(backups, tmp_path / "new", there)
+    assert there.owner() == blocks.owner() is not None
+    with Vault.open(tmp_path / "new", now=lambda: START, blocks=there) as vault:
+        heads = {branch.id: vault.head(branch.id) for agent in vault.agents() for branch in vault.branches(agent)}
+        for name in manifest.blocks:
+            there.remove(name)
+        for branch, head in heads.items():
+            vault.entries(branch, 0, head, damaged="skip")
+    theirs = open_blocks(tmp_path / "theirs")
+    theirs.claim("another")
+    with pytest.raises(InvalidValue, match="another"):
+        restore(backups, tmp_path / "newer", theirs)
+
+
 def test_the_next_backup_copies_only_what_is_new(life: Life, blocks: BlockStore, backups: Backups) -> None:
     life.whole()
     seal(life, blocks)

@@ -19,7 +19,14 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from quantum_memory.errors import CorruptRecord, InvalidValue, OutOfRange, Quarantined, WriteFailed
+from quantum_memory.errors import (
+    CorruptRecord,
+    InvalidValue,
+    OutOfRange,
+    Quarantined,
+    VaultUnavailable,
+    WriteFailed,
+)
 from quantum_memory.memory.events import Event, Forgotten, Merged, Remembered, RolledBack
 from quantum_memory.memory.vault import Append, CreateAgent, CreateBranch, Vault, Write, Written, keeper, schema
 from quantum_memory.memory.vault.blocks import BlockStore, MemoryBlocks, open_blocks
@@ -438,6 +445,84 @@ def test_two_vaults_do_not_share_their_blocks() -> None:
         for _ in range(2):
             with pytest.raises(InvalidValue, match="no other vault"):
                 small(other, blocks).step()
+
+
+def test_a_place_that_is_empty_is_not_taken_for_one_whose_blocks_are_lost(tmp_path: Path) -> None:
+    """Nothing may be mounted there. What is read raises then, also where damage is left out, and nothing is sealed."""
+    folder, away = tmp_path / "blocks", tmp_path / "away"
+    with Vault.open(tmp_path / "vault", now=now, blocks=open_blocks(folder)) as vault:
+        do(vault, CreateAgent("alice", "main"))
+        live(vault, 30)
+        small(vault, open_blocks(folder)).settle()
+        before = read(vault)
+    folder.rename(away)
+    blocks = open_blocks(folder)
+    with Vault.open(tmp_path / "vault", now=now, blocks=blocks) as vault:
+        for there in (False, True):
+            if there:
+                folder.mkdir()
+            for damaged in ("raise", "skip"):
+                with pytest.raises(VaultUnavailable, match=str(folder)):
+                    vault.entries("main", 0, 30, damaged=damaged)
+            live(vault, 8)
+            with pytest.raises(VaultUnavailable, match=str(folder)):
+                claim(vault.database, blocks)
+            with pytest.raises(VaultUnavailable, match=str(folder)):
+                small(vault, blocks).settle()
+            assert blocks.owner() is None
+        folder.rmdir()
+        away.rename(folder)
+        assert read(vault)[:30] == before
+        small(vault, blocks).settle()
+        assert len(read(vault)) == 46
+        (folder / "owner").unlink()
+        assert claim(vault.database, blocks) == blocks.owner(), "some of its segments are here, so it is the place"
+        (folder / "owner").write_text("another")
+        next(info for info in blocks.listing() if blocks.remove(info.name))
+    with (
+        Vault.open(tmp_path / "vault", now=now, blocks=blocks) as vault,
+        pytest.raises(VaultUnavailable, match="another"),
+    ):
+        vault.entries("main", 0, 46, damaged="skip")
+
+
+def test_a_place_that_goes_away_while_the_keeper_works_is_given_no_events(tmp_path: Path) -> None:
+    folder = tmp_path / "blocks"
+    blocks = open_blocks(folder)
+    with Vault.open(tmp_path / "vault", now=now, blocks=blocks) as vault:
+        do(vault, CreateAgent("alice", "main"))
+        work = small(vault, blocks)
+        work.settle()
+        folder.rename(tmp_path / "away")
+        live(vault, 8)
+        with pytest.raises(VaultUnavailable, match=str(folder)):
+            work.settle()
+        assert stretches(vault) == []
+        assert len(unsealed(vault)) == 8
+
+
+def test_events_that_a_segment_does_not_have_are_not_taken_out_of_the_journal() -> None:
+    """A journal whose end was lost goes on with the numbers of what was sealed: by another version, or by hand."""
+    with in_memory() as (vault, blocks):
+        live(vault, 12)
+        small(vault, blocks, segment_events=64).settle()
+        before = rows(vault, sa.select(schema.journal).where(schema.journal.c.seq > 8).order_by(schema.journal.c.seq))
+        with vault.maintenance() as batch:
+            batch.execute(sa.delete(schema.journal).where(schema.journal.c.seq > 8))
+        with pytest.raises(CorruptRecord, match=r"main: events 9\.\.12"):
+            vault.head("main")
+        names = [column.name for column in schema.journal.c]
+        with vault.maintenance() as batch:
+            for row in before:
+                fresh = dict(zip(names, row, strict=True))
+                batch.insert(
+                    schema.journal,
+                    fresh
+                    | {"op_id": f"new {fresh['seq']}", "kind": "forgotten", "payload": encode(Forgotten(("new",)))},
+                )
+        with pytest.raises(CorruptRecord, match=r"9\.\.12.*other events"):
+            small(vault, blocks, segment_events=64).settle()
+        assert [entry.event for entry in vault.entries("main", 8, 12)] == [Forgotten(("new",))] * 4
 
 
 def until(true: Callable[[], object], seconds: float = 30.0) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantum_memory.errors import PlaceNotFound
+from quantum_memory.errors import CorruptRecord, PlaceNotFound
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading
 from quantum_memory.memory.events import Entry, Event, Forgotten, RolledBack
 from quantum_memory.memory.snapshots import Purse, Snapshots, Spacing, Tally
-from quantum_memory.memory.timeline import CHUNK, Span, Timeline, spans
+from quantum_memory.memory.timeline import CHUNK, RETRY_S, Span, Timeline, spans
 from quantum_memory.types import PARTS, Branch, Part, Place
 from tests.unit.histories import START, STEPS, Labels, PlainHistory, Replay, Step
 from tests.unit.shelves import PACKING, PlainShelf
@@ -51,6 +52,27 @@ class CountingHistory(PlainHistory):
         found = list(super().entries(branch, after, upto))
         self.read += len(found)
         return found
+
+
+class HolesHistory(PlainHistory):
+    """Leaves out what is damaged just now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.damaged: set[Place] = set()
+
+    def entries(self, branch: str, after: int, upto: int) -> list[Entry]:
+        return [entry for entry in super().entries(branch, after, upto) if entry.place not in self.damaged]
+
+
+class Ticks:
+    """A clock that somebody turns."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
 
 
 KEEPS = st.sampled_from([1, 2, 5, 1000])
@@ -231,10 +253,16 @@ class Desk:
         self.part, self.shelf, self.clerk = part, PlainShelf(), Clerk("test")
         self.spacing = Spacing(every, share)
 
-    def timeline(self, history: PlainHistory, keep: int = 8, reach: int | None = None) -> Timeline[Labels]:
+    def timeline(
+        self,
+        history: PlainHistory,
+        keep: int = 8,
+        reach: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Timeline[Labels]:
         snapshots = Snapshots(LabelsCodec(self.part), self.shelf, PACKING, self.clerk, self.spacing)
         self.fold = ForgottenLabels(self.part, reach)
-        return Timeline(self.fold, history, keep, snapshots)
+        return Timeline(self.fold, history, keep, snapshots, clock)
 
 
 @settings(deadline=None, max_examples=120)
@@ -419,3 +447,114 @@ def test_a_clerk_that_is_closed_in_a_hurry_drops_what_waits() -> None:
     gate.set()
     assert clerk.wait(10.0)
     assert (done, clerk.failed) == (["first"], 0)
+
+
+def holes(replay: Replay, damaged: set[Place]) -> HolesHistory:
+    history = HolesHistory()
+    history.rows, history.journal, history.damaged = replay.history.rows, replay.history.journal, damaged
+    return history
+
+
+@settings(deadline=None, max_examples=120)
+@given(
+    STEPS,
+    st.sampled_from(PARTS),
+    KEEPS,
+    st.none() | st.integers(1, 6),
+    st.sets(st.integers(0, 200), max_size=4),
+    st.integers(0, 40),
+)
+def test_what_could_not_be_read_is_missing_only_as_long_as_it_cannot_be_read(
+    steps: list[Step], part: Part, keep: int, reach: int | None, spoilt: set[int], late: int
+) -> None:
+    """No snapshot is made of a state that lacks something, and whoever is concerned by nothing never notices."""
+    replay = Replay()
+    for step in steps:
+        replay.happen(step)
+    own = [place for place in replay.means if any(e.place == place for e in replay.history.journal[place.branch])]
+    undone = {entry.place for rows in replay.history.journal.values() for entry in rows if _is_rollback(entry)}
+    damaged = {own[number % len(own)] for number in spoilt if own} - undone
+    history, desk, clock = holes(replay, set(damaged)), Desk(part), Ticks()
+    timeline = desk.timeline(history, keep, reach, clock)
+    for place in replay.means:
+        made_up = set(replay.means[place].effective[part])
+        state, labels = timeline.at(place), replay.means[place].labels[part]
+        if not made_up & damaged:
+            assert timeline.lacks(place) is None
+            assert timeline.whole(place) == state == (labels if reach is None else labels[-reach:])
+        elif reach is None:
+            assert timeline.lacks(place) is not None
+            with pytest.raises(CorruptRecord, match="cannot be read"):
+                timeline.whole(place)
+            assert set(state) <= set(labels)
+    desk.clerk.wait()
+    if reach is None:
+        for place in desk.shelf.places():
+            assert not set(replay.means[place].effective[part]) & damaged
+    for entry in [one for rows in replay.history.journal.values() for one in rows][-late:]:
+        timeline.push(entry)
+    history.damaged.clear()
+    for timeline_ in (timeline, desk.timeline(history, keep, reach)):
+        for place in reversed(replay.means):
+            for _ in range(4):  # a stretch of several gaps is tried by turns
+                clock.time += RETRY_S
+                timeline_.at(place)
+            labels = replay.means[place].labels[part]
+            assert timeline_.whole(place) == (labels if reach is None else labels[-reach:])
+    desk.clerk.close()
+
+
+def _is_rollback(entry: Entry) -> bool:
+    return isinstance(entry.event, RolledBack)
+
+
+def test_a_state_that_lacks_something_is_held_and_tried_again_only_now_and_then() -> None:
+    replay = labelled(2000)
+    history, clock = holes(replay, {Place("r0", seq) for seq in range(601, 1801)}), Ticks()
+    desk = Desk(every=100)
+    timeline = desk.timeline(history, 8, None, clock)
+    here = Place("r0", 2000)
+    state = timeline.at(here)
+    assert timeline.lacks(here) == Span("r0", 600, 1800), "pieces that touch are one"
+    assert timeline.at(here) is state
+    entry = replay.happen(Step("label", 0, 0, PARTS))
+    assert isinstance(entry, Entry)
+    timeline.push(entry)
+    assert timeline.lacks(entry.place) == Span("r0", 600, 1800), "it is missing from what comes after, too"
+    clock.time += RETRY_S
+    assert timeline.at(entry.place) is timeline.at(entry.place)
+    history.damaged = {Place("r0", seq) for seq in range(601, 701)}
+    assert timeline.lacks(entry.place) == Span("r0", 600, 1800), "nobody looks again so soon"
+    clock.time += RETRY_S
+    assert timeline.lacks(entry.place) == Span("r0", 600, 700), "a part of it came back"
+    history.damaged = set()
+    for _ in range(2):
+        clock.time += RETRY_S
+        timeline.at(entry.place)
+    assert timeline.whole(entry.place) == replay.means[entry.place].labels["memories"]
+    desk.clerk.close()
+    assert desk.shelf.places() == [entry.place], "written down only when nothing was missing any more"
+
+
+def test_a_snapshot_from_beyond_what_is_missing_makes_it_whole() -> None:
+    replay = labelled(1000)
+    desk = Desk(every=10)
+    desk.timeline(holes(replay, set())).at(Place("r0", 900))
+    desk.clerk.wait()
+    timeline = desk.timeline(holes(replay, {Place("r0", 5)}), 8)
+    assert timeline.lacks(Place("r0", 890)) == Span("r0", 4, 5)
+    assert timeline.lacks(Place("r0", 950)) is None
+    desk.clerk.close()
+
+
+def test_a_view_of_limited_reach_forgets_that_something_was_missing() -> None:
+    replay = labelled(20)
+    clock = Ticks()
+    timeline = Timeline(ForgottenLabels("working", 5), holes(replay, {Place("r0", 18)}), 8, None, clock)
+    assert timeline.lacks(Place("r0", 20)) == Span("r0", 17, 18)
+    for _ in range(10):
+        entry = replay.happen(Step("label", 0, 0, PARTS))
+        assert isinstance(entry, Entry)
+        timeline.push(entry)
+    clock.time += RETRY_S
+    assert timeline.lacks(Place("r0", 30)) is None

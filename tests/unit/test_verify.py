@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from quantum_memory.actors.folds import plain_folds
-from quantum_memory.errors import CorruptRecord, Quarantined
+from quantum_memory.errors import CorruptRecord, Quarantined, VaultUnavailable
 from quantum_memory.memory.archive import export_archive, import_archive
-from quantum_memory.memory.events import Merged, Remembered, SkillLearned
+from quantum_memory.memory.events import Merged, Remembered, RolledBack, SkillLearned
 from quantum_memory.memory.skills import SkillsFold
 from quantum_memory.memory.skills_snapshot import SkillsCodec
 from quantum_memory.memory.snapshots import packed
@@ -27,7 +27,7 @@ from quantum_memory.memory.vault.keeper import Keeper
 from quantum_memory.memory.vault.shelf import packing
 from quantum_memory.memory.vault.verify import ViewCheck, repair, verify
 from quantum_memory.settings import Settings
-from quantum_memory.types import PAD, Memory, Place, Skill
+from quantum_memory.types import PAD, PARTS, Memory, Place, Skill
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVENTS = 12
@@ -351,3 +351,101 @@ def test_what_was_imported_without_those_it_had_merged_is_whole(vault: Vault, tm
         assert verify(other).findings == []
         import_archive(other, tmp_path / "carol.qms", as_name="dave")
         assert verify(other).findings == []
+
+
+def test_snapshots_that_build_on_what_comes_back_go_and_others_stay(
+    vault: Vault, blocks: BlockStore, tmp_path: Path
+) -> None:
+    """They may have been folded without it, and nobody can tell by looking at them."""
+    done(vault, CreateBranch("late", "alice", "late", "fork", Place("root", 10), "f2"))
+    done(vault, CreateBranch("twig", "alice", "twig", "fork", Place("late", 10), "f3"))
+    done(vault, CreateBranch("back", "alice", "back", "fork", Place("root", 2), "f4"))
+    done(vault, Append("back", 2, RolledBack(Place("late", 10), PARTS), "b1"))
+    seal(vault, blocks)
+    backups = Backups(tmp_path / "backups", Clock())
+    backups.make(vault.database, blocks, "this")
+    with vault.database.read() as connection:
+        chosen = sa.select(schema.segments.c.block).where(schema.segments.c.first_seq == 5)
+        block = connection.execute(chosen).scalar_one()
+    spoil(tmp_path / "segments", block)
+    done(vault, CreateBranch("early", "alice", "early", "fork", Place("root", 4), "f5"))
+    whole = {Place("root", 4), Place("early", 4), Place("back", 2)}
+    concerned = {Place("root", 5), Place("root", 13), Place("side", 6), Place("late", 10), Place("twig", 10)}
+    concerned.add(Place("back", 3))
+    with reopened(vault, tmp_path, blocks) as again:
+        assert again.shelf is not None
+        for place in whole | concerned:
+            again.shelf.keep(place, "skills", f"fold {place.seq}", str(place).encode())
+        repair(again, verify(again), backups.blocks)
+        left = {
+            (branch, seq)
+            for branch, seq in whole | concerned
+            if again.shelf.nearest(branch, "skills", f"fold {seq}", seq, seq)
+        }
+        assert left == whole
+        assert verify(again).sound
+
+
+def test_what_the_index_went_past_while_it_was_damaged_is_found_again(
+    vault: Vault, blocks: BlockStore, tmp_path: Path
+) -> None:
+    seal(vault, blocks)
+    found = sorted(one.id for one in vault.find("text"))
+    backups = Backups(tmp_path / "backups", Clock())
+    backups.make(vault.database, blocks, "this")
+    spoil(tmp_path / "segments", next(info.name for info in blocks.listing()))
+    with reopened(vault, tmp_path, blocks) as again:
+        again.index.rebuild()
+        assert len(again.find("text")) < len(found)
+        repair(again, verify(again), backups.blocks)
+        assert sorted(one.id for one in again.find("text")) == found
+
+
+@pytest.mark.parametrize("others_wrote", [False, True])
+def test_the_end_of_a_journal_that_was_lost_comes_back_from_its_segment(
+    vault: Vault, blocks: BlockStore, others_wrote: bool
+) -> None:
+    before = [(entry.place, entry.at) for entry in vault.entries("root", 0, EVENTS)]
+    seal(vault, blocks)
+    j = schema.journal.c
+    with vault.maintenance() as batch:
+        batch.execute(sa.delete(schema.journal).where(j.branch == "root", j.seq > 9))
+        batch.execute(sa.delete(schema.commits))
+        if others_wrote:  # and were given positions that had been given before
+            batch.execute(sa.update(schema.journal).where(j.branch == "side").values(position=j.position - 3))
+    for call in (lambda: vault.head("root"), lambda: vault.entries("root", 9, 12)):
+        with pytest.raises(CorruptRecord, match=r"root.*10\.\.12"):
+            call()
+    for expected in (9, 12):
+        (refused,) = vault.write([Append("root", expected, Remembered((memory(300),)), "again")])
+        assert isinstance(refused, CorruptRecord), refused
+        assert "10..12" in refused.reason
+    done(vault, CreateAgent("bob", "bob"))
+    report = verify(vault)
+    assert [(one.kind, one.where, one.lost) for one in report.findings if one.kind == "entry"] == [
+        ("entry", "root@10", True)
+    ]
+    repair(vault, report)
+    repair(vault, verify(vault))  # the merge of the last event was lost for good, and its marker with it
+    assert verify(vault).findings == []
+    assert [(entry.place, entry.at) for entry in vault.entries("root", 0, EVENTS)] == before
+    done(vault, Append("root", EVENTS, Remembered((memory(300),)), "again"))
+    seal(vault, blocks)
+    assert verify(vault).findings == []
+
+
+def test_where_the_blocks_are_elsewhere_nothing_is_lost_and_nothing_is_repaired(
+    vault: Vault, blocks: BlockStore, tmp_path: Path
+) -> None:
+    seal(vault, blocks)
+    (tmp_path / "segments").rename(tmp_path / "away")
+    (tmp_path / "segments").mkdir()
+    with reopened(vault, tmp_path, blocks) as again:
+        report = verify(again)
+        assert {(one.kind, one.remedy) for one in report.findings} == {("block", "none"), ("segment", "none")}
+        with pytest.raises(VaultUnavailable, match="segments"):
+            repair(again, report)
+        assert blocks.quarantined() == []
+        (tmp_path / "segments").rmdir()
+        (tmp_path / "away").rename(tmp_path / "segments")
+        assert verify(again).findings == []

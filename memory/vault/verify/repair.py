@@ -27,7 +27,9 @@ from quantum_memory.types import BranchId, Place
 
 NOTHING = "nothing: a person must look"
 MAX_DETAIL = 4096
-_S, _J, _N, _A = schema.segments.c, schema.journal.c, schema.snapshots.c, schema.audit.c
+_S, _J, _N, _A, _R = (
+    table.c for table in (schema.segments, schema.journal, schema.snapshots, schema.audit, schema.remembered)
+)
 
 
 class Repair(NamedTuple):
@@ -58,6 +60,7 @@ def repair(vault: Vault, report: Report, spare: BlockStore | None = None) -> lis
         if outcome.done != NOTHING:
             vault.note("repaired", detail=f"{finding}: {outcome.done}"[:MAX_DETAIL])
         done.append(outcome)
+    mender.index()
     return done
 
 
@@ -67,6 +70,19 @@ class _Mender:
     def __init__(self, vault: Vault, spare: BlockStore | None) -> None:
         self._vault, self._spare = vault, spare
         self._again: dict[tuple[str, BranchId], str] = {}
+        self._back: list[tuple[BranchId, int]] = []
+
+    def index(self) -> None:
+        """Make the search index again if it went past what was brought back while that could not be read."""
+        with self._vault.database.read() as connection:
+            for branch, first in self._back:
+                indexed = sa.exists().where(_R.position == _J.position)
+                own = (_J.branch == branch, _J.seq >= first, _J.kind == "remembered", ~indexed)
+                if connection.execute(sa.select(_J.seq).where(*own).limit(1)).first() is not None:
+                    break
+            else:
+                return
+        self._vault.index.rebuild()
 
     def mend(self, finding: Finding) -> Repair:
         """Do what the finding's remedy says."""
@@ -134,6 +150,7 @@ class _Mender:
 
     def _unlearn(self, batch: Batch, stretches: Sequence[tuple[BranchId, int]]) -> None:
         """Let go of views that may have been written down without events that can be read again."""
+        self._back += stretches
         try:
             concerned = builds_on(batch.connection, stretches)
         except CorruptRecord:  # nobody can say what follows from what
