@@ -287,7 +287,7 @@ class Timeline(Generic[S]):
             after = held.seq + 1
             near = span.upto - held.seq < WORTH_ASKING and not gaps
             if gaps:  # a snapshot from beyond them is whole, and no other is
-                after = max([gap.upto for gap in gaps if gap.branch == span.branch], default=span.after)
+                after = max([span.after, *(gap.upto for gap in gaps if gap.branch == span.branch)])
         if self._fold.reach is not None:
             after = max(after, span.upto + passed - self._fold.reach)
         if self._snapshots is None or after > span.upto or near:

@@ -504,6 +504,23 @@ def test_what_could_not_be_read_is_missing_only_as_long_as_it_cannot_be_read(
     desk.clerk.close()
 
 
+def test_no_snapshot_is_taken_from_what_was_rolled_back_after_a_gap() -> None:
+    replay = labelled(8)
+    roll_back(replay, 1, "memories")
+    for _ in range(3):
+        replay.happen(Step("label", 0, 0, PARTS))
+    history, desk = holes(replay, {Place("r0", 1)}), Desk(every=2)
+    written = desk.timeline(replay.history, 1000)
+    for entry in replay.history.journal["r0"][:8]:
+        written.push(entry)
+    desk.clerk.wait()
+    assert Place("r0", 8) in desk.shelf.places(), "whole, written, and rolled back since"
+    timeline = desk.timeline(history, 1)
+    assert timeline.at(Place("r0", 10)) == ("e9",)
+    assert timeline.at(Place("r0", 12)) == ("e9", "e10", "e11")
+    desk.clerk.close()
+
+
 def _is_rollback(entry: Entry) -> bool:
     return isinstance(entry.event, RolledBack)
 
