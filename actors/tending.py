@@ -12,7 +12,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from quantum_memory.memory.vault.collect import Garbage, collect, plan
-from quantum_memory.memory.vault.index import Index
 from quantum_memory.memory.vault.vault import Vault
 
 logger = logging.getLogger(__name__)
@@ -26,7 +25,6 @@ class Tending:
 
     Args:
         vault: which one; closing this does not close it.
-        index: its search index.
         now: the clock.
         every_s: how long it rests when there is nothing to do. After each step it rests as long as that took.
         grace_s: how long what was deleted can be had back.
@@ -39,14 +37,13 @@ class Tending:
     def __init__(
         self,
         vault: Vault,
-        index: Index,
         now: Callable[[], datetime],
         *,
         every_s: float,
         grace_s: float,
         collect_every_s: float = COLLECT_EVERY_S,
     ) -> None:
-        self._vault, self._index, self._now = vault, index, now
+        self._vault, self._now = vault, now
         self._every_s, self._grace_s, self._collect_every_s = every_s, grace_s, collect_every_s
         self.last_error: Exception | None = None
         self._collecting = threading.Lock()
@@ -69,7 +66,7 @@ class Tending:
         with self._collecting:
             went = collect(self._vault, self._now, self._grace_s)
             if went.events:
-                self._index.sweep()
+                self._vault.index.sweep()
             return went
 
     def _run(self) -> None:
@@ -77,7 +74,7 @@ class Tending:
         while not self._stop.wait(rest_s):
             begun = time.monotonic()
             try:
-                taken = self._index.catch_up(CATCH_UP)
+                taken = self._vault.index.catch_up(CATCH_UP)
                 if begun >= due:
                     due = begun + self._collect_every_s
                     logger.info("collected: %s", self.collect())

@@ -20,7 +20,6 @@ from quantum_memory.memory.snapshots import Saved
 from quantum_memory.memory.vault.backup import Manifest
 from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.group import GroupCommit
-from quantum_memory.memory.vault.index import Index
 from quantum_memory.memory.vault.keeper import Background, Keeper
 from quantum_memory.memory.vault.merge_base import merge_base
 from quantum_memory.memory.vault.opening import blocks_of
@@ -53,7 +52,6 @@ class Opened(NamedTuple):
 
     vault: Vault
     commits: GroupCommit
-    search: Index
     tending: Tending
     keeper: Background | None
     caretaker: Caretaker
@@ -82,11 +80,10 @@ class VaultHost:
             sizes = {"seal_events": wanted.seal_events, "segment_events": wanted.segment_events}
             work = Keeper(vault.database, vault.blocks, utc_now, **sizes, compression=wanted.compression)
             keeper = Background(work, wanted.keeper_s)
-        index = vault.index
-        tending = Tending(vault, index, utc_now, every_s=wanted.keeper_s, grace_s=wanted.grace_s)
+        tending = Tending(vault, utc_now, every_s=wanted.keeper_s, grace_s=wanted.grace_s)
         caretaker = Caretaker(vault, settings, utc_now)
         caretaker.start()
-        return Opened(vault, GroupCommit(vault), index, tending, keeper, caretaker)
+        return Opened(vault, GroupCommit(vault), tending, keeper, caretaker)
 
     @property
     def _vault(self) -> Vault:
@@ -171,7 +168,7 @@ class VaultHost:
 
     def find(self, words: str | None, filters: Mapping[str, Any], limit: int) -> list[Found]:
         """What was ever remembered and is all of this: see ``Index.find``."""
-        return self._open().search.find(words, limit=limit, **filters)
+        return self._vault.find(words, limit=limit, **filters)
 
     def commits(self, agent: AgentName) -> list[Commit]:
         """An agent's checkpoints, oldest first."""

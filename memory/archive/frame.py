@@ -26,6 +26,7 @@ from blake3 import blake3
 
 from quantum_memory.errors import CorruptRecord, NewerSchema, WriteFailed
 from quantum_memory.memory.archive.layout import VERSION
+from quantum_memory.memory.durable import sync_folder
 
 MAGIC = b"qmem archive\r\n\x1a\n"
 HEADER = struct.Struct("<16sIIQ32s")
@@ -113,7 +114,7 @@ def _scratch(path: Path) -> Iterator[Path]:
     try:
         yield scratch
         scratch.replace(path)  # with the mode 0600 that it was made with: what an agent remembers is private
-        _sync_folder(path.absolute().parent)
+        sync_folder(path.absolute().parent)
     except OSError as error:
         raise WriteFailed(str(path), error.strerror or str(error)) from error
     finally:
@@ -137,11 +138,3 @@ def _digest(file: BinaryIO) -> bytes:
     while piece := file.read(PIECE_BYTES):
         hasher.update(piece)
     return hasher.digest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quantum_memory.errors import VaultUnavailable, WriteFailed
+from quantum_memory.memory.durable import sync_folder
 from quantum_memory.memory.vault.blocks import NAME, OWNER, QUARANTINE, TEMPORARY, BlockInfo, BlockStore, Swept, checked
 
 
@@ -33,8 +34,8 @@ class LocalBlocks(BlockStore):
             self._make(aside)
             with suppress(FileNotFoundError):
                 self._path(name).rename(aside / name)
-                _sync(aside)
-                _sync(self._path(name).parent)
+                sync_folder(aside)
+                sync_folder(self._path(name).parent)
 
     def quarantined(self) -> list[str]:
         aside = self.folder / QUARANTINE
@@ -118,7 +119,7 @@ class LocalBlocks(BlockStore):
                 with suppress(OSError):  # the folder may be gone or read-only by now; a sweep finds what is left
                     temporary.unlink(missing_ok=True)
                 raise
-            _sync(file.parent)
+            sync_folder(file.parent)
 
     def _make(self, folder: Path) -> None:
         """Make a folder and those above it, and see that their names outlive a power cut."""
@@ -128,7 +129,7 @@ class LocalBlocks(BlockStore):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for made in missing:
             made.chmod(0o700)
-            _sync(made.parent)
+            sync_folder(made.parent)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -136,11 +137,3 @@ class LocalBlocks(BlockStore):
             yield
         except OSError as error:
             raise WriteFailed(self.where, f"{error.strerror or error}: {error.filename or self.where}") from error
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

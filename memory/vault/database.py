@@ -26,6 +26,7 @@ from quantum_memory.errors import (
     VaultUnavailable,
     WriteFailed,
 )
+from quantum_memory.memory.durable import sync_folder
 from quantum_memory.memory.vault.engines import engines
 
 FILE_NAME = "journal.sqlite"
@@ -206,11 +207,7 @@ def _make_folder(folder: Path) -> None:
         return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for above in (folder.parent, folder.parent.parent):
-        descriptor = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(above)
 
 
 def _advisory_lock(connection: sa.Connection, storage: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -39,22 +39,7 @@ from quantum_memory.memory.vault import (
 )
 from quantum_memory.types import PAD, Branch, Commit, Memory, Place
 from tests.unit.postgres import Server, database_url
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Clock:
-    """Stands still until it is told."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        return self.time
-
-    def tick(self, seconds: float = 1.0) -> datetime:
-        self.time += timedelta(seconds=seconds)
-        return self.time
+from tests.unit.scribe import START, Clock
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from quantum_memory.errors import (
     VaultUnavailable,
     WriteFailed,
 )
+from quantum_memory.memory.durable import sync_folder
 from quantum_memory.memory.vault.blocks import NAME
 
 FORMAT = 1
@@ -160,8 +161,4 @@ def _write(file: Path, data: bytes) -> None:
         with suppress(OSError):  # the disk may be read-only by now; the next try writes over it
             temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(file.parent)

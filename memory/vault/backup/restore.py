@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from quantum_memory.checks import utc
 from quantum_memory.errors import AlreadyExists, BackupNotFound, InvalidValue, OutOfRange, WriteFailed
+from quantum_memory.memory.durable import sync_folder
 from quantum_memory.memory.vault.audit import whole
 from quantum_memory.memory.vault.backup.backups import Backups
 from quantum_memory.memory.vault.backup.catalog_copy import row_pieces, write_rows, write_sqlite
@@ -111,7 +112,7 @@ def _as_file(
         with (Path(folder) / file.name).open("rb") as data:
             os.fsync(data.fileno())
         (Path(folder) / file.name).rename(file)
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
     return upto
 
 
@@ -182,11 +183,3 @@ def _cut(
 def _made(folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
