@@ -26,7 +26,7 @@ from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.weaving import Weaver, Woven
 from quantum_memory.actors.writing import Writer, on_fresh_head
 from quantum_memory.checks import bounded
-from quantum_memory.errors import AlreadyExists, InvalidInput, InvalidValue, MemoryNotFound
+from quantum_memory.errors import AlreadyExists, CorruptRecord, InvalidInput, InvalidValue, MemoryNotFound
 from quantum_memory.memory import merging
 from quantum_memory.memory.episodic.merge import MemoryTrait, digest
 from quantum_memory.memory.events import Merged, MoodBrought, Picked
@@ -125,10 +125,13 @@ class Merger:
         if first is None:
             return await journal.tip(request.branch), await journal.resolve(request.source, request.at), None
         branch, seq = first.place
-        (entry,) = await journal.ask(VaultHost.entries, branch, seq - 1, seq)
-        if not isinstance(entry.event, Merged | Picked):
+        entries = await journal.ask(VaultHost.entries, branch, seq - 1, seq)
+        if not entries:
+            raise CorruptRecord(f"branch {branch}, {seq}", "this merge was made, and what it made cannot be read")
+        event = entries[0].event
+        if not isinstance(event, Merged | Picked):
             raise AlreadyExists("operation", request.op_id)
-        return Place(branch, seq - 1), entry.event.source, entry.event
+        return Place(branch, seq - 1), event.source, event
 
     # Everything
 

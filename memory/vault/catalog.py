@@ -78,15 +78,25 @@ SELECT_COMMITS_AT = _WITH_CONTEXT.where(_C.branch == _p("branch"), _C.seq >= _p(
     _C.ordinal
 )
 SELECT_COMMITS_ON = _WITH_CONTEXT.where(_C.branch == _p("branch")).order_by(_C.ordinal)
-_LIKE = sa.or_(_C.message == _p("ref"), sa.func.substr(_C.id, 1, _p("length", type_=sa.Integer)) == _p("ref"))
-SELECT_COMMITS_LIKE = (
-    sa.select(*_COMMIT)
-    .where(_C.agent == _p("agent"), sa.or_(~_HIDDEN, _C.branch.in_(_p("inside", expanding=True))), _LIKE)
-    .order_by(_C.ordinal)
+_SO_NAMED = (
+    schema.message_head(_C.message) == schema.message_head(_p("ref")),
+    schema.id_head(_C.id) == schema.id_head(_p("ref")),
 )
-SELECT_COMMITS_LIKE_BELOW = sa.select(_C.ordinal, *_COMMIT).where(
-    _C.branch == _p("branch"), _C.seq <= _p("upto"), _LIKE
-)
+
+
+def _like(*where: sa.ColumnElement[bool]) -> sa.CompoundSelect[Any]:
+    """An agent's commits whose message or id begins as a name does, in no order, their ordinals before them.
+
+    It takes two questions without an order for SQLite to use the indexes, and no condition on the message itself: it
+    would put that in place of what is indexed.
+    """
+    asked = (sa.select(_C.ordinal, *_COMMIT).where(_C.agent == _p("agent"), one, *where) for one in _SO_NAMED)
+    return sa.union_all(*asked)
+
+
+SELECT_COMMITS_LIKE = _like(sa.or_(~_HIDDEN, _C.branch.in_(_p("inside", expanding=True))))
+SELECT_COMMITS_LIKE_BELOW = _like(_C.branch.concat("") == _p("branch"), _C.seq <= _p("upto"))
+"""The empty text keeps SQLite from going through all commits of the branch by their own index."""
 _TAG = (_T.name, _T.agent, _T.branch, _T.seq, _T.at)
 SELECT_TAG = sa.select(*_TAG).where(_T.agent == _p("agent"), _T.name == _p("name"))
 SELECT_TAGS = sa.select(*_TAG).where(_T.agent == _p("agent")).order_by(_T.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,9 +21,8 @@ from quantum_memory.memory.vault.catalog import (
     findable,
     tag_of,
 )
+from quantum_memory.memory.vault.schema import MIN_PREFIX_CHARS
 from quantum_memory.types import Branch, BranchId, Commit, Place
-
-MIN_PREFIX_CHARS = 6
 
 
 def inherited(root: Branch, branch: Callable[[BranchId], Branch]) -> Iterator[Place]:
@@ -83,19 +82,22 @@ def _tagged(catalog: Catalog, connection: sa.Connection, root: Branch, name: str
 
 def _own(connection: sa.Connection, branch: Branch, ref: str) -> list[Commit]:
     """The agent's commits that the name may mean, oldest first; those in a transaction only to itself."""
-    rows = connection.execute(SELECT_COMMITS_LIKE, {"agent": branch.agent, "inside": [branch.id]} | _like(ref))
-    return [commit_of(row) for row in rows]
+    values = {"agent": branch.agent, "inside": [branch.id], "ref": ref}
+    return _meant(connection.execute(SELECT_COMMITS_LIKE, values).all(), ref)
 
 
 def _of_the_past(catalog: Catalog, connection: sa.Connection, root: Branch, ref: str) -> list[Commit]:
     """The commits of other agents in the inherited past that the name may mean, oldest first."""
     rows: list[Sequence[Any]] = []
     for branch, seq in inherited(root, partial(catalog.branch, connection)):
-        values = {"branch": branch, "upto": seq} | _like(ref)
+        values = {"agent": catalog.branch(connection, branch).agent, "branch": branch, "upto": seq, "ref": ref}
         rows += connection.execute(SELECT_COMMITS_LIKE_BELOW, values).all()
-    return [commit_of(row[1:]) for row in sorted(rows, key=lambda row: int(row[0]))]
+    return _meant(rows, ref)
 
 
-def _like(ref: str) -> dict[str, object]:
-    """What is bound to look for a name. No beginning of an id is as long as a prefix and equal to a shorter name."""
-    return {"ref": ref, "length": max(len(ref), MIN_PREFIX_CHARS)}
+def _meant(rows: Iterable[Sequence[Any]], ref: str) -> list[Commit]:
+    """Those of the commits, with their ordinals before them, that have this message or this beginning of an id."""
+    found = {int(row[0]): commit_of(row[1:]) for row in rows}
+    like_an_id = len(ref) >= MIN_PREFIX_CHARS
+    in_order = (found[ordinal] for ordinal in sorted(found))
+    return [commit for commit in in_order if commit.message == ref or (like_an_id and commit.id.startswith(ref))]

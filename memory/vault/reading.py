@@ -186,7 +186,7 @@ class Reading:
         """The place that somebody on a branch means by a name.
 
         It is looked for in this order: the id of a commit, a tag, a commit's message (the newest of several), the name
-        of a branch of the agent (its head), the beginning of a commit's id, at least ``places.MIN_PREFIX_CHARS`` long.
+        of a branch of the agent (its head), the beginning of a commit's id, at least ``schema.MIN_PREFIX_CHARS`` long.
         Commits and tags are the agent's own, and after those, for a clone, the ones that name a place in the past it
         has inherited.
 

@@ -95,6 +95,21 @@ merges = sa.Table(
 )
 """``parts`` are those that were taken over, with spaces between them; NULL is all."""
 
+MIN_PREFIX_CHARS = 6
+"""A commit can be named by so many characters of its id, or more."""
+_ONE: sa.ColumnElement[int] = sa.literal_column("1")
+
+
+def message_head(message: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """As much of a message as is indexed: PostgreSQL refuses rows of more than 2,704 bytes in an index."""
+    return sa.func.substr(message, _ONE, sa.literal_column("64"))
+
+
+def id_head(id_: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """As much of a commit's id as any name of it has."""
+    return sa.func.substr(id_, _ONE, sa.literal_column(str(MIN_PREFIX_CHARS)))
+
+
 commits = sa.Table(
     "commits",
     metadata,
@@ -112,6 +127,8 @@ commits = sa.Table(
     sa.Index("commits_by_place", "branch", "seq"),
 )
 """An automatic checkpoint's operation id is "auto:" and the id of the operation that it was made beside."""
+sa.Index("commits_by_message", message_head(commits.c.message), commits.c.agent)
+sa.Index("commits_by_prefix", id_head(commits.c.id), commits.c.agent)
 
 contexts = sa.Table(
     "contexts",

@@ -39,6 +39,13 @@ class Clock:
         return self.time
 
 
+class Running(Clock):
+    """A second passes each time that somebody looks."""
+
+    def __call__(self) -> datetime:
+        return self.tick()
+
+
 def label(name: str) -> Forgotten:
     return Forgotten((name,))
 

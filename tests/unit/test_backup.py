@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +35,9 @@ from quantum_memory.memory.vault.writes import DeleteBranch, DropTag, PutTag, Wr
 from quantum_memory.policies.retention import Retention
 from quantum_memory.settings import Settings
 from quantum_memory.types import PAD, PARTS, Memory, Place
+from tests.unit.scribe import START, Running
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 VAULT = "a vault"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        self.time += timedelta(seconds=1)
-        return self.time
 
 
 def memory(number: int) -> Memory:
@@ -69,7 +60,7 @@ class Life:
         with self.vault.database.read() as connection:
             position = last_position(connection)
         clock = self.vault._now
-        assert isinstance(clock, Clock)
+        assert isinstance(clock, Running)
         self.moments.append((position, clock.time, seen(self.vault)))
 
     def event(self, branch: str, event: Event) -> None:
@@ -132,22 +123,22 @@ def blocks(tmp_path: Path) -> BlockStore:
 
 @pytest.fixture
 def life(storage: str, blocks: BlockStore) -> Any:
-    with Vault.open(storage, now=Clock(), embedding="random/8", blocks=blocks) as vault:
+    with Vault.open(storage, now=Running(), embedding="random/8", blocks=blocks) as vault:
         yield Life(vault)
 
 
 @pytest.fixture
 def backups(tmp_path: Path) -> Backups:
-    return Backups(tmp_path / "backups", Clock())
+    return Backups(tmp_path / "backups", Running())
 
 
 def seal(life: Life, blocks: BlockStore) -> None:
-    keeper = Keeper(life.vault.database, blocks, Clock(), seal_events=4, segment_events=64)
+    keeper = Keeper(life.vault.database, blocks, Running(), seal_events=4, segment_events=64)
     keeper.settle()
 
 
 def reopened(where: str | Path, blocks: BlockStore | None) -> dict[str, Any]:
-    with Vault.open(where, now=Clock(), blocks=blocks) as vault:
+    with Vault.open(where, now=Running(), blocks=blocks) as vault:
         return seen(vault)
 
 
@@ -163,7 +154,7 @@ def test_a_restore_drill(life: Life, blocks: BlockStore, backups: Backups, tmp_p
     there = open_blocks(tmp_path / "new" / "blocks")
     done = restore(backups, tmp_path / "new", there)
     assert done.position == made.position
-    with Vault.open(tmp_path / "new", now=Clock(), embedding="random/8", blocks=there) as vault:
+    with Vault.open(tmp_path / "new", now=Running(), embedding="random/8", blocks=there) as vault:
         assert seen(vault) == before
         (written,) = vault.write([Append("root", vault.head("root"), Remembered((memory(999),)), "later")])
         assert isinstance(written, Written)
@@ -264,14 +255,14 @@ def test_a_backup_crosses_between_databases(
     blocks: BlockStore, backups: Backups, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     postgres: str = request.getfixturevalue("postgres")
-    with Vault.open(tmp_path / "here", now=Clock(), embedding="random/8", blocks=blocks) as vault:
+    with Vault.open(tmp_path / "here", now=Running(), embedding="random/8", blocks=blocks) as vault:
         life = Life(vault)
         life.whole()
         backups.make(vault.database, blocks, VAULT)
     before = life.moments[-1][2]
     restore(backups, postgres, blocks)
-    back = Backups(tmp_path / "back", Clock())
-    with Vault.open(postgres, now=Clock(), blocks=blocks) as vault:
+    back = Backups(tmp_path / "back", Running())
+    with Vault.open(postgres, now=Running(), blocks=blocks) as vault:
         assert seen(vault) == before
         (made,) = vault.write([CreateBranch("late", "alice", "late", "fork", Place("root", 1), "f9")])
         assert isinstance(made, Written), "PostgreSQL goes on numbering after what came with numbers"
@@ -284,14 +275,14 @@ def test_a_backup_crosses_between_databases(
 def test_backups_at_a_url(life: Life, blocks: BlockStore) -> None:
     url = f"memory://{secrets.token_hex(4)}/backups"
     life.whole()
-    backups = Backups(url, Clock())
+    backups = Backups(url, Running())
     made = backups.make(life.vault.database, blocks, VAULT)
-    assert [one.name for one in Backups(url, Clock()).all()] == [made.name]
+    assert [one.name for one in Backups(url, Running()).all()] == [made.name]
     assert backups.check(made) == []
 
 
 def test_old_backups_go_and_what_they_shared_stays(life: Life, blocks: BlockStore, tmp_path: Path) -> None:
-    clock = Clock()
+    clock = Running()
     backups = Backups(tmp_path / "backups", clock)
     life.whole()
     for day in range(12):
@@ -359,14 +350,14 @@ def test_a_manifest_of_a_newer_version_is_named(tmp_path: Path) -> None:
     body = '{"format":9}'
     name = "backup-20260101T000000000000Z-1.json"
     (folder / name).write_text(f'{{"checksum":"{blake3(body.encode()).hexdigest()}","manifest":{body}}}')
-    (fault,) = Backups(folder, Clock()).unreadable()
+    (fault,) = Backups(folder, Running()).unreadable()
     assert "version 9" in fault
     with pytest.raises(BackupNotFound):
-        Backups(folder, Clock()).latest()
+        Backups(folder, Running()).latest()
 
 
 def test_a_copy_that_rots_is_made_again_within_a_week(life: Life, blocks: BlockStore, tmp_path: Path) -> None:
-    clock = Clock()
+    clock = Running()
     backups = Backups(tmp_path / "backups", clock)
     life.whole()
     seal(life, blocks)
@@ -396,7 +387,7 @@ def test_backups_and_thinning_out_at_the_same_time_spoil_nothing(
     life.whole()
 
     def work(number: int) -> None:
-        backups = Backups(tmp_path / "backups", Clock())
+        backups = Backups(tmp_path / "backups", Running())
         if number % 2:
             backups.thin_out(Retention(0, 0, 0))
         else:
@@ -406,7 +397,7 @@ def test_backups_and_thinning_out_at_the_same_time_spoil_nothing(
     with ThreadPoolExecutor(4) as pool:
         for future in [pool.submit(work, number) for number in range(12)]:
             future.result()
-    backups = Backups(tmp_path / "backups", Clock())
+    backups = Backups(tmp_path / "backups", Running())
     assert backups.all()
     assert all(backups.check(one) == [] for one in backups.all())
 
@@ -418,11 +409,11 @@ def test_a_time_means_everything_before_what_came_after_it(
     life.do(CreateAgent("alice", "root"))
     life.live(2)
     export_archive(life.vault, "alice", tmp_path / "alice.qms", plain_folds(Settings(), 8))
-    with Vault.open(tmp_path / "other", now=Clock(), embedding="random/8", blocks=blocks) as vault:
+    with Vault.open(tmp_path / "other", now=Running(), embedding="random/8", blocks=blocks) as vault:
         other = Life(vault)
         other.do(CreateAgent("bob", "bob"))
         clock = vault._now
-        assert isinstance(clock, Clock)
+        assert isinstance(clock, Running)
         clock.time += timedelta(days=2)
         before, then = seen(vault), clock.time
         vault.note("marked")
@@ -516,4 +507,4 @@ def test_blocks_that_are_gone_are_named(life: Life, blocks: BlockStore, backups:
 def test_a_place_that_cannot_be_reached(life: Life, blocks: BlockStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises((VaultUnavailable, Exception)):
-        Backups(tmp_path / "file", Clock()).make(life.vault.database, blocks, VAULT)
+        Backups(tmp_path / "file", Running()).make(life.vault.database, blocks, VAULT)

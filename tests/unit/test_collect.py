@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -32,22 +32,10 @@ from quantum_memory.memory.vault.keeper import Keeper
 from quantum_memory.memory.vault.writes import Annotate, DeleteBranch, PutTag
 from quantum_memory.types import PARTS, Branch, BranchId, Part, Place
 from tests.unit.histories import STEPS, Replay, Step
+from tests.unit.scribe import Clock
 
 DAY = 86_400.0
 WEEK = 7 * DAY
-
-
-class Clock:
-    """Stands still until it is told."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.time
-
-    def tick(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
 
 
 class World:

@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from quantum_memory.errors import CorruptRecord, InvalidValue, StorageLocked, WriteFailed
+from quantum_memory.errors import CorruptRecord, InvalidValue, PlaceNotFound, StorageLocked, WriteFailed
 from quantum_memory.memory.events import Forgotten
-from quantum_memory.memory.vault import Append, CreateAgent, Vault, Written
+from quantum_memory.memory.vault import Append, CreateAgent, CreateBranch, Vault, Written
 from quantum_memory.memory.vault.catalog import Held
+from quantum_memory.types import Place
 
 BATCH = 5
 PRELUDE = """
@@ -309,6 +312,28 @@ def test_rollbacks_are_found_by_their_own_index(tmp_path: Path) -> None:
         sql = str(SELECT_ROLLBACKS.compile(connection.engine)).replace("\n", " ")
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", ("b0", 5)).all()
     assert "journal_rollbacks" in str(plan)
+
+
+def test_a_commit_is_found_by_its_name_without_looking_at_the_others(tmp_path: Path) -> None:
+    with open_vault(tmp_path) as vault:
+        vault.write([CreateBranch("twin", "alice-2", "main", "clone", Place("b0", 0), "clone")])
+        asked: list[tuple[str, Any]] = []
+
+        def heard(_c: Any, _cursor: Any, sql: str, values: Any, *_: Any) -> None:
+            asked.extend([(sql, values)] if "substr(commits.message" in sql else [])
+
+        with vault.database.read() as connection:
+            sa.event.listen(connection.engine, "before_cursor_execute", heard)
+            with pytest.raises(PlaceNotFound):
+                vault.find_place("twin", "no such name")
+            sa.event.remove(connection.engine, "before_cursor_execute", heard)
+            plans = [
+                str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()) for sql, values in asked
+            ]
+    assert len(plans) == 2, "the agent's own, and those in its past"
+    for plan in plans:
+        assert "commits_by_message" in plan, plan
+        assert "commits_by_prefix" in plan, plan
 
 
 def test_held_rows_stay_within_their_bound_and_the_least_used_goes_first() -> None:

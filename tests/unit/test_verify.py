@@ -28,18 +28,9 @@ from quantum_memory.memory.vault.shelf import packing
 from quantum_memory.memory.vault.verify import ViewCheck, repair, verify
 from quantum_memory.settings import Settings
 from quantum_memory.types import PAD, PARTS, Memory, Place, Skill
+from tests.unit.scribe import START, Running
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 EVENTS = 12
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        self.time += timedelta(seconds=1)
-        return self.time
 
 
 def memory(number: int) -> Memory:
@@ -61,7 +52,7 @@ def blocks(tmp_path: Path) -> BlockStore:
 
 @pytest.fixture
 def vault(tmp_path: Path, blocks: BlockStore) -> Iterator[Vault]:
-    with Vault.open(tmp_path / "vault", now=Clock(), embedding="random/8", blocks=blocks) as made:
+    with Vault.open(tmp_path / "vault", now=Running(), embedding="random/8", blocks=blocks) as made:
         done(made, CreateAgent("alice", "root"))
         for number in range(EVENTS):
             done(made, Append("root", number, Remembered((memory(number),)), f"op{number}"))
@@ -74,7 +65,7 @@ def vault(tmp_path: Path, blocks: BlockStore) -> Iterator[Vault]:
 
 
 def seal(vault: Vault, blocks: BlockStore) -> list[str]:
-    Keeper(vault.database, blocks, Clock(), seal_events=4, segment_events=4).settle()
+    Keeper(vault.database, blocks, Running(), seal_events=4, segment_events=4).settle()
     return [info.name for info in blocks.listing()]
 
 
@@ -93,7 +84,7 @@ def change(vault: Vault, statement: sa.Executable) -> None:
 
 def reopened(vault: Vault, tmp_path: Path, blocks: BlockStore) -> Vault:
     vault.close()
-    return Vault.open(tmp_path / "vault", now=Clock(), embedding="random/8", blocks=blocks)
+    return Vault.open(tmp_path / "vault", now=Running(), embedding="random/8", blocks=blocks)
 
 
 @pytest.mark.parametrize("sealed", [False, True])
@@ -208,7 +199,7 @@ def test_a_damaged_segment_goes_into_quarantine_and_the_rest_serves(
 def test_a_backup_mends_what_was_damaged(vault: Vault, blocks: BlockStore, tmp_path: Path) -> None:
     before = [(entry.place, entry.at) for entry in vault.entries("root", 0, EVENTS + 1)]
     seal(vault, blocks)
-    backups = Backups(tmp_path / "backups", Clock())
+    backups = Backups(tmp_path / "backups", Running())
     backups.make(vault.database, blocks, "this")
     names = [info.name for info in blocks.listing()]
     spoil(tmp_path / "segments", names[0])
@@ -223,7 +214,7 @@ def test_a_backup_mends_what_was_damaged(vault: Vault, blocks: BlockStore, tmp_p
 
 def test_a_backup_brings_back_what_was_put_aside(vault: Vault, blocks: BlockStore, tmp_path: Path) -> None:
     seal(vault, blocks)
-    backups = Backups(tmp_path / "backups", Clock())
+    backups = Backups(tmp_path / "backups", Running())
     backups.make(vault.database, blocks, "this")
     name = next(info.name for info in blocks.listing())
     spoil(tmp_path / "segments", name)
@@ -239,7 +230,7 @@ def test_a_segment_whose_events_are_still_in_the_journal_is_let_go(
     vault: Vault, blocks: BlockStore, tmp_path: Path
 ) -> None:
     """A crash between sealing and taking out of the journal, and then damage: nothing is lost."""
-    keeper = Keeper(vault.database, blocks, Clock(), seal_events=4, segment_events=4)
+    keeper = Keeper(vault.database, blocks, Running(), seal_events=4, segment_events=4)
     while keeper.step().kind != "sealed":
         pass
     spoil(tmp_path / "segments", next(info.name for info in blocks.listing()))
@@ -323,7 +314,7 @@ def test_a_snapshot_that_was_superseded_meanwhile_is_no_finding(vault: Vault, bl
 
 
 def test_segments_that_are_joined_and_collected_meanwhile_are_no_finding(vault: Vault, blocks: BlockStore) -> None:
-    keeper = Keeper(vault.database, blocks, Clock(), seal_events=4, segment_events=64)
+    keeper = Keeper(vault.database, blocks, Running(), seal_events=4, segment_events=64)
     while keeper.step().kind != "cleared":
         pass
     names = {info.name for info in blocks.listing()}
@@ -346,7 +337,7 @@ def test_what_was_imported_without_those_it_had_merged_is_whole(vault: Vault, tm
     merged = Merged(Place("bob", 1), None, (memory(500),), (), (), None)
     done(vault, Append("carol", 6, merged, "b2"))
     export_archive(vault, "carol", tmp_path / "carol.qms", plain_folds(Settings(), 8))
-    with Vault.open(tmp_path / "other", now=Clock(), embedding="random/8") as other:
+    with Vault.open(tmp_path / "other", now=Running(), embedding="random/8") as other:
         import_archive(other, tmp_path / "carol.qms")
         assert verify(other).findings == []
         import_archive(other, tmp_path / "carol.qms", as_name="dave")
@@ -362,7 +353,7 @@ def test_snapshots_that_build_on_what_comes_back_go_and_others_stay(
     done(vault, CreateBranch("back", "alice", "back", "fork", Place("root", 2), "f4"))
     done(vault, Append("back", 2, RolledBack(Place("late", 10), PARTS), "b1"))
     seal(vault, blocks)
-    backups = Backups(tmp_path / "backups", Clock())
+    backups = Backups(tmp_path / "backups", Running())
     backups.make(vault.database, blocks, "this")
     with vault.database.read() as connection:
         chosen = sa.select(schema.segments.c.block).where(schema.segments.c.first_seq == 5)
@@ -391,7 +382,7 @@ def test_what_the_index_went_past_while_it_was_damaged_is_found_again(
 ) -> None:
     seal(vault, blocks)
     found = sorted(one.id for one in vault.find("text"))
-    backups = Backups(tmp_path / "backups", Clock())
+    backups = Backups(tmp_path / "backups", Running())
     backups.make(vault.database, blocks, "this")
     spoil(tmp_path / "segments", next(info.name for info in blocks.listing()))
     with reopened(vault, tmp_path, blocks) as again:

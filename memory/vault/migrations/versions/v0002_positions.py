@@ -114,6 +114,8 @@ def _make_tables() -> None:
     op.create_index("commits_by_operation", "commits", ["op_id", "agent"], unique=True)
     op.create_index("commits_by_agent", "commits", ["agent", "ordinal"])
     op.create_index("commits_by_place", "commits", ["branch", "seq"])
+    op.create_index("commits_by_message", "commits", [sa.text("substr(message, 1, 64)"), "agent"])
+    op.create_index("commits_by_prefix", "commits", [sa.text("substr(id, 1, 6)"), "agent"])
     op.create_table(
         "tags",
         sa.Column("agent", sa.Text, sa.ForeignKey("agents.name"), primary_key=True),
