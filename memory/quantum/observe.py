@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue, OutOfRange
 from quantum_memory.memory.quantum import linalg
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.grid import AXES, Grid
+from quantum_memory.memory.quantum.sampling import distinct, whole
 from quantum_memory.types import Floats
 
+MAX_REDUCED_SITES = 8
+CHUNK_NUMBERS = 1 << 20
+"""Numbers in the small density matrices of a joint marginal that are held at once."""
 MONOMIALS = (
     (0, 0, 0),
     (1, 0, 0),
@@ -73,7 +79,7 @@ def _shift(axis: int, step: float) -> Floats:
 
 def marginal(grid: Grid, cores: Sequence[Array], axis: int) -> Floats:
     """(2^bits,) probabilities of the points along one axis, summing to 1. Raises: OutOfRange, InvalidValue."""
-    _whole("axis", axis, 0, len(AXES) - 1)
+    whole("axis", axis, 0, len(AXES) - 1)
     sites = grid.blocks()[axis]
     before, within, after = cores[: sites.start], cores[sites], cores[sites.stop :]
     xp = module_of(cores[0])
@@ -83,25 +89,153 @@ def marginal(grid: Grid, cores: Sequence[Array], axis: int) -> Floats:
     block = linalg.dense_block(within).astype(np.complex128)
     weighed = xp.tensordot(left, block, axes=1) @ right.T
     density = host((block.conj() * weighed).real.sum(axis=(0, 2)))
-    density = np.maximum(density, 0.0)
-    total = float(density.sum())
+    return _distribution(density)
+
+
+def marginal_pair(grid: Grid, cores: Sequence[Array], axis: int, other: int) -> Floats:
+    """(2^bits, 2^bits') joint probabilities of the points along two axes, summing to 1.
+
+    Each point of an axis is a small density matrix on the bond between the blocks, so the table is one matrix product
+    over the square of a bond, and nothing larger than the table and those matrices is ever formed.
+
+    Raises: OutOfRange, InvalidValue for the axes or where they are one; OutOfRange for the zero vector.
+    """
+    whole("axis", axis, 0, len(AXES) - 1)
+    whole("other", other, 0, len(AXES) - 1)
+    if axis == other:
+        raise InvalidValue("other", str(other), "an axis that is not the first")
+    if axis > other:
+        return marginal_pair(grid, cores, other, axis).T
+    xp = module_of(cores[0])
+    blocks = grid.blocks()
+    first, second = blocks[axis], blocks[other]
+    before, between, after = cores[: first.start], cores[first.stop : second.start], cores[second.stop :]
+    one = xp.ones((1, 1), dtype=np.complex128)
+    left = linalg.left_gram(before, before) if before else one
+    right = linalg.right_gram(after, after) if after else one
+    ours = linalg.dense_block(cores[first]).astype(np.complex128).transpose(1, 0, 2)
+    theirs = linalg.dense_block(cores[second]).astype(np.complex128).transpose(1, 0, 2)
+    rows = max(1, CHUNK_NUMBERS // max(core.shape[0] * core.shape[2] for core in cores))
+    table = np.empty((len(ours), len(theirs)))
+    for start in range(0, len(theirs), rows):
+        # What lies to the right of a point as a density matrix, taken leftwards through the sites between.
+        part = theirs[start : start + rows]
+        density = part.conj() @ right @ part.transpose(0, 2, 1)
+        for core in reversed(between):
+            zero, upper = core[:, 0].astype(np.complex128), core[:, 1].astype(np.complex128)
+            density = zero.conj() @ density @ zero.T + upper.conj() @ density @ upper.T
+        columns = _real_rows(density.conj()).T
+        for top in range(0, len(ours), rows):
+            block = ours[top : top + rows]
+            weighed = block.conj().transpose(0, 2, 1) @ left @ block
+            # The sum of products of two Hermitian matrices is real, so it is one real product of twice the length.
+            table[top : top + rows, start : start + rows] = host(_real_rows(weighed) @ columns)
+    return _distribution(table)
+
+
+def reduced(cores: Sequence[Array], sites: Sequence[int]) -> NDArray[np.complex128]:
+    """(2^k, 2^k) density matrix of k <= 8 sites, of trace 1, all others traced out.
+
+    The first site given is the most significant bit. The train is contracted from both ends to where half of the
+    sites lie on either side, so that at most 2^k · bond^2 numbers are held and not 4^k · bond^2.
+
+    Raises: InvalidValue for a site twice or none; OutOfRange for a site, more than 8 of them, or the zero vector.
+    """
+    chosen = distinct("sites", sites, len(cores))
+    bounded("number of sites", len(chosen), 1, MAX_REDUCED_SITES)
+    rising = sorted(chosen)
+    half = rising[len(rising) // 2]
+    left = _open_from_left(cores[:half], [site in chosen for site in range(half)], module_of(cores[0]))
+    right = _open_from_right(cores[half:], [site in chosen for site in range(half, len(cores))])
+    joined = host(module_of(cores[0]).tensordot(left, right, axes=([2, 3], [2, 3]))).transpose(0, 2, 1, 3)
+    count = len(chosen)
+    order = [rising.index(site) for site in chosen]
+    tensor = joined.reshape((2,) * (2 * count)).transpose([*order, *(count + place for place in order)])
+    matrix = tensor.reshape(1 << count, -1)
+    matrix = (matrix + matrix.conj().T) / 2
+    total = float(matrix.trace().real)
     if not total > 0.0:
         raise OutOfRange("squared norm of the state", total, float(np.finfo(np.float64).tiny), math.inf)
-    return density / total  # type: ignore[no-any-return]
+    return matrix / total  # type: ignore[no-any-return]
+
+
+def schmidt(grid: Grid, cores: Sequence[Array], cut: int) -> Floats:
+    """Falling Schmidt coefficients between the first ``cut`` sites and the rest; their squares sum to 1.
+
+    Raises: OutOfRange, InvalidValue for the cut; OutOfRange for the zero vector.
+    """
+    whole("cut", cut, 1, grid.sites - 1)
+    return _unit(linalg.schmidt_values(cores, cut))
+
+
+def entropies(cores: Sequence[Array]) -> Floats:
+    """(sites - 1,) entanglement entropy in bits at every cut, from two sweeps.
+
+    Raises: OutOfRange for the zero vector.
+    """
+    return np.array([_entropy(_unit(values)) for values in linalg.spectra(cores)])
 
 
 def entropy(grid: Grid, cores: Sequence[Array], cut: int) -> float:
     """Entanglement entropy in bits between the first ``cut`` sites and the rest. Raises: OutOfRange, InvalidValue."""
-    _whole("cut", cut, 1, grid.sites - 1)
-    weights = linalg.schmidt_values(cores, cut) ** 2
-    total = float(weights.sum())
+    return _entropy(schmidt(grid, cores, cut))
+
+
+def _open_from_left(cores: Sequence[Array], keep: Sequence[bool], xp: Any) -> Array:
+    """(2^j, 2^j, r, r') ket, bra, and both bonds, of a run from the left whose j kept sites stay open."""
+    found = xp.ones((1, 1, 1, 1), dtype=np.complex128)
+    for core, stays in zip(cores, keep, strict=True):
+        ket = core.astype(np.complex128)
+        half = xp.tensordot(found, ket, axes=([2], [0]))
+        if stays:
+            pair = xp.tensordot(half, ket.conj(), axes=([2], [0])).transpose(0, 2, 1, 4, 3, 5)
+            size = 2 * found.shape[0]
+            found = pair.reshape(size, size, ket.shape[2], ket.shape[2])
+        else:
+            found = xp.tensordot(half, ket.conj(), axes=([2, 3], [0, 1]))
+    return found
+
+
+def _open_from_right(cores: Sequence[Array], keep: Sequence[bool]) -> Array:
+    """(2^j, 2^j, l, l') as ``_open_from_left``, of a run that ends at the last site."""
+    xp = module_of(cores[0])
+    found = xp.ones((1, 1, 1, 1), dtype=np.complex128)
+    for core, stays in zip(reversed(cores), reversed(keep), strict=True):
+        ket = core.astype(np.complex128)
+        half = xp.tensordot(ket, found, axes=([2], [2]))  # l, bit, ket, bra, r'
+        if stays:
+            pair = xp.tensordot(half, ket.conj(), axes=([4], [2])).transpose(1, 2, 5, 3, 0, 4)
+            size = 2 * found.shape[0]
+            found = pair.reshape(size, size, ket.shape[0], ket.shape[0])
+        else:
+            found = xp.tensordot(half, ket.conj(), axes=([1, 4], [1, 2])).transpose(1, 2, 0, 3)
+    return found
+
+
+def _real_rows(matrices: Array) -> Array:
+    """(n, 2 m^2) the real and imaginary parts of n matrices of side m."""
+    xp = module_of(matrices)
+    flat = xp.ascontiguousarray(matrices).reshape(matrices.shape[0], -1)
+    return xp.concatenate([flat.real, flat.imag], axis=1)
+
+
+def _distribution(density: Floats) -> Floats:
+    """The table without the negative dust of rounding, summing to 1. Raises: OutOfRange for the zero vector."""
+    density = np.maximum(density, 0.0)
+    total = float(density.sum())
     if not total > 0.0:
         raise OutOfRange("squared norm of the state", total, float(np.finfo(np.float64).tiny), math.inf)
-    weights = weights[weights > 0.0] / total
+    return density / total
+
+
+def _unit(values: Floats) -> Floats:
+    total = float((values**2).sum())
+    if not total > 0.0:
+        raise OutOfRange("squared norm of the state", total, float(np.finfo(np.float64).tiny), math.inf)
+    return values / math.sqrt(total)
+
+
+def _entropy(coefficients: Floats) -> float:
+    weights = coefficients**2
+    weights = weights[weights > 0.0]
     return max(0.0, -float((weights * np.log2(weights)).sum()))
-
-
-def _whole(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InvalidValue(name, repr(value), "a whole number")
-    bounded(name, int(value), low, high)

@@ -40,8 +40,7 @@ class Packet:
 
     def __post_init__(self) -> None:
         for name in ("mean", "width", "momentum"):
-            values = _rows(name, _numbers(name, getattr(self, name)), (3,))
-            object.__setattr__(self, name, tuple(values.tolist()))
+            object.__setattr__(self, name, triple(name, getattr(self, name)))
         _check_ranges(np.array(self.mean), np.array(self.width))
 
 
@@ -170,6 +169,12 @@ def _split(amplitudes: Floats, dropped_weight: float) -> list[Floats]:
         left = rank
     cores.append((rest / np.linalg.norm(rest)).reshape(left, 2, 1))
     return cores
+
+
+def triple(name: str, value: object) -> Triple:
+    """Three finite numbers, one per axis. Raises: InvalidValue, ShapeMismatch, NotFinite."""
+    pleasure, arousal, dominance = _rows(name, _numbers(name, value), (3,)).tolist()
+    return pleasure, arousal, dominance
 
 
 def _numbers(name: str, value: object) -> Floats:

@@ -10,23 +10,33 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
-from quantum_memory.memory.quantum import linalg, observe, wire
+from quantum_memory.memory.quantum import linalg, observe, sampling, wire
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.grid import Grid
 from quantum_memory.memory.quantum.packet import Packet, encode
+from quantum_memory.memory.quantum.sampling import Bits, Seed
 from quantum_memory.types import Floats
 
 DTYPES: tuple[np.dtype[Any], ...] = (np.dtype(np.complex64), np.dtype(np.complex128))
 MAX_BOND = 64
 MIN_FIDELITY = 1.0 - 1e-7
 MAX_DENSE_POINTS = 1 << 20
+WIDEST = 1 << 16
+
+
+class Measured(NamedTuple):
+    """What a measurement found: the bits of the sites asked for, how likely that was, and the state it left."""
+
+    bits: Bits
+    probability: float
+    state: QuantumState
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +101,25 @@ class QuantumState:
         return superpose(states, [1.0] * len(states) if weights is None else weights)
 
     @classmethod
+    def vacuum(cls, grid: Grid, *, dtype: Any = np.complex64, xp: Any = np) -> QuantumState:
+        """|0...0⟩: all amplitude on the point of the lowest pleasure, arousal and dominance. Raises: InvalidValue."""
+        kind = _dtype(dtype)
+        zero = np.array([1, 0], dtype=kind).reshape(1, 2, 1)
+        return cls._made(grid, [xp.asarray(zero.copy()) for _ in range(grid.sites)])
+
+    @classmethod
+    def random(cls, grid: Grid, bond: int, seed: Seed, *, dtype: Any = np.complex64, xp: Any = np) -> QuantumState:
+        """A state of norm 1 whose right-canonical cores are isometries drawn evenly, of that bond or what a cut allows.
+
+        Equal seeds make equal states. Raises: InvalidValue, OutOfRange for the bond, the seed or the dtype.
+        Source: Garnerone, de Oliveira and Zanardi (2010), typicality in random matrix product states.
+        """
+        kind = _dtype(dtype)
+        sampling.whole("bond", bond, 1, WIDEST)
+        cores = linalg.random_cores(grid.sites, int(bond), sampling.generator(seed))
+        return cls._made(grid, [xp.asarray(core.astype(kind)) for core in cores])
+
+    @classmethod
     def _made(cls, grid: Grid, cores: Sequence[Array]) -> QuantumState:
         """A state of cores that this library computed from checked ones."""
         state = object.__new__(cls)
@@ -130,22 +159,27 @@ class QuantumState:
             raise OutOfRange("norm of the state", norm, float(np.finfo(np.float32).tiny), math.inf)
         return self._made(self.grid, [self.cores[0] / norm, *self.cores[1:]])
 
-    def compress(self, max_bond: int = MAX_BOND, min_fidelity: float = MIN_FIDELITY) -> tuple[QuantumState, float]:
+    def compress(
+        self, max_bond: int | Sequence[int] = MAX_BOND, min_fidelity: float = MIN_FIDELITY
+    ) -> tuple[QuantumState, float]:
         """The state of norm 1 with smaller bonds, and the fidelity |⟨small|ψ⟩|² / ⟨ψ|ψ⟩ that it kept.
 
         The fidelity is at least ``min_fidelity`` unless ``max_bond`` forces more away; it is exact, not an estimate.
-        Raises: InvalidValue, OutOfRange; OutOfRange too for the zero vector.
+        ``max_bond`` is one limit, or one for each of the sites - 1 cuts.
+        Raises: InvalidValue, ShapeMismatch, OutOfRange; OutOfRange too for the zero vector.
         """
         small = self.compressed(max_bond, min_fidelity)
         return self._made(self.grid, small.cores), small.fidelity
 
-    def compressed(self, max_bond: int, min_fidelity: float) -> linalg.Compressed:
+    def compressed(self, max_bond: int | Sequence[int], min_fidelity: float) -> linalg.Compressed:
         """What ``compress`` computes, with the norm that the state had."""
-        if isinstance(max_bond, bool) or not isinstance(max_bond, int | np.integer):
-            raise InvalidValue("max_bond", repr(max_bond), "a whole number")
-        bounded("max_bond", max_bond, 1, 1 << 16)
+        each = isinstance(max_bond, Sequence) and not isinstance(max_bond, str)
+        limits: list[Any] = list(max_bond) if each else [max_bond] * (self.grid.sites - 1)  # type: ignore[arg-type]
+        if len(limits) != self.grid.sites - 1:
+            raise ShapeMismatch("max_bond", (self.grid.sites - 1,), (len(limits),))
+        checked = [sampling.whole("max_bond", limit, 1, WIDEST) for limit in limits]
         bounded("min_fidelity", min_fidelity, 0.0, 1.0)
-        return linalg.compress(self.cores, int(max_bond), min_fidelity)
+        return linalg.compress(self.cores, checked, min_fidelity)
 
     def overlap(self, other: QuantumState) -> complex:
         """⟨self|other⟩, in double precision. Raises: InvalidValue if the grids differ."""
@@ -179,9 +213,56 @@ class QuantumState:
         """(2^bits,) probabilities of the points along an axis; they sum to 1."""
         return observe.marginal(self.grid, self.cores, axis)
 
+    def marginal_pair(self, axis: int, other: int) -> Floats:
+        """(2^bits, 2^bits') joint probabilities of the points along two different axes; they sum to 1."""
+        return observe.marginal_pair(self.grid, self.cores, axis, other)
+
+    def reduced(self, sites: Sequence[int]) -> NDArray[np.complex128]:
+        """(2^k, 2^k) density matrix of up to 8 sites in any order, the first the most significant bit; trace 1."""
+        return observe.reduced(self.cores, sites)
+
+    def schmidt(self, cut: int) -> Floats:
+        """Falling Schmidt coefficients between the first ``cut`` sites and the rest; their squares sum to 1."""
+        return observe.schmidt(self.grid, self.cores, cut)
+
     def entropy(self, cut: int) -> float:
         """Entanglement entropy in bits between the first ``cut`` sites and the rest."""
         return observe.entropy(self.grid, self.cores, cut)
+
+    def entropies(self) -> Floats:
+        """(sites - 1,) ``entropy`` at every cut, from one pass."""
+        return observe.entropies(self.cores)
+
+    def amplitude(self, bits: Sequence[int] | Bits) -> complex:
+        """The amplitude at the point with those bits, most significant first, of the state as it is."""
+        return complex(sampling.amplitudes(self.cores, [bits])[0])
+
+    def probability(self, bits: Sequence[int] | Bits) -> float:
+        """|amplitude|² / ⟨ψ|ψ⟩ of the point with those bits. Raises: OutOfRange for the zero vector."""
+        found = abs(self.amplitude(bits)) ** 2
+        power = self.overlap(self).real
+        if not power > 0.0:
+            raise OutOfRange("squared norm of the state", power, float(np.finfo(np.float64).tiny), math.inf)
+        return min(1.0, found / power)
+
+    def sample(self, count: int, seed: Seed) -> Bits:
+        """(count, sites) bits of independent samples; equal seeds draw equal ones. The state is left as it is."""
+        return sampling.sample(self.cores, count, seed)
+
+    def sample_pad(self, count: int, seed: Seed) -> Floats:
+        """(count, 3) PAD of independent samples: ``sample`` as points of the grid."""
+        return sampling.to_pad(self.grid, self.sample(count, seed))
+
+    def measure(self, sites: Sequence[int] | None, seed: Seed) -> Measured:
+        """A projective measurement of those sites, ``None`` for all: the outcome, and the state of norm 1 it leaves.
+
+        The bits come in the order of the sites. The state left behind has no larger bonds than this one.
+        Raises: InvalidValue, OutOfRange; OutOfRange too for the zero vector.
+        """
+        chosen = range(self.grid.sites) if sites is None else sites
+        found = sampling.collapse(self.cores, chosen, seed)
+        left = linalg.compress(found.cores, self.bond, 1.0)
+        return Measured(found.bits, found.probability, self._made(self.grid, left.cores))
 
     def to_dense(self) -> NDArray[Any]:
         """(2^bits, 2^bits, 2^bits) the amplitudes on the host. Raises: OutOfRange over 2^20 points."""

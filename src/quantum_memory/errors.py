@@ -350,6 +350,29 @@ class NoDevice(Unavailable):
         return f"{self.package} is installed and finds no usable GPU: ask for the backend 'numpy' or 'auto'"
 
 
+class BackendClosed(Unavailable):
+    """A backend, or the library handle of one, was used after it had been closed."""
+
+    def __init__(self, backend: str) -> None:
+        super().__init__(backend)
+        self.backend = backend
+
+    def __str__(self) -> str:
+        return f"the backend {self.backend!r} is closed: open another"
+
+
+class DeviceMemoryExceeded(Unavailable):
+    """A computation needed more device memory than its limit leaves. A smaller bond or batch needs less."""
+
+    def __init__(self, backend: str, limit_bytes: int, reason: str) -> None:
+        super().__init__(backend, limit_bytes, reason)
+        self.backend, self.limit_bytes, self.reason = backend, limit_bytes, reason
+
+    def __str__(self) -> str:
+        limit = f"the limit of {self.limit_bytes} bytes" if self.limit_bytes else "the memory of the device"
+        return f"{self.backend}: over {limit}, lower the bond or the batch: {self.reason}"
+
+
 class VaultUnavailable(Unavailable):
     """The vault is closed, or its database cannot be reached now."""
 

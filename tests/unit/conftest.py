@@ -1,5 +1,6 @@
-"""Fixtures of many tests here: a private PostgreSQL, and a storage in each kind of database."""
+"""Fixtures of many tests here: a private PostgreSQL, a storage in each kind of database, and modules of arrays."""
 
 from tests.unit.postgres import postgres, server, storage
+from tests.unit.quantum_backends import every_xp, xp
 
-__all__ = ["postgres", "server", "storage"]
+__all__ = ["every_xp", "postgres", "server", "storage", "xp"]
