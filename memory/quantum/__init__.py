@@ -26,8 +26,7 @@ from quantum_memory.memory.quantum.packet import Packet, Packets
 from quantum_memory.memory.quantum.padding import cropped, padded
 from quantum_memory.memory.quantum.prepare import Prepared, to_circuit
 from quantum_memory.memory.quantum.qasm import to_qasm
-from quantum_memory.memory.quantum.sampling import Measured
-from quantum_memory.memory.quantum.state import QuantumState, superpose
+from quantum_memory.memory.quantum.state import Measured, QuantumState, superpose
 from quantum_memory.memory.quantum.tomography import Reconstructed, measure_counts, reconstruct
 from quantum_memory.memory.quantum.widening import widen
 
