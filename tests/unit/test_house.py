@@ -101,6 +101,8 @@ def test_every_error_survives_the_journey_through_ray() -> None:
         errors.ActorUnavailable("a", "b"),
         errors.MissingDependency("faiss", "search", "pip install x"),
         errors.NoDevice("cupy"),
+        errors.BackendClosed("cuquantum"),
+        errors.DeviceMemoryExceeded("cupy", 1 << 30, "out of memory"),
         errors.VaultUnavailable("s", "r"),
         errors.StorageLocked("s"),
         errors.CorruptRecord("w", "r"),
