@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from quantum_memory.checks import utc, vector, visible, within
-from quantum_memory.errors import InvalidValue, OutOfRange, ShapeMismatch, TooLong
+from quantum_memory.checks import utc, vector, visible, whole, within
+from quantum_memory.errors import InvalidValue, ShapeMismatch, TooLong
 from quantum_memory.memory.affect.emotions import EMOTIONS
 from quantum_memory.policies.merge import MergePolicy, MergePolicyLike
 from quantum_memory.settings import Settings
@@ -204,7 +202,7 @@ def query_of(query: object) -> str | Vector:
 
 def recall_request(branch: Branch, query: object, k: int, filters: Filters, as_of: Where) -> RecallRequest:
     """A checked question. Raises: InvalidInput."""
-    return RecallRequest(branch, query_of(query), _whole("k", k, 0, math.inf), filters, as_of)
+    return RecallRequest(branch, query_of(query), whole("k", k, 0, math.inf), filters, as_of)
 
 
 def place_of(where: object) -> Where:
@@ -224,12 +222,4 @@ def place_of(where: object) -> Where:
 
 def positive(name: str, value: object) -> int:
     """A whole number of at least 1. Raises: InvalidValue, OutOfRange."""
-    return _whole(name, value, 1, MAX_COUNT)
-
-
-def _whole(name: str, value: object, low: int, high: float) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InvalidValue(name, repr(value), "a whole number")
-    if not low <= value <= high:
-        raise OutOfRange(name, float(min(value, 2**53)), low, high)
-    return int(value)
+    return whole(name, value, 1, MAX_COUNT)

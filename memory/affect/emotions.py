@@ -15,8 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from quantum_memory.checks import bounded
-from quantum_memory.errors import InvalidValue
+from quantum_memory.checks import whole
 from quantum_memory.types import NEUTRAL, PAD, Floats
 
 EMOTIONS: Mapping[str, PAD] = MappingProxyType(
@@ -70,9 +69,7 @@ def nearest(pad: PAD, top: int = 3) -> tuple[tuple[str, float], ...]:
 
     Raises: InvalidValue if ``top`` is not a whole number, OutOfRange if it is not between 1 and the number of names.
     """
-    if not isinstance(top, int) or isinstance(top, bool):
-        raise InvalidValue("top", repr(top), "a whole number")
-    bounded("top", top, 1, len(_NAMES))
+    whole("top", top, 1, len(_NAMES))
     closeness = -np.square(_POINTS - np.asarray(pad, dtype=np.float64)).sum(axis=1) / (2.0 * WIDTH**2)
     weights = np.exp(closeness - closeness.max())
     probabilities = weights / weights.sum()

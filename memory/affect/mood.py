@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded, utc
+from quantum_memory.checks import bounded, utc, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory import events
 from quantum_memory.memory.affect import emotions
@@ -254,9 +254,7 @@ class MoodFold:
         An emotion's probability is |⟨packet|ψ⟩|² with a packet at its PAD, as a share of the sum over all names.
         Raises: InvalidValue, OutOfRange for ``top``.
         """
-        if isinstance(top, bool) or not isinstance(top, int):
-            raise InvalidValue("top", repr(top), "a whole number")
-        bounded("top", top, 1, len(emotions.EMOTIONS))
+        whole("top", top, 1, len(emotions.EMOTIONS))
         state = self.settled(state)
         psi = state.state
         points = np.array([np.asarray(pad) for pad in emotions.EMOTIONS.values()], dtype=np.float64)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from quantum_memory.checks import bounded
-from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
+from quantum_memory.checks import bounded, whole
+from quantum_memory.errors import NotFinite, OutOfRange
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.engines import engine_of
 from quantum_memory.memory.quantum.grid import AXES, Grid
@@ -71,14 +71,6 @@ def check_truncation(max_bond: object, min_fidelity: float) -> None:
     """Raises: InvalidValue, NotFinite, OutOfRange for limits that ``split`` cannot keep to."""
     whole("max_bond", max_bond, 1, 1 << 16)
     bounded("min_fidelity", min_fidelity, 0.0, 1.0)
-
-
-def whole(name: str, value: object, low: int, high: int) -> int:
-    """The whole number, if it is in [low, high]. Raises: InvalidValue, OutOfRange."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InvalidValue(name, repr(value), "a whole number")
-    bounded(name, int(value), low, high)
-    return int(value)
 
 
 def centred_on_first(blocks: Sequence[Array]) -> list[Array]:

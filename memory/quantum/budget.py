@@ -13,10 +13,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.quantum import linalg
-from quantum_memory.memory.quantum.sampling import whole
 from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState
 from quantum_memory.types import Floats
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue, ShapeMismatch
 from quantum_memory.memory.quantum.backend import Array, module_of
 from quantum_memory.memory.quantum.density import (
@@ -314,6 +314,4 @@ def _flip(probability: float, matrix: Matrix) -> Channel:
 
 
 def _count(sites: int) -> int:
-    if isinstance(sites, bool) or not isinstance(sites, int | np.integer):
-        raise InvalidValue("sites", repr(sites), "a whole number")
-    return int(bounded("sites", int(sites), 1, MAX_SITES))
+    return whole("sites", sites, 1, MAX_SITES)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum.fusion import fuse
 
@@ -236,13 +236,6 @@ class Circuit:
             raise InvalidValue("version of the circuit", repr(fields["version"]), str(VERSION))
         gates = tuple(Gate.from_json(gate) for gate in _list("gates", fields["gates"]))
         return cls(fields["sites"], gates)
-
-
-def whole(name: str, value: object, low: int, high: int) -> int:
-    """The whole number, if it is one and in [low, high]. Raises: InvalidValue, OutOfRange."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InvalidValue(name, repr(value), "a whole number")
-    return int(bounded(name, int(value), low, high))
 
 
 def distinct_sites(sites: object, limit: int = MAX_SITES) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, distinct
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum.backend import Array, host
 from quantum_memory.memory.quantum.state import QuantumState
@@ -96,14 +96,7 @@ def chosen_sites(sites: Sequence[int], available: int, want: int) -> tuple[int, 
     """The sites, if they are that many, each there once. Raises: ShapeMismatch, InvalidValue, OutOfRange."""
     if len(sites) != want or want == 0:
         raise ShapeMismatch("sites", (max(1, want),), (len(sites),))
-    for site in sites:
-        if isinstance(site, bool) or not isinstance(site, int | np.integer):
-            raise InvalidValue("site", repr(site), "a whole number")
-        bounded("site", int(site), 0, available - 1)
-    chosen = tuple(int(site) for site in sites)
-    if len(set(chosen)) != len(chosen):
-        raise InvalidValue("sites", repr(chosen), "each site once")
-    return chosen
+    return distinct("sites", sites, available)
 
 
 def _vector_or_density(name: str, value: object) -> Matrix:

@@ -15,10 +15,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
-from quantum_memory.checks import bounded
-from quantum_memory.errors import BackendClosed, DeviceMemoryExceeded, InvalidValue, MissingDependency, OutOfRange
+from quantum_memory.checks import whole
+from quantum_memory.errors import BackendClosed, DeviceMemoryExceeded, MissingDependency, OutOfRange
 from quantum_memory.memory.quantum import backend as places
 from quantum_memory.memory.quantum.engines import NUMPY, CupyEngine, CuQuantumEngine, Engine, Handle, using
 
@@ -175,14 +173,12 @@ def open_backend(
         1 or below what is in use, or a device that is not there; MissingDependency; NoDevice. Nothing is left open.
     """
     if memory_limit_bytes is not None:
-        _whole("memory_limit_bytes", memory_limit_bytes)
-        bounded("memory_limit_bytes", memory_limit_bytes, 1, 1 << 62)
-    _whole("device", device)
-    bounded("device", device, 0, 1 << 16)
+        whole("memory_limit_bytes", memory_limit_bytes, 1, 1 << 62)
+    whole("device", device, 0, 1 << 16)
     chosen, xp = places.resolve(name)
     if chosen == "numpy":
         return Backend(chosen, xp, None, memory_limit_bytes)
-    bounded("device", device, 0, int(xp.cuda.runtime.getDeviceCount()) - 1)
+    whole("device", device, 0, int(xp.cuda.runtime.getDeviceCount()) - 1)
     opened = Backend(chosen, xp, int(device), memory_limit_bytes)
     try:
         return opened.stream() if stream else opened
@@ -242,8 +238,3 @@ def _range(nvtx: Any, label: str) -> Iterator[None]:
         yield
     finally:
         nvtx.RangePop()
-
-
-def _whole(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InvalidValue(name, repr(value), "a whole number")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import OutOfRange
 from quantum_memory.memory.quantum import blocks as dense
 from quantum_memory.memory.quantum.backend import Array, host, module_of
@@ -134,8 +134,8 @@ def evolve(
     Source: Feit, Fleck and Steiger (1982); Strang (1968).
     """
     span = bounded("time", time, -MAX_TIME, MAX_TIME)
-    dense.whole("steps", steps, 1, MAX_STEPS)
-    dense.whole("padding", padding, 0, MAX_PADDING)
+    whole("steps", steps, 1, MAX_STEPS)
+    whole("padding", padding, 0, MAX_PADDING)
     bounded("max_wrapped", max_wrapped, 0.0, 1.0)
     dense.check_truncation(max_bond, min_fidelity)
     grid = state.grid.padded(padding)
@@ -170,7 +170,7 @@ def energy(state: QuantumState, pull: Pull, *, padding: int = 1) -> float:
     Raises: InvalidValue; OutOfRange for a padding outside 0 to 2, for the zero vector, and for a block of over 2^26
         amplitudes.
     """
-    dense.whole("padding", padding, 0, MAX_PADDING)
+    whole("padding", padding, 0, MAX_PADDING)
     grid = state.grid.padded(padding)
     parts = dense.centred_on_first(dense.multiplied_out(state.grid, state.cores, padding))
     dense.norm_of(parts[0])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantum_memory.checks import whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.state import QuantumState
@@ -106,8 +107,8 @@ class Environments:
         Raises: OutOfRange for sites that are not there, more than six, or the zero vector; InvalidValue.
         """
         sites = len(self._kets)
-        first = _whole("first", first, 0, sites - 1)
-        count = _whole("count", count, 1, min(MAX_DENSITY_SITES, sites - first))
+        first = whole("first", first, 0, sites - 1)
+        count = whole("count", count, 1, min(MAX_DENSITY_SITES, sites - first))
         power = self._power()
         xp = module_of(self._kets[0])
         left, right = self._left_of(first), self._right_of(first + count)
@@ -132,7 +133,7 @@ class Environments:
         """
         made = list(self.ket.cores)
         for site, core in cores.items():
-            made[_whole("site", site, 0, len(made) - 1)] = core
+            made[whole("site", site, 0, len(made) - 1)] = core
         return self.with_ket(QuantumState(self.ket.grid, tuple(made)))
 
     def with_ket(self, ket: QuantumState) -> Environments:
@@ -350,12 +351,4 @@ def _places(sites: int | Sequence[int], count: int) -> tuple[int, ...]:
     given = tuple(sites) if isinstance(sites, Sequence) else (sites,)
     if len(given) not in {1, 2} or len(set(given)) != len(given):
         raise InvalidValue("sites", repr(sites), "one site, or two different ones")
-    return tuple(_whole("site", site, 0, count - 1) for site in given)
-
-
-def _whole(name: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InvalidValue(name, repr(value), "a whole number")
-    if not low <= value <= high:
-        raise OutOfRange(name, float(value), low, high)
-    return int(value)
+    return tuple(whole("site", site, 0, count - 1) for site in given)

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
 from quantum_memory.memory.quantum.backend import Array, host, module_of
-from quantum_memory.memory.quantum.circuit import Circuit, Gate, Matrix, distinct_sites, square_matrix, whole
+from quantum_memory.memory.quantum.circuit import Circuit, Gate, Matrix, distinct_sites, square_matrix
 from quantum_memory.memory.quantum.fusion import placed
 from quantum_memory.memory.quantum.linalg import kept_rank, svd
 from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState

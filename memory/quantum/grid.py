@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from quantum_memory.errors import InvalidValue, OutOfRange
+from quantum_memory.checks import whole
+from quantum_memory.errors import InvalidValue
 from quantum_memory.types import Floats
 
 AXES = ("pleasure", "arousal", "dominance")
@@ -39,9 +40,9 @@ class Grid:
         given: object = self.bits
         if not isinstance(given, tuple | list) or len(given) != len(AXES):
             raise InvalidValue("bits", repr(given), "three whole numbers, one per axis")
-        padding = _whole("padding", self.padding, 0, MAX_PADDING)
+        padding = whole("padding", self.padding, 0, MAX_PADDING)
         for axis, bits in zip(AXES, given, strict=True):
-            _whole(f"bits of {axis}", bits, MIN_BITS + padding, MAX_BITS)
+            whole(f"bits of {axis}", bits, MIN_BITS + padding, MAX_BITS)
         object.__setattr__(self, "padding", padding)
         object.__setattr__(self, "bits", tuple(int(bits) for bits in given))
 
@@ -94,20 +95,12 @@ class Grid:
         Its middle points are those of this grid, to the last bit. Raises: InvalidValue, OutOfRange (more than 12 bits,
         or a padding over 2).
         """
-        more = _whole("by", by, 0, MAX_PADDING)
+        more = whole("by", by, 0, MAX_PADDING)
         pleasure, arousal, dominance = self.bits
         return Grid((pleasure + more, arousal + more, dominance + more), self.padding + more)
 
     def cropped(self, by: int = 1) -> Grid:
         """The grid of the cube halved ``by`` times: what ``padded`` undoes. Raises: InvalidValue, OutOfRange."""
-        less = _whole("by", by, 0, self.padding)
+        less = whole("by", by, 0, self.padding)
         pleasure, arousal, dominance = self.bits
         return Grid((pleasure - less, arousal - less, dominance - less), self.padding - less)
-
-
-def _whole(name: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InvalidValue(name, repr(value), "a whole number")
-    if not low <= value <= high:
-        raise OutOfRange(name, float(value), low, high)
-    return int(value)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum import linalg
 from quantum_memory.memory.quantum.backend import Array, host, module_of
-from quantum_memory.memory.quantum.circuit import MAX_DENSE_SITES, Circuit, square_matrix, whole
+from quantum_memory.memory.quantum.circuit import MAX_DENSE_SITES, Circuit, square_matrix
 from quantum_memory.memory.quantum.grid import AXES, Grid
 from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState
 

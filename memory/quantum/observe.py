@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, distinct, whole
 from quantum_memory.errors import InvalidValue, OutOfRange
 from quantum_memory.memory.quantum import linalg
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.grid import AXES, Grid
-from quantum_memory.memory.quantum.sampling import distinct, whole
 from quantum_memory.types import Floats
 
 MAX_REDUCED_SITES = 8

@@ -12,9 +12,9 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue, OutOfRange
-from quantum_memory.memory.quantum.circuit import Circuit, Gate, Matrix, unitary, whole
+from quantum_memory.memory.quantum.circuit import Circuit, Gate, Matrix, unitary
 from quantum_memory.memory.quantum.grid import AXES, Grid
 
 CHAIN = ((0, 1), (1, 2))

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
 from quantum_memory.memory.quantum import linalg
 from quantum_memory.memory.quantum.backend import host
-from quantum_memory.memory.quantum.circuit import Circuit, Gate, unitary, whole
+from quantum_memory.memory.quantum.circuit import Circuit, Gate, unitary
 from quantum_memory.memory.quantum.kak import Matrix, factors
 from quantum_memory.memory.quantum.state import MAX_BOND, QuantumState
 

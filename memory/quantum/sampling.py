@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import distinct, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum import linalg
 from quantum_memory.memory.quantum.backend import Array, host, module_of
@@ -122,22 +122,6 @@ def generator(seed: Seed) -> np.random.Generator:
     if isinstance(seed, np.random.Generator):
         return seed
     return np.random.default_rng(whole("seed", seed, 0, 1 << 64))
-
-
-def whole(name: str, value: object, low: int, high: int) -> int:
-    """The whole number, if it is one and in [low, high]. Raises: InvalidValue, OutOfRange."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InvalidValue(name, repr(value), "a whole number")
-    bounded(name, int(value), low, high)
-    return int(value)
-
-
-def distinct(name: str, sites: Sequence[int], count: int) -> tuple[int, ...]:
-    """The sites, if there is at least one and none comes twice. Raises: InvalidValue, OutOfRange."""
-    chosen = tuple(whole(name, site, 0, count - 1) for site in sites)
-    if not chosen or len(set(chosen)) != len(chosen):
-        raise InvalidValue(name, str(chosen), "at least one site, each once")
-    return chosen
 
 
 def points(name: str, bits: Any, sites: int) -> Bits:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum import linalg, observe, sampling, wire
 from quantum_memory.memory.quantum.backend import Array, host, module_of
@@ -115,7 +115,7 @@ class QuantumState:
         Source: Garnerone, de Oliveira and Zanardi (2010), typicality in random matrix product states.
         """
         kind = _dtype(dtype)
-        sampling.whole("bond", bond, 1, WIDEST)
+        whole("bond", bond, 1, WIDEST)
         cores = linalg.random_cores(grid.sites, int(bond), sampling.generator(seed))
         return cls._made(grid, [xp.asarray(core.astype(kind)) for core in cores])
 
@@ -177,7 +177,7 @@ class QuantumState:
         limits: list[Any] = list(max_bond) if each else [max_bond] * (self.grid.sites - 1)  # type: ignore[arg-type]
         if len(limits) != self.grid.sites - 1:
             raise ShapeMismatch("max_bond", (self.grid.sites - 1,), (len(limits),))
-        checked = [sampling.whole("max_bond", limit, 1, WIDEST) for limit in limits]
+        checked = [whole("max_bond", limit, 1, WIDEST) for limit in limits]
         bounded("min_fidelity", min_fidelity, 0.0, 1.0)
         return linalg.compress(self.cores, checked, min_fidelity)
 

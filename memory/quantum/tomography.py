@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded
+from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum.backend import Array
 from quantum_memory.memory.quantum.channels import PAULIS
@@ -91,10 +91,8 @@ class Reconstructed:
 
 def settings(sites: int) -> tuple[str, ...]:
     """The 3^k product bases of 1 to 6 sites, such as "XZ", the first site first. Raises: InvalidValue, OutOfRange."""
-    if isinstance(sites, bool) or not isinstance(sites, int | np.integer):
-        raise InvalidValue("sites", repr(sites), "a whole number")
-    bounded("sites", int(sites), 1, MAX_SITES)
-    return tuple("".join(bases) for bases in itertools.product(BASES, repeat=int(sites)))
+    count = whole("sites", sites, 1, MAX_SITES)
+    return tuple("".join(bases) for bases in itertools.product(BASES, repeat=count))
 
 
 def probabilities(rho: Array) -> dict[str, Floats]:
@@ -121,9 +119,7 @@ def measure_counts(
 
     Raises: InvalidValue, OutOfRange, ShapeMismatch, NotFinite.
     """
-    if isinstance(shots, bool) or not isinstance(shots, int | np.integer):
-        raise InvalidValue("shots", repr(shots), "a whole number")
-    bounded("shots", int(shots), 1, MAX_SHOTS)
+    whole("shots", shots, 1, MAX_SHOTS)
     if isinstance(source, QuantumState) != (sites is not None):
         raise InvalidValue("sites", repr(sites), "the sites of a QuantumState, and None beside a matrix")
     if isinstance(source, QuantumState) and sites is not None:
@@ -163,9 +159,7 @@ def reconstruct(
         raise InvalidValue("method", repr(method), "'linear', 'projected' or 'mle'")
     bounded("tolerance", tolerance, 1e-12, 1e6)
     bounded("confidence", confidence, 1e-6, 1.0 - 1e-12)
-    if isinstance(max_iterations, bool) or not isinstance(max_iterations, int | np.integer):
-        raise InvalidValue("max_iterations", repr(max_iterations), "a whole number")
-    bounded("max_iterations", int(max_iterations), 1, 1 << 31)
+    whole("max_iterations", max_iterations, 1, 1 << 31)
     table = _table(counts)
     shots = table.sum(axis=1, keepdims=True)
     total = float(shots.sum())

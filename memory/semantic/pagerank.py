@@ -12,7 +12,8 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from quantum_memory.errors import InvalidValue, OutOfRange
+from quantum_memory.checks import whole
+from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.semantic.google import Floats, Google, distribution
 from quantum_memory.memory.semantic.reversible import null_directions
 from quantum_memory.memory.semantic.szegedy import Walk
@@ -110,10 +111,7 @@ def walk_ranks(
 
 
 def _check(steps: int, measure: int) -> None:
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
-        raise InvalidValue("steps", repr(steps), "a whole number of time steps")
-    if steps < 0:
-        raise OutOfRange("steps", steps, 0, math.inf)
+    whole("steps", steps, 0, math.inf)
     if measure not in (1, 2):
         raise InvalidValue("measure", repr(measure), "register 1 or 2")
 

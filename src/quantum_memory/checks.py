@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +46,29 @@ def bounded(name: str, value: float, low: float, high: float) -> float:
     if not low <= number <= high:
         raise OutOfRange(name, number, low, high)
     return number
+
+
+def whole(name: str, value: object, low: float, high: float) -> int:
+    """The whole number, if it is one and in [low, high]. Raises: InvalidValue, OutOfRange."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise InvalidValue(name, repr(value), "a whole number")
+    if not low <= value <= high:
+        # A whole number beyond any float is told as the largest that a float counts by ones.
+        raise OutOfRange(name, float(max(-(2**53), min(int(value), 2**53))), low, high)
+    return int(value)
+
+
+def distinct(name: str, values: object, count: int) -> tuple[int, ...]:
+    """The whole numbers below ``count``, if there is at least one and none comes twice.
+
+    Raises: InvalidValue, also for what is no sequence; OutOfRange.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
+        raise InvalidValue(name, repr(values), "a sequence of whole numbers")
+    chosen = tuple(whole(name, value, 0, count - 1) for value in values)
+    if not chosen or len(set(chosen)) != len(chosen):
+        raise InvalidValue(name, str(chosen), "at least one, each once")
+    return chosen
 
 
 def vector(name: str, value: object, dim: int | None = None) -> NDArray[np.float32]:
