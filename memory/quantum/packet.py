@@ -13,6 +13,7 @@ from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMism
 from quantum_memory.memory.quantum.backend import Array
 from quantum_memory.memory.quantum.grid import AXES, Grid
 from quantum_memory.memory.quantum.linalg import kept_rank, svd
+from quantum_memory.memory.quantum.nodes import Nodes, of_grid
 from quantum_memory.types import Floats
 
 Triple = tuple[float, float, float]
@@ -92,34 +93,43 @@ class Packets:
     def __len__(self) -> int:
         return len(self.means)
 
-    def __getitem__(self, rows: slice) -> Packets:
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Packets:
+        """Those packets, which were checked already."""
+        picked = object.__new__(Packets)
         momenta = None if self.momenta is None else self.momenta[rows]
-        return Packets(self.grid, self.means[rows], self.widths[rows], momenta)
+        for name, value in (("means", self.means[rows]), ("widths", self.widths[rows]), ("momenta", momenta)):
+            object.__setattr__(picked, name, value)
+        object.__setattr__(picked, "grid", self.grid)
+        return picked
 
-    def amplitudes(self, axis: int, xp: Any, real: Any) -> Array:
+    def amplitudes(self, axis: int, xp: Any, real: Any, nodes: Nodes | None = None) -> Array:
         """(n, 2^bits) unit amplitudes of each packet along an axis, made by ``xp`` at the real type ``real``.
 
-        They are real where the packets are at rest, complex otherwise. Their product over the axes is the packet.
+        They are real where the packets are at rest, complex otherwise. Their product over the axes is the packet. With
+        ``nodes`` they are at those points instead, (n, nodes), scaled alike.
         """
-        points = xp.asarray(self.grid.points(axis), dtype=real)
+        at = of_grid(self.grid, axis) if nodes is None else nodes
+        points = xp.asarray(at.points, dtype=real)
         means = xp.asarray(self.means[:, axis, None], dtype=real)
         scale = xp.asarray(0.5 / self.widths[:, axis, None], dtype=real)
         gauss = xp.exp(-(((points - means) * scale) ** 2))
-        gauss /= xp.sqrt((gauss * gauss).sum(axis=1, keepdims=True))
-        return gauss if self.momenta is None else gauss * self._phases(axis, xp, real)
+        squares = gauss * gauss
+        if at.weights is None:
+            power = squares.sum(axis=1, keepdims=True)
+        else:
+            power = squares @ xp.asarray(at.weights[:, None], dtype=real)
+        gauss /= xp.sqrt(power)
+        return gauss if self.momenta is None else gauss * self._phases(axis, at, xp, real)
 
-    def _phases(self, axis: int, xp: Any, real: Any) -> Array:
-        """(n, 2^bits) e^{i k (x - mean)}: an outer product over the upper and lower bits, so few exponentials."""
+    def _phases(self, axis: int, nodes: Nodes, xp: Any, real: Any) -> Array:
+        """(n, nodes) e^{i k (x - mean)}: an outer product over starts and offsets, so few exponentials."""
         if self.momenta is None:
             raise InvalidValue("momenta", "None", "packets that move")
         wave = self.momenta[:, axis, None]
-        lower = self.grid.bits[axis] // 2
-        high = wave * (self.grid.points(axis)[:: 1 << lower] - self.means[:, axis, None])
-        low = wave * (self.grid.spacing[axis] * np.arange(1 << lower))
+        high = np.exp(1j * (wave * (nodes.starts - self.means[:, axis, None])))
+        low = np.exp(1j * (wave * nodes.offsets))
         kind = np.result_type(real, np.complex64)
-        outer = (
-            xp.asarray(np.exp(1j * high), dtype=kind)[:, :, None] * xp.asarray(np.exp(1j * low), dtype=kind)[:, None]
-        )
+        outer = xp.asarray(high, dtype=kind)[:, :, None] * xp.asarray(low, dtype=kind)[:, None]
         return outer.reshape(len(self), -1)
 
     def gram(self) -> NDArray[np.complex128]:

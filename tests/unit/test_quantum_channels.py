@@ -347,7 +347,7 @@ def test_what_cannot_be_is_refused_by_name() -> None:
         (OutOfRange, "norm", lambda: state_fidelity([0, 0], [1, 0])),
         (InvalidValue, "two of a kind", lambda: state_fidelity(state, half)),
         (ShapeMismatch, "sites", lambda: identity(2).apply(half)),
-        (InvalidValue, "each site once", lambda: identity(2).apply(np.eye(4) / 4, [1, 1])),
+        (InvalidValue, "each once", lambda: identity(2).apply(np.eye(4) / 4, [1, 1])),
         (OutOfRange, "site", lambda: identity().apply(half, [1])),
         (OutOfRange, "site", lambda: apply_to(state, identity(), [7], 0)),
         (ShapeMismatch, "sites", lambda: apply_to(state, identity(), [1, 2], 0)),

@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, QuantumMemoryError, ShapeMismatch
-from quantum_memory.memory.quantum import Grid, Packet, QuantumState, overlaps, packet_fidelities, packet_overlaps
+from quantum_memory.memory.quantum import (
+    Grid,
+    Packet,
+    Projector,
+    QuantumState,
+    nodes,
+    overlaps,
+    packet_fidelities,
+    packet_overlaps,
+)
 from quantum_memory.types import Floats
 
 FULL = Grid()
@@ -48,16 +57,111 @@ def test_the_fast_path_is_the_slow_twin(seed: int, parts: int, moving: bool, gri
         assert np.abs(packet_fidelities(state, means, widths, waves) - np.abs(want) ** 2).max() < tolerance
 
 
-def test_the_fast_path_is_the_slow_twin_on_28_qubits_and_across_chunks() -> None:
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.complex64, 1e-5), (np.complex128, 1e-11)])
+def test_the_fast_path_is_the_slow_twin_on_28_qubits_and_across_chunks(dtype: Any, tolerance: float, xp: Any) -> None:
     rng = np.random.default_rng(7)
-    state = mood(rng, FULL, 5, np.complex64)
-    means, widths, momenta = table(rng, 2 * overlaps.CHUNK + 3)
-    rows = [0, overlaps.CHUNK - 1, overlaps.CHUNK, 2 * overlaps.CHUNK, -1]
+    state = mood(rng, FULL, 5, dtype)
+    count = overlaps.CHUNK_NUMBERS // 64 + 3
+    means, widths, momenta = table(rng, count)
+    projector = Projector(state.on(xp))
+    rows = [0, 1, count // 2, -2, -1]
     for waves in (None, momenta):
-        got = packet_overlaps(state, means, widths, waves)
+        got = projector.overlaps(means, widths, waves)
         picked = None if waves is None else waves[rows]
-        assert np.abs(got[rows] - one_by_one(state, means[rows], widths[rows], picked)).max() < 1e-5
+        assert np.abs(got[rows] - one_by_one(state, means[rows], widths[rows], picked)).max() < tolerance
         assert got.shape == (len(means),)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([FULL, Grid((11, 10, 10), 1), Grid((7, 8, 7))]), st.booleans())
+def test_few_points_say_what_all_points_say(seed: int, grid: Grid, moving: bool) -> None:
+    """Packets of every width and pace together: each is sampled as finely as it needs, and one by one none is."""
+    rng = np.random.default_rng(seed)
+    least = 1.01 * max(grid.spacing)
+    means = rng.uniform(-1, 1, (150, 3))
+    widths = least * (0.5 / least) ** rng.uniform(0, 1, (150, 1)) * rng.uniform(1.0, 1.5, (150, 3))
+    momenta = rng.normal(size=(150, 3)) * 10.0 ** rng.uniform(-1, 2, (150, 1)) if moving else None
+    if momenta is not None:
+        momenta = np.clip(momenta, -3.0 / max(grid.spacing), 3.0 / max(grid.spacing))
+    for dtype, tolerance in ((np.complex64, 3e-6), (np.complex128, 1e-12)):
+        state = mood(rng, grid, 3, dtype)
+        together = Projector(state).overlaps(means, widths, momenta)
+        rows = range(0, 150, 10)
+        alone = [
+            Projector(state).overlaps(*(None if t is None else t[[r]] for t in (means, widths, momenta))) for r in rows
+        ]
+        assert np.abs(together[list(rows)] - np.concatenate(alone)).max() < tolerance
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.floats(-1, 1), st.floats(0.0, 1.0), st.floats(-1.0, 1.0), st.sampled_from([np.dtype("f4"), np.dtype("f8")]))
+def test_between_the_points_a_packet_is_known_to_the_error_that_is_promised(
+    mean: float, place: float, pace: float, real: Any
+) -> None:
+    width = 0.02 * 50.0**place
+    momentum = 40.0 * pace
+    cells = int(nodes.cells_needed(FULL, np.full((1, 3), width), np.full((1, 3), momentum), real)[0])
+    if not cells:
+        return
+    accuracy = nodes.ACCURACY[real]
+    at = nodes.of_cells(FULL, 0, cells, accuracy.order).points
+    grid = FULL.points(0)
+    unit = np.eye(len(grid), dtype=np.complex128)
+    for scale, wave in ((4.0 * width**2, momentum), (2.0 * width**2, 0.0)):
+        known = np.exp(-((at - mean) ** 2) / scale + 1j * wave * at)
+        between = known @ nodes.gathered(unit, cells, accuracy.order)
+        error = np.abs(between - np.exp(-((grid - mean) ** 2) / scale + 1j * wave * grid)).max()
+        assert error < accuracy.error + 2e-14
+    assert accuracy.order * cells * 2 <= min(FULL.shape)
+
+
+def closed_form(one: Packet, other: Packet) -> complex:
+    """⟨one|other⟩ of two normalised Gaussians on the whole line, axis by axis."""
+    found = 1.0 + 0.0j
+    for m1, w1, k1, m2, w2, k2 in zip(
+        one.mean, one.width, one.momentum, other.mean, other.width, other.momentum, strict=True
+    ):
+        a, b = 1 / (4 * w1**2), 1 / (4 * w2**2)
+        # exp(-a (x - m1)^2 - b (x - m2)^2 - i k1 (x - m1) + i k2 (x - m2)) is exp(-(a + b) x^2 + p x + q).
+        p = 2 * a * m1 + 2 * b * m2 + 1j * (k2 - k1)
+        q = -a * m1**2 - b * m2**2 + 1j * (k1 * m1 - k2 * m2)
+        norm = (2 * math.pi * w1**2) ** -0.25 * (2 * math.pi * w2**2) ** -0.25
+        found *= norm * math.sqrt(math.pi / (a + b)) * np.exp(p * p / (4 * (a + b)) + q)
+    return complex(found)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_packets_on_28_qubits_overlap_as_gaussians_do_in_closed_form(seed: int, many: bool) -> None:
+    rng = np.random.default_rng(seed)
+    count = 40 if many else 5
+    means, widths = rng.uniform(-0.2, 0.2, (count, 3)), rng.uniform(0.02, 0.09, (count, 3))
+    momenta = rng.normal(size=(count, 3)) * 6
+    packets = [Packet(*map(tuple, row)) for row in zip(means, widths, momenta, strict=True)]
+    weights = (rng.normal(size=3) + 1j * rng.normal(size=3)).tolist()
+    state = QuantumState.from_packets(FULL, packets[:3], weights, dtype=np.complex128)
+    want = [sum(w * closed_form(one, part) for w, part in zip(weights, packets[:3], strict=True)) for one in packets]
+    assert np.abs(packet_overlaps(state, means, widths, momenta) - want).max() < 1e-10
+    assert state.norm() ** 2 == pytest.approx(
+        sum(
+            (weights[i].conjugate() * weights[j] * closed_form(packets[i], packets[j])).real
+            for i in range(3)
+            for j in range(3)
+        ),
+        abs=1e-10,
+    )
+
+
+def test_what_was_gathered_is_kept_and_counted() -> None:
+    rng = np.random.default_rng(5)
+    projector = Projector(mood(rng, FULL, 2, np.complex64))
+    means, widths, _ = table(rng, 200)
+    before = projector.nbytes
+    first = projector.overlaps(means, widths)
+    held = projector.nbytes
+    assert before < held < 2 * before
+    assert np.array_equal(projector.overlaps(means, widths), first)
+    assert projector.nbytes == held
 
 
 def test_a_packet_meets_itself_with_fidelity_one() -> None:
