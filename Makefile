@@ -8,7 +8,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install demo test test-fast test-slow test-postgres lint types imports check clean
+.PHONY: help install demo test test-fast test-slow test-postgres test-gpu lint types imports check clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,11 @@ test-slow: $(STAMP)  ## only the slow tests: real kills, large states
 
 test-postgres: $(STAMP)  ## the tests of a vault in PostgreSQL, on a private server that is gone afterwards
 	QM_TEST_POSTGRES=required $(BIN)/python -m pytest -q tests/unit -m postgres
+
+# On a bare CUDA image: PYTHON needs numpy, scipy, cupy (and cuquantum-python), pytest, pytest-timeout and hypothesis; no .venv.
+test-gpu:  ## the tests of the quantum engine on a GPU, by QM_TEST_BACKEND: cupy (the default) or cuquantum
+	QM_TEST_BACKEND=$${QM_TEST_BACKEND:-cupy} PYTHONPATH=src $(PYTHON) -m pytest --noconftest \
+		-p tests.unit.quantum_backends -q tests/unit/test_quantum_*.py
 
 lint: $(STAMP)  ## style
 	$(BIN)/ruff check .

@@ -1,10 +1,13 @@
 """Times the tensor-network engine on one processor core, beside quimb, seemps and dense arithmetic.
 
-    python benchmarks/quantum.py [--peers PYTHON|make|none]
+    python benchmarks/quantum.py [--peers PYTHON|make|none] [--backend cupy|cuquantum]
 
 Prints one table: medians of processor time in milliseconds (with one thread, the time on a core of its own), the bound,
 and how many times as long the others need for the same. ``--peers make`` makes an environment of its own for seemps; it
 needs PyPI and a C compiler. Dense arithmetic is on 2^14 points: on the whole grid one amplitude would be 2 GiB.
+
+``--backend`` adds a second table: the device beside one processor core, in milliseconds of wall clock until the device
+is done, and the share of its memory bandwidth that stacked overlaps reach, as a copy in the same run measures it.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quantum_memory.memory.quantum import (
+    Backend,
     Environments,
     Grid,
     Packet,
@@ -36,12 +40,15 @@ from quantum_memory.memory.quantum import (
     QuantumState,
     StateBatch,
     evolve,
+    open_backend,
     superpose,
 )
+from quantum_memory.memory.quantum.backend import BACKENDS
 
 HERE = Path(__file__).parent
 GRID, SMALL = Grid(), Grid((5, 5, 4))
 BATCHED, STORED, COMPARED = 10_000, 100_000, 100
+COPIED_BYTES = 1 << 28
 PULL = Pull((0.1, -0.1, 0.0), (1.0, 1.0, 1.0), mass=1000.0)
 FLIP = np.array([[0.0, 1.0], [1.0, 0.0]])
 
@@ -222,8 +229,59 @@ def of_dense(rng: np.random.Generator) -> list[Row]:
     ]
 
 
-def show(rows: list[Row]) -> None:
-    print("| one core, complex64, ms | ours | bound | others | others / ours |\n| --- | ---: | ---: | ---: | ---: |")
+def wall_ms(backend: Backend, work: Callable[[], object], repeats: int = 10) -> float:
+    """The median of so many runs on a device, each until it is done, after one that is not counted."""
+    times = []
+    for _ in range(repeats + 1):
+        backend.synchronise()
+        start = time.perf_counter()
+        work()
+        backend.synchronise()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[1:])) * 1e3
+
+
+def of_device(backend: Backend, rng: np.random.Generator) -> list[Row]:
+    """The same work on the device and on one core of the processor, with the bandwidth that stacked overlaps reach."""
+    xp = backend.xp
+    source = xp.ones(COPIED_BYTES, dtype=np.uint8)
+    copied = 2 * COPIED_BYTES / (wall_ms(backend, source.copy) / 1e3)
+    print(f"{device_name(backend)}: a copy moves {copied / 1e9:,.0f} GB/s\n")
+    rows = []
+    for bond, count in ((8, BATCHED), (8, STORED), (32, BATCHED)):
+        states = [QuantumState.random(GRID, bond, seed) for seed in range(101)]
+        members = [states[1 + number % 100] for number in range(count)]
+        here, there = StateBatch.of(members), StateBatch.of([state.on(xp) for state in members])
+        mood = states[0].on(xp)
+        spent = wall_ms(backend, lambda batch=there, one=mood: batch.overlaps(one))  # type: ignore[misc]
+        core = median_ms(lambda batch=here, one=states[0]: batch.overlaps(one), 3)  # type: ignore[misc]
+        share = there.nbytes / (spent / 1e3) / copied
+        what = f"{count:,} overlaps, bond {bond}, stacked: {share:.0%} of the bandwidth"
+        rows.append(Row(what, spent, None, (("one core", core),)))
+    five = QuantumState.from_packets(GRID, [random_packet(rng) for _ in range(5)])
+    mood = five.compress()[0]
+    table = rng.uniform(-1, 1, (STORED, 3)), rng.uniform(0.1, 0.35, (STORED, 3)), rng.normal(size=(STORED, 3))
+    pairs: list[tuple[str, Callable[[QuantumState], object], QuantumState]] = [
+        (f"{STORED:,} packets moving", lambda state: Projector(state).fidelities(*table), mood),
+        ("compress the sum of five packets", lambda state: state.compress(), five),
+        ("100,000 samples of a mood", lambda state: state.sample(100_000, 0), mood),
+        ("a Strang step of five packets", lambda state: evolve(state, PULL, 0.1, 1, max_wrapped=1.0), mood),
+    ]
+    for what, work, state in pairs:
+        there_state = state.on(xp)
+        spent = wall_ms(backend, lambda do=work, at=there_state: do(at), 5)  # type: ignore[misc]
+        rows.append(Row(what, spent, None, (("one core", median_ms(lambda do=work, at=state: do(at), 3)),)))  # type: ignore[misc]
+    return rows
+
+
+def device_name(backend: Backend) -> str:
+    if backend.device is None:
+        return "the processor itself"
+    return f"{backend.name} on {backend.xp.cuda.runtime.getDeviceProperties(backend.device)['name'].decode()}"
+
+
+def show(rows: list[Row], where: str = "one core") -> None:
+    print(f"| {where}, complex64, ms | ours | bound | others | others / ours |\n| --- | ---: | ---: | ---: | ---: |")
     for row in rows:
         bound = "" if row.bound is None else f"{row.bound:,.0f}"
         others = ", ".join(f"{name} {value:,.2f}" for name, value in row.peers)
@@ -234,10 +292,17 @@ def show(rows: list[Row]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", default="none", help="the Python that has seemps, 'make' or 'none'")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, help="add a table for this backend; numpy compares a core with itself"
+    )
     asked = parser.parse_args()
     peers = None if asked.peers == "none" else python_of_peers(asked.peers)
     rng = np.random.default_rng(0)
     show([*of_one_state(rng, peers), *of_many_states(rng), *of_dense(rng)])
+    if asked.backend is not None:
+        print()
+        with open_backend(asked.backend) as backend:
+            show(of_device(backend, rng), backend.name)
 
 
 if __name__ == "__main__":
