@@ -16,21 +16,44 @@ import numpy as np
 
 from quantum_memory.cluster.branch_graph import Link, Spot, graph, remarks
 from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.quantum import drawing
+from quantum_memory.memory.quantum.drawing import (
+    BAND,
+    DPI,
+    INK,
+    OUTSIDE,
+    PALE,
+    density_panel,
+    density_panels,
+    new_figure,
+    set_title,
+    tidy,
+)
+from quantum_memory.memory.quantum.grid import AXES
 from quantum_memory.types import Floats, Mood, Tree, Vector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-AXES = ("pleasure", "arousal", "dominance")
-COLOURS: Mapping[str, str] = {"pleasure": "#c1432e", "arousal": "#2f7f79", "dominance": "#4b5aa3"}
-INK, PALE, BAND = "#2b2b2b", "#8a8a8a", "#f3f1ec"
-DPI = 130
+__all__ = [
+    "AXES",
+    "COLOURS",
+    "DPI",
+    "MoodPoint",
+    "futures_figure",
+    "marginals_figure",
+    "moments",
+    "mood_figure",
+    "point",
+    "save",
+    "sessions_of",
+    "tree_figure",
+]
+COLOURS: Mapping[str, str] = dict(zip(AXES, drawing.COLOURS, strict=True))
 LANE_COLOURS = ("#2b2b2b", "#c1432e", "#2f7f79", "#4b5aa3", "#b8860b", "#7b4f8f")
 MOST_ROWS = 80
 MOST_CHARS = 100
-OUTSIDE = 1.1
-"""Where a picture ends at the latest: no feeling is beyond 1."""
 CLOSEST_LABELS = 0.055
 """The least distance of two session labels, as a share of the picture's width; closer ones share a label."""
 
@@ -68,7 +91,7 @@ def mood_figure(points: Sequence[MoodPoint], title: str) -> Figure:
     Turns are evenly spaced: conversations are minutes apart within and weeks apart between. Raises: InvalidValue if
     there are no points.
     """
-    figure = _figure(13.0, 8.6)
+    figure = new_figure(13.0, 8.6)
     panels = figure.subplots(3, 1, sharex=True, sharey=True)
     low, high = _limits(_some(points))
     sessions = sessions_of(points)
@@ -82,7 +105,7 @@ def mood_figure(points: Sequence[MoodPoint], title: str) -> Figure:
     panels[0].set_ylim(low, high)
     _session_labels(panels[0], panels[-1], points, sessions)
     panels[-1].set_xlabel(f"{len(points)} turns, one after the other; dates are those of the sessions")
-    _title(figure, title)
+    set_title(figure, title)
     return figure
 
 
@@ -95,25 +118,12 @@ def marginals_figure(marginals: Mapping[str, tuple[Vector, Vector]], title: str)
 
     Raises: InvalidValue if an axis has no points.
     """
-    figure = _figure(12.0, 4.4)
-    drawn = figure.subplots(1, len(marginals), sharey=True, squeeze=False)[0]
-    for axes, (name, (points, weights)) in zip(drawn, marginals.items(), strict=True):
+    figure = new_figure(12.0, 4.4)
+    panels = density_panels(figure, len(marginals))
+    for axes, (name, (points, weights)) in zip(panels, marginals.items(), strict=True):
         where, density = _density(name, points, weights)
-        mean, spread = moments(points, weights)
-        colour = COLOURS.get(name, INK)
-        axes.fill_between(where, density, color=colour, alpha=0.22, linewidth=0)
-        axes.plot(where, density, color=colour, linewidth=2.0)
-        axes.axvline(mean, color=INK, linewidth=1.2, label="mean")
-        axes.axvline(0.0, color=PALE, linewidth=0.8, linestyle=":")
-        axes.axvspan(mean - spread, mean + spread, color=colour, alpha=0.08, linewidth=0, label="± spread")
-        axes.set_xlim(-1.0, 1.0)
-        axes.set_xlabel(f"{name}, -1 to +1")
-        axes.set_title(f"{name}  {mean:+.2f} ± {spread:.2f}", fontsize=12, color=INK)
-        axes.legend(loc="upper right", frameon=False, fontsize=9)
-        _tidy(axes)
-    drawn[0].set_ylabel("probability density")
-    drawn[0].set_ylim(0.0, 1.12 * drawn[0].get_ylim()[1])  # room for the legends
-    _title(figure, title)
+        density_panel(axes, name, COLOURS.get(name, INK), where, density, moments(points, weights))
+    set_title(figure, title)
     return figure
 
 
@@ -129,7 +139,7 @@ def futures_figure(futures: Mapping[str, Sequence[MoodPoint]], shared: Sequence[
     """
     if not futures:
         raise InvalidValue("futures", "none", "at least one future")
-    figure = _figure(12.0, 8.0)
+    figure = new_figure(12.0, 8.0)
     panels = figure.subplots(3, 1, sharex=True)
     for row, (axis, axes) in enumerate(zip(AXES, panels, strict=True)):
         past = [one.mean[row] for one in shared]
@@ -142,10 +152,10 @@ def futures_figure(futures: Mapping[str, Sequence[MoodPoint]], shared: Sequence[
         axes.axhline(0.0, color=PALE, linewidth=0.8, linestyle=":")
         axes.set_ylabel(f"{axis}, -1 to +1")
         axes.margins(y=0.12)
-        _tidy(axes)
+        tidy(axes)
     panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=1 + len(futures), frameon=False, fontsize=10)
     panels[-1].set_xlabel("turns before and after the futures part")
-    _title(figure, title)
+    set_title(figure, title)
     return figure
 
 
@@ -160,7 +170,7 @@ def tree_figure(tree: Tree, title: str, newest: int = MOST_ROWS) -> Figure:
     drawn = graph(tree)
     spots = drawn.spots[:newest]
     colours = {one.id: LANE_COLOURS[number % len(LANE_COLOURS)] for number, one in enumerate(tree.branches)}
-    figure = _figure(12.0, max(3.0, 0.36 * len(spots) + 1.2))
+    figure = new_figure(12.0, max(3.0, 0.36 * len(spots) + 1.2))
     axes = figure.subplots()
     for lane, first, last, branch in drawn.stretches:
         own = min(one.row for one in drawn.spots if one.branch.id == branch)
@@ -176,7 +186,7 @@ def tree_figure(tree: Tree, title: str, newest: int = MOST_ROWS) -> Figure:
     axes.set_ylim(len(spots) - 0.4, -0.6)
     axes.set_xlim(-0.5, drawn.lanes + max(12.0, 1.5 * drawn.lanes))
     axes.set_axis_off()
-    _title(figure, title)
+    set_title(figure, title)
     return figure
 
 
@@ -258,7 +268,7 @@ def _curve(axes: Axes, points: Sequence[MoodPoint], row: int) -> None:
     axes.fill_between(where, mean - spread, mean + spread, color=colour, alpha=0.16, linewidth=0, label="± spread")
     axes.plot(where, mean, color=colour, linewidth=2.0, label=f"mean {AXES[row]}")
     axes.axhline(0.0, color=PALE, linewidth=0.8, linestyle=":")
-    _tidy(axes)
+    tidy(axes)
 
 
 def _session_labels(
@@ -289,24 +299,3 @@ def _limits(points: Sequence[MoodPoint]) -> tuple[float, float]:
     ]
     room = max(0.1 * (max(ends) - min(ends)), 0.02)
     return max(min(ends) - 2 * room, -OUTSIDE), min(max(ends) + room, OUTSIDE)
-
-
-def _title(figure: Figure, title: str) -> None:
-    figure.suptitle(title, x=0.02, ha="left", fontsize=15, color=INK)
-
-
-def _figure(width: float, height: float) -> Figure:
-    """A figure outside of pyplot: nothing to close, no display, safe in threads."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
-
-
-def _tidy(axes: Axes) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(PALE)
-    axes.tick_params(colors=INK, labelsize=9)
-    axes.grid(axis="y", color="#e4e2dc", linewidth=0.7)
-    axes.set_axisbelow(True)

@@ -3,6 +3,7 @@
 A state is a train of cores, one per qubit of the grid. It never holds the dense amplitude, and never changes.
 """
 
+from quantum_memory.memory.quantum.against import Against
 from quantum_memory.memory.quantum.backend import choose
 from quantum_memory.memory.quantum.batch import StateBatch
 from quantum_memory.memory.quantum.budget import ByteBudget, Fitted, fit
@@ -17,7 +18,7 @@ from quantum_memory.memory.quantum.circuit import Circuit, Gate, unitary
 from quantum_memory.memory.quantum.density import purity, state_fidelity, trace_distance
 from quantum_memory.memory.quantum.device import Backend, open_backend
 from quantum_memory.memory.quantum.dynamics import Evolved, Pull, energy, evolve
-from quantum_memory.memory.quantum.environments import Against, Environments
+from quantum_memory.memory.quantum.environments import Environments
 from quantum_memory.memory.quantum.gates import Applied, apply_circuit, apply_gate
 from quantum_memory.memory.quantum.grid import AXES, Grid
 from quantum_memory.memory.quantum.mpo import MPO

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from reprlib import repr as short
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +17,11 @@ from numpy.typing import NDArray
 
 from quantum_memory.errors import InvalidValue, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum.backend import Array, host, module_of
+from quantum_memory.memory.quantum.cores import cast, kind_of, listed
+from quantum_memory.memory.quantum.fitting import check_place
 from quantum_memory.memory.quantum.grid import Grid
-from quantum_memory.memory.quantum.state import DTYPES, QuantumState
+from quantum_memory.memory.quantum.linalg import CANCELLED, finite_overlaps, positive, power_of, unwarned
+from quantum_memory.memory.quantum.state import QuantumState, checked_state
 from quantum_memory.types import Floats
 
 CHUNK = 128
@@ -75,15 +79,21 @@ class _Chunk:
 
     @cached_property
     def powers(self) -> Floats:
-        """(n,) squared norms, in double precision."""
+        """(n,) squared norms, in double precision; 0 where rounding alone is left of one, as ``uncancelled`` says."""
         count = len(self.bonds)
-        gram = module_of(self.cores[0]).ones((count, 1, 1), dtype=np.complex128)
+        xp = module_of(self.cores[0])
+        gram = xp.ones((count, 1, 1), dtype=np.complex128)
+        parts = gram
         for site in range(len(self.cores)):
             bra = self.core(site).astype(np.complex128)
             left, right = bra.shape[1], bra.shape[3]
+            if site == len(self.cores) - 1:
+                parts = gram * (bra[..., 0] @ bra[..., 0].conj().transpose(0, 2, 1))
             half = (gram @ bra.conj().reshape(count, left, 2 * right)).reshape(count, 2 * left, right)
             gram = bra.reshape(count, 2 * left, right).transpose(0, 2, 1) @ half
-        found: Floats = host(gram)[:, 0, 0].real * self.scale() ** 2
+        rough = host(gram)[:, 0, 0].real
+        least = CANCELLED * float(np.finfo(np.float64).eps) * host(abs(parts).sum(axis=(1, 2)))
+        found: Floats = np.where((rough <= least) & (least < math.inf), 0.0, rough) * self.scale() ** 2
         return found
 
 
@@ -91,7 +101,7 @@ class StateBatch:
     """Many states of one grid, ready for overlaps with all of them at once. Make one by ``StateBatch.of``.
 
     Chunks of 128 states are stacked per site, each padded only to its own largest bonds. Immutable: ``append`` and
-    ``gather`` return new batches, and full chunks are shared, not copied.
+    ``gather`` return new batches. ``append`` shares the full chunks; ``gather`` copies the states it picks, no others.
 
     Attributes:
         grid: that of all states.
@@ -113,15 +123,16 @@ class StateBatch:
         Raises: InvalidValue for no state, states of different grids or array modules, another ``dtype`` or
             ``storage``, or half-precision storage of complex128.
         """
-        if storage not in ("full", "half"):
+        if not isinstance(storage, str) or storage not in ("full", "half"):
             raise InvalidValue("storage", repr(storage), "'full' or 'half'")
-        kinds = [kind for kind in DTYPES if kind == dtype]
-        if not kinds or (storage == "half" and kinds[0] != np.complex64):
+        kind = kind_of(dtype)
+        if storage == "half" and kind != np.complex64:
             raise InvalidValue("dtype", repr(dtype), "complex64, or complex128 with full storage")
-        if not states:
+        given = [checked_state(state) for state in listed("states", states)]
+        if not given:
             raise InvalidValue("states", "none", "at least one state")
-        empty = cls(states[0].grid, kinds[0], storage, module_of(states[0].cores[0]), ())
-        return empty.append(states)
+        empty = cls(given[0].grid, kind, storage, module_of(given[0].cores[0]), ())
+        return empty.append(given)
 
     def __len__(self) -> int:
         return sum(len(chunk.bonds) for chunk in self._chunks)
@@ -145,15 +156,16 @@ class StateBatch:
     def append(self, states: Sequence[QuantumState]) -> StateBatch:
         """The batch with more states at its end. All full chunks are shared; only a last partial one is stacked anew.
 
-        Raises: InvalidValue for a state of another grid or array module.
+        Raises: InvalidValue for a state of another grid or array module; NotFinite for one that ``dtype`` cannot hold.
         """
-        for state in states:
+        given = listed("states", states)
+        for state in given:
             self._check(state)
         full = [chunk for chunk in self._chunks if len(chunk.bonds) == CHUNK]
         rest: list[Sequence[Array]] = [
             chunk.member(row) for chunk in self._chunks[len(full) :] for row in range(len(chunk.bonds))
         ]
-        rest += [state.cores for state in states]
+        rest += [cast(state.cores, self.dtype) for state in given]
         made = [self._stacked(rest[at : at + CHUNK]) for at in range(0, len(rest), CHUNK)]
         return StateBatch(self.grid, self.dtype, self.storage, self._xp, full + made)
 
@@ -163,31 +175,40 @@ class StateBatch:
         made = [self._picked(rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)]
         return StateBatch(self.grid, self.dtype, self.storage, self._xp, made)
 
+    @unwarned
     def overlaps(self, state: QuantumState) -> NDArray[np.complex128]:
-        """(n,) ⟨member|state⟩, to the precision of ``dtype``. Raises: InvalidValue for another grid or module."""
+        """(n,) ⟨member|state⟩, to the precision of ``dtype``.
+
+        Raises: InvalidValue for another grid or module; NotFinite for an overlap that ``dtype`` cannot hold.
+        """
         self._check(state)
         cores = [core.astype(self.dtype, copy=False)[None] for core in state.cores]
-        return self._joined([host(_grams(chunk, cores))[:, 0] * chunk.scale() for chunk in self._chunks], (0,))
+        found = [host(_grams(chunk, cores))[:, 0] * chunk.scale() for chunk in self._chunks]
+        return finite_overlaps(self._joined(found, (0,)))
 
+    @unwarned
     def fidelities(self, state: QuantumState) -> Floats:
         """(n,) |⟨member|state⟩|² / (⟨member|member⟩⟨state|state⟩), in [0, 1]. Squared norms are kept once computed.
 
-        Raises: InvalidValue as ``overlaps``; OutOfRange if the state or a member is the zero vector.
+        Raises: InvalidValue, NotFinite as ``overlaps``; OutOfRange if the state or a member is the zero vector.
         """
-        found = self.overlaps(state)
-        powers = self._powers() * state.overlap(state).real
-        if not (powers > 0.0).all():
-            raise OutOfRange("norms multiplied", float(powers.min()), float(np.finfo(np.float64).tiny), math.inf)
-        return np.minimum(1.0, (found.real**2 + found.imag**2) / powers)
+        found = np.abs(self.overlaps(state))
+        powers = self._powers()
+        for power in (powers.max(initial=1.0), powers.min(initial=1.0)):
+            positive("squared norms of the members", float(power))
+        return np.minimum(1.0, (found / powers) * (found / power_of(state.cores)))
 
+    @unwarned
     def gram(self, other: StateBatch) -> NDArray[np.complex128]:
         """(n, m) ⟨member|member of other⟩, computed at this batch's ``dtype``.
 
-        Raises: InvalidValue for another grid or array module.
+        Raises: InvalidValue for another grid or array module; NotFinite for an overlap that ``dtype`` cannot hold.
         """
-        self._check_place(other.grid, other._xp)
+        if not isinstance(other, StateBatch):
+            raise InvalidValue("other", short(other), "a StateBatch")
+        check_place(other.grid, other._xp, self.grid, self._xp, "the batch")
         columns = [self._columns(chunk) for chunk in other._chunks]
-        return np.concatenate([np.empty((len(self), 0), dtype=np.complex128), *columns], axis=1)
+        return finite_overlaps(np.concatenate([np.empty((len(self), 0), dtype=np.complex128), *columns], axis=1))
 
     def _columns(self, theirs: _Chunk) -> NDArray[np.complex128]:
         """(n, m) all members against those of one chunk."""
@@ -210,25 +231,24 @@ class StateBatch:
     def _powers(self) -> Floats:
         return np.concatenate([np.empty(0), *(chunk.powers for chunk in self._chunks)])
 
-    def _check(self, state: QuantumState) -> None:
-        self._check_place(state.grid, module_of(state.cores[0]))
-
-    def _check_place(self, grid: Grid, xp: Any) -> None:
-        if grid != self.grid:
-            raise InvalidValue("grid", str(grid), f"the grid of the batch, {self.grid}")
-        if xp is not self._xp:
-            raise InvalidValue("array module", xp.__name__, f"that of the batch, {self._xp.__name__}")
+    def _check(self, state: object) -> None:
+        given = checked_state(state)
+        check_place(given.grid, module_of(given.cores[0]), self.grid, self._xp, "the batch")
 
     def _rows(self, indices: object) -> NDArray[np.int64]:
-        given = np.asarray(indices)
+        try:
+            given = np.asarray(indices)
+        except (TypeError, ValueError):
+            raise InvalidValue("indices", type(indices).__name__, "whole numbers on the host") from None
         if given.ndim != 1:
             raise ShapeMismatch("indices", ("n",), given.shape)
         if given.size and given.dtype.kind not in "iu":
             raise InvalidValue("indices", str(given.dtype), "whole numbers")
-        rows = given.astype(np.int64)
-        outside = rows[(rows < -len(self)) | (rows >= len(self))]
+        # Before they are made signed: the largest unsigned numbers would count from the end.
+        outside = given[(given < -len(self)) | (given >= len(self))]
         if outside.size:
             raise OutOfRange("index", float(outside[0]), -len(self), len(self) - 1)
+        rows = given.astype(np.int64)
         return np.where(rows < 0, rows + len(self), rows)
 
     def _stacked(self, trains: Sequence[Sequence[Array]]) -> _Chunk:
@@ -272,11 +292,12 @@ class StateBatch:
 
 
 def _halved(core: Array) -> tuple[Array, Floats]:
-    """(n, l, 2, 2r) half-precision parts in [-1, 1], and (n,) the powers of two that scale them back."""
+    """(n, l, 2, 2r) half-precision parts in [-2, 2], and (n,) the powers of two that scale them back."""
     xp = module_of(core)
     parts = core.view(np.float32)
     peaks = np.sqrt(host((parts.astype(np.float64) ** 2).max(axis=(1, 2, 3))))
-    scales = 2.0 ** np.ceil(np.log2(np.where(peaks > 0.0, peaks, 1.0)))
+    # 2^127 is the largest power of two in single precision.
+    scales = 2.0 ** np.minimum(np.ceil(np.log2(np.where(peaks > 0.0, peaks, 1.0))), 127.0)
     divided = parts / xp.asarray(scales.astype(np.float32).reshape(-1, 1, 1, 1))
     return divided.astype(np.float16), scales
 

@@ -7,23 +7,29 @@ double precision on every backend, as numpy does of itself.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from quantum_memory.checks import bounded, whole
-from quantum_memory.errors import NotFinite, OutOfRange
-from quantum_memory.memory.quantum.backend import Array, host, module_of
+from quantum_memory.errors import OutOfRange
+from quantum_memory.memory.quantum.backend import Array, module_of
 from quantum_memory.memory.quantum.engines import engine_of
 from quantum_memory.memory.quantum.grid import AXES, Grid
-from quantum_memory.memory.quantum.linalg import Compressed, dense_block, kept_rank, left_gram, svd
+from quantum_memory.memory.quantum.linalg import (
+    Compressed,
+    absorbed,
+    dense_block,
+    explicit_fidelity,
+    left_gram,
+    positive,
+    rounding_shows,
+    truncated,
+    unwarned,
+)
 
 MAX_BLOCK = 1 << 26
 """Amplitudes that one block may have: 512 MiB in single precision."""
-MEASURED_FROM = 1e-6
-"""Infidelity from which the rounding of single-precision cores shows in the fidelity."""
 
 
 def multiplied_out(grid: Grid, cores: Sequence[Array], padding: int) -> list[Array]:
@@ -39,6 +45,19 @@ def multiplied_out(grid: Grid, cores: Sequence[Array], padding: int) -> list[Arr
         if size > MAX_BLOCK:
             raise OutOfRange(f"amplitudes of the block of {AXES[axis]}", float(size), 1, MAX_BLOCK)
     return [dense_block(cores[sites]) for sites in slices]
+
+
+def at_norm_one(grid: Grid, cores: Sequence[Array], padding: int) -> list[Array]:
+    """``multiplied_out`` at norm 1, all blocks but the first right-orthogonal, so that the first carries the norm.
+
+    At norm 1, for what is done to a block squares it, and in single precision the square of a large norm overflows.
+    Raises: OutOfRange for a block that is too large and for the zero vector; NotFinite.
+    """
+    parts = centred_on_first(multiplied_out(grid, cores, padding))
+    # In double precision, for single precision may hold the quotient and not the norm.
+    first = parts[0].astype(np.complex128, copy=False)
+    parts[0] = (first / norm_of(first)).astype(parts[0].dtype, copy=False)
+    return parts
 
 
 def widened(block: Array, by: int) -> Array:
@@ -57,14 +76,10 @@ def middle(block: Array, by: int) -> Array:
     return block[:, start : start + points]
 
 
+@unwarned
 def norm_of(block: Array) -> float:
     """The norm of the block that carries it, in double precision. Raises: OutOfRange for the zero vector; NotFinite."""
-    norm = float(module_of(block).linalg.norm(block.astype(np.complex128, copy=False)))
-    if not math.isfinite(norm):
-        raise NotFinite("norm of the state", norm)
-    if norm <= 0.0:
-        raise OutOfRange("norm of the state", norm, float(np.finfo(np.float64).tiny), math.inf)
-    return norm
+    return positive("norm of the state", float(module_of(block).linalg.norm(block.astype(np.complex128, copy=False))))
 
 
 def check_truncation(max_bond: object, min_fidelity: float) -> None:
@@ -73,18 +88,23 @@ def check_truncation(max_bond: object, min_fidelity: float) -> None:
     bounded("min_fidelity", min_fidelity, 0.0, 1.0)
 
 
+@unwarned
 def centred_on_first(blocks: Sequence[Array]) -> list[Array]:
-    """The same train with every block but the first right-orthogonal, so that the first carries the norm."""
+    """The same train with every block but the first right-orthogonal, so that the first carries the norm.
+
+    Raises: OutOfRange where rounding alone is left of it, as ``absorbed`` finds it.
+    """
     done = list(blocks)
     for axis in range(len(done) - 1, 0, -1):
         left, points, right = done[axis].shape
         # The transpose, not the adjoint: Q^T has orthonormal rows as well, and nothing need be conjugated.
         basis, triangle = _qr(done[axis].reshape(left, -1).T)
         done[axis] = basis.T.reshape(-1, points, right)
-        done[axis - 1] = done[axis - 1] @ triangle.T
+        done[axis - 1] = absorbed(done[axis - 1], triangle)
     return done
 
 
+@unwarned
 def passed_right(block: Array, following: Array) -> tuple[Array, Array]:
     """The block left-orthogonal, and the next one carrying the norm in its stead."""
     left, points, right = block.shape
@@ -109,53 +129,31 @@ def split(blocks: Sequence[Array], bits: Sequence[int], max_bond: int, min_fidel
     Source: TT-SVD, Oseledets (2011); the order of the sweeps, Schollwöck (2011), section 4.5.1.
     """
     dtype = blocks[0].dtype
-    whole = [block.astype(np.complex128, copy=False) for block in blocks]
-    centred = centred_on_first(whole)
+    centred = centred_on_first([block.astype(np.complex128, copy=False) for block in blocks])
     norm = norm_of(centred[0])
-    least = float(np.finfo(dtype).eps) ** 2
+    centred[0] = centred[0] / norm
     cores: list[Array] = []
     fidelity = 1.0
-    rest = (centred[0] / norm).reshape(1, -1)
+    rest = centred[0].reshape(1, -1)
     cuts = sum(bits) - 1
     for axis, count in enumerate(bits):
         for _ in range(count if axis < len(bits) - 1 else count - 1):
             allowed = max(0.0, 1.0 - min_fidelity / fidelity) / (cuts - len(cores))
             left = rest.shape[0]
-            basis, rest, kept = _cut(rest.reshape(left * 2, -1), max_bond, max(allowed, least), dtype)
+            basis, rest, kept = truncated(rest.reshape(left * 2, -1), max_bond, allowed, dtype)
             fidelity *= kept
             cores.append(basis.reshape(left, 2, -1).astype(dtype, copy=False))
         if axis < len(bits) - 1:
             rest = rest @ centred[axis + 1].reshape(rest.shape[1], -1)
     cores.append((rest / float(module_of(rest).linalg.norm(rest))).reshape(-1, 2, 1).astype(dtype, copy=False))
-    if dtype == np.complex64 and 1.0 - fidelity > MEASURED_FROM:
-        fidelity = _explicit(cores, bits, whole, norm)
+    if rounding_shows(fidelity, dtype):
+        fidelity = explicit_fidelity(cores, _overlap(cores, bits, centred))
     return Compressed(cores, fidelity, norm)
 
 
-def _cut(matrix: Array, max_bond: int, allowed: float, dtype: np.dtype[Any]) -> tuple[Array, Array, float]:
-    """A basis of the columns that weigh most, the rest in that basis at norm 1, and the share of weight kept.
-
-    For single precision the basis comes from matrix · matrix^H where that is the smaller side: faster, and blind only
-    to weights under the rounding of a double, which no single-precision core resolves.
-    """
-    if dtype == np.complex64 and matrix.shape[0] <= matrix.shape[1]:
-        rising, vectors = module_of(matrix).linalg.eigh(matrix @ matrix.conj().T)
-        basis, powers = vectors[:, ::-1], np.maximum(host(rising)[::-1], 0.0)
-        rank = min(kept_rank(np.sqrt(powers), allowed), max_bond)
-        rest = basis[:, :rank].conj().T @ matrix
-    else:
-        basis, values, right = svd(matrix)
-        powers = host(values) ** 2
-        rank = min(kept_rank(host(values), allowed), max_bond)
-        rest = values[:rank, None] * right[:rank]
-    kept, dropped = float(powers[:rank].sum()), float(powers[rank:].sum())
-    return basis[:, :rank], rest / math.sqrt(kept), kept / (kept + dropped)
-
-
-def _explicit(cores: Sequence[Array], bits: Sequence[int], blocks: Sequence[Array], norm: float) -> float:
-    """|⟨cores|blocks⟩|² / (⟨cores|cores⟩ norm²), in double precision."""
+def _overlap(cores: Sequence[Array], bits: Sequence[int], blocks: Sequence[Array]) -> complex:
+    """⟨cores|blocks⟩, in double precision."""
     ends = np.cumsum(bits).tolist()
     exact = [core.astype(np.complex128, copy=False) for core in cores]
     ours = [dense_block(exact[end - count : end]) for count, end in zip(bits, ends, strict=True)]
-    overlap = abs(complex(left_gram(ours, blocks)[0, 0]))
-    return min(1.0, (overlap / norm) ** 2 / complex(left_gram(cores, cores)[0, 0]).real)
+    return complex(left_gram(ours, blocks)[0, 0])

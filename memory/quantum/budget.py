@@ -16,7 +16,7 @@ import numpy as np
 from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.quantum import linalg
-from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState
+from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState, checked_state
 from quantum_memory.types import Floats
 
 WARN_AT = 0.9
@@ -55,11 +55,13 @@ def fit(
 
     Where the budget is too small, every cut keeps the Schmidt weights over one common threshold, the smallest with
     which the bytes fit; the given state is then cut once more, so that the fidelity stays exact. The budget wins
-    over ``min_fidelity``, and what it cost is in ``Fitted`` and in the log.
+    over ``min_fidelity``, and what it cost is in ``Fitted``: nothing is logged here, for a host fits thousands of
+    states. Whoever holds the budget says it, from ``Fitted.lowered`` and ``Fitted.warned`` or by ``ByteBudget``.
 
     Laws: the bytes never go over the budget, and 1 - fidelity is at most the sum over the cuts of the weights that
     their bonds leave out, which never rises with the budget (Verstraete and Cirac 2006). The fidelity itself may dip by
-    the choice of a greedy sweep where one or two bonds are all that is left; elsewhere it rises too.
+    the choice of a greedy sweep where two or three bonds are all that is left: a smaller profile may beat a larger one
+    by a little, and only trying them all would find it.
 
     Memory: beside the given state at most two copies of it in double precision (the canonical form and what comes out),
     and a few matrices of 2 bond by bond numbers for the site in work. Nothing grows with the grid.
@@ -73,6 +75,7 @@ def fit(
     Raises: InvalidValue, NotFinite, OutOfRange; OutOfRange for a budget below that of a product state, which it names,
         before anything is computed.
     """
+    checked_state(state)
     if max_bytes is not None:
         least = state.grid.sites * 2 * state.dtype.itemsize
         whole("max_bytes", max_bytes, least, MOST_BYTES)
@@ -81,19 +84,9 @@ def fit(
         return Fitted(small, fidelity, small.bond, small.nbytes, lowered=False, warned=False)
     lowered = small.nbytes > max_bytes
     if lowered:
-        wanted = small.nbytes
         limits = caps(linalg.spectra(small.cores), state.dtype.itemsize, max_bytes)
         small, fidelity = state.compress(limits, 1.0)
-        log.warning(
-            "a state of %d bytes was lowered to %d for a budget of %d; fidelity kept %.9f",
-            wanted,
-            small.nbytes,
-            max_bytes,
-            fidelity,
-        )
     warned = lowered or small.nbytes > WARN_AT * max_bytes
-    if warned and not lowered:
-        log.warning("a state takes %d of its %d bytes", small.nbytes, max_bytes)
     return Fitted(small, fidelity, small.bond, small.nbytes, lowered, warned)
 
 
@@ -131,10 +124,13 @@ def bytes_of(bonds: Sequence[int], itemsize: int) -> int:
 class ByteBudget:
     """An account of the bytes that a host holds: nothing goes over the limit, and coming near it is told once.
 
+    Told means one warning in the log, and a call of ``on_warning``, each time that a charge crosses ``warn_at`` from
+    below, and not again until enough was released.
+
     Args:
         limit: bytes there may be.
         warn_at: share of the limit, in (0, 1], above which ``on_warning`` is called.
-        on_warning: called with (held, limit) each time that a charge crosses ``warn_at`` from below.
+        on_warning: called with (held, limit), after the charge was taken.
 
     One owner calls it; it is not thread-safe. Laws: 0 <= held <= limit; held + room == limit.
     Raises: InvalidValue, NotFinite, OutOfRange.

@@ -9,7 +9,6 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,12 +26,15 @@ from quantum_memory.memory.quantum.density import (
     sites_of,
     state_fidelity,
 )
-from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState
+from quantum_memory.memory.quantum.mpo import MPO
+from quantum_memory.memory.quantum.sampling import generator
+from quantum_memory.memory.quantum.standard import I2, X, Y, Z
+from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState, checked_state
 
 MAX_SITES = 4
 """A Choi matrix of four sites is 256 x 256; of six it would be 4096 x 4096."""
 COMPLETENESS = 1e-10
-PAULIS: Matrix = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]], np.complex128)
+PAULIS: Matrix = np.array([I2, X, Y, Z])
 PAULIS.flags.writeable = False
 
 
@@ -185,13 +187,15 @@ def apply_to(
 
     Raises: InvalidValue, OutOfRange; OutOfRange too for the zero vector.
     """
-    chosen = chosen_sites(sites, state.grid.sites, channel.sites)
+    rng = generator(seed)
+    chosen = chosen_sites(sites, checked_state(state).grid.sites, channel.sites)
     rho = state.reduced(chosen)
     weights = np.einsum("mab,bc,mac->m", channel.kraus, rho, channel.kraus.conj(), optimize=True).real.clip(0.0)
     weights /= weights.sum()
-    index = int(np.random.default_rng(seed).choice(len(weights), p=weights))
-    moved, fidelity = _acted(state, channel.kraus[index], chosen).compress(max_bond, min_fidelity)
-    return Branch(moved, index, float(weights[index]), fidelity)
+    index = int(rng.choice(len(weights), p=weights))
+    operator = MPO.from_matrix(state.grid, channel.kraus[index], chosen).on(module_of(state.cores[0]))
+    moved, fidelity = operator.apply(state, max_bond, min_fidelity)
+    return Branch(moved.normalised(), index, float(weights[index]), fidelity)
 
 
 def identity(sites: int = 1) -> Channel:
@@ -267,37 +271,6 @@ def pauli_strings(sites: int) -> Matrix:
         made = np.einsum("mab,ncd->mnacbd", made, PAULIS).reshape(-1, size, size)
     made.flags.writeable = False
     return made
-
-
-def _acted(state: QuantumState, matrix: Matrix, sites: tuple[int, ...]) -> QuantumState:
-    """The matrix on those sites, neither normalised nor compressed: split by SVD into one operator per site, with
-    bonds that run through the sites between.
-    """
-    xp = module_of(state.cores[0])
-    order = np.argsort(sites)
-    axes = [*order, *(len(sites) + order)]
-    pairs = [axis for site in range(len(sites)) for axis in (site, len(sites) + site)]
-    rest = matrix.reshape((2,) * (2 * len(sites))).transpose(axes).transpose(pairs).reshape(1, -1)
-    cores, ordered = list(state.cores), sorted(sites)
-    for site, after in pairwise([*ordered, ordered[-1] + 1]):
-        left = rest.shape[0]
-        if site == ordered[-1]:
-            operator: Matrix = rest.reshape(left, 2, 2, 1)
-        else:
-            basis, values, right = np.linalg.svd(rest.reshape(left * 4, -1), full_matrices=False)
-            rank = max(1, int(np.count_nonzero(values > values[0] * 1e-15)))
-            operator, rest = basis[:, :rank].reshape(left, 2, 2, rank), values[:rank, None] * right[:rank]
-        cores[site] = _widened(xp, operator, cores[site])
-        passing = np.multiply.outer(np.eye(operator.shape[3]), np.eye(2)).transpose(0, 2, 3, 1)
-        for between in range(site + 1, after):
-            cores[between] = _widened(xp, passing, cores[between])
-    return QuantumState(state.grid, tuple(cores))
-
-
-def _widened(xp: Any, operator: NDArray[Any], core: Array) -> Array:
-    """(a·l, 2, b·r): an operator (a, out, in, b) on the site of a core (l, 2, r)."""
-    moved = xp.tensordot(xp.asarray(operator, dtype=core.dtype), core, axes=([2], [1])).transpose(0, 3, 1, 2, 4)
-    return moved.reshape(operator.shape[0] * core.shape[0], 2, operator.shape[3] * core.shape[2])
 
 
 def _fewest(kraus: Matrix, *, always: bool = False) -> Channel:

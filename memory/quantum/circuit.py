@@ -1,25 +1,34 @@
 """Circuits as data: gates with their sites and matrices, checked, merged and written down. Applies nothing to a state.
 
-The names are those of OpenQASM 3 and its stdgates.inc (Cross et al., 2022), with ``rxx``, ``ryy`` and ``rzz`` added.
-A global phase is part of a matrix: rotations have determinant 1; ``p``, ``s``, ``t`` and ``u3`` a real first entry.
+The gates that have a name are those of ``standard``. A global phase is part of a matrix.
 """
 
 from __future__ import annotations
 
-import cmath
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded, whole
+from quantum_memory.checks import bounded, distinct, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
-from quantum_memory.memory.quantum.fusion import fuse
+from quantum_memory.memory.quantum.fusion import IDENTITY, fuse
+from quantum_memory.memory.quantum.standard import I2, INVERSE_NAMES, STANDARD, Matrix, standard_matrix
 
-Matrix = NDArray[np.complex128]
+__all__ = [
+    "MAX_DENSE_SITES",
+    "MAX_SITES",
+    "STANDARD",
+    "UNITARITY",
+    "UNITARY",
+    "Circuit",
+    "Gate",
+    "Matrix",
+    "distinct_sites",
+    "square_matrix",
+    "unitary",
+]
 UNITARY = "unitary"
 """The name of a gate that is nothing but its matrix."""
 UNITARITY = 1e-10
@@ -27,12 +36,6 @@ UNITARITY = 1e-10
 MAX_SITES = 4096
 MAX_DENSE_SITES = 12
 VERSION = 1
-
-_I = np.eye(2, dtype=np.complex128)
-_X = np.array([[0, 1], [1, 0]], dtype=np.complex128)
-_Y = np.array([[0, -1j], [1j, 0]], dtype=np.complex128)
-_Z = np.diag([1, -1]).astype(np.complex128)
-_SWAP = np.eye(4, dtype=np.complex128)[[0, 2, 1, 3]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,12 +65,11 @@ class Gate:
         object.__setattr__(self, "sites", distinct_sites(self.sites))
         object.__setattr__(self, "params", _angles(self.name, self.params))
         matrix = square_matrix(self.matrix, len(self.sites))
-        away = float(np.abs(matrix @ matrix.conj().T - np.eye(len(matrix))).max())
-        if not away <= UNITARITY:
+        if not (away := _away(matrix)) <= UNITARITY:
             raise OutOfRange(f"distance of {self.name} from a unitary", away, 0.0, UNITARITY)
         object.__setattr__(self, "matrix", matrix)
         if self.name in STANDARD:
-            want = _standard_matrix(self.name, len(self.sites), self.params)
+            want = standard_matrix(self.name, len(self.sites), self.params)
             if float(np.abs(matrix - want).max()) > UNITARITY:
                 raise InvalidValue(f"matrix of {self.name}", str(matrix.tolist()), f"{want.tolist()}")
 
@@ -89,16 +91,16 @@ class Gate:
 
         Raises: InvalidValue for a name that ``STANDARD`` does not have; otherwise as ``Gate``.
         """
-        if name not in STANDARD:
+        if _label(name) not in STANDARD:
             raise InvalidValue("gate", repr(name), f"one of {', '.join(STANDARD)}")
         places, angles = distinct_sites(sites), _angles(name, params)
-        return cls(name, places, _standard_matrix(name, len(places), angles), angles)
+        return cls(name, places, standard_matrix(name, len(places), angles), angles)
 
     def inverse(self) -> Gate:
         """The gate that undoes this one, under a standard name where it has one."""
         matrix = self.matrix.conj().T
-        if self.name in _INVERSE_NAMES:
-            return Gate(_INVERSE_NAMES[self.name], self.sites, matrix)
+        if self.name in INVERSE_NAMES:
+            return Gate(INVERSE_NAMES[self.name], self.sites, matrix)
         if self.name in {"u3", "U"}:
             theta, phi, lam = self.params
             return Gate(self.name, self.sites, matrix, (-theta, -lam, -phi))
@@ -195,19 +197,20 @@ class Circuit:
 
         One-site gates become one per run, or part of a neighbouring two-site gate; two-site gates that follow each
         other on the same pair become one; what is the identity up to a phase goes, and its phase moves into a gate
-        that stays. A gate that met no other keeps its name.
+        that stays. A gate that met no other keeps its name, but for the one that takes up the phase where all have one.
+        Where factors that are not quite unitary add up, a product is the nearest unitary.
         """
         kept, phase = fuse([(gate.sites, gate.matrix) for gate in self.gates])
         gates = [
-            self.gates[block.source] if block.source is not None else unitary(block.matrix, block.sites)
+            self.gates[block.source] if block.source is not None else unitary(_righted(block.matrix), block.sites)
             for block in kept
         ]
-        if phase != 1.0:
+        if abs(phase - 1.0) > IDENTITY:
             target = next((index for index, gate in enumerate(gates) if gate.name == UNITARY), 0)
             if gates:
                 gates[target] = unitary(phase * gates[target].matrix, gates[target].sites)
             else:
-                gates = [unitary(phase * _I, (0,))]
+                gates = [unitary(phase * I2, (0,))]
         return Circuit(self.sites, tuple(gates))
 
     def unitary(self) -> Matrix:
@@ -240,13 +243,9 @@ class Circuit:
 
 def distinct_sites(sites: object, limit: int = MAX_SITES) -> tuple[int, ...]:
     """One or two different sites below ``limit``. Raises: InvalidValue, ShapeMismatch, OutOfRange."""
-    if not isinstance(sites, tuple | list):
-        raise InvalidValue("sites", repr(sites), "a sequence of one or two sites")
-    if len(sites) not in {1, 2}:
-        raise ShapeMismatch("sites", ("1 or 2",), (len(sites),))
-    places = tuple(whole("site", site, 0, limit - 1) for site in sites)
-    if len(set(places)) != len(places):
-        raise InvalidValue("sites", repr(places), "different sites")
+    places = distinct("sites", sites, limit)
+    if len(places) > 2:
+        raise ShapeMismatch("sites", ("1 or 2",), (len(places),))
     return places
 
 
@@ -266,74 +265,18 @@ def square_matrix(matrix: object, sites: int) -> Matrix:
     return made
 
 
-def _controlled(matrix: Matrix) -> Matrix:
-    made = np.eye(4, dtype=np.complex128)
-    made[2:, 2:] = matrix
-    return made
+def _away(matrix: Matrix) -> float:
+    """How far U U† is from the identity, in its largest entry."""
+    return float(np.abs(matrix @ matrix.conj().T - np.eye(len(matrix))).max())
 
 
-def _rotation(generator: Matrix) -> Callable[[float], Matrix]:
-    """exp(-i angle/2 · generator), for a generator whose square is the identity."""
-
-    def made(angle: float) -> Matrix:
-        matrix: Matrix = math.cos(angle / 2) * np.eye(len(generator)) - 1j * math.sin(angle / 2) * generator
+def _righted(matrix: Matrix) -> Matrix:
+    """The matrix, or the unitary nearest to it where it has drifted as far as a gate may be from one."""
+    if _away(matrix) <= UNITARITY / 2.0:
         return matrix
-
+    basis, _, rest = np.linalg.svd(matrix)
+    made: Matrix = basis @ rest
     return made
-
-
-def _phase(angle: float) -> Matrix:
-    return np.diag([1.0, cmath.exp(1j * angle)])
-
-
-def _u3(theta: float, phi: float, lam: float) -> Matrix:
-    cos, sin = math.cos(theta / 2), math.sin(theta / 2)
-    return np.array(
-        [[cos, -cmath.exp(1j * lam) * sin], [cmath.exp(1j * phi) * sin, cmath.exp(1j * (phi + lam)) * cos]],
-        dtype=np.complex128,
-    )
-
-
-def _constant(matrix: Matrix) -> Callable[[], Matrix]:
-    return lambda: matrix
-
-
-STANDARD: Mapping[str, tuple[int, int, Callable[..., Matrix]]] = {
-    "h": (1, 0, _constant((_X + _Z) / math.sqrt(2.0))),
-    "x": (1, 0, _constant(_X)),
-    "y": (1, 0, _constant(_Y)),
-    "z": (1, 0, _constant(_Z)),
-    "s": (1, 0, _constant(np.diag([1, 1j]))),
-    "sdg": (1, 0, _constant(np.diag([1, -1j]))),
-    "t": (1, 0, _constant(_phase(math.pi / 4))),
-    "tdg": (1, 0, _constant(_phase(-math.pi / 4))),
-    "sx": (1, 0, _constant(((1 + 1j) * _I + (1 - 1j) * _X) / 2)),
-    "rx": (1, 1, _rotation(_X)),
-    "ry": (1, 1, _rotation(_Y)),
-    "rz": (1, 1, _rotation(_Z)),
-    "p": (1, 1, _phase),
-    "u3": (1, 3, _u3),
-    "U": (1, 3, _u3),
-    "cx": (2, 0, _constant(_controlled(_X))),
-    "cy": (2, 0, _constant(_controlled(_Y))),
-    "cz": (2, 0, _constant(_controlled(_Z))),
-    "cp": (2, 1, lambda angle: _controlled(_phase(angle))),
-    "swap": (2, 0, _constant(_SWAP)),
-    "rxx": (2, 1, _rotation(np.kron(_X, _X).astype(np.complex128))),
-    "ryy": (2, 1, _rotation(np.kron(_Y, _Y).astype(np.complex128))),
-    "rzz": (2, 1, _rotation(np.kron(_Z, _Z).astype(np.complex128))),
-}
-"""By name: how many sites, how many angles, and the matrix made of the angles."""
-
-_SELF_INVERSE = ("h", "x", "y", "z", "cx", "cy", "cz", "swap")
-_INVERSE_NAMES = {name: name for name in _SELF_INVERSE} | {"s": "sdg", "sdg": "s", "t": "tdg", "tdg": "t"}
-
-
-def _standard_matrix(name: str, sites: int, params: tuple[float, ...]) -> Matrix:
-    want, _, make = STANDARD[name]
-    if sites != want:
-        raise ShapeMismatch(f"sites of {name}", (want,), (sites,))
-    return make(*params)
 
 
 def _angles(name: str, params: object) -> tuple[float, ...]:

@@ -5,7 +5,6 @@ Owns the checks of small matrices and sites that channels and tomography share. 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded, distinct
-from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
+from quantum_memory.errors import InvalidValue, NotFinite, ShapeMismatch
+from quantum_memory.memory.quantum import linalg
 from quantum_memory.memory.quantum.backend import Array, host
 from quantum_memory.memory.quantum.state import QuantumState
 
@@ -66,7 +66,7 @@ def numeric(name: str, value: object) -> Matrix:
     try:
         found = value if isinstance(value, list | tuple) else host(value)
         made = np.array(found, dtype=np.complex128)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidValue(name, type(value).__name__, "numbers") from None
     if not np.isfinite(made).all():
         raise NotFinite(name, float("nan"))
@@ -94,6 +94,8 @@ def sites_of(name: str, dim: int) -> int:
 
 def chosen_sites(sites: Sequence[int], available: int, want: int) -> tuple[int, ...]:
     """The sites, if they are that many, each there once. Raises: ShapeMismatch, InvalidValue, OutOfRange."""
+    if not isinstance(sites, Sequence | np.ndarray):
+        raise InvalidValue("sites", repr(sites), "a sequence of whole numbers")
     if len(sites) != want or want == 0:
         raise ShapeMismatch("sites", (max(1, want),), (len(sites),))
     return distinct("sites", sites, available)
@@ -103,10 +105,7 @@ def _vector_or_density(name: str, value: object) -> Matrix:
     made = numeric(name, value)
     if made.ndim != 1:
         return density(name, made)
-    norm = float(np.linalg.norm(made))
-    if not norm > 0.0:
-        raise OutOfRange(f"norm of {name}", norm, float(np.finfo(np.float64).tiny), math.inf)
-    return made / norm
+    return made / linalg.positive(f"norm of {name}", float(np.linalg.norm(made)))
 
 
 def _root(matrix: Matrix) -> Matrix:

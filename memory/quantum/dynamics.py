@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from quantum_memory.checks import bounded, whole
-from quantum_memory.errors import OutOfRange
+from quantum_memory.errors import InvalidValue, OutOfRange
 from quantum_memory.memory.quantum import blocks as dense
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.engines import engine_of
 from quantum_memory.memory.quantum.grid import AXES, MAX_PADDING, Grid
 from quantum_memory.memory.quantum.packet import Triple, triple
-from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState
+from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState, checked_state
 from quantum_memory.types import Floats
 
 MAX_STRENGTH = 1e6
@@ -89,8 +90,10 @@ class Evolved(NamedTuple):
         fidelity: what the truncation to small bonds kept of the evolved amplitude inside the grid; exact.
         escaped: the share of the probability that ended outside the grid and was cut away, in [0, 1).
         norm: the norm after the steps over that before, ahead of the cut: 1 but for rounding.
-        wrapped: an estimate, from above, of the probability that went over the border of the padded grid and came back
-            on the other side, in position or in momentum, summed over the steps. That part of the result is wrong.
+        wrapped: an estimate of the probability that went over the border of the padded grid and came back on the other
+            side, in position or in momentum, summed over the steps. That part of the result is wrong. It is taken as
+            classical particles fly, and from above, so it misses what only waves do: some 10⁻⁵ at most in trials with
+            amplitudes that the border of their cube cuts off.
         steps: how many Strang steps an axis with a force took; a free axis takes one, which is exact.
     """
 
@@ -138,8 +141,8 @@ def evolve(
     whole("padding", padding, 0, MAX_PADDING)
     bounded("max_wrapped", max_wrapped, 0.0, 1.0)
     dense.check_truncation(max_bond, min_fidelity)
-    grid = state.grid.padded(padding)
-    parts = dense.centred_on_first(dense.multiplied_out(state.grid, state.cores, padding))
+    grid = _checked(state, pull).padded(padding)
+    parts = dense.at_norm_one(state.grid, state.cores, padding)
     before = dense.norm_of(parts[0])
     wrapped = 0.0
     for axis in range(len(AXES)):
@@ -171,9 +174,8 @@ def energy(state: QuantumState, pull: Pull, *, padding: int = 1) -> float:
         amplitudes.
     """
     whole("padding", padding, 0, MAX_PADDING)
-    grid = state.grid.padded(padding)
-    parts = dense.centred_on_first(dense.multiplied_out(state.grid, state.cores, padding))
-    dense.norm_of(parts[0])
+    grid = _checked(state, pull).padded(padding)
+    parts = dense.at_norm_one(state.grid, state.cores, padding)
     total = 0.0
     for axis in range(len(AXES)):
         block = dense.widened(parts[axis], padding)
@@ -183,6 +185,13 @@ def energy(state: QuantumState, pull: Pull, *, padding: int = 1) -> float:
         if axis + 1 < len(AXES):
             _, parts[axis + 1] = dense.passed_right(parts[axis], parts[axis + 1])
     return total
+
+
+def _checked(state: object, pull: object) -> Grid:
+    """The grid of the state. Raises: InvalidValue for what is no state or no pull."""
+    if not isinstance(pull, Pull):
+        raise InvalidValue("pull", short(pull), "a Pull")
+    return checked_state(state).grid
 
 
 class _Line(NamedTuple):

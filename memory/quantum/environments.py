@@ -1,22 +1,23 @@
 """Environments of a train of cores: what lies left and right of a site, contracted once and kept for many questions.
 
 Owns the kept contractions and counts their use. Never truncates, never changes a state, keeps nothing globally: who
-makes an ``Environments`` or an ``Against`` decides when to drop it.
+makes an ``Environments`` decides when to drop it. One state against many is in ``against``.
 """
 
 from __future__ import annotations
 
+import cmath
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import whole
-from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
+from quantum_memory.checks import distinct, whole
+from quantum_memory.errors import InvalidValue, NotFinite, ShapeMismatch
 from quantum_memory.memory.quantum.backend import Array, host, module_of
-from quantum_memory.memory.quantum.state import QuantumState
+from quantum_memory.memory.quantum.linalg import uncancelled, unwarned
+from quantum_memory.memory.quantum.state import QuantumState, check_fitting
 
 MAX_DENSITY_SITES = 6
 
@@ -38,13 +39,12 @@ class Environments:
     def __init__(
         self, ket: QuantumState, bra: QuantumState | None = None, operator: Sequence[Array] | None = None
     ) -> None:
-        if bra is not None:
-            _fitting(ket, bra)
+        check_fitting(ket, ket if bra is None else bra)
         self.ket = ket
         self.bra = bra
         self._operator = None if operator is None else _checked_operator(operator, ket)
-        self._kets = [_double(core) for core in ket.cores]
-        self._bras = [_double(core).conj() for core in (ket if bra is None else bra).cores]
+        self._kets = [double(core) for core in ket.cores]
+        self._bras = [double(core).conj() for core in (ket if bra is None else bra).cores]
         sites = len(self._kets)
         xp = module_of(ket.cores[0])
         border = xp.ones((1, 1) if operator is None else (1, 1, 1), dtype=np.complex128)
@@ -63,10 +63,13 @@ class Environments:
 
     def overlap(self) -> complex:
         """⟨bra|operator|ket⟩, joined at the cut that needs the fewest new contractions."""
+        return joined(*self._halves())
+
+    def _halves(self) -> tuple[Array, Array]:
         reached = max(i for i, kept in enumerate(self._left) if kept is not None)
         wanted = min(i for i, kept in enumerate(self._right) if kept is not None)
         cut = max(reached, wanted)
-        return _joined(self._left_of(cut), self._right_of(cut))
+        return self._left_of(cut), self._right_of(cut)
 
     def element(self, matrix: object, sites: int | Sequence[int]) -> complex:
         """⟨bra|matrix · operator|ket⟩, not divided by any norm.
@@ -81,7 +84,7 @@ class Environments:
         dense = _checked_matrix(matrix, len(places))
         if len(places) == 1:
             (site,) = places
-            return _joined(self._step(self._left_of(site), site, dense), self._right_of(site + 1))
+            return joined(self._step(self._left_of(site), site, dense), self._right_of(site + 1))
         if places[0] > places[1]:
             dense = dense.reshape(2, 2, 2, 2).transpose(1, 0, 3, 2).reshape(4, 4)
         first, last = min(places), max(places)
@@ -91,7 +94,7 @@ class Environments:
             carried = self._step(left, first, one)
             for site in range(first + 1, last):
                 carried = self._step(carried, site)
-            total += _joined(self._step(carried, last, other), right)
+            total += joined(self._step(carried, last, other), right)
         return total
 
     def expectation(self, matrix: object, sites: int | Sequence[int]) -> complex:
@@ -101,6 +104,7 @@ class Environments:
         """
         return self.element(matrix, sites) / self._power()
 
+    @unwarned
     def density(self, first: int, count: int = 1) -> NDArray[np.complex128]:
         """(2^count, 2^count) reduced density matrix of neighbouring sites, of trace 1; the first is most significant.
 
@@ -124,13 +128,15 @@ class Environments:
 
     def with_core(self, site: int, core: Array) -> Environments:
         """The environments of the ket with another core at one site. Errors as ``updated``."""
-        return self.updated({site: core})
+        return self.updated({whole("site", site, 0, len(self._kets) - 1): core})
 
     def updated(self, cores: Mapping[int, Array]) -> Environments:
         """The environments of the ket with other cores at some sites; all that these do not touch is shared.
 
         Raises: OutOfRange, InvalidValue for a site; what ``QuantumState`` raises for cores that do not fit.
         """
+        if not isinstance(cores, Mapping):
+            raise InvalidValue("cores", type(cores).__name__, "a mapping from sites to arrays")
         made = list(self.ket.cores)
         for site, core in cores.items():
             made[whole("site", site, 0, len(made) - 1)] = core
@@ -142,7 +148,7 @@ class Environments:
         What lies left of the first and right of the last core that is not the very same array is shared; counters
         start at 0. Raises: InvalidValue for another grid or module.
         """
-        _fitting(self.ket, ket)
+        check_fitting(self.ket, ket)
         pairs = list(zip(self.ket.cores, ket.cores, strict=True))
         changed = [site for site, (old, new) in enumerate(pairs) if old is not new]
         first, last = (changed[0], changed[-1]) if changed else (len(pairs), -1)
@@ -160,10 +166,7 @@ class Environments:
     def _power(self) -> float:
         if self.bra is not None or self._operator is not None:
             raise InvalidValue("environments", "with a bra or an operator", "those of a ket alone; use element")
-        power = self.overlap().real
-        if not power > 0.0:
-            raise OutOfRange("squared norm of the state", power, float(np.finfo(np.float64).tiny), math.inf)
-        return power
+        return uncancelled("squared norm of the state", *self._halves())
 
     def _step(self, left: Array, site: int, matrix: NDArray[np.complex128] | None = None) -> Array:
         """The environment one site further right, with a matrix on that site after the operator."""
@@ -172,7 +175,7 @@ class Environments:
             xp = module_of(bra)
             # <bra|M = <M^H bra|, and the bra's core is kept conjugated: its bits meet M's rows.
             bra = xp.tensordot(xp.asarray(matrix.T.copy()), bra, axes=((1,), (1,))).transpose(1, 0, 2)
-        return _pushed_right(left, bra, self._kets[site], None if self._operator is None else self._operator[site])
+        return pushed_right(left, bra, self._kets[site], None if self._operator is None else self._operator[site])
 
     def _left_of(self, site: int) -> Array:
         start = site
@@ -190,7 +193,7 @@ class Environments:
         self._count(start - site)
         for place in range(start - 1, site - 1, -1):
             between = None if self._operator is None else self._operator[place]
-            self._right[place] = _pushed_left(self._right[place + 1], self._bras[place], self._kets[place], between)
+            self._right[place] = pushed_left(self._right[place + 1], self._bras[place], self._kets[place], between)
         return self._right[site]
 
     def _count(self, made: int) -> None:
@@ -198,80 +201,8 @@ class Environments:
         self._misses += made
 
 
-class Against:
-    """One fixed state against many that share runs of the very same cores: forks, and states updated in places.
-
-    A run of cores from either end is contracted with the state's own and kept when it comes a second time, compared by
-    identity; so the third fork of a state costs only the cores that it does not share. Holds on to the cores it has
-    seen, until ``clear``. Not thread-safe.
-    """
-
-    def __init__(self, state: QuantumState) -> None:
-        self.state = state
-        self._bras = [_double(core).conj() for core in state.cores]
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget every core seen and every environment kept, and start counting at 0."""
-        self._seen: list[dict[int, Array]] = [{} for _ in self._bras]
-        self._kept: dict[tuple[int, ...], Array] = {}
-        self._hits = self._misses = 0
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the environments kept."""
-        return sum(int(kept.nbytes) for kept in self._kept.values())
-
-    def stats(self) -> Mapping[str, int]:
-        """``hits``: sites that a kept environment saved; ``misses``: sites contracted; ``bytes`` kept."""
-        return {"hits": self._hits, "misses": self._misses, "bytes": self.nbytes}
-
-    def overlaps(self, states: Iterable[QuantumState]) -> NDArray[np.complex128]:
-        """(n,) ⟨state|other⟩ of each. Raises: InvalidValue for another grid or module, before anything is computed."""
-        given = list(states)
-        for other in given:
-            _fitting(self.state, other)
-        return np.array([self._overlap(other) for other in given], dtype=np.complex128)
-
-    def overlap(self, other: QuantumState) -> complex:
-        """⟨state|other⟩, in double precision. Raises: InvalidValue for another grid or module."""
-        _fitting(self.state, other)
-        return self._overlap(other)
-
-    def _overlap(self, other: QuantumState) -> complex:
-        cores = other.cores
-        sites = len(cores)
-        known = [id(core) in seen for core, seen in zip(cores, self._seen, strict=True)]
-        head = next((i for i, found in enumerate(known) if not found), sites)
-        tail = next((i for i in range(sites, head, -1) if not known[i - 1]), head)
-        border = module_of(cores[0]).ones((1, 1), dtype=np.complex128)
-        left, right = border, border
-        key: tuple[int, ...] = (0,)
-        for site in range(head):
-            key, left = self._extended(key, site, cores[site], left, _pushed_right)
-        for site in range(head, tail):
-            left = _pushed_right(left, self._bras[site], _double(cores[site]), None)
-        key = (1,)
-        for site in range(sites - 1, tail - 1, -1):
-            key, right = self._extended(key, site, cores[site], right, _pushed_left)
-        self._misses += tail - head
-        for core, seen in zip(cores, self._seen, strict=True):
-            seen[id(core)] = core
-        return _joined(left, right)
-
-    def _extended(
-        self, key: tuple[int, ...], site: int, core: Array, environment: Array, push: Any
-    ) -> tuple[tuple[int, ...], Array]:
-        longer = (*key, id(core))
-        kept = self._kept.get(longer)
-        self._hits += kept is not None
-        if kept is None:
-            self._misses += 1
-            kept = self._kept[longer] = push(environment, self._bras[site], _double(core), None)
-        return longer, kept
-
-
-def _pushed_right(left: Array, bra: Array, ket: Array, between: Array | None) -> Array:
+@unwarned
+def pushed_right(left: Array, bra: Array, ket: Array, between: Array | None) -> Array:
     """The left environment with one more site: bra (b, 2, b') conjugated, ket (k, 2, k'), operator (w, 2, 2, w')."""
     if between is None:
         half = (left @ ket.reshape(ket.shape[0], -1)).reshape(-1, ket.shape[2])
@@ -282,8 +213,9 @@ def _pushed_right(left: Array, bra: Array, ket: Array, between: Array | None) ->
     return xp.tensordot(bra, half, axes=((0, 1), (0, 2))).transpose(0, 2, 1)
 
 
-def _pushed_left(right: Array, bra: Array, ket: Array, between: Array | None) -> Array:
-    """The right environment with one more site; arrays as ``_pushed_right``."""
+@unwarned
+def pushed_left(right: Array, bra: Array, ket: Array, between: Array | None) -> Array:
+    """The right environment with one more site; arrays as ``pushed_right``."""
     if between is None:
         half = (ket.reshape(-1, ket.shape[2]) @ right.T).reshape(ket.shape[0], -1)
         return bra.reshape(bra.shape[0], -1) @ half.T
@@ -293,11 +225,17 @@ def _pushed_left(right: Array, bra: Array, ket: Array, between: Array | None) ->
     return xp.tensordot(bra, half, axes=((1, 2), (3, 1))).transpose(0, 2, 1)
 
 
-def _joined(left: Array, right: Array) -> complex:
-    return complex((left * right).sum())
+@unwarned
+def joined(left: Array, right: Array) -> complex:
+    """The number that the environments of one cut make together. Raises: NotFinite for one that overflows."""
+    found = complex((left * right).sum())
+    if not cmath.isfinite(found):
+        raise NotFinite("matrix element", math.inf)
+    return found
 
 
-def _double(core: Array) -> Array:
+def double(core: Array) -> Array:
+    """The core in double precision: itself if it is."""
     return core.astype(np.complex128, copy=False)
 
 
@@ -309,36 +247,32 @@ def _products(matrix: NDArray[np.complex128]) -> list[tuple[NDArray[np.complex12
     return [((basis[:, k] * values[k]).reshape(2, 2), rest[k].reshape(2, 2)) for k in range(rank)]
 
 
-def _fitting(one: QuantumState, other: QuantumState) -> None:
-    if one.grid != other.grid:
-        raise InvalidValue("grid", str(other.grid), f"the grid of the other state, {one.grid}")
-    here, there = module_of(one.cores[0]), module_of(other.cores[0])
-    if here is not there:
-        raise InvalidValue("array module", str(there.__name__), f"that of the other state, {here.__name__}")
-
-
 def _checked_operator(operator: Sequence[Array], ket: QuantumState) -> list[Array]:
+    if isinstance(operator, str | bytes) or not isinstance(operator, Sequence):
+        raise InvalidValue("operator", type(operator).__name__, "a sequence of arrays, one per site")
     if len(operator) != len(ket.cores):
         raise ShapeMismatch("operator", (len(ket.cores),), (len(operator),))
     here = module_of(ket.cores[0])
     left: int = 1
     for site, core in enumerate(operator):
         right: int | str = 1 if site == len(operator) - 1 else "r"
+        if module_of(core) is not here:
+            raise InvalidValue(f"operator core {site}", type(core).__name__, f"an array of {here.__name__}")
         fits = core.ndim == 4 and core.shape[:3] == (left, 2, 2) and core.size and right in ("r", core.shape[3])
         if not fits:
             raise ShapeMismatch(f"operator core {site}", (left, 2, 2, right), tuple(core.shape))
-        if module_of(core) is not here:
-            raise InvalidValue(f"operator core {site}", type(core).__name__, f"an array of {here.__name__}")
+        if core.dtype.kind not in "biufc":
+            raise InvalidValue(f"operator core {site}", str(core.dtype), "numbers")
         if not bool(here.isfinite(core).all()):
             raise NotFinite(f"operator core {site}", float("nan"))
         left = int(core.shape[3])
-    return [_double(core) for core in operator]
+    return [double(core) for core in operator]
 
 
 def _checked_matrix(matrix: object, sites: int) -> NDArray[np.complex128]:
     try:
         dense = np.array(matrix, dtype=np.complex128)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidValue("matrix", type(matrix).__name__, "numbers on the host") from None
     if dense.shape != (1 << sites, 1 << sites):
         raise ShapeMismatch("matrix", (1 << sites, 1 << sites), dense.shape)
@@ -347,8 +281,8 @@ def _checked_matrix(matrix: object, sites: int) -> NDArray[np.complex128]:
     return dense
 
 
-def _places(sites: int | Sequence[int], count: int) -> tuple[int, ...]:
-    given = tuple(sites) if isinstance(sites, Sequence) else (sites,)
-    if len(given) not in {1, 2} or len(set(given)) != len(given):
+def _places(sites: object, count: int) -> tuple[int, ...]:
+    given = distinct("sites", sites, count) if isinstance(sites, Sequence | np.ndarray) else (sites,)
+    if len(given) > 2:
         raise InvalidValue("sites", repr(sites), "one site, or two different ones")
     return tuple(whole("site", site, 0, count - 1) for site in given)

@@ -25,14 +25,27 @@ class Block:
 def fuse(matrices: Sequence[tuple[tuple[int, ...], Matrix]]) -> tuple[list[Block], complex]:
     """The blocks in the order in which they act, and the phase that was taken out with the identities.
 
-    One pass: a matrix joins the last block on its sites if that is the same block for all of them, for nothing that
-    comes later touches those sites; a two-site block takes in the one-site blocks that begin its sites. A block that
-    has become a phase times the identity goes, which may let the next matrix join the block before it.
+    A matrix joins the last block on its sites if that is the same block for all of them, for nothing that comes later
+    touches those sites; a two-site block takes in the one-site blocks that begin its sites. A block that has become a
+    phase times the identity goes; blocks on either side of it may then be neighbours, so the pass is made again.
     """
+    blocks = [Block(sites, matrix, index) for index, (sites, matrix) in enumerate(matrices)]
+    phase, dropped = 1.0 + 0.0j, True
+    while dropped:
+        blocks, factors = _fused_once(blocks)
+        dropped = bool(factors)
+        for factor in factors:
+            phase *= factor
+    return blocks, phase
+
+
+def _fused_once(blocks: Sequence[Block]) -> tuple[list[Block], list[complex]]:
+    """The blocks after one pass, and the phases of those that went."""
     live: dict[int, Block] = {}
     stacks: dict[int, list[int]] = {}
-    phase = 1.0 + 0.0j
-    for index, (sites, matrix) in enumerate(matrices):
+    phases: list[complex] = []
+    for index, given in enumerate(blocks):
+        sites, matrix = given.sites, given.matrix
         tops = [stacks.setdefault(site, []) for site in sites]
         last = {stack[-1] if stack else None for stack in tops}
         key = last.pop() if len(last) == 1 else None
@@ -40,7 +53,7 @@ def fuse(matrices: Sequence[tuple[tuple[int, ...], Matrix]]) -> tuple[list[Block
             block = live[key]
             block.matrix, block.source = placed(matrix, sites, block.sites) @ block.matrix, None
         else:
-            key, block = index, Block(sites, matrix, index)
+            key, block = index, Block(sites, matrix, given.source)
             for site, stack in zip(sites, tops, strict=True):
                 if len(sites) == 2 and stack and len(live[stack[-1]].sites) == 1:
                     before = live.pop(stack.pop())
@@ -49,11 +62,11 @@ def fuse(matrices: Sequence[tuple[tuple[int, ...], Matrix]]) -> tuple[list[Block
             live[key] = block
         factor = _phase(block.matrix)
         if factor is not None:
-            phase *= factor
+            phases.append(factor)
             del live[key]
             for site in block.sites:
                 stacks[site].remove(key)
-    return [live[key] for key in sorted(live)], phase
+    return [live[key] for key in sorted(live)], phases
 
 
 def placed(matrix: Matrix, sites: tuple[int, ...], where: tuple[int, ...]) -> Matrix:

@@ -19,8 +19,8 @@ from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.circuit import Circuit, Gate, Matrix, distinct_sites, square_matrix
 from quantum_memory.memory.quantum.fusion import placed
-from quantum_memory.memory.quantum.linalg import kept_rank, svd
-from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState
+from quantum_memory.memory.quantum.linalg import kept_rank, positive, svd
+from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState, checked_state
 
 ROUNDING = 1e-13
 """Singular values under this share of the largest, or of the norm, are rounding, at double precision."""
@@ -54,13 +54,16 @@ def apply_gate(
     Args:
         state: of any norm but 0.
         gate: a ``Gate``, or any finite (2, 2) or (4, 4) matrix; one that is not unitary changes the norm of the state.
-        sites: where it acts, the first being the most significant bit of the matrix; a ``Gate`` has its own.
+        sites: where it acts, the first being the most significant bit of the matrix; where none are given, the own
+            sites of a ``Gate``.
         max_bond: limit of the bonds between the sites; the others stay as they are.
         min_fidelity: what to keep unless ``max_bond`` forces more away.
 
-    Raises: InvalidValue, ShapeMismatch, OutOfRange, NotFinite; OutOfRange too if a gate on two sites leaves nothing.
+    Raises: InvalidValue, ShapeMismatch, OutOfRange, NotFinite; OutOfRange too if a gate on two sites leaves nothing;
+        NotFinite too if a matrix takes the state beyond what its precision holds.
     Source: Vidal (2003); Schollwöck (2011), section 7.
     """
+    checked_state(state)
     if sites is None:
         if not isinstance(gate, Gate):
             raise InvalidValue("sites", "None", "the sites of the matrix")
@@ -69,10 +72,10 @@ def apply_gate(
     matrix = square_matrix(gate.matrix if isinstance(gate, Gate) else gate, len(places))
     limit, floor = _limits(max_bond, min_fidelity)
     if len(places) == 1:
-        return _made(state, _with_one(list(state.cores), matrix, places[0])), 1.0
+        return _made(state, _with_one(list(state.cores), matrix, places[0]), places[0]), 1.0
     train = _Train(state, min(places), limit)
     kept = train.two(matrix, places, floor)
-    return _made(state, train.cores), kept
+    return _made(state, train.cores, train.centre), kept
 
 
 def apply_circuit(
@@ -87,14 +90,17 @@ def apply_circuit(
     What may be lost is shared out over the two-site gates still to come, so that ``fidelity`` is at least
     ``min_fidelity`` unless ``max_bond`` forces more away. ``circuit.merged()`` first makes fewer truncations.
 
-    Raises: InvalidValue if the circuit has another number of sites than the grid; OutOfRange for bad limits or the
-        zero vector; NotFinite.
+    Raises: InvalidValue for what is no circuit or has another number of sites than the grid; OutOfRange for bad limits
+        or the zero vector; NotFinite.
     """
-    if circuit.sites != state.grid.sites:
+    if not isinstance(circuit, Circuit):
+        raise InvalidValue("circuit", type(circuit).__name__, "a circuit")
+    if circuit.sites != checked_state(state).grid.sites:
         raise InvalidValue("sites of the circuit", str(circuit.sites), f"{state.grid.sites}, as the grid has")
     limit, floor = _limits(max_bond, min_fidelity)
     pairs = [gate.sites for gate in circuit.gates if len(gate.sites) == 2]
     if not pairs:
+        positive("norm of the state", state.norm())
         cores = list(state.cores)
         for gate in circuit.gates:
             cores = _with_one(cores, gate.matrix, gate.sites[0])
@@ -191,8 +197,9 @@ class _Train:
         """The truncated singular value decomposition at the norm of the whole, and the share of the weight kept."""
         basis, values, rest = svd(matrix)
         falling = host(values).astype(np.float64)
-        powers = falling**2
-        total = float(powers.sum())
+        with np.errstate(over="ignore"):  # told below
+            powers = falling**2
+            total = float(powers.sum())
         if not math.isfinite(total):
             raise NotFinite("norm of the state", total)
         if total <= 0.0:
@@ -216,7 +223,7 @@ def operator_schmidt(matrix: Matrix) -> tuple[Matrix, Matrix]:
 
 def _with_one(cores: list[Array], matrix: Matrix, site: int) -> list[Array]:
     core = cores[site]
-    factor = module_of(core).asarray(matrix, dtype=core.dtype)
+    factor = module_of(core).asarray(matrix)
     return [*cores[:site], factor @ core, *cores[site + 1 :]]
 
 
@@ -241,6 +248,10 @@ def _limits(max_bond: int, min_fidelity: float) -> tuple[int, float]:
     return whole("max_bond", max_bond, 1, 1 << 16), bounded("min_fidelity", min_fidelity, 0.0, 1.0)
 
 
-def _made(state: QuantumState, cores: Sequence[Array]) -> QuantumState:
-    made = [core.astype(state.dtype, copy=False) for core in cores]
+def _made(state: QuantumState, cores: Sequence[Array], scaled: int | None = None) -> QuantumState:
+    """The state in its own precision. Raises: NotFinite if the core at ``scaled`` holds what that cannot hold."""
+    with np.errstate(over="ignore"):  # told below
+        made = [core.astype(state.dtype, copy=False) for core in cores]
+    if scaled is not None and not bool(module_of(made[scaled]).isfinite(made[scaled]).all()):
+        raise NotFinite(f"core {scaled} after the gate", math.inf)
     return QuantumState._made(state.grid, made)  # noqa: SLF001 - cores computed from checked ones

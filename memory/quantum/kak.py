@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from quantum_memory.errors import OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum.circuit import UNITARITY, Gate, distinct_sites, square_matrix
+from quantum_memory.memory.quantum.standard import I2, X, Y, Z
 
 Matrix = NDArray[Any]
 
@@ -24,12 +25,8 @@ COORDINATE_TOLERANCE = 1e-11
 SWEEPS = 30
 """Jacobi sweeps before giving up; from the start that is made here two or three are enough."""
 
-_I = np.eye(2, dtype=np.complex128)
-_X = np.array([[0, 1], [1, 0]], dtype=np.complex128)
-_Y = np.array([[0, -1j], [1j, 0]], dtype=np.complex128)
-_Z = np.diag([1.0, -1.0]).astype(np.complex128)
-_H = (_X + _Z) / math.sqrt(2.0)
-_PAULIS = (_X, _Y, _Z)
+_H = (X + Z) / math.sqrt(2.0)
+_PAULIS = (X, Y, Z)
 _MAGIC: Matrix = np.array([[1, 0, 0, 1j], [0, 1j, 1, 0], [0, 1j, -1, 0], [1, 0, 0, -1j]]) / math.sqrt(2.0)
 _SIGNS = np.array(
     [np.ones(4)] + [np.diagonal(_MAGIC.conj().T @ np.kron(pauli, pauli) @ _MAGIC).real for pauli in _PAULIS]
@@ -152,7 +149,7 @@ def synthesise(matrix: object, sites: tuple[int, int]) -> tuple[tuple[Gate, ...]
         for site, local in zip(places, pair, strict=True):
             angles = euler(local)
             phase += angles.phase
-            if float(np.abs(local - cmath.exp(1j * angles.phase) * _I).max()) > 1e-15:
+            if float(np.abs(local - cmath.exp(1j * angles.phase) * I2).max()) > 1e-15:
                 gates.append(Gate.of("U", (site,), *angles[:3]))
     return tuple(gates), _turn(phase)
 
@@ -209,7 +206,7 @@ def _to_chamber(phase: float, coordinates: list[float], before: list[Matrix], af
         at[one], at[other] = at[other], at[one]
 
     def negate(one: int, other: int) -> None:
-        around(_PAULIS[3 - one - other], _I)
+        around(_PAULIS[3 - one - other], I2)
         at[one], at[other] = -at[one], -at[other]
 
     for axis in range(3):
@@ -233,25 +230,25 @@ def _middle(found: Cartan) -> tuple[list[tuple[Matrix, Matrix]], tuple[bool, ...
     x, y, z = found.coordinates
     count = found.cx_count
     if count == 0:
-        return [(_I, _I)], (), 0.0
+        return [(I2, I2)], (), 0.0
     if count == 1:
         # CX = e^{iπ/4} exp(-iπ/4 ZI) exp(-iπ/4 IX) exp(iπ/4 ZX), and H turns Z into X.
         quarter = math.pi / 4
-        return [(_H, _I), (_H @ _exponential(_Z, quarter), _exponential(_X, quarter))], (False,), -quarter
+        return [(_H, I2), (_H @ _exponential(Z, quarter), _exponential(X, quarter))], (False,), -quarter
     if count == 2:
         # CX takes XX to XI and ZZ to IZ; the basis change makes the second coordinate that of ZZ.
-        change = (_Y + _Z) / math.sqrt(2.0)
-        inner = _exponential(_X, x), _exponential(_Z, y)
+        change = (Y + Z) / math.sqrt(2.0)
+        inner = _exponential(X, x), _exponential(Z, y)
         return [(change, change), inner, (change, change)], (False, False), 0.0
-    turn = _exponential(_Z, math.pi / 4)
-    first = _exponential(_Z, z - math.pi / 4), _exponential(_Y, math.pi / 4 - x)
-    second = _I, _exponential(_Y, y - math.pi / 4)
-    return [(_I, turn), first, second, (turn.conj().T, _I)], (True, False, True), math.pi / 4
+    turn = _exponential(Z, math.pi / 4)
+    first = _exponential(Z, z - math.pi / 4), _exponential(Y, math.pi / 4 - x)
+    second = I2, _exponential(Y, y - math.pi / 4)
+    return [(I2, turn), first, second, (turn.conj().T, I2)], (True, False, True), math.pi / 4
 
 
 def _exponential(pauli: Matrix, angle: float) -> Matrix:
     """exp(i angle pauli)."""
-    made: Matrix = math.cos(angle) * _I + 1j * math.sin(angle) * pauli
+    made: Matrix = math.cos(angle) * I2 + 1j * math.sin(angle) * pauli
     return made
 
 

@@ -1,6 +1,7 @@
 """Operators on the grid as matrix product operators: made, added, multiplied, compressed, and set against states.
 
-Owns the cores of operators. Never holds the dense matrix, but for ``to_dense`` on few sites.
+Owns the operators and their algebra; ``operator_cores`` makes and rounds cores. Never holds the dense matrix, but for
+``to_dense`` on few sites.
 """
 
 from __future__ import annotations
@@ -13,20 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded, whole
+from quantum_memory.checks import bounded, distinct, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
-from quantum_memory.memory.quantum import linalg
+from quantum_memory.memory.quantum import operator_cores
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.circuit import MAX_DENSE_SITES, Circuit, square_matrix
 from quantum_memory.memory.quantum.grid import AXES, Grid
-from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState
+from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState, checked_state
 
-MAX_DEGREE = 16
 MAX_LOCAL_SITES = 6
 MAX_OPERATOR_BOND = 1024
 """Bonds over it are refused before anything is multiplied: compress the factors first."""
-ROUNDING = 1e-13
-"""Singular values under this share of the largest, or of the norm, are rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +67,7 @@ class MPO:
     @classmethod
     def identity(cls, grid: Grid) -> MPO:
         """The operator that changes nothing, of bond 1."""
-        return cls(grid, tuple(_unit() for _ in range(grid.sites)))
+        return cls(grid, tuple(operator_cores.passing() for _ in range(grid.sites)))
 
     @classmethod
     def position(cls, grid: Grid, axis: int) -> MPO:
@@ -87,21 +85,7 @@ class MPO:
         Source: Oseledets (2013), Constructive representation of functions in low-rank tensor formats.
         """
         place = whole("axis", axis, 0, len(AXES) - 1)
-        weights = _coefficients(coefficients)
-        degree = len(weights) - 1
-        powers = np.arange(degree + 1)
-        sites = grid.blocks()[place]
-        cores = [_unit() for _ in range(grid.sites)]
-        for site, step in zip(range(sites.start, sites.stop), grid.steps(place), strict=True):
-            core = np.zeros((degree + 1, 2, 2, degree + 1), dtype=np.complex128)
-            core[powers, 0, 0, powers] = 1.0
-            for power in range(degree + 1):
-                for lower in range(power + 1):
-                    core[lower, 1, 1, power] = math.comb(power, lower) * float(step) ** (power - lower)
-            cores[site] = core
-        cores[sites.start] = np.tensordot(grid.origin[place] ** powers[None, :], cores[sites.start], axes=1)
-        cores[sites.stop - 1] = np.tensordot(cores[sites.stop - 1], weights[:, None], axes=1)
-        return cls(grid, tuple(cores))
+        return cls(grid, tuple(operator_cores.polynomial(grid, place, operator_cores.coefficients(coefficients))))
 
     @classmethod
     def from_matrix(cls, grid: Grid, matrix: object, sites: Sequence[int]) -> MPO:
@@ -110,33 +94,19 @@ class MPO:
         Raises: InvalidValue, ShapeMismatch, OutOfRange, NotFinite.
         Source: the operator Schmidt form site after site, as TT-SVD (Oseledets, 2011).
         """
-        places = _places(sites, grid.sites)
-        count = len(places)
-        order = np.argsort(places)
-        axes = [axis for site in order for axis in (int(site), count + int(site))]
-        rest = square_matrix(matrix, count).reshape((2,) * (2 * count)).transpose(axes).reshape(1, -1)
-        made: list[NDArray[np.complex128]] = []
-        for _ in range(count - 1):
-            left = rest.shape[0]
-            basis, values, right = linalg.svd(rest.reshape(left * 4, -1))
-            rank = max(1, int(np.count_nonzero(values > ROUNDING * values[0])))
-            made.append(basis[:, :rank].reshape(left, 2, 2, rank))
-            rest = values[:rank, None] * right[:rank]
-        made.append(rest.reshape(-1, 2, 2, 1))
-        cores: list[NDArray[np.complex128]] = []
-        bond = 1
-        for site in range(grid.sites):
-            core = made[sorted(places).index(site)] if site in places else _unit(bond)
-            cores.append(core)
-            bond = core.shape[3]
-        return cls(grid, tuple(cores))
+        places = distinct("sites", sites, grid.sites)
+        whole("number of sites", len(places), 1, MAX_LOCAL_SITES)
+        return cls(grid, tuple(operator_cores.local(square_matrix(matrix, len(places)), places, grid.sites)))
 
     @classmethod
     def from_circuit(cls, grid: Grid, circuit: Circuit) -> MPO:
         """The unitary of a circuit, exact up to rounding, at the smallest bonds: for shallow circuits or few sites.
 
-        Raises: InvalidValue for another number of sites than the grid's; OutOfRange if a bond would pass 1024.
+        Raises: InvalidValue for what is no circuit or has another number of sites than the grid; OutOfRange if a bond
+            would pass 1024.
         """
+        if not isinstance(circuit, Circuit):
+            raise InvalidValue("circuit", type(circuit).__name__, "a circuit")
         if circuit.sites != grid.sites:
             raise InvalidValue("sites of the circuit", str(circuit.sites), f"{grid.sites}, as the grid has")
         total = cls.identity(grid)
@@ -183,7 +153,7 @@ class MPO:
 
     def scaled(self, factor: complex) -> MPO:
         """The operator times a number. Raises: InvalidValue, NotFinite."""
-        number = complex(_coefficients((factor,))[0])
+        number = complex(operator_cores.coefficients((factor,))[0])
         return MPO(self.grid, (self.cores[0] * number, *self.cores[1:]))
 
     def adjoint(self) -> MPO:
@@ -204,7 +174,7 @@ class MPO:
         whole("max_bond", max_bond, 1, 1 << 16)
         bounded("min_fidelity", min_fidelity, 0.0, 1.0)
         flat = [core.reshape(core.shape[0], 4, core.shape[3]) for core in self.cores]
-        small, fidelity = _rounded(flat, int(max_bond), min_fidelity)
+        small, fidelity = operator_cores.rounded(flat, int(max_bond), min_fidelity)
         return MPO(self.grid, tuple(core.reshape(core.shape[0], 2, 2, core.shape[2]) for core in small)), fidelity
 
     def apply(
@@ -216,7 +186,7 @@ class MPO:
 
         Raises: InvalidValue for another grid; OutOfRange if nothing is left or for a bad limit; NotFinite.
         """
-        self._fits(state.grid, ())
+        self._fits(checked_state(state).grid, ())
         xp = module_of(state.cores[0])
         cores = []
         for operator, core in zip(self.cores, state.cores, strict=True):
@@ -228,15 +198,15 @@ class MPO:
 
     def expectation(self, state: QuantumState) -> complex:
         """⟨ψ|A|ψ⟩ / ⟨ψ|ψ⟩. Raises: InvalidValue for another grid; OutOfRange for the zero vector."""
-        power = state.overlap(state).real
+        power = checked_state(state).overlap(state).real
         if not power > 0.0:
             raise OutOfRange("squared norm of the state", power, float(np.finfo(np.float64).tiny), math.inf)
         return self.matrix_element(state, state) / power
 
     def matrix_element(self, bra: QuantumState, ket: QuantumState) -> complex:
         """⟨bra|A|ket⟩ in double precision. Raises: InvalidValue for another grid."""
-        self._fits(bra.grid, ())
-        self._fits(ket.grid, ())
+        for state in (bra, ket):
+            self._fits(checked_state(state).grid, ())
         xp = module_of(self.cores[0])
         carried = xp.ones((1, 1, 1), dtype=np.complex128)
         for ours, operator, theirs in zip(bra.cores, self.cores, ket.cores, strict=True):
@@ -262,63 +232,3 @@ class MPO:
         widest = max(bonds, default=1)
         if widest > MAX_OPERATOR_BOND:
             raise OutOfRange("bond of the operator", widest, 1, MAX_OPERATOR_BOND)
-
-
-def _rounded(cores: list[Array], max_bond: int, min_fidelity: float) -> tuple[list[Array], float]:
-    """(l, 4, r) cores with smaller bonds at the same norm, and the fidelity kept."""
-    done = list(cores)
-    linear = module_of(done[0]).linalg
-    for site in range(len(done) - 1, 0, -1):
-        left, _, right = done[site].shape
-        basis, triangle = linear.qr(done[site].reshape(left, -1).T)
-        done[site] = basis.T.reshape(-1, 4, right)
-        done[site - 1] = done[site - 1] @ triangle.T
-    fidelity = 1.0
-    for site in range(len(done) - 1):
-        core = done[site]
-        basis, values, rest = linalg.svd(core.reshape(-1, core.shape[2]))
-        falling = host(values)
-        powers = falling**2
-        total = float(powers.sum())
-        if not 0.0 < total < math.inf:
-            raise OutOfRange("norm of the operator", math.sqrt(total), float(np.finfo(np.float64).tiny), math.inf)
-        allowed = max(0.0, 1.0 - min_fidelity / fidelity) / (len(done) - 1 - site)
-        rank = min(linalg.kept_rank(falling, max(allowed, ROUNDING**2)), max_bond)
-        kept, dropped = float(powers[:rank].sum()), float(powers[rank:].sum())
-        fidelity *= kept / (kept + dropped)
-        done[site] = basis[:, :rank].reshape(-1, 4, rank)
-        carried = values[:rank, None] * math.sqrt((kept + dropped) / kept) * rest[:rank]
-        following = done[site + 1]
-        done[site + 1] = (carried @ following.reshape(following.shape[0], -1)).reshape(rank, 4, -1)
-    return done, fidelity
-
-
-def _unit(bond: int = 1) -> NDArray[np.complex128]:
-    """(bond, 2, 2, bond) the core that hands its bond on and leaves its bit alone."""
-    made: NDArray[np.complex128] = np.einsum("ab,oi->aoib", np.eye(bond), np.eye(2)).astype(np.complex128)
-    return made
-
-
-def _places(sites: object, limit: int) -> list[int]:
-    if not isinstance(sites, tuple | list):
-        raise InvalidValue("sites", repr(sites), "a sequence of sites")
-    if not 1 <= len(sites) <= MAX_LOCAL_SITES:
-        raise OutOfRange("number of sites", len(sites), 1, MAX_LOCAL_SITES)
-    places = [whole("site", site, 0, limit - 1) for site in sites]
-    if len(set(places)) != len(places):
-        raise InvalidValue("sites", repr(places), "different sites")
-    return places
-
-
-def _coefficients(values: object) -> NDArray[np.complex128]:
-    try:
-        made = np.array(values, dtype=np.complex128)
-    except (TypeError, ValueError):
-        raise InvalidValue("coefficients", type(values).__name__, "numbers") from None
-    if made.ndim != 1 or not made.size:
-        raise ShapeMismatch("coefficients", ("p",), made.shape)
-    if made.size > MAX_DEGREE + 1:
-        raise OutOfRange("degree", made.size - 1, 0, MAX_DEGREE)
-    if not np.isfinite(made).all():
-        raise NotFinite("coefficients", float("nan"), f"index {int(np.flatnonzero(~np.isfinite(made))[0])}")
-    return made

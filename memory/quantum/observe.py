@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded, distinct, whole
-from quantum_memory.errors import InvalidValue, OutOfRange
+from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.quantum import linalg
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.grid import AXES, Grid
 from quantum_memory.types import Floats
 
+POWER = "squared norm of the state"
 MAX_REDUCED_SITES = 8
 CHUNK_NUMBERS = 1 << 20
 """Numbers in the small density matrices of a joint marginal that are held at once."""
@@ -34,6 +35,7 @@ MONOMIALS = (
 """Powers of pleasure, arousal and dominance, up to degree two."""
 
 
+@linalg.unwarned
 def mean_and_covariance(grid: Grid, cores: Sequence[Array]) -> tuple[Floats, Floats]:
     """(3,) mean and (3, 3) covariance of the PAD. Raises: OutOfRange for the zero vector.
 
@@ -44,14 +46,14 @@ def mean_and_covariance(grid: Grid, cores: Sequence[Array]) -> tuple[Floats, Flo
     start = [math.prod(o**p for o, p in zip(grid.origin, powers, strict=True)) for powers in MONOMIALS]
     moments = xp.asarray(np.array(start, dtype=np.complex128).reshape(-1, 1, 1))
     steps = [(axis, step) for axis in range(len(AXES)) for step in grid.steps(axis)]
-    for core, (axis, step) in zip(cores, steps, strict=True):
+    for site, (core, (axis, step)) in enumerate(zip(cores, steps, strict=True)):
+        if site == len(cores) - 1:
+            linalg.uncancelled(POWER, moments[0], linalg.right_gram(cores[site:], cores[site:]))
         zero, one = core[:, 0].astype(np.complex128), core[:, 1].astype(np.complex128)
         shift = xp.asarray(_shift(axis, float(step)), dtype=np.complex128)
         moved = xp.tensordot(shift, one.conj().T @ moments @ one, axes=1)
         moments = zero.conj().T @ moments @ zero + moved
     values = host(moments).real.ravel()
-    if not values[0] > 0.0:
-        raise OutOfRange("squared norm of the state", float(values[0]), float(np.finfo(np.float64).tiny), math.inf)
     values = values / values[0]
     mean = values[1:4]
     second = np.empty((3, 3))
@@ -76,21 +78,24 @@ def _shift(axis: int, step: float) -> Floats:
     return matrix
 
 
+@linalg.unwarned
 def marginal(grid: Grid, cores: Sequence[Array], axis: int) -> Floats:
     """(2^bits,) probabilities of the points along one axis, summing to 1. Raises: OutOfRange, InvalidValue."""
     whole("axis", axis, 0, len(AXES) - 1)
+    linalg.power_of(cores, POWER)
     sites = grid.blocks()[axis]
     before, within, after = cores[: sites.start], cores[sites], cores[sites.stop :]
     xp = module_of(cores[0])
     one = xp.ones((1, 1), dtype=np.complex128)
     left = linalg.left_gram(before, before) if before else one
     right = linalg.right_gram(after, after) if after else one
-    block = linalg.dense_block(within).astype(np.complex128)
+    block = _exact_block(within)
     weighed = xp.tensordot(left, block, axes=1) @ right.T
     density = host((block.conj() * weighed).real.sum(axis=(0, 2)))
     return _distribution(density)
 
 
+@linalg.unwarned
 def marginal_pair(grid: Grid, cores: Sequence[Array], axis: int, other: int) -> Floats:
     """(2^bits, 2^bits') joint probabilities of the points along two axes, summing to 1.
 
@@ -105,6 +110,7 @@ def marginal_pair(grid: Grid, cores: Sequence[Array], axis: int, other: int) -> 
         raise InvalidValue("other", str(other), "an axis that is not the first")
     if axis > other:
         return marginal_pair(grid, cores, other, axis).T
+    linalg.power_of(cores, POWER)
     xp = module_of(cores[0])
     blocks = grid.blocks()
     first, second = blocks[axis], blocks[other]
@@ -112,8 +118,8 @@ def marginal_pair(grid: Grid, cores: Sequence[Array], axis: int, other: int) -> 
     one = xp.ones((1, 1), dtype=np.complex128)
     left = linalg.left_gram(before, before) if before else one
     right = linalg.right_gram(after, after) if after else one
-    ours = linalg.dense_block(cores[first]).astype(np.complex128).transpose(1, 0, 2)
-    theirs = linalg.dense_block(cores[second]).astype(np.complex128).transpose(1, 0, 2)
+    ours = _exact_block(cores[first]).transpose(1, 0, 2)
+    theirs = _exact_block(cores[second]).transpose(1, 0, 2)
     rows = max(1, CHUNK_NUMBERS // max(core.shape[0] * core.shape[2] for core in cores))
     table = np.empty((len(ours), len(theirs)))
     for start in range(0, len(theirs), rows):
@@ -132,6 +138,7 @@ def marginal_pair(grid: Grid, cores: Sequence[Array], axis: int, other: int) -> 
     return _distribution(table)
 
 
+@linalg.unwarned
 def reduced(cores: Sequence[Array], sites: Sequence[int]) -> NDArray[np.complex128]:
     """(2^k, 2^k) density matrix of k <= 8 sites, of trace 1, all others traced out.
 
@@ -142,6 +149,7 @@ def reduced(cores: Sequence[Array], sites: Sequence[int]) -> NDArray[np.complex1
     """
     chosen = distinct("sites", sites, len(cores))
     bounded("number of sites", len(chosen), 1, MAX_REDUCED_SITES)
+    linalg.power_of(cores, POWER)
     rising = sorted(chosen)
     half = rising[len(rising) // 2]
     left = _open_from_left(cores[:half], [site in chosen for site in range(half)], module_of(cores[0]))
@@ -152,10 +160,7 @@ def reduced(cores: Sequence[Array], sites: Sequence[int]) -> NDArray[np.complex1
     tensor = joined.reshape((2,) * (2 * count)).transpose([*order, *(count + place for place in order)])
     matrix = tensor.reshape(1 << count, -1)
     matrix = (matrix + matrix.conj().T) / 2
-    total = float(matrix.trace().real)
-    if not total > 0.0:
-        raise OutOfRange("squared norm of the state", total, float(np.finfo(np.float64).tiny), math.inf)
-    return matrix / total  # type: ignore[no-any-return]
+    return matrix / linalg.positive(POWER, float(matrix.trace().real))  # type: ignore[no-any-return]
 
 
 def schmidt(grid: Grid, cores: Sequence[Array], cut: int) -> Floats:
@@ -211,6 +216,11 @@ def _open_from_right(cores: Sequence[Array], keep: Sequence[bool]) -> Array:
     return found
 
 
+def _exact_block(cores: Sequence[Array]) -> Array:
+    """The run of cores multiplied out in double precision: in single the product of a large state's could overflow."""
+    return linalg.dense_block([core.astype(np.complex128, copy=False) for core in cores])
+
+
 def _real_rows(matrices: Array) -> Array:
     """(n, 2 m^2) the real and imaginary parts of n matrices of side m."""
     xp = module_of(matrices)
@@ -221,17 +231,12 @@ def _real_rows(matrices: Array) -> Array:
 def _distribution(density: Floats) -> Floats:
     """The table without the negative dust of rounding, summing to 1. Raises: OutOfRange for the zero vector."""
     density = np.maximum(density, 0.0)
-    total = float(density.sum())
-    if not total > 0.0:
-        raise OutOfRange("squared norm of the state", total, float(np.finfo(np.float64).tiny), math.inf)
-    return density / total
+    return density / linalg.positive(POWER, float(density.sum()))
 
 
+@linalg.unwarned
 def _unit(values: Floats) -> Floats:
-    total = float((values**2).sum())
-    if not total > 0.0:
-        raise OutOfRange("squared norm of the state", total, float(np.finfo(np.float64).tiny), math.inf)
-    return values / math.sqrt(total)
+    return values / math.sqrt(linalg.positive(POWER, float((values**2).sum())))
 
 
 def _entropy(coefficients: Floats) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum.backend import Array
+from quantum_memory.memory.quantum.fitting import checked_grid
 from quantum_memory.memory.quantum.grid import AXES, Grid
 from quantum_memory.memory.quantum.linalg import kept_rank, svd
 from quantum_memory.memory.quantum.nodes import Nodes, of_grid
@@ -63,6 +65,7 @@ class Packets:
     momenta: Floats | None = None
 
     def __post_init__(self) -> None:
+        checked_grid(self.grid)
         means = _rows("means", _numbers("means", self.means), ("n", 3))
         widths = _rows("widths", _numbers("widths", self.widths), means.shape)
         object.__setattr__(self, "means", means)
@@ -86,7 +89,10 @@ class Packets:
 
     @classmethod
     def of(cls, grid: Grid, packets: Sequence[Packet]) -> Packets:
-        """The packets in one batch."""
+        """The packets in one batch. Raises: InvalidValue for what is no packet; what ``Packets`` raises."""
+        for packet in packets:
+            if not isinstance(packet, Packet):
+                raise InvalidValue("packet", short(packet), "a Packet")
         table = np.array([(p.mean, p.width, p.momentum) for p in packets], dtype=np.float64).reshape(-1, 3, 3)
         return cls(grid, table[:, 0], table[:, 1], table[:, 2])
 
@@ -190,7 +196,7 @@ def triple(name: str, value: object) -> Triple:
 def _numbers(name: str, value: object) -> Floats:
     try:
         made = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidValue(name, type(value).__name__, "numbers") from None
     made.flags.writeable = False
     return made

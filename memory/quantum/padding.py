@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantum_memory.errors import OutOfRange
 from quantum_memory.memory.quantum.backend import Array, module_of
-from quantum_memory.memory.quantum.linalg import left_gram
-from quantum_memory.memory.quantum.state import QuantumState
+from quantum_memory.memory.quantum.linalg import left_gram, power_of, unwarned
+from quantum_memory.memory.quantum.state import QuantumState, checked_state
 
 
 def padded(state: QuantumState, by: int = 1) -> QuantumState:
@@ -19,7 +18,7 @@ def padded(state: QuantumState, by: int = 1) -> QuantumState:
     Raises: InvalidValue, OutOfRange (a padding over 2, or more than 12 bits).
     Source: shifts as quantics tensor trains, Kazeev, Khoromskij and Tyrtyshnikov (2013).
     """
-    grid = state.grid.padded(by)
+    grid = checked_state(state).grid.padded(by)
     cores: list[Array] = []
     for sites in state.grid.blocks():
         first, *others = state.cores[sites]
@@ -30,15 +29,16 @@ def padded(state: QuantumState, by: int = 1) -> QuantumState:
     return QuantumState(grid, tuple(cores))
 
 
+@unwarned
 def cropped(state: QuantumState, by: int = 1) -> tuple[QuantumState, float]:
     """The amplitude on ``state.grid.cropped(by)``, and the share of the probability that lay outside of it.
 
     What ``padded`` undoes. A projection: the part inside is neither normalised nor compressed, and its squared norm
     is 1 - the share, times what it was.
 
-    Raises: InvalidValue; OutOfRange (``by`` over the padding, or the zero vector).
+    Raises: InvalidValue; OutOfRange (``by`` over the padding, or the zero vector); NotFinite.
     """
-    grid = state.grid.cropped(by)
+    grid = checked_state(state).grid.cropped(by)
     cores: list[Array] = []
     for sites in state.grid.blocks():
         block = list(state.cores[sites])
@@ -46,9 +46,7 @@ def cropped(state: QuantumState, by: int = 1) -> tuple[QuantumState, float]:
             block[:2] = [_halved(block[0], block[1])]
         cores += block
     inside = QuantumState(grid, tuple(cores))
-    total = complex(left_gram(state.cores, state.cores)[0, 0]).real
-    if not total > 0.0:
-        raise OutOfRange("squared norm of the state", total, float(np.finfo(np.float64).tiny), float("inf"))
+    total = power_of(state.cores)
     kept = complex(left_gram(inside.cores, inside.cores)[0, 0]).real
     return inside, max(0.0, 1.0 - kept / total)
 

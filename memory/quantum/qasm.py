@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.quantum.circuit import Circuit, Gate
+from quantum_memory.memory.quantum.fusion import IDENTITY
 from quantum_memory.memory.quantum.kak import euler, synthesise
+from quantum_memory.memory.quantum.standard import I2
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 BY_NAME = frozenset(
@@ -19,21 +23,50 @@ def to_qasm(circuit: Circuit) -> str:
     """The circuit as an OpenQASM 3.0 program on a register ``q``, whose qubit k is site k.
 
     Standard gates keep their names. Any other is written as ``U``, and on two sites as ``U`` and at most three ``cx``
-    by its Cartan decomposition; a ``gphase`` at the end makes the global phase right too. ``U`` is the matrix whose
-    first entry is cos(theta/2), as most simulators have it. Angles in radians, with the digits that a double needs.
+    by its Cartan decomposition; such ``U`` that follow each other on a site are written as one, or not at all where
+    they are the identity. A ``gphase`` at the end makes the global phase right too. ``U`` is the matrix whose first
+    entry is cos(theta/2), as most simulators have it. Angles in radians, with the digits that a double needs.
 
     Raises: InvalidValue for something that is not a circuit.
     """
     if not isinstance(circuit, Circuit):
         raise InvalidValue("circuit", type(circuit).__name__, "a circuit")
-    lines, phase = [f"qubit[{circuit.sites}] q;"], 0.0
-    for gate in circuit.gates:
-        gates, turned = _written(gate)
-        lines += [_line(each) for each in gates]
-        phase = math.remainder(phase + turned, 2.0 * math.pi)
+    gates, phase = _written_out(circuit)
+    lines = [f"qubit[{circuit.sites}] q;", *map(_line, gates)]
     if phase:
         lines.append(f"gphase({phase!r});")
     return HEADER + "\n".join(lines) + "\n"
+
+
+def _written_out(circuit: Circuit) -> tuple[list[Gate], float]:
+    """All gates under names of OpenQASM, and the phase that is missing."""
+    made: list[Gate] = []
+    joined: set[int] = set()
+    waiting: dict[int, int] = {}  # by site, where the U stands that nothing follows there yet
+    phase = 0.0
+    for gate in circuit.gates:
+        parts, turned = _written(gate)
+        phase += turned
+        for part in parts:
+            free = part is not gate and len(part.sites) == 1
+            before = waiting.get(part.sites[0]) if free else None
+            if before is not None:
+                angles = euler(part.matrix @ made[before].matrix)
+                made[before] = Gate.of("U", part.sites, *angles[:3])
+                phase += angles.phase
+                joined.add(before)
+                continue
+            for site in part.sites:
+                waiting.pop(site, None)
+            if free:
+                waiting[part.sites[0]] = len(made)
+            made.append(part)
+    kept = [gate for index, gate in enumerate(made) if index not in joined or not _is_identity(gate)]
+    return kept, math.remainder(phase, 2.0 * math.pi)
+
+
+def _is_identity(gate: Gate) -> bool:
+    return float(np.abs(gate.matrix - I2).max()) < IDENTITY
 
 
 def _written(gate: Gate) -> tuple[tuple[Gate, ...], float]:

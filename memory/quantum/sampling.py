@@ -6,7 +6,6 @@ two samples depend on each other.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.checks import distinct, whole
-from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
+from quantum_memory.errors import InvalidValue, NotFinite, ShapeMismatch
 from quantum_memory.memory.quantum import linalg
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.grid import Grid
@@ -46,7 +45,7 @@ def sample(cores: Sequence[Array], count: int, seed: Seed) -> Bits:
     """
     rng = generator(seed)
     count = whole("count", count, 0, MAX_SAMPLES)
-    right, _ = _canonical(cores)
+    right, _ = linalg.canonical(cores)
     # Single precision moves a probability by 1e-6 at most, under the noise of any count of samples of such a state.
     right = [core.astype(cores[0].dtype, copy=False) for core in right]
     drawn = np.empty((count, len(right)), dtype=np.uint8)
@@ -63,10 +62,11 @@ def to_pad(grid: Grid, bits: Bits) -> Floats:
     return np.stack(columns, axis=1)
 
 
+@linalg.unwarned
 def amplitudes(cores: Sequence[Array], bits: Any) -> NDArray[np.complex128]:
     """(n,) amplitudes at the points that (n, sites) bits name, of the state as it is, whatever its norm.
 
-    Raises: ShapeMismatch, InvalidValue for anything but zeros and ones.
+    Raises: ShapeMismatch, InvalidValue for anything but zeros and ones; NotFinite for an amplitude that overflows.
     """
     table = points("bits", bits, len(cores))
     xp = module_of(cores[0])
@@ -75,7 +75,10 @@ def amplitudes(cores: Sequence[Array], bits: Any) -> NDArray[np.complex128]:
         chosen = xp.asarray(table[:, site, None].astype(np.float64))
         zero, one = (rows @ core[:, bit].astype(np.complex128) for bit in (0, 1))
         rows = zero * (1.0 - chosen) + one * chosen
-    return host(rows)[:, 0]
+    found: NDArray[np.complex128] = host(rows)[:, 0]
+    if not np.isfinite(found).all():
+        raise NotFinite("amplitude", float("inf"), f"point {np.flatnonzero(~np.isfinite(found))[0]}")
+    return found
 
 
 def collapse(cores: Sequence[Array], sites: Sequence[int], seed: Seed) -> Collapsed:
@@ -93,7 +96,7 @@ def collapse(cores: Sequence[Array], sites: Sequence[int], seed: Seed) -> Collap
     """
     rng = generator(seed)
     chosen = distinct("sites", sites, len(cores))
-    right, _ = _canonical(cores)
+    right, _ = linalg.canonical(cores)
     xp = module_of(right[0])
     density = xp.ones((1, 1), dtype=np.complex128)
     outcome: dict[int, int] = {}
@@ -125,23 +128,18 @@ def generator(seed: Seed) -> np.random.Generator:
 
 
 def points(name: str, bits: Any, sites: int) -> Bits:
-    """(n, sites) bits as they were given, if they are that. Raises: ShapeMismatch, InvalidValue."""
-    table = np.asarray(bits)
+    """(n, sites) bits as they were given, if they are that, on the host. Raises: ShapeMismatch, InvalidValue."""
+    try:
+        table = np.asarray(bits)
+    except (TypeError, ValueError):
+        raise InvalidValue(name, type(bits).__name__, "rows of zeros and ones on the host") from None
+    if table.dtype.kind in "USO":
+        raise InvalidValue(name, str(table.dtype), "rows of zeros and ones")
     if table.ndim != 2 or table.shape[1] != sites:
         raise ShapeMismatch(name, ("n", sites), table.shape)
     if table.dtype.kind not in "iub" or not ((table == 0) | (table == 1)).all():
         raise InvalidValue(name, str(table.dtype), "zeros and ones")
     return table.astype(np.uint8)
-
-
-def _canonical(cores: Sequence[Array]) -> tuple[list[Array], float]:
-    """The right-canonical cores at norm 1, and the norm there was."""
-    right, norm = linalg.orthogonal_from_right(cores)
-    if not math.isfinite(norm):
-        raise NotFinite("norm of the state", norm)
-    if norm <= 0.0:
-        raise OutOfRange("norm of the state", norm, float(np.finfo(np.float64).tiny), math.inf)
-    return [right[0] / norm, *right[1:]], norm
 
 
 def _side_by_side(right: Sequence[Array], uniform: Floats) -> Bits:

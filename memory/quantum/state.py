@@ -1,7 +1,7 @@
 """The quantum state: an amplitude on the PAD grid as an immutable matrix product state (a quantics tensor train).
 
-Owns the cores and the operations that make new states of them; what can be measured lies in ``observe``, the byte
-layout in ``wire``.
+Owns the operations that make new states of them; what makes arrays a train of cores lies in ``cores``, what can be
+measured in ``observe`` and ``sampling``, the byte layout in ``wire``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,12 +19,22 @@ from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum import linalg, observe, sampling, wire
 from quantum_memory.memory.quantum.backend import Array, host, module_of
+from quantum_memory.memory.quantum.cores import (
+    cast,
+    checked_train,
+    direct_sum,
+    divided,
+    kind_of,
+    listed,
+    numbers,
+    seal,
+)
+from quantum_memory.memory.quantum.fitting import check_place, checked_grid
 from quantum_memory.memory.quantum.grid import Grid
 from quantum_memory.memory.quantum.packet import Packet, encode
 from quantum_memory.memory.quantum.sampling import Bits, Seed
 from quantum_memory.types import Floats
 
-DTYPES: tuple[np.dtype[Any], ...] = (np.dtype(np.complex64), np.dtype(np.complex128))
 MAX_BOND = 64
 MIN_FIDELITY = 1.0 - 1e-7
 MAX_DENSE_POINTS = 1 << 20
@@ -39,7 +49,7 @@ class Measured(NamedTuple):
     state: QuantumState
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class QuantumState:
     """An amplitude on the grid, as a train of cores.
 
@@ -59,31 +69,23 @@ class QuantumState:
     cores: tuple[Array, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cores", tuple(self.cores))
-        if len(self.cores) != self.grid.sites:
-            raise ShapeMismatch("cores", (self.grid.sites,), (len(self.cores),))
-        dtype = self.cores[0].dtype
-        left = 1
-        for site, core in enumerate(self.cores):
-            right = 1 if site == len(self.cores) - 1 else "r"
-            if core.ndim != 3 or core.shape[:2] != (left, 2) or (right == 1 and core.shape[2] != 1) or not core.size:
-                raise ShapeMismatch(f"core {site}", (left, 2, right), tuple(core.shape))
-            if core.dtype not in DTYPES or core.dtype != dtype:
-                raise InvalidValue(
-                    f"core {site}", str(core.dtype), f"{dtype if dtype in DTYPES else 'complex64'} cores"
-                )
-            if not bool(module_of(core).isfinite(core).all()):
-                raise NotFinite(f"core {site}", float("nan"))
-            left = core.shape[2]
-        _seal(self.cores)
+        object.__setattr__(self, "cores", checked_train(self.cores, checked_grid(self.grid).sites))
+        seal(self.cores)
+
+    def __repr__(self) -> str:
+        where = module_of(self.cores[0]).__name__
+        return f"QuantumState({self.grid}, bond {self.bond}, {self.dtype}, {self.nbytes} bytes of {where})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.grid, self.cores)
 
     @classmethod
     def from_packet(cls, grid: Grid, packet: Packet, *, dtype: Any = np.complex64, xp: Any = np) -> QuantumState:
-        """One packet, of norm 1. Raises: OutOfRange for a packet that is too narrow or too fast for the grid."""
-        kind = _dtype(dtype)
+        """One packet, of norm 1. Raises: OutOfRange for one too narrow or too fast for the grid; InvalidValue."""
+        kind = kind_of(dtype)
+        checked_grid(grid)
+        if not isinstance(packet, Packet):
+            raise InvalidValue("packet", short(packet), "a Packet")
         return cls._made(grid, [xp.asarray(core) for core in encode(grid, packet, kind)])
 
     @classmethod
@@ -96,14 +98,18 @@ class QuantumState:
         dtype: Any = np.complex64,
         xp: Any = np,
     ) -> QuantumState:
-        """Σ weight · packet, neither normalised nor compressed; weights of 1 where none are given."""
-        states = [cls.from_packet(grid, packet, dtype=dtype, xp=xp) for packet in packets]
+        """Σ weight · packet, neither normalised nor compressed; weights of 1 where none are given.
+
+        Raises: what ``from_packet`` and ``superpose`` raise.
+        """
+        states = [cls.from_packet(grid, packet, dtype=dtype, xp=xp) for packet in listed("packets", packets)]
         return superpose(states, [1.0] * len(states) if weights is None else weights)
 
     @classmethod
     def vacuum(cls, grid: Grid, *, dtype: Any = np.complex64, xp: Any = np) -> QuantumState:
         """|0...0⟩: all amplitude on the point of the lowest pleasure, arousal and dominance. Raises: InvalidValue."""
-        kind = _dtype(dtype)
+        kind = kind_of(dtype)
+        checked_grid(grid)
         zero = np.array([1, 0], dtype=kind).reshape(1, 2, 1)
         return cls._made(grid, [xp.asarray(zero.copy()) for _ in range(grid.sites)])
 
@@ -114,9 +120,9 @@ class QuantumState:
         Equal seeds make equal states. Raises: InvalidValue, OutOfRange for the bond, the seed or the dtype.
         Source: Garnerone, de Oliveira and Zanardi (2010), typicality in random matrix product states.
         """
-        kind = _dtype(dtype)
-        whole("bond", bond, 1, WIDEST)
-        cores = linalg.random_cores(grid.sites, int(bond), sampling.generator(seed))
+        kind = kind_of(dtype)
+        bond = whole("bond", bond, 1, WIDEST)
+        cores = linalg.random_cores(checked_grid(grid).sites, bond, sampling.generator(seed))
         return cls._made(grid, [xp.asarray(core.astype(kind)) for core in cores])
 
     @classmethod
@@ -125,7 +131,7 @@ class QuantumState:
         state = object.__new__(cls)
         object.__setattr__(state, "grid", grid)
         object.__setattr__(state, "cores", tuple(cores))
-        _seal(state.cores)
+        seal(state.cores)
         return state
 
     @property
@@ -149,15 +155,14 @@ class QuantumState:
         return sum(int(core.nbytes) for core in self.cores)
 
     def norm(self) -> float:
-        """√⟨ψ|ψ⟩."""
+        """√⟨ψ|ψ⟩. Raises: NotFinite for a state so large that ⟨ψ|ψ⟩ overflows."""
         return math.sqrt(max(0.0, self.overlap(self).real))
 
     def normalised(self) -> QuantumState:
-        """The same feeling at norm 1. Raises: OutOfRange for the zero vector."""
-        norm = self.norm()
-        if not norm >= np.finfo(np.float32).tiny:
-            raise OutOfRange("norm of the state", norm, float(np.finfo(np.float32).tiny), math.inf)
-        return self._made(self.grid, [self.cores[0] / norm, *self.cores[1:]])
+        """The same feeling at norm 1. Raises: OutOfRange for the zero vector; NotFinite."""
+        norm = math.sqrt(linalg.power_of(self.cores))
+        bounded("norm of the state", norm, float(np.finfo(np.float32).tiny), math.inf)
+        return self._made(self.grid, divided(self.cores, norm))
 
     def compress(
         self, max_bond: int | Sequence[int] = MAX_BOND, min_fidelity: float = MIN_FIDELITY
@@ -166,15 +171,15 @@ class QuantumState:
 
         The fidelity is at least ``min_fidelity`` unless ``max_bond`` forces more away; it is exact, not an estimate.
         ``max_bond`` is one limit, or one for each of the sites - 1 cuts.
-        Raises: InvalidValue, ShapeMismatch, OutOfRange; OutOfRange too for the zero vector.
+        Raises: InvalidValue, ShapeMismatch, OutOfRange; OutOfRange too for the zero vector; NotFinite.
         """
         small = self.compressed(max_bond, min_fidelity)
         return self._made(self.grid, small.cores), small.fidelity
 
     def compressed(self, max_bond: int | Sequence[int], min_fidelity: float) -> linalg.Compressed:
         """What ``compress`` computes, with the norm that the state had."""
-        each = isinstance(max_bond, Sequence) and not isinstance(max_bond, str)
-        limits: list[Any] = list(max_bond) if each else [max_bond] * (self.grid.sites - 1)  # type: ignore[arg-type]
+        each = isinstance(max_bond, Sequence | np.ndarray)
+        limits = listed("max_bond", max_bond) if each else [max_bond] * (self.grid.sites - 1)
         if len(limits) != self.grid.sites - 1:
             raise ShapeMismatch("max_bond", (self.grid.sites - 1,), (len(limits),))
         checked = [whole("max_bond", limit, 1, WIDEST) for limit in limits]
@@ -182,16 +187,18 @@ class QuantumState:
         return linalg.compress(self.cores, checked, min_fidelity)
 
     def overlap(self, other: QuantumState) -> complex:
-        """⟨self|other⟩, in double precision. Raises: InvalidValue if the grids differ."""
-        _same_grid([self, other])
-        return complex(linalg.left_gram(self.cores, other.cores)[0, 0])
+        """⟨self|other⟩, in double precision. Raises: InvalidValue for another grid or array module; NotFinite."""
+        check_fitting(self, other)
+        return linalg.overlap(self.cores, other.cores)
 
     def fidelity(self, other: QuantumState) -> float:
-        """|⟨self|other⟩|² / (⟨self|self⟩⟨other|other⟩), in [0, 1]. Raises: OutOfRange for a zero vector."""
-        power = self.overlap(self).real * other.overlap(other).real
-        if not power > 0.0:
-            raise OutOfRange("norms multiplied", power, float(np.finfo(np.float64).tiny), math.inf)
-        return min(1.0, abs(self.overlap(other)) ** 2 / power)
+        """|⟨self|other⟩|² / (⟨self|self⟩⟨other|other⟩), in [0, 1].
+
+        Raises: InvalidValue as ``overlap``; OutOfRange for a zero vector; NotFinite.
+        """
+        found = abs(self.overlap(other))
+        # Each divided by itself: the product of two squared norms may leave what a double holds where neither does.
+        return min(1.0, found / linalg.power_of(self.cores) * (found / linalg.power_of(other.cores)))
 
     def mean_and_covariance(self) -> tuple[Floats, Floats]:
         """(3,) and (3, 3): both from one pass through the cores."""
@@ -238,12 +245,9 @@ class QuantumState:
         return complex(sampling.amplitudes(self.cores, [bits])[0])
 
     def probability(self, bits: Sequence[int] | Bits) -> float:
-        """|amplitude|² / ⟨ψ|ψ⟩ of the point with those bits. Raises: OutOfRange for the zero vector."""
-        found = abs(self.amplitude(bits)) ** 2
-        power = self.overlap(self).real
-        if not power > 0.0:
-            raise OutOfRange("squared norm of the state", power, float(np.finfo(np.float64).tiny), math.inf)
-        return min(1.0, found / power)
+        """|amplitude|² / ⟨ψ|ψ⟩ of the point with those bits. Raises: OutOfRange for the zero vector; NotFinite."""
+        found = self.amplitude(bits)
+        return min(1.0, (abs(found) / math.sqrt(linalg.power_of(self.cores))) ** 2)
 
     def sample(self, count: int, seed: Seed) -> Bits:
         """(count, sites) bits of independent samples; equal seeds draw equal ones. The state is left as it is."""
@@ -265,16 +269,19 @@ class QuantumState:
         return Measured(found.bits, found.probability, self._made(self.grid, left.cores))
 
     def to_dense(self) -> NDArray[Any]:
-        """(2^bits, 2^bits, 2^bits) the amplitudes on the host. Raises: OutOfRange over 2^20 points."""
+        """(2^bits, 2^bits, 2^bits) the amplitudes on the host. Raises: OutOfRange over 2^20 points; NotFinite."""
         points = math.prod(self.grid.shape)
         if points > MAX_DENSE_POINTS:
             raise OutOfRange("points of the grid", points, 1, MAX_DENSE_POINTS)
-        return host(linalg.dense_block(self.cores)).reshape(self.grid.shape)
+        dense = host(linalg.dense_block(self.cores))
+        if not np.isfinite(dense).all():
+            raise NotFinite("amplitude", math.inf)
+        return dense.reshape(self.grid.shape)
 
     def astype(self, dtype: Any) -> QuantumState:
-        """The state at that precision: itself if it has it."""
-        kind = _dtype(dtype)
-        return self if kind == self.dtype else self._made(self.grid, [core.astype(kind) for core in self.cores])
+        """The state at that precision: itself if it has it. Raises: InvalidValue; NotFinite for what it cannot hold."""
+        kind = kind_of(dtype)
+        return self if kind == self.dtype else self._made(self.grid, cast(self.cores, kind))
 
     def on(self, xp: Any) -> QuantumState:
         """The state with its cores in that array module: itself if they are there."""
@@ -295,47 +302,30 @@ class QuantumState:
 def superpose(states: Sequence[QuantumState], weights: Sequence[complex]) -> QuantumState:
     """Σ weight · state as a direct sum, neither normalised nor compressed; the bonds add up.
 
-    Raises: ShapeMismatch if the lengths differ; InvalidValue for no state or for different grids; NotFinite.
+    Raises: ShapeMismatch if the lengths differ; InvalidValue for no state, for different grids or array modules, and
+        for a weight that is no number; NotFinite for one that is not finite, or that the numbers of the cores cannot
+        hold.
     """
-    if not states:
+    given, factors = listed("states", states), listed("weights", weights)
+    if not given:
         raise InvalidValue("states", "none", "at least one state")
-    if len(weights) != len(states):
-        raise ShapeMismatch("weights", (len(states),), (len(weights),))
-    _same_grid(states)
-    for index, weight in enumerate(weights):
-        if not (math.isfinite(complex(weight).real) and math.isfinite(complex(weight).imag)):
-            raise NotFinite("weights", abs(weight), f"index {index}")
-    xp = module_of(states[0].cores[0])
-    dtype = np.result_type(*(state.dtype for state in states))
-    trains = [state.cores for state in states]
-    first = xp.concatenate([train[0] * complex(w) for w, train in zip(weights, trains, strict=True)], axis=2)
-    cores = [first.astype(dtype, copy=False)]
-    bounds = [np.cumsum([0, *(train[site].shape[2] for train in trains)]).tolist() for site in range(len(trains[0]))]
-    for site in range(1, len(trains[0]) - 1):
-        core = xp.zeros((bounds[site - 1][-1], 2, bounds[site][-1]), dtype=dtype)
-        blocks = zip(pairwise(bounds[site - 1]), pairwise(bounds[site]), trains, strict=True)
-        for (top, bottom), (start, stop), train in blocks:
-            core[top:bottom, :, start:stop] = train[site]
-        cores.append(core)
-    cores.append(xp.concatenate([train[-1] for train in trains], axis=0).astype(dtype, copy=False))
-    return QuantumState._made(states[0].grid, cores)  # noqa: SLF001 - the one other place in this module that makes states
+    if len(factors) != len(given):
+        raise ShapeMismatch("weights", (len(given),), (len(factors),))
+    for state in given:
+        check_fitting(given[0], state)
+    cores = direct_sum([state.cores for state in given], numbers("weights", factors))
+    return QuantumState._made(given[0].grid, cores)  # noqa: SLF001 - the one other place in this module that makes states
 
 
-def _dtype(dtype: Any) -> np.dtype[Any]:
-    for kind in DTYPES:
-        if dtype == kind:
-            return kind
-    raise InvalidValue("dtype", repr(dtype), "complex64 or complex128")
+def checked_state(state: object) -> QuantumState:
+    """The state, if it is one. Raises: InvalidValue."""
+    if not isinstance(state, QuantumState):
+        raise InvalidValue("state", short(state), "a QuantumState")
+    return state
 
 
-def _same_grid(states: Sequence[QuantumState]) -> None:
-    for state in states[1:]:
-        if state.grid != states[0].grid:
-            raise InvalidValue("grid", str(state.grid.bits), f"the grid of the other state, {states[0].grid.bits}")
-
-
-def _seal(cores: Sequence[Array]) -> None:
-    """Make host cores read-only; CuPy has no such flag."""
-    for core in cores:
-        if isinstance(core, np.ndarray):
-            core.flags.writeable = False
+def check_fitting(one: object, other: object) -> None:
+    """Raises: InvalidValue unless both are states on one grid, padding and all, with cores of one array module."""
+    first, second = checked_state(one), checked_state(other)
+    here, there = module_of(first.cores[0]), module_of(second.cores[0])
+    check_place(second.grid, there, first.grid, here, "the other state")

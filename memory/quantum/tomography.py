@@ -1,6 +1,7 @@
 """Tomography: the density matrix of up to six sites from counts of Pauli measurements.
 
-Owns the settings, the counts and the estimators. Never acts on a state, never sees more than the chosen sites.
+Owns the settings, the counts, and what they say how surely; ``likelihood`` owns the maximiser. Never acts on a state,
+never sees more than the chosen sites.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded, whole
+from quantum_memory.checks import bounded, distinct, whole
 from quantum_memory.errors import InvalidValue, OutOfRange, ShapeMismatch
 from quantum_memory.memory.quantum.backend import Array
-from quantum_memory.memory.quantum.channels import PAULIS
 from quantum_memory.memory.quantum.density import Matrix, density, numeric, sites_of
+from quantum_memory.memory.quantum.frames import born, grouped, interleaved, inverted
+from quantum_memory.memory.quantum.likelihood import blurred, excess, likelihood, most_likely, projected
+from quantum_memory.memory.quantum.sampling import generator
 from quantum_memory.memory.quantum.state import QuantumState
 from quantum_memory.types import Floats
 
@@ -32,15 +35,6 @@ MAX_SHOTS = 1 << 50
 CONFIDENCE = 0.95
 LOOSEST_GAP = 1e-12
 """A gap per shot under which rounding hides the rest."""
-ROUNDING = 1e-14
-"""The share of a log likelihood that rounding may move."""
-
-# Row (basis, outcome), column (row, column) of a 2 x 2 matrix: the projectors (1 ± P) / 2 of one site.
-_SIGNS = np.array([1.0, -1.0])[None, :, None, None]
-_PROJECTORS = ((PAULIS[0] + _SIGNS * PAULIS[1:, None]) / 2.0).reshape(6, 4)
-_MEASURE = _PROJECTORS.conj()
-# The dual frame 3 (1 ± P) / 2 - 1, so that a mean over settings and outcomes is the linear inversion.
-_DUAL = (3.0 * _PROJECTORS - PAULIS[0].reshape(1, 4)) / 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +93,7 @@ def probabilities(rho: Array) -> dict[str, Floats]:
     """For each setting the (2^k,) probabilities of its outcomes, ρ (2^k, 2^k). Raises: what ``density`` raises."""
     matrix = density("rho", rho)
     names = settings(sites_of("rho", len(matrix)))
-    table = np.maximum(_grouped(_born(matrix)), 0.0)
+    table = np.maximum(grouped(born(matrix)), 0.0)
     return dict(zip(names, table / table.sum(axis=1, keepdims=True), strict=True))
 
 
@@ -123,9 +117,10 @@ def measure_counts(
     if isinstance(source, QuantumState) != (sites is not None):
         raise InvalidValue("sites", repr(sites), "the sites of a QuantumState, and None beside a matrix")
     if isinstance(source, QuantumState) and sites is not None:
-        bounded("sites measured", len(sites), 1, MAX_SITES)
-        source = source.reduced(sites)
-    rng = np.random.default_rng(seed)
+        chosen = distinct("sites", sites, source.grid.sites)
+        bounded("sites measured", len(chosen), 1, MAX_SITES)
+        source = source.reduced(chosen)
+    rng = generator(seed)
     return {name: rng.multinomial(int(shots), row) for name, row in probabilities(source).items()}
 
 
@@ -163,16 +158,16 @@ def reconstruct(
     table = _table(counts)
     shots = table.sum(axis=1, keepdims=True)
     total = float(shots.sum())
-    linear = _inverted(table / shots)
-    seen = _interleaved(table / total)
+    linear = inverted(table / shots)
+    seen = interleaved(table / total)
     rho, iterations = linear, 0
     if method != "linear":
         rho = nearest_state(linear)
     if method == "mle":
         stop = max(tolerance / total, LOOSEST_GAP)
-        rho, iterations = _most_likely(_blurred(rho, 1.0 / total), seen, stop, int(max_iterations))
-    value, gradient = _likelihood(rho, seen)
-    gap = total * max(0.0, _excess(gradient)) if method != "linear" and math.isfinite(value) else math.inf
+        rho, iterations = most_likely(blurred(rho, 1.0 / total), seen, stop, int(max_iterations))
+    value, gradient = likelihood(rho, seen)
+    gap = total * max(0.0, excess(gradient)) if method != "linear" and math.isfinite(value) else math.inf
     converged = method != "mle" or gap <= max(tolerance, LOOSEST_GAP * total)
     radius = _radius(len(rho), float(shots.min()), confidence)
     return Reconstructed(rho, method, linear, radius, confidence, total * value, gap, iterations, converged)
@@ -187,146 +182,29 @@ def nearest_state(matrix: Array) -> Matrix:
     given = numeric("matrix", matrix)
     if given.ndim != 2 or given.shape[0] != given.shape[1] or not given.size:
         raise ShapeMismatch("matrix", ("d", "d"), given.shape)
-    return _projected((given + given.conj().T) / 2.0)
-
-
-def _projected(matrix: Matrix) -> Matrix:
-    values, vectors = np.linalg.eigh(matrix)
-    falling = values[::-1]
-    over = (np.cumsum(falling) - 1.0) / np.arange(1, len(falling) + 1)
-    kept = int(np.flatnonzero(falling > over)[-1])
-    values = np.maximum(values - over[kept], 0.0)
-    return (vectors * values) @ vectors.conj().T  # type: ignore[no-any-return]
-
-
-class _Point(NamedTuple):
-    rho: Matrix
-    value: float
-    gradient: Matrix
-
-
-def _most_likely(start: Matrix, seen: Floats, stop: float, max_iterations: int) -> tuple[Matrix, int]:
-    """The likeliest state and the iterations it took: projected gradient ascent with momentum, and a step that grows
-    until it would overshoot.
-
-    The momentum restarts where it points against the step (O'Donoghue and Candès, 2015): close to the top the
-    likelihood itself no longer tells two points apart, and the step still does.
-    """
-    now = _Point(start, *_likelihood(start, seen))
-    ahead, momentum, step = now, 1.0, 0.1
-    least, best = _excess(now.gradient), now.rho
-    for iteration in range(max_iterations):
-        if least <= stop:
-            return best, iteration
-        found, step = _ascended(ahead, seen, step)
-        against = float(np.vdot(ahead.rho - found.rho, found.rho - now.rho).real) > 0.0
-        after = 1.0 if against else (1.0 + math.sqrt(1.0 + 4.0 * momentum**2)) / 2.0
-        further = found.rho + (0.0 if against else (momentum - 1.0) / after) * (found.rho - now.rho)
-        now, momentum = found, after
-        ahead = now if against else _Point(further, *_likelihood(further, seen))
-        if not math.isfinite(ahead.value):
-            ahead, momentum = now, 1.0
-        excess = _excess(now.gradient)
-        if excess < least:
-            least, best = excess, now.rho
-        step *= 1.25
-    return best, max_iterations
-
-
-def _ascended(point: _Point, seen: Floats, step: float) -> tuple[_Point, float]:
-    """The projected step from a point, and the step size at which it does not overshoot."""
-    while True:
-        rho = _projected(point.rho + step * point.gradient)
-        value, gradient = _likelihood(rho, seen)
-        move = rho - point.rho
-        length = float(np.vdot(move, move).real)
-        model = point.value + float(np.vdot(point.gradient, move).real) - length / (2.0 * step)
-        if value >= model - ROUNDING * abs(point.value):
-            return _Point(rho, value, gradient), step
-        step /= 2.0
-
-
-def _likelihood(rho: Matrix, seen: Floats) -> tuple[float, Matrix]:
-    """Σ f log p, and its gradient R = Σ f/p Π; -inf where something was seen that cannot be."""
-    born = _born(rho)
-    hit = seen > 0.0
-    if not (born[hit] > 0.0).all():
-        return -math.inf, np.zeros_like(rho)
-    ratio = np.zeros_like(born)
-    np.divide(seen, born, out=ratio, where=hit)
-    logs = np.log(born, out=np.zeros_like(born), where=hit)
-    return float((seen * logs).sum()), _summed(ratio)
-
-
-def _excess(gradient: Matrix) -> float:
-    """λ_max(R) - 1: by concavity no state is likelier per shot by more, as tr(Rρ) = 1."""
-    return float(np.linalg.eigvalsh(gradient)[-1]) - 1.0
-
-
-def _blurred(rho: Matrix, share: float) -> Matrix:
-    """A little of everything mixed in, so that nothing that was seen is impossible."""
-    return (1.0 - share) * rho + share / len(rho) * np.eye(len(rho))
-
-
-def _born(rho: Matrix) -> Floats:
-    """(6^k,) the probability of every outcome in every setting, (basis, outcome) site by site."""
-    return _per_site(_MEASURE, _paired(rho)).real.copy()
-
-
-def _summed(weights: Floats) -> Matrix:
-    """(d, d) Σ weight · projector over all settings and outcomes: the adjoint of ``_born``."""
-    return _unpaired(_per_site(_PROJECTORS.T, weights.astype(np.complex128)))
-
-
-def _inverted(frequencies: Floats) -> Matrix:
-    """(d, d) linear inversion: the mean over settings of Σ frequency · dual projector."""
-    made = _unpaired(_per_site(_DUAL.T, _interleaved(frequencies).astype(np.complex128)))
-    return (made + made.conj().T) / 2.0
-
-
-def _per_site(matrix: Matrix, values: Matrix) -> Matrix:
-    """A small matrix on every index of a tensor, one after the other: k products instead of one of 6^k rows."""
-    columns = matrix.shape[1]
-    count = round(math.log(values.size, columns))
-    for _ in range(count):
-        values = (matrix @ values.reshape(columns, -1)).T
-    return values.reshape(-1)
-
-
-def _paired(rho: Matrix) -> Matrix:
-    """(4^k,) the entries of a matrix with row and column bit of each site side by side."""
-    count = len(rho).bit_length() - 1
-    return rho.reshape((2,) * (2 * count)).transpose(_zipped(count)).reshape(-1)
-
-
-def _unpaired(values: Matrix) -> Matrix:
-    count = (values.size.bit_length() - 1) // 2
-    size = 1 << count
-    return values.reshape((2,) * (2 * count)).transpose(np.argsort(_zipped(count))).reshape(size, size)
-
-
-def _zipped(count: int) -> list[int]:
-    return [axis for site in range(count) for axis in (site, count + site)]
-
-
-def _interleaved(table: Floats) -> Floats:
-    """(3^k, 2^k) by setting and outcome, as (6^k,) by (basis, outcome) site by site."""
-    count = table.shape[1].bit_length() - 1
-    return table.reshape((3,) * count + (2,) * count).transpose(_zipped(count)).reshape(-1)
-
-
-def _grouped(values: Floats) -> Floats:
-    """The other way round."""
-    count = round(math.log(values.size, 6))
-    order = [*range(0, 2 * count, 2), *range(1, 2 * count, 2)]
-    return values.reshape((3, 2) * count).transpose(order).reshape(3**count, 2**count)
+    return projected((given + given.conj().T) / 2.0)
 
 
 def _radius(dim: int, shots: float, confidence: float) -> float:
     """How far the linear inversion may be from the truth in operator norm, at that confidence.
 
-    Matrix Bernstein (Tropp, 2012, theorem 1.6) for the mean of ⊗(3|b⟩⟨b| - 1): its second moment, averaged over the
-    settings, is at most 3^k, and no sample is further than 2^(k+1) from its mean.
+    The linear inversion is a mean over the 3^k settings, and over the N shots of each, of D = ⊗ (3|b⟩⟨b| - 1), b the
+    basis vector that each site was found in: a sum of independent X = D / (3^k N), whose expectation is ρ.
+
+    * Jump. On one site D has the eigenvalues 2 and -1, so ‖D‖ = 2^k, and no X is further from its mean than
+      R = 2 · 2^k / (3^k N).
+    * Variance. On one site D² = 3|b⟩⟨b| + 1, and over settings and outcomes the mean of |b⟩⟨b| is (ρ + 1)/3: the mean
+      of D² is ρ + 2. On k sites it is Σ 2^(k-|S|) ρ_S ⊗ 1 over the subsets S of sites, of norm at most
+      Σ 2^(k-|S|) = 3^k. Hence ‖Σ E (X - EX)²‖ ≤ ‖Σ E X²‖ ≤ 3^k N · 3^k / (3^k N)² = 1/N =: σ².
+    * Bernstein. P(‖Σ (X - EX)‖ ≥ t) ≤ 2d exp(-(t²/2) / (σ² + Rt/3)), and the radius is the t at which that is
+      1 - confidence. There is one matrix sum over all settings, so no union bound over settings is due; 2d counts
+      the eigenvalues from above and from below.
+
+    With unequal numbers of shots N is the least of them, which only raises R and σ². The bound holds for every N and
+    every ρ; the errors that one sees are less than half of it.
+
+    Source: Tropp, User-friendly tail bounds for sums of random matrices (2012), theorem 1.6; Guţă, Kahn, Kueng and
+    Tropp, Fast state tomography with optimal error bounds (2020), for the same sum over Pauli bases.
     """
     sites = dim.bit_length() - 1
     logarithm = math.log(2.0 * dim / (1.0 - confidence))

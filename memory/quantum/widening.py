@@ -16,7 +16,7 @@ from quantum_memory.memory.quantum.backend import Array, module_of
 from quantum_memory.memory.quantum.engines import engine_of
 from quantum_memory.memory.quantum.grid import AXES
 from quantum_memory.memory.quantum.packet import triple
-from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState
+from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState, checked_state
 
 MAX_WIDENING = 0.5
 ONE_PADDING_WIDENING = 0.2
@@ -60,16 +60,15 @@ def widen(
         bounded(f"by along {axis}", value, 0.0, MAX_WIDENING)
     dense.check_truncation(max_bond, min_fidelity)
     paddings = [0 if value == 0.0 else 1 if value <= ONE_PADDING_WIDENING else 2 for value in widenings]
-    parts = dense.centred_on_first(dense.multiplied_out(state.grid, state.cores, max(paddings)))
-    before = dense.norm_of(parts[0])
+    parts = dense.at_norm_one(checked_state(state).grid, state.cores, max(paddings))
     parts = [
         _convolved(part, padding, state.grid.spacing[axis], widenings[axis]) if padding else part
         for axis, (part, padding) in enumerate(zip(parts, paddings, strict=True))
     ]
     small = dense.split(parts, state.grid.bits, max_bond, min_fidelity)
     least = LOST_IN_ROUNDING * float(np.finfo(state.dtype).eps)
-    if small.norm < least * before:
-        raise OutOfRange("share of the norm that widening leaves", small.norm / before, least, 1.0)
+    if small.norm < least:
+        raise OutOfRange("share of the norm that widening leaves", small.norm, least, 1.0)
     return QuantumState(state.grid, tuple(small.cores)), small.fidelity
 
 

@@ -170,7 +170,7 @@ def located(storage: str | Path) -> tuple[sa.URL, Path | None]:
         return sa.URL.create("sqlite", database=str(file)), file
     try:
         url = sa.make_url(storage)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # the latter for a port that is no number
         raise InvalidValue("storage", "a URL that cannot be parsed", WANT) from None
     if url.drivername in ("postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg"), None

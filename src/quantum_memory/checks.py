@@ -63,9 +63,10 @@ def distinct(name: str, values: object, count: int) -> tuple[int, ...]:
 
     Raises: InvalidValue, also for what is no sequence; OutOfRange.
     """
-    if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
+    listed = list(values) if isinstance(values, np.ndarray) and values.ndim == 1 else values
+    if isinstance(listed, str | bytes) or not isinstance(listed, Sequence):
         raise InvalidValue(name, repr(values), "a sequence of whole numbers")
-    chosen = tuple(whole(name, value, 0, count - 1) for value in values)
+    chosen = tuple(whole(name, value, 0, count - 1) for value in listed)
     if not chosen or len(set(chosen)) != len(chosen):
         raise InvalidValue(name, str(chosen), "at least one, each once")
     return chosen

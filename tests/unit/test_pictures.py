@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import imread
-from matplotlib.text import Text
 
 from quantum_memory.cluster import pictures
 from quantum_memory.cluster.pictures import MoodPoint
 from quantum_memory.errors import InvalidValue
 from quantum_memory.types import PAD, Mood, Vector
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+imread = pytest.importorskip("matplotlib.image").imread
 START = datetime(2025, 1, 11, 18, tzinfo=UTC)
 FEW = settings(max_examples=30, deadline=None)
 
@@ -47,7 +50,7 @@ def line(axes: Axes, label: str) -> np.ndarray[tuple[int, int], np.dtype[np.floa
 def written(figure: Figure) -> list[Text]:
     """Every text that is drawn; ticks outside of the view are not."""
     figure.draw_without_rendering()
-    found = list(figure.texts)
+    found = [*figure.texts, *(text for key in figure.legends for text in key.get_texts())]
     for axes in figure.axes:
         found += [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
         legend = axes.get_legend()

@@ -69,6 +69,15 @@ def test_cupy_without_a_gpu_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> No
         choose("cupy")
 
 
+def test_cupy_that_cannot_be_imported_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if name == "cupy" else real(name))
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert choose("auto") is np
+    with pytest.raises(MissingDependency, match="gpu-cu12"):
+        choose("cupy")
+
+
 def test_cupy_with_a_gpu_is_chosen(device: Any) -> None:
     assert choose("auto") is device
     assert choose("cupy") is device
@@ -277,6 +286,21 @@ def test_what_gesdd_cannot_do_gesvd_does(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "cupy", cupy_like(1))
     left, values, right = (host(part) for part in linalg.svd(DeviceArray(matrix)))
     assert np.allclose(left * values @ right, matrix)
+
+
+@pytest.mark.parametrize("how", ["raises", "answers with NaN"])
+def test_what_eigh_cannot_do_the_svd_does(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    def failing(matrix: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        if how == "raises":
+            raise np.linalg.LinAlgError("eigenvalues did not converge")
+        return np.full(len(matrix), np.nan), matrix  # as cuSOLVER does, through CuPy
+
+    state = superpose([QuantumState.random(GRID, 4, seed) for seed in range(3)], [1.0, 0.5, 0.25])
+    want, fidelity = state.compress(6, 0.0)
+    monkeypatch.setattr("numpy.linalg.eigh", failing)
+    got, kept = state.compress(6, 0.0)
+    assert kept == pytest.approx(fidelity, abs=1e-9)
+    assert got.fidelity(want) == pytest.approx(1.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["numpy", "cupy", "cuquantum"])

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, QuantumMemoryError, ShapeMismatch
 from quantum_memory.memory.quantum import Grid, Packet, QuantumState
+from quantum_memory.memory.quantum.backend import module_of
 from quantum_memory.memory.quantum.channels import (
     PAULIS,
     Channel,
@@ -30,12 +31,11 @@ from quantum_memory.memory.quantum.channels import (
     process_fidelity,
 )
 from quantum_memory.memory.quantum.density import purity, state_fidelity, trace_distance
-from tests.unit.quantum_backends import DeviceArray, cupy_like
 
 Matrix = NDArray[np.complex128]
 SEEDS = st.integers(0, 2**32 - 1)
 SHARES = st.floats(0.0, 1.0)
-LAW = settings(deadline=None, max_examples=25)
+LAW = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 GRID = Grid((3, 2, 2))
 SINGLE = (depolarising, dephasing, bit_flip, amplitude_damping)
 
@@ -235,8 +235,10 @@ def test_classical_states_have_closed_forms() -> None:
 
 @LAW
 @given(SEEDS, st.permutations(range(7)), st.integers(1, 3))
-def test_a_jump_is_the_dense_kraus_operator_with_its_probability(seed: int, order: list[int], count: int) -> None:
-    state, chosen, channel = some_state(seed), tuple(order[:count]), some_channel(count, seed)
+def test_a_jump_is_the_dense_kraus_operator_with_its_probability(
+    xp: Any, seed: int, order: list[int], count: int
+) -> None:
+    state, chosen, channel = some_state(seed, xp=xp), tuple(order[:count]), some_channel(count, seed)
     before = state.to_bytes()
     branch = apply_to(state, channel, chosen, seed, min_fidelity=1.0)
     psi = state.normalised().to_dense().reshape(-1)
@@ -248,8 +250,8 @@ def test_a_jump_is_the_dense_kraus_operator_with_its_probability(seed: int, orde
     assert state.to_bytes() == before
 
 
-def test_the_mean_over_jumps_is_the_channel() -> None:
-    state, sites = some_state(3), (5, 1)
+def test_the_mean_over_jumps_is_the_channel(xp: Any) -> None:
+    state, sites = some_state(3, xp=xp), (5, 1)
     channel = amplitude_damping(0.6).tensor(dephasing(0.3))
     rng = np.random.default_rng(0)
     runs = [apply_to(state, channel, sites, rng).state.reduced(sites) for _ in range(600)]
@@ -260,8 +262,8 @@ def test_the_mean_over_jumps_is_the_channel() -> None:
     assert error.max() < 0.02
 
 
-def test_a_jump_reports_the_fidelity_that_a_small_bond_costs() -> None:
-    state = some_state(4, Grid((4, 3, 3)))
+def test_a_jump_reports_the_fidelity_that_a_small_bond_costs(xp: Any) -> None:
+    state = some_state(4, Grid((4, 3, 3)), xp=xp)
     channel = Channel.from_unitary(some_unitary(4, 0))
     whole = apply_to(state, channel, (0, 9), 0, min_fidelity=1.0)
     cut = apply_to(state, channel, (0, 9), 0, max_bond=2)
@@ -270,25 +272,23 @@ def test_a_jump_reports_the_fidelity_that_a_small_bond_costs() -> None:
     assert cut.fidelity == pytest.approx(cut.state.fidelity(whole.state), abs=1e-9)
 
 
-def test_the_same_seed_jumps_the_same_way() -> None:
-    state, channel = some_state(5), depolarising(0.9)
+def test_the_same_seed_jumps_the_same_way(xp: Any) -> None:
+    state, channel = some_state(5, xp=xp), depolarising(0.9)
     one, other = apply_to(state, channel, [2], 11), apply_to(state, channel, [2], 11)
     assert one.state.to_bytes() == other.state.to_bytes()
     assert len({apply_to(state, channel, [2], seed).operator for seed in range(40)}) == 4
 
 
-def test_jumps_work_on_device_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
-    device = cupy_like(gpus=1)
-    monkeypatch.setitem(__import__("sys").modules, "cupy", device)
-    here, there = some_state(6), some_state(6, xp=device)
+def test_jumps_on_another_array_module_are_the_same_and_stay_there(every_xp: Any) -> None:
+    here, there = some_state(6), some_state(6, xp=every_xp)
     channel = some_channel(2, 6)
     got, want = apply_to(there, channel, (6, 2), 3), apply_to(here, channel, (6, 2), 3)
-    assert all(isinstance(core, DeviceArray) for core in got.state.cores)
+    assert all(module_of(core) is every_xp for core in got.state.cores)
     assert got.state.on(np).fidelity(want.state) == pytest.approx(1.0, abs=1e-12)
 
 
-def test_single_precision_stays_single() -> None:
-    branch = apply_to(some_state(7, dtype=np.complex64), some_channel(2, 1), (0, 4), 0)
+def test_single_precision_stays_single(xp: Any) -> None:
+    branch = apply_to(some_state(7, dtype=np.complex64, xp=xp), some_channel(2, 1), (0, 4), 0)
     assert branch.state.dtype == np.complex64
     assert branch.state.norm() == pytest.approx(1.0, abs=1e-5)
 
@@ -352,6 +352,11 @@ def test_what_cannot_be_is_refused_by_name() -> None:
         (OutOfRange, "site", lambda: apply_to(state, identity(), [7], 0)),
         (ShapeMismatch, "sites", lambda: apply_to(state, identity(), [1, 2], 0)),
         (InvalidValue, "whole number", lambda: apply_to(state, identity(), [1.0], 0)),  # type: ignore[list-item]
+        (InvalidValue, "sites", lambda: apply_to(state, identity(), 1, 0)),  # type: ignore[arg-type]
+        (InvalidValue, "sites", lambda: identity().apply(half, 0)),  # type: ignore[arg-type]
+        (InvalidValue, "state", lambda: apply_to(half, identity(), [1], 0)),  # type: ignore[arg-type]
+        (InvalidValue, "seed", lambda: apply_to(state, identity(), [1], None)),  # type: ignore[arg-type]
+        (OutOfRange, "seed", lambda: apply_to(state, identity(), [1], -1)),
         (OutOfRange, "norm", lambda: apply_to(zero, identity(), [1], 0)),
         (OutOfRange, "max_bond", lambda: apply_to(state, identity(), [1], 0, max_bond=0)),
     ]

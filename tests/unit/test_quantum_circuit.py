@@ -140,6 +140,16 @@ def test_a_circuit_and_its_inverse_merge_into_nothing() -> None:
     assert np.allclose(turned.unitary(), -np.eye(4)), "the phase of what was dropped stays"
 
 
+def test_gates_merge_across_one_that_came_to_nothing() -> None:
+    """The pair in the middle takes in the gate before it, so it goes only after the last gate has found its place."""
+    turn, middle = Gate.of("p", (1,), 1.0), unitary(haar(4, 0), (0, 1))
+    around = Gate.of("cx", (0, 2))
+    circuit = Circuit(3, (turn, around, middle, middle.inverse(), around, turn.inverse()))
+    small = circuit.merged()
+    assert small.gates == ()
+    assert np.allclose(circuit.unitary(), np.eye(8), atol=1e-12)
+
+
 def test_depth_is_the_longest_chain() -> None:
     assert Circuit(3).depth == 0
     ladder = Circuit(4, tuple(Gate.of("cx", (site, site + 1)) for site in range(3)))
@@ -156,6 +166,15 @@ def test_json_gives_back_an_equal_circuit(circuit: Circuit) -> None:
     assert back == circuit
     assert hash(back) == hash(circuit)
     assert pickle.loads(pickle.dumps(circuit)) == circuit  # noqa: S301 - our own bytes
+
+
+def test_gates_that_are_barely_unitary_merge_into_one_that_is() -> None:
+    cx = Gate.of("cx", (0, 1)).matrix * (1.0 + 4e-11)
+    circuit = Circuit(2, tuple(unitary(cx, (0, 1)) for _ in range(51)))
+    merged = circuit.merged()
+    assert len(merged.gates) == 1
+    assert np.abs(merged.unitary() - circuit.unitary()).max() < 1e-8
+    assert len(merged.merged().gates) == 1
 
 
 def test_nothing_in_a_gate_can_be_changed_and_it_copies_what_it_is_given() -> None:
@@ -184,6 +203,7 @@ def test_bad_gates_and_circuits_are_refused() -> None:
 
     calls: list[tuple[type[QuantumMemoryError], Callable[[], object]]] = [
         (InvalidValue, lambda: Gate.of("toffoli", (0,))),
+        (InvalidValue, lambda: Gate.of(["h"], (0,))),  # type: ignore[arg-type]
         (ShapeMismatch, lambda: Gate.of("cx", (0,))),
         (ShapeMismatch, lambda: Gate.of("rx", (0,))),
         (ShapeMismatch, lambda: Gate.of("h", (0,), 0.1)),

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, QuantumMemoryError, ShapeMismatch
-from quantum_memory.memory.quantum import Grid, Packet, QuantumState
+from quantum_memory.memory.quantum import Grid, Packet, QuantumState, superpose
 from quantum_memory.memory.quantum.backend import host, module_of
 from quantum_memory.memory.quantum.blocks import MAX_BLOCK, multiplied_out, split
 from quantum_memory.memory.quantum.dynamics import MAX_WRAPPED, Pull, energy, evolve
@@ -24,6 +24,7 @@ from quantum_memory.memory.quantum.linalg import dense_block
 FULL = Grid()
 MIDDLE = Grid((6, 5, 5))
 SMALL = Grid((4, 3, 3))
+LAW = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ALL: dict[str, Any] = {"max_bond": 1 << 16, "min_fidelity": 1.0}
 MIXED = [
     Packet((0.2, -0.1, 0.3), (0.3, 0.3, 0.4), (2.0, -1.0, 1.5)),
@@ -31,8 +32,8 @@ MIXED = [
 ]
 
 
-def double(grid: Grid, *packets: Packet) -> QuantumState:
-    return QuantumState.from_packets(grid, packets, dtype=np.complex128).normalised()
+def double(grid: Grid, *packets: Packet, xp: Any = np) -> QuantumState:
+    return QuantumState.from_packets(grid, packets, dtype=np.complex128, xp=xp).normalised()
 
 
 def overlap_with_product(state: QuantumState, rows: list[NDArray[Any]]) -> complex:
@@ -74,7 +75,7 @@ def exact(state: QuantumState, pull: Pull, time: float, padding: int = 1) -> NDA
     return amplitude
 
 
-@settings(deadline=None, max_examples=15)
+@settings(LAW, max_examples=15)
 @given(
     st.tuples(*[st.floats(-0.2, 0.2)] * 3), st.tuples(*[st.floats(0.04, 0.06)] * 3),
     st.tuples(*[st.floats(-20.0, 20.0)] * 3), st.floats(-0.1, 0.1),
@@ -99,7 +100,7 @@ def test_a_free_axis_needs_one_step_however_many_are_asked_for() -> None:
     assert np.array_equal(one.state.to_dense(), many.state.to_dense())
 
 
-def test_coherent_states_swing_and_keep_their_shape() -> None:
+def test_coherent_states_swing_and_keep_their_shape(xp: Any) -> None:
     mass, width, rest = 20.0, 0.06, (0.05, 0.0, -0.1)
     frequency = 1.0 / (2.0 * mass * width**2)
     pull = Pull(rest, (mass * frequency**2,) * 3, mass=mass)
@@ -109,7 +110,7 @@ def test_coherent_states_swing_and_keep_their_shape() -> None:
     want = rest + start * math.cos(0.7) + speed / frequency * math.sin(0.7)
     errors = []
     for steps in (8, 16, 32):
-        done = evolve(double(FULL, packet), pull, time, steps, **ALL)
+        done = evolve(double(FULL, packet, xp=xp), pull, time, steps, **ALL)
         errors.append(np.abs(done.state.mean() - want).max())
         assert np.abs(done.state.spread() - width).max() < 0.02 * width / steps
     assert errors[0] / errors[1] == pytest.approx(4.0, rel=0.05)
@@ -133,8 +134,8 @@ def test_the_error_against_the_matrix_exponential_falls_with_the_square_of_the_s
     assert errors[2] < 2e-3
 
 
-def test_free_flight_is_the_matrix_exponential_and_tells_what_escapes() -> None:
-    state, pull = double(SMALL, *MIXED), Pull.free(3.0)
+def test_free_flight_is_the_matrix_exponential_and_tells_what_escapes(xp: Any) -> None:
+    state, pull = double(SMALL, *MIXED, xp=xp), Pull.free(3.0)
     want = exact(state, pull, 0.6)
     done = evolve(state, pull, 0.6, max_wrapped=1.0, **ALL)
     assert done.escaped == pytest.approx(1.0 - np.linalg.norm(want) ** 2, abs=1e-12)
@@ -158,8 +159,8 @@ def test_what_flies_out_of_the_cube_is_told() -> None:
 
 @pytest.mark.parametrize("pull", [Pull.free(1.0), Pull((0, 0, 0), (1e-9,) * 3)])
 @pytest.mark.parametrize("steps", [1, 40])
-def test_what_flies_round_the_padded_cube_is_refused(pull: Pull, steps: int) -> None:
-    state = double(FULL, Packet((0.0, 0.0, 0.0), (0.2,) * 3, (40.0, 0.0, 0.0)))
+def test_what_flies_round_the_padded_cube_is_refused(xp: Any, pull: Pull, steps: int) -> None:
+    state = double(FULL, Packet((0.0, 0.0, 0.0), (0.2,) * 3, (40.0, 0.0, 0.0)), xp=xp)
     with pytest.raises(OutOfRange, match="wraps around"):
         evolve(state, pull, 0.1, steps)
     assert evolve(state, pull, 0.1, steps, max_wrapped=1.0).wrapped > 0.9
@@ -187,7 +188,7 @@ PULLS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=20)
+@LAW
 @given(ROOMY, ROOMY, PULLS, st.floats(-0.3, 0.3), st.integers(1, 6))
 def test_evolution_keeps_overlaps_and_can_be_undone(
     one: Packet, other: Packet, pull: Pull, time: float, steps: int
@@ -202,7 +203,7 @@ def test_evolution_keeps_overlaps_and_can_be_undone(
     assert abs(back.state.overlap(states[0]) - 1.0) < 1e-9
 
 
-def test_the_energy_of_a_packet_is_the_closed_form() -> None:
+def test_the_energy_of_a_packet_is_the_closed_form(xp: Any) -> None:
     packet = Packet((0.2, -0.1, 0.1), (0.07, 0.08, 0.06), (12.0, -5.0, 3.0))
     pull = Pull((0.1, 0.2, -0.1), (30.0, 0.0, 10.0), (50.0, 20.0, 0.0), mass=5.0)
     want = 0.0
@@ -213,7 +214,7 @@ def test_the_energy_of_a_packet_is_the_closed_form() -> None:
         want += (wave**2 + 1.0 / (4.0 * width**2)) / (2.0 * pull.mass)
         want += stiffness / 2.0 * (away**2 + width**2)
         want += quartic / 4.0 * (away**4 + 6.0 * away**2 * width**2 + 3.0 * width**4)
-    state = double(FULL, packet)
+    state = double(FULL, packet, xp=xp)
     assert energy(state, pull) == pytest.approx(want, rel=1e-10)
     assert energy(QuantumState(FULL, (state.cores[0] * 3j, *state.cores[1:])), pull) == pytest.approx(want, rel=1e-10)
 
@@ -230,15 +231,15 @@ def test_energy_is_conserved_to_the_order_of_the_steps() -> None:
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
 @pytest.mark.parametrize("max_bond", [2, 4, 8])
-def test_the_fidelity_told_is_the_explicit_overlap(dtype: Any, max_bond: int) -> None:
+def test_the_fidelity_told_is_the_explicit_overlap(xp: Any, dtype: Any, max_bond: int) -> None:
     rng = np.random.default_rng(max_bond)
     places = [rng.uniform(-0.5, 0.5, (4, 3)), rng.uniform(0.1, 0.3, (4, 3)), rng.uniform(-20.0, 20.0, (4, 3))]
     packets = [Packet(*rows) for rows in zip(*(table.tolist() for table in places), strict=True)]
-    state = QuantumState.from_packets(Grid((7, 6, 6)), packets, dtype=dtype)
+    state = QuantumState.from_packets(Grid((7, 6, 6)), packets, dtype=dtype, xp=xp)
     blocks = multiplied_out(state.grid, state.cores, 0)
     small = split(blocks, state.grid.bits, max_bond, 1.0)
-    whole = np.einsum("aib,bjc,ckd->ijk", *(block.astype(np.complex128) for block in blocks)).ravel()
-    made = dense_block([core.astype(np.complex128) for core in small.cores]).ravel()
+    whole = np.einsum("aib,bjc,ckd->ijk", *(host(block).astype(np.complex128) for block in blocks)).ravel()
+    made = host(dense_block([core.astype(np.complex128) for core in small.cores])).ravel()
     want = abs(np.vdot(made, whole)) ** 2 / (np.vdot(whole, whole) * np.vdot(made, made)).real
     assert 1e-4 < 1.0 - want < 0.9
     assert small.fidelity == pytest.approx(want, abs=1e-9)
@@ -247,10 +248,10 @@ def test_the_fidelity_told_is_the_explicit_overlap(dtype: Any, max_bond: int) ->
     assert all(core.dtype == dtype for core in small.cores)
 
 
-@settings(deadline=None, max_examples=20)
+@LAW
 @given(st.floats(0.9, 1.0 - 1e-6), st.integers(1, 3))
-def test_truncation_keeps_the_fidelity_that_is_asked_for(min_fidelity: float, steps: int) -> None:
-    pull, state = Pull((0, 0, 0), (2.0,) * 3, mass=5.0), double(MIDDLE, *MIXED)
+def test_truncation_keeps_the_fidelity_that_is_asked_for(xp: Any, min_fidelity: float, steps: int) -> None:
+    pull, state = Pull((0, 0, 0), (2.0,) * 3, mass=5.0), double(MIDDLE, *MIXED, xp=xp)
     whole = evolve(state, pull, 0.2, steps, **ALL)
     small = evolve(state, pull, 0.2, steps, min_fidelity=min_fidelity)
     assert small.fidelity >= min_fidelity - 1e-12
@@ -259,8 +260,8 @@ def test_truncation_keeps_the_fidelity_that_is_asked_for(min_fidelity: float, st
     assert (small.escaped, small.wrapped) == pytest.approx((whole.escaped, whole.wrapped), abs=1e-12)
 
 
-def test_single_precision_follows_double() -> None:
-    pull, state = Pull((0.1, 0, 0), (40.0,) * 3, (10.0,) * 3, mass=30.0), double(FULL, *MIXED)
+def test_single_precision_follows_double(xp: Any) -> None:
+    pull, state = Pull((0.1, 0, 0), (40.0,) * 3, (10.0,) * 3, mass=30.0), double(FULL, *MIXED, xp=xp)
     want, got = (evolve(s, pull, 0.2, 10) for s in (state, state.astype(np.complex64)))
     assert got.state.dtype == np.complex64
     assert got.state.fidelity(want.state) > 1.0 - 1e-6
@@ -268,9 +269,21 @@ def test_single_precision_follows_double() -> None:
     assert got.escaped == pytest.approx(want.escaped, abs=1e-5)
 
 
-def test_a_state_on_a_padded_grid_evolves_on_it() -> None:
+@pytest.mark.parametrize("norm", [1e-30, 1e-15, 1e15, 1e30])
+def test_a_state_of_any_norm_evolves_alike(xp: Any, norm: float) -> None:
+    pull, state = Pull((0.1, 0, 0), (4.0,) * 3, mass=30.0), double(MIDDLE, *MIXED, xp=xp).astype(np.complex64)
+    want = evolve(state, pull, 0.2, 3)
+    scaled = QuantumState(MIDDLE, (*state.cores[:-1], state.cores[-1] * norm))
+    got = evolve(scaled, pull, 0.2, 3)
+    assert got.state.fidelity(want.state) == pytest.approx(1.0, abs=1e-6)
+    assert got.norm == pytest.approx(1.0, abs=1e-5)
+    assert (got.escaped, got.wrapped) == pytest.approx((want.escaped, want.wrapped), abs=1e-5)
+    assert energy(scaled, pull) == pytest.approx(energy(state, pull), rel=1e-4)
+
+
+def test_a_state_on_a_padded_grid_evolves_on_it(xp: Any) -> None:
     packets = [Packet(p.mean, (0.2,) * 3, p.momentum) for p in MIXED]
-    state, pull = double(Grid((7, 6, 6), padding=1), *packets), Pull((0.0, 0.5, 0.0), (2.0,) * 3, mass=8.0)
+    state, pull = double(Grid((7, 6, 6), padding=1), *packets, xp=xp), Pull((0.0, 0.5, 0.0), (2.0,) * 3, mass=8.0)
     done = evolve(state, pull, 0.1, 2, **ALL)
     assert done.state.grid == state.grid
     want = evolve(state, pull, 0.1, 2, padding=0, **ALL)
@@ -317,6 +330,11 @@ CALM = Pull((0, 0, 0), (1, 1, 1))
         (lambda: evolve(STATE, CALM, 0.1, max_wrapped=-0.1), OutOfRange, "max_wrapped"),
         (lambda: evolve(double(Grid((12, 2, 2)), Packet((0, 0, 0), (0.6,) * 3)), CALM, 0.1), OutOfRange, "13"),
         (lambda: evolve(nothing(), CALM, 0.1), OutOfRange, "norm of the state"),
+        (lambda: evolve("a state", CALM, 0.1), InvalidValue, "QuantumState"),  # type: ignore[arg-type]
+        (lambda: evolve(STATE, (1, 1, 1), 0.1), InvalidValue, "pull"),  # type: ignore[arg-type]
+        (lambda: energy(None, CALM), InvalidValue, "QuantumState"),  # type: ignore[arg-type]
+        (lambda: energy(STATE, None), InvalidValue, "pull"),  # type: ignore[arg-type]
+        (lambda: evolve(vast(), CALM, 0.1), NotFinite, "norm of the state"),
         (lambda: energy(nothing(), CALM), OutOfRange, "norm of the state"),
         (lambda: energy(STATE, CALM, padding=3), OutOfRange, "padding"),
     ],
@@ -331,6 +349,10 @@ def nothing() -> QuantumState:
     return QuantumState(SMALL, tuple(np.zeros((1, 2, 1), dtype=np.complex64) for _ in range(SMALL.sites)))
 
 
+def vast() -> QuantumState:
+    return QuantumState(SMALL, tuple(core * 1e200 for core in STATE.cores))
+
+
 def test_a_block_that_is_too_large_is_refused_before_it_is_made() -> None:
     bond = MAX_BLOCK >> 11
     cores = [np.zeros((1, 2, 1), dtype=np.complex64) for _ in range(FULL.sites)]
@@ -338,3 +360,12 @@ def test_a_block_that_is_too_large_is_refused_before_it_is_made() -> None:
     cores[10] = np.zeros((bond, 2, 1), dtype=np.complex64)
     with pytest.raises(OutOfRange, match="block of pleasure"):
         multiplied_out(FULL, cores, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_a_sum_that_cancels_is_refused(xp: Any, dtype: Any) -> None:
+    state = double(SMALL, *MIXED, xp=xp).astype(dtype)
+    nil = superpose([state, state], [1, -1])
+    for call in (lambda: evolve(nil, Pull.free(100.0), 0.1), lambda: energy(nil, Pull.free())):
+        with pytest.raises(OutOfRange, match="norm of"):
+            call()

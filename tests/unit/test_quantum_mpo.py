@@ -10,45 +10,45 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, QuantumMemoryError, ShapeMismatch
 from quantum_memory.memory.quantum import Grid, Packet, QuantumState, patterns
+from quantum_memory.memory.quantum.backend import module_of
 from quantum_memory.memory.quantum.circuit import Circuit, Gate
 from quantum_memory.memory.quantum.gates import apply_gate
 from quantum_memory.memory.quantum.mpo import MPO
-from tests.unit.test_quantum_backend import DeviceArray, device
 
-__all__ = ["device"]
 GRID = Grid((3, 2, 2))
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SEEDS = st.integers(0, 2**32 - 1)
 NUMBERS = st.complex_numbers(max_magnitude=3, allow_nan=False)
 
 
-def operator(seed: int, bond: int = 3, grid: Grid = GRID) -> MPO:
+def operator(seed: int, bond: int = 3, grid: Grid = GRID, xp: Any = np) -> MPO:
     rng = np.random.default_rng(seed)
     bonds = [1, *[bond] * (grid.sites - 1), 1]
     shapes = [(left, 2, 2, right) for left, right in pairwise(bonds)]
-    return MPO(grid, tuple((rng.normal(size=s) + 1j * rng.normal(size=s)) / 2 for s in shapes))
+    return MPO(grid, tuple((rng.normal(size=s) + 1j * rng.normal(size=s)) / 2 for s in shapes)).on(xp)
 
 
-def some(seed: int, bond: int = 3, dtype: Any = np.complex128) -> QuantumState:
+def some(seed: int, bond: int = 3, dtype: Any = np.complex128, xp: Any = np) -> QuantumState:
     rng = np.random.default_rng(seed)
     shapes = [(left, 2, right) for left, right in pairwise([1, *[bond] * (GRID.sites - 1), 1])]
     cores = [(rng.normal(size=s) + 1j * rng.normal(size=s)) / 2 for s in shapes]
-    return QuantumState(GRID, tuple(core.astype(dtype) for core in cores))
+    return QuantumState(GRID, tuple(xp.asarray(core.astype(dtype)) for core in cores))
 
 
 def close(got: NDArray[Any], want: NDArray[Any], share: float = 1e-11) -> bool:
     return bool(np.abs(got - want).max() <= share * max(1.0, float(np.abs(want).max())))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(LAW, max_examples=20)
 @given(SEEDS, SEEDS, NUMBERS)
-def test_operators_add_and_multiply_as_matrices(one: int, other: int, factor: complex) -> None:
-    a, b = operator(one), operator(other, bond=2)
+def test_operators_add_and_multiply_as_matrices(xp: Any, one: int, other: int, factor: complex) -> None:
+    a, b = operator(one, xp=xp), operator(other, bond=2, xp=xp)
     A, B = a.to_dense(), b.to_dense()
     assert close((a + b).to_dense(), A + B)
     assert close((a @ b).to_dense(), A @ B)
@@ -56,13 +56,13 @@ def test_operators_add_and_multiply_as_matrices(one: int, other: int, factor: co
     assert close(a.adjoint().to_dense(), A.conj().T)
     assert (a + b).bond == 5
     assert (a @ b).bond == 6
-    assert close(MPO.identity(GRID).to_dense(), np.eye(1 << GRID.sites))
+    assert close(MPO.identity(GRID).on(xp).to_dense(), np.eye(1 << GRID.sites))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(LAW, max_examples=20)
 @given(SEEDS)
-def test_matrix_elements_are_those_of_the_matrix(seed: int) -> None:
-    a, bra, ket = operator(seed), some(seed), some(seed + 1, bond=2)
+def test_matrix_elements_are_those_of_the_matrix(xp: Any, seed: int) -> None:
+    a, bra, ket = operator(seed, xp=xp), some(seed, xp=xp), some(seed + 1, bond=2, xp=xp)
     left, right = bra.to_dense().ravel(), ket.to_dense().ravel()
     want = np.vdot(left, a.to_dense() @ right)
     assert a.matrix_element(bra, ket) == pytest.approx(want, rel=1e-9, abs=1e-9)
@@ -70,10 +70,10 @@ def test_matrix_elements_are_those_of_the_matrix(seed: int) -> None:
     assert a.expectation(ket) == pytest.approx(mean, rel=1e-9, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(LAW, max_examples=30)
 @given(SEEDS, st.integers(1, 12), st.sampled_from([0.0, 0.9, 0.999, 1.0]))
-def test_applying_reports_the_exact_fidelity(seed: int, max_bond: int, min_fidelity: float) -> None:
-    a, state = operator(seed), some(seed)
+def test_applying_reports_the_exact_fidelity(xp: Any, seed: int, max_bond: int, min_fidelity: float) -> None:
+    a, state = operator(seed, xp=xp), some(seed, xp=xp)
     after, kept = a.apply(state, max_bond, min_fidelity)
     got, want = after.to_dense().ravel(), a.to_dense() @ state.to_dense().ravel()
     true = abs(np.vdot(got, want)) ** 2 / (np.vdot(got, got).real * np.vdot(want, want).real)
@@ -85,10 +85,10 @@ def test_applying_reports_the_exact_fidelity(seed: int, max_bond: int, min_fidel
         assert close(got, want, 1e-10), "three leading bits need no more than bond 8"
 
 
-@settings(deadline=None, max_examples=30)
+@settings(LAW, max_examples=30)
 @given(SEEDS, st.integers(1, 10), st.sampled_from([0.0, 0.9, 1.0]))
-def test_compression_reports_the_exact_fidelity(seed: int, max_bond: int, min_fidelity: float) -> None:
-    a = operator(seed) + operator(seed + 1)
+def test_compression_reports_the_exact_fidelity(xp: Any, seed: int, max_bond: int, min_fidelity: float) -> None:
+    a = operator(seed, xp=xp) + operator(seed + 1, xp=xp)
     small, kept = a.compress(max_bond, min_fidelity)
     got, want = small.to_dense(), a.to_dense()
     true = abs(np.vdot(got, want)) ** 2 / (np.vdot(got, got).real * np.vdot(want, want).real)
@@ -102,7 +102,7 @@ def test_compression_reports_the_exact_fidelity(seed: int, max_bond: int, min_fi
     assert close(doubled.to_dense(), 2 * want, 1e-10)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(LAW, max_examples=25)
 @given(st.integers(0, 2), st.lists(NUMBERS, min_size=1, max_size=5))
 def test_polynomials_are_diagonal_and_exact(axis: int, coefficients: list[complex]) -> None:
     made = MPO.polynomial(GRID, axis, coefficients)
@@ -112,31 +112,31 @@ def test_polynomials_are_diagonal_and_exact(axis: int, coefficients: list[comple
     assert made.bond == len(coefficients)
 
 
-def test_moments_of_a_packet_on_the_full_grid() -> None:
+def test_moments_of_a_packet_on_the_full_grid(xp: Any) -> None:
     """⟨x⟩ = mean, ⟨x²⟩ = mean² + σ², ⟨x⁴⟩ of a normal density: closed forms, the packets far from the border."""
     grid = Grid()
     packet = Packet((0.1, -0.2, 0.05), (0.05, 0.06, 0.07), (3.0, 0.0, -5.0))
-    state = QuantumState.from_packet(grid, packet, dtype=np.complex128)
+    state = QuantumState.from_packet(grid, packet, dtype=np.complex128, xp=xp)
     for axis in range(3):
         mean, width = packet.mean[axis], packet.width[axis]
         fourth = mean**4 + 6 * mean**2 * width**2 + 3 * width**4
-        assert MPO.position(grid, axis).expectation(state) == pytest.approx(mean, abs=1e-10)
+        assert MPO.position(grid, axis).on(xp).expectation(state) == pytest.approx(mean, abs=1e-10)
         assert MPO.position(grid, axis).bond == 2
         square = MPO.polynomial(grid, axis, (0, 0, 1))
         assert square.bond == 3
-        assert square.expectation(state) == pytest.approx(mean**2 + width**2, abs=1e-10)
-        assert MPO.polynomial(grid, axis, (0, 0, 0, 0, 1)).expectation(state) == pytest.approx(fourth, abs=1e-10)
+        assert square.on(xp).expectation(state) == pytest.approx(mean**2 + width**2, abs=1e-10)
+        assert MPO.polynomial(grid, axis, (0, 0, 0, 0, 1)).on(xp).expectation(state) == pytest.approx(fourth, abs=1e-10)
     both = MPO.position(grid, 0) @ MPO.position(grid, 2)
-    assert both.expectation(state) == pytest.approx(0.1 * 0.05, abs=1e-10)
+    assert both.on(xp).expectation(state) == pytest.approx(0.1 * 0.05, abs=1e-10)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(LAW, max_examples=20)
 @given(SEEDS, st.integers(1, 4))
-def test_a_matrix_on_any_sites_is_the_gate(seed: int, count: int) -> None:
+def test_a_matrix_on_any_sites_is_the_gate(xp: Any, seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     sites = rng.permutation(GRID.sites)[:count].tolist()
     matrix = rng.normal(size=(1 << count,) * 2) + 1j * rng.normal(size=(1 << count,) * 2)
-    state = some(seed)
+    state = some(seed, xp=xp)
     got = (MPO.from_matrix(GRID, matrix, sites).to_dense() @ state.to_dense().ravel()).reshape((2,) * GRID.sites)
     tensor = np.tensordot(
         matrix.reshape((2,) * 2 * count), state.to_dense().reshape((2,) * GRID.sites), (range(count, 2 * count), sites)
@@ -174,18 +174,18 @@ def test_single_precision_stays_single_and_nothing_is_changed() -> None:
     assert np.array_equal(pickle.loads(pickle.dumps(a)).to_dense(), before[1])  # noqa: S301 - our own bytes
 
 
-def test_device_arrays_stay_on_the_device(device: Any) -> None:
+def test_another_array_module_makes_the_same_and_keeps_it_there(every_xp: Any) -> None:
     a, state = operator(0), some(0)
-    there, moved = a.on(device), state.on(device)
+    there, moved = a.on(every_xp), state.on(every_xp)
     made = [there + there, there @ there, there.scaled(2j), there.adjoint(), there.compress(4)[0]]
-    assert all(isinstance(core, DeviceArray) for one in made for core in one.cores)
+    assert all(module_of(core) is every_xp for one in made for core in one.cores)
     got, kept = there.apply(moved, 4)
     want, also_kept = a.apply(state, 4)
-    assert isinstance(got.cores[0], DeviceArray)
+    assert module_of(got.cores[0]) is every_xp
     assert kept == pytest.approx(also_kept, abs=1e-12)
     assert got.on(np).fidelity(want) == pytest.approx(1.0, abs=1e-10)
     assert there.expectation(moved) == pytest.approx(a.expectation(state), rel=1e-10)
-    assert there.on(device) is there
+    assert there.on(every_xp) is there
 
 
 def test_bad_arguments_are_refused() -> None:
@@ -217,12 +217,16 @@ def test_bad_arguments_are_refused() -> None:
         (OutOfRange, lambda: MPO.from_matrix(GRID, np.eye(2), (7,))),
         (OutOfRange, lambda: MPO.from_matrix(GRID, np.eye(128), list(range(7)))),
         (InvalidValue, lambda: MPO.from_circuit(GRID, Circuit(3))),
+        (InvalidValue, lambda: MPO.from_circuit(GRID, "C")),  # type: ignore[arg-type]
         (InvalidValue, lambda: good + elsewhere),
         (InvalidValue, lambda: good @ elsewhere),
         (OutOfRange, lambda: wide @ wide),
         (NotFinite, lambda: good.scaled(math.nan)),
         (InvalidValue, lambda: elsewhere.apply(state)),
         (InvalidValue, lambda: elsewhere.expectation(state)),
+        (InvalidValue, lambda: good.apply("ψ")),  # type: ignore[arg-type]
+        (InvalidValue, lambda: good.expectation("ψ")),  # type: ignore[arg-type]
+        (InvalidValue, lambda: good.matrix_element(state, "ψ")),  # type: ignore[arg-type]
         (OutOfRange, lambda: good.expectation(nothing)),
         (OutOfRange, lambda: good.apply(nothing)),
         (OutOfRange, lambda: good.apply(state, 0)),

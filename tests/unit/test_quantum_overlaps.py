@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -224,3 +225,33 @@ def test_quimb_finds_the_same_overlap_and_entropy() -> None:
     theirs = [matrix_product_state(state) for state in (one, other)]
     assert abs(complex(theirs[0].H @ theirs[1]) - one.overlap(other)) < 1e-10
     assert theirs[0].entropy(10) == pytest.approx(one.entropy(10), abs=1e-9)
+
+
+def test_what_a_projector_cannot_hold_is_a_named_error() -> None:
+    with pytest.raises(InvalidValue, match="QuantumState"):
+        Projector("a state")  # type: ignore[arg-type]
+    cores = [np.zeros((1, 2, 1), dtype=np.complex64) for _ in range(FULL.sites)]
+    for last in (9, 18):
+        cores[last] = np.zeros((1, 2, 1 << 14), dtype=np.complex64)
+        cores[last + 1] = np.zeros((1 << 14, 2, 1), dtype=np.complex64)
+    with pytest.raises(OutOfRange, match="block of arousal"):
+        Projector(QuantumState(FULL, tuple(cores)))
+    state = mood(np.random.default_rng(0), SMALL, 2, np.complex64)
+    for sites in ((0, 1), (0, 5)):  # within an axis, and between two
+        large = [core * np.complex64(1e30) if site in sites else core for site, core in enumerate(state.cores)]
+        with pytest.raises(NotFinite):
+            Projector(QuantumState(SMALL, tuple(large))).overlaps(np.zeros((1, 3)), np.full((1, 3), 0.3))
+
+
+def test_many_packets_on_a_large_state_take_bounded_memory() -> None:
+    state = QuantumState.random(Grid((7, 7, 7)), 128, 0)
+    ready = Projector(state)
+    rng = np.random.default_rng(0)
+    means, widths = rng.uniform(-1, 1, (3000, 3)), rng.uniform(0.3, 0.5, (3000, 3))
+    tracemalloc.start()
+    found = ready.overlaps(means, widths)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 5 * overlaps.JOINED_NUMBERS / 2, "with no bound it was four times as much"
+    some = [0, 1500, 2999]
+    assert np.abs(found[some] - one_by_one(state, means[some], widths[some], None)).max() < 1e-6

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, QuantumMemoryError, ShapeMismatch
@@ -24,6 +24,7 @@ SMALL = Grid((5, 4, 4))
 MIDDLE = st.tuples(*[st.floats(-0.35, 0.35)] * 3)
 THIN = st.tuples(*[st.floats(0.03, 0.08)] * 3)
 WAVES = st.tuples(*[st.floats(-20.0, 20.0)] * 3)
+LAW = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 INNER = st.builds(Packet, MIDDLE, THIN, WAVES)
 
 
@@ -84,6 +85,7 @@ def test_a_bad_grid_is_refused(bits: Any, error: type[QuantumMemoryError]) -> No
         (lambda: Packet((0, 0, 0), (0.1, 0.1, 101.0)), OutOfRange, "101"),
         (lambda: Packet((0, 0, 0), (0.1, 0.1, 0.1), (0, math.inf, 0)), NotFinite, "momentum"),
         (lambda: Packet("joy", (0.1, 0.1, 0.1)), InvalidValue, "mean"),  # type: ignore[arg-type]
+        (lambda: Packet((0, 0, 10**400), (0.1, 0.1, 0.1)), InvalidValue, "mean"),
         (lambda: encoded(Packet((0, 0, 0), (0.1, 0.1, 0.2))), OutOfRange, "arousal: 0.1 "),
         (lambda: encoded(Packet((0, 0, 0), (0.2,) * 3, (0, 26, 0))), OutOfRange, "momentum of arousal"),
         (lambda: encoded(Packet((0, 0, 0), (0.2,) * 3), np.float64), InvalidValue, "dtype"),
@@ -99,9 +101,9 @@ def test_a_packet_takes_a_pad_for_its_mean() -> None:
     assert Packet(PAD(0.1, -0.2, 0.3), (0.1, 0.1, 0.1)).mean == (0.1, -0.2, 0.3)  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=30)
+@LAW
 @given(st.tuples(*[st.floats(-1, 1)] * 3), st.tuples(*[st.floats(0.13, 3)] * 3), WAVES)
-def test_an_encoded_packet_is_the_sampled_gaussian(mean: Any, width: Any, momentum: Any) -> None:
+def test_an_encoded_packet_is_the_sampled_gaussian(xp: Any, mean: Any, width: Any, momentum: Any) -> None:
     packet = Packet(mean, width, momentum)
     rows = []
     for axis in range(3):
@@ -110,24 +112,24 @@ def test_an_encoded_packet_is_the_sampled_gaussian(mean: Any, width: Any, moment
         rows.append(row / np.linalg.norm(row))
     want = np.einsum("i,j,k", *rows)
     for dtype, tolerance in ((np.complex64, 5e-5), (np.complex128, 1e-12)):
-        state = QuantumState.from_packet(SMALL, packet, dtype=dtype)
+        state = QuantumState.from_packet(SMALL, packet, dtype=dtype, xp=xp)
         assert state.norm() == pytest.approx(1.0, abs=1e-6 if dtype is np.complex64 else 1e-13)
         assert np.abs(state.to_dense() - want).max() < tolerance
 
 
-@settings(deadline=None, max_examples=30)
+@LAW
 @given(INNER, INNER)
-def test_overlaps_on_28_qubits_are_those_of_the_closed_form(one: Packet, other: Packet) -> None:
+def test_overlaps_on_28_qubits_are_those_of_the_closed_form(xp: Any, one: Packet, other: Packet) -> None:
     want = closed_form(one, other)
-    double = [QuantumState.from_packet(FULL, packet, dtype=np.complex128) for packet in (one, other)]
+    double = [QuantumState.from_packet(FULL, packet, dtype=np.complex128, xp=xp) for packet in (one, other)]
     assert abs(double[0].overlap(double[1]) - want) < 1e-10
     assert abs(Packets.of(FULL, [one, other]).gram()[0, 1] - want) < 1e-10
-    single = [QuantumState.from_packet(FULL, packet) for packet in (one, other)]
+    single = [QuantumState.from_packet(FULL, packet, xp=xp) for packet in (one, other)]
     assert abs(single[0].overlap(single[1]) - want) < 1e-4
 
 
-def test_a_packet_needs_few_bonds() -> None:
-    state = QuantumState.from_packet(FULL, Packet((0.3, -0.2, 0.9), (0.1, 0.2, 0.3), (4.0, 1.0, -3.0)))
+def test_a_packet_needs_few_bonds(xp: Any) -> None:
+    state = QuantumState.from_packet(FULL, Packet((0.3, -0.2, 0.9), (0.1, 0.2, 0.3), (4.0, 1.0, -3.0)), xp=xp)
     assert state.bond <= 8
     assert state.nbytes < 10_000
     assert state.bonds[9] == state.bonds[18] == 1, "the axes of one packet are not entangled"
@@ -138,3 +140,11 @@ def test_the_engine_needs_numpy_and_scipy_alone() -> None:
     code = f"import sys, quantum_memory.memory.quantum; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_packets_on_no_grid_and_what_is_no_packet_are_refused() -> None:
+    wrong: Any = "wrong"
+    with pytest.raises(InvalidValue, match="grid"):
+        Packets(wrong, np.zeros((1, 3)), np.full((1, 3), 0.2))
+    with pytest.raises(InvalidValue, match="packet"):
+        Packets.of(SMALL, [wrong])

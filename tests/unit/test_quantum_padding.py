@@ -8,25 +8,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quantum_memory.errors import InvalidValue, OutOfRange, QuantumMemoryError
+from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, QuantumMemoryError
 from quantum_memory.memory.quantum import Grid, Packet, QuantumState
-from quantum_memory.memory.quantum.backend import module_of
+from quantum_memory.memory.quantum.backend import host, module_of
 from quantum_memory.memory.quantum.padding import cropped, padded
 
 SMALL = Grid((4, 3, 2))
+LAW = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PACKETS = [Packet((0.3, -0.6, 0.8), (0.5,) * 3, (2.0, 1.0, 0.0)), Packet((-0.9, 0.1, 0.0), (0.6,) * 3, (0.0, 4.0, 1.0))]
 STATE = QuantumState.from_packets(SMALL, PACKETS, [1.0, 0.5j], dtype=np.complex128)
 
 
-def random_state(grid: Grid, bond: int, seed: int) -> QuantumState:
+def random_state(grid: Grid, bond: int, seed: int, xp: Any) -> QuantumState:
     """Cores of any shape up to the bond, also where a bond is larger than the sites beside it can use."""
     rng = np.random.default_rng(seed)
     bonds = [1, *rng.integers(1, bond + 1, grid.sites - 1).tolist(), 1]
     shapes = [(left, 2, right) for left, right in pairwise(bonds)]
-    return QuantumState(grid, tuple(rng.normal(size=s) + 1j * rng.normal(size=s) for s in shapes))
+    return QuantumState(grid, tuple(xp.asarray(rng.normal(size=s) + 1j * rng.normal(size=s)) for s in shapes))
 
 
 def framed(amplitude: Any, by: int) -> Any:
@@ -48,10 +49,10 @@ def test_the_middle_points_of_a_padded_grid_are_the_same_points(by: int) -> None
             assert np.array_equal(wide.points(axis), -wide.points(axis)[::-1])
 
 
-@settings(deadline=None, max_examples=25)
+@LAW
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1), st.integers(0, 2))
-def test_a_padded_state_is_the_amplitude_among_zeros_and_comes_back(bond: int, seed: int, by: int) -> None:
-    state = random_state(SMALL, bond, seed)
+def test_a_padded_state_is_the_amplitude_among_zeros_and_comes_back(xp: Any, bond: int, seed: int, by: int) -> None:
+    state = random_state(SMALL, bond, seed, xp)
     wide = padded(state, by)
     assert wide.grid == SMALL.padded(by)
     dense, want = wide.to_dense(), framed(state.to_dense(), by)
@@ -60,14 +61,14 @@ def test_a_padded_state_is_the_amplitude_among_zeros_and_comes_back(bond: int, s
     assert wide.bond <= max(2 * bond, state.bond)
     back, outside = cropped(wide, by)
     assert back.grid == SMALL
-    assert all(np.array_equal(a, b) for a, b in zip(back.cores, state.cores, strict=True))
+    assert all(np.array_equal(host(a), host(b)) for a, b in zip(back.cores, state.cores, strict=True))
     assert outside < 1e-12
 
 
-@settings(deadline=None, max_examples=25)
+@LAW
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1), st.integers(1, 2))
-def test_cropping_keeps_what_lies_inside_and_tells_the_rest(bond: int, seed: int, by: int) -> None:
-    state = random_state(SMALL.padded(by), bond, seed)
+def test_cropping_keeps_what_lies_inside_and_tells_the_rest(xp: Any, bond: int, seed: int, by: int) -> None:
+    state = random_state(SMALL.padded(by), bond, seed, xp)
     dense = state.to_dense()
     middle = tuple(slice((n - (n >> by)) // 2, (n + (n >> by)) // 2) for n in dense.shape)
     inside, outside = cropped(state, by)
@@ -76,12 +77,12 @@ def test_cropping_keeps_what_lies_inside_and_tells_the_rest(bond: int, seed: int
     assert outside == pytest.approx(want, abs=1e-12)
 
 
-def test_a_packet_may_be_made_on_a_padded_grid_with_its_mean_in_the_pad_cube() -> None:
+def test_a_packet_may_be_made_on_a_padded_grid_with_its_mean_in_the_pad_cube(xp: Any) -> None:
     wide = Grid((11, 10, 10), padding=1)
     packet = Packet((0.4, -0.3, 0.2), (0.05,) * 3, (3.0, 0.0, 1.0))
-    state = QuantumState.from_packet(wide, packet, dtype=np.complex128)
+    state = QuantumState.from_packet(wide, packet, dtype=np.complex128, xp=xp)
     small, outside = cropped(state)
-    assert abs(small.overlap(QuantumState.from_packet(Grid(), packet, dtype=np.complex128)) - 1.0) < 1e-10
+    assert abs(small.overlap(QuantumState.from_packet(Grid(), packet, dtype=np.complex128, xp=xp)) - 1.0) < 1e-10
     assert outside < 1e-10
     assert np.abs(state.mean() - packet.mean).max() < 1e-10
     with pytest.raises(OutOfRange, match="mean"):
@@ -119,6 +120,9 @@ def test_padding_keeps_the_precision_and_the_array_module(every_xp: Any) -> None
         (lambda: padded(STATE, 3), OutOfRange, "by"),
         (lambda: padded(STATE, "one"), InvalidValue, "by"),  # type: ignore[arg-type]
         (lambda: cropped(STATE), OutOfRange, "by"),
+        (lambda: padded("a state"), InvalidValue, "QuantumState"),  # type: ignore[arg-type]
+        (lambda: cropped(None), InvalidValue, "QuantumState"),  # type: ignore[arg-type]
+        (lambda: cropped(QuantumState(SMALL, tuple(c * 1e200 for c in STATE.cores)), 0), NotFinite, "squared norm"),
         (lambda: cropped(QuantumState(SMALL, tuple(c * 0 for c in STATE.cores)), 0), OutOfRange, "squared norm"),
     ],
 )

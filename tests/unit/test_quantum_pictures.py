@@ -8,19 +8,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import imread
-from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, QuantumMemoryError, ShapeMismatch, ZeroMass
-from quantum_memory.memory.quantum import AXES, Grid, Packet, QuantumState, pictures
+from quantum_memory.memory.quantum import AXES, Grid, Packet, QuantumState, picture_data, pictures
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+imread = pytest.importorskip("matplotlib.image").imread
 GRID = Grid((6, 5, 5))
 MEAN = (0.5, -0.4, 0.2)
 
@@ -48,7 +50,7 @@ def share_of(image: NDArray[Any], code: str) -> float:
 
 
 DRAWN: list[tuple[Callable[..., bytes], Any, tuple[float, float]]] = [
-    (pictures.heat_maps, state(), (14.2, 4.4)),
+    (pictures.heat_maps, state(), (13.8, 5.1)),
     (pictures.densities, state(), (12.0, 4.4)),
     (pictures.profiles, mixed(), (11.0, 6.4)),
     (pictures.trajectory, [state((x, -x, 0.3)) for x in (-0.4, 0.0, 0.5)], (11.0, 7.8)),
@@ -69,7 +71,7 @@ def test_a_picture_is_png_of_its_size_and_is_written_where_asked(
 
 
 @pytest.mark.parametrize("mean", [MEAN, (-0.7, 0.6, -0.5)])
-def test_the_bright_spot_of_a_heat_map_lies_where_the_mean_is(mean: tuple[float, float, float]) -> None:
+def test_the_dark_spot_of_a_heat_map_lies_where_the_mean_is(mean: tuple[float, float, float]) -> None:
     figure = pictures._heat_maps(state(mean), "")
     image = pixels(pictures._png(figure, None, 100))
     figure.set_dpi(100)
@@ -78,10 +80,41 @@ def test_the_bright_spot_of_a_heat_map_lies_where_the_mean_is(mean: tuple[float,
         left, low, right, high = (round(end) for end in axes.get_window_extent().extents)
         height = len(image)
         inside = image[height - high : height - low, left:right]
-        light = inside.sum(axis=-1) * (inside[..., 0] > inside[..., 2] + 0.2)  # the warm end of the scale
-        rows, columns = np.nonzero(light > 0.9 * light.max())
+        # Blue alone counts: neither the grey contours nor the orange cross on the mean.
+        dark = (1.0 - inside[..., 0]) * (inside[..., 2] > inside[..., 0] + 0.2)
+        rows, columns = np.nonzero(dark > 0.9 * dark.max())
+        assert rows.size > 20
         assert left + columns.mean() == pytest.approx(x, abs=0.04 * (right - left))
         assert high - rows.mean() == pytest.approx(y, abs=0.04 * (high - low))
+
+
+def test_heat_maps_share_one_scale_and_say_what_their_signs_mean() -> None:
+    figure = pictures._heat_maps(mixed(), "two feelings")
+    *maps, bar = figure.axes
+    assert len(maps) == 3
+    tops = {axes.images[0].get_clim() for axes in maps}
+    drawn = max(float(np.asarray(axes.images[0].get_array()).max()) for axes in maps)
+    assert tops == {(0.0, drawn)}
+    assert bar.get_ylabel() == "probability density"
+    (key,) = figure.legends
+    assert [text.get_text() for text in key.get_texts()] == ["holds 50%", "holds 90%", "mean"]
+
+
+def test_a_heat_map_grows_darker_with_the_density_also_without_colour() -> None:
+    """Luminance by the weights of ITU-R BT.709: it falls all along the scale, and begins near white."""
+    import matplotlib as mpl
+
+    scale = mpl.colormaps[pictures.MAP_COLOURS](np.linspace(0.0, 1.0, 64))[:, :3]
+    light = scale @ np.array([0.2126, 0.7152, 0.0722])
+    assert (np.diff(light) < 0.0).all()
+    assert light[0] > 0.95
+    assert light[-1] < 0.25
+
+
+def test_a_state_of_another_array_module_is_drawn_the_same(every_xp: Any) -> None:
+    here = mixed()
+    assert pictures.heat_maps(here.on(every_xp), dpi=40) == pictures.heat_maps(here, dpi=40)
+    assert pictures.trajectory([here.on(every_xp)], dpi=40) == pictures.trajectory([here], dpi=40)
 
 
 def test_heat_maps_are_densities_with_their_mean_and_their_contours() -> None:
@@ -103,8 +136,8 @@ def test_heat_maps_are_densities_with_their_mean_and_their_contours() -> None:
 def test_contours_hold_the_share_they_name() -> None:
     table = state(grid=Grid()).marginal_pair(0, 1)
     for share in pictures.LEVELS:
-        assert table[table >= pictures._level(table, share)].sum() == pytest.approx(share, abs=2e-3)
-    small = pictures._coarse(table)
+        assert table[table >= picture_data.level(table, share)].sum() == pytest.approx(share, abs=2e-3)
+    small = picture_data._coarse(table)
     assert small.shape == (256, 256)
     assert small[3, 5] == pytest.approx(table[12:16, 10:12].sum())
 
@@ -121,7 +154,7 @@ def test_plain_tables_draw_the_same_as_the_state() -> None:
     moments = np.array([one.mean() for one in states]), np.array([one.spread() for one in states])
     assert pictures.trajectory(moments, dpi=40) == pictures.trajectory(states, dpi=40)
     one_map = {(0, 2): tables[0, 2]}
-    assert pixels(pictures.heat_maps(one_map, dpi=40)).shape[1] == 5.0 * 40
+    assert pixels(pictures.heat_maps(one_map, dpi=40)).shape[1] == 5.2 * 40
 
 
 def test_densities_hold_one_and_say_their_moments() -> None:
@@ -137,6 +170,7 @@ def test_densities_hold_one_and_say_their_moments() -> None:
 def test_profiles_show_every_cut_and_the_borders_of_the_axes() -> None:
     shown = mixed()
     bonds, entropies = pictures._profiles(shown, "").axes
+    assert all(float(tick).is_integer() for tick in bonds.get_yticks()), "a bond is a whole number"
     for axes, want in ((bonds, shown.bonds), (entropies, shown.entropies())):
         (curve,) = [line for line in axes.lines if line.get_marker() == "o"]
         assert np.asarray(curve.get_xydata())[:, 0].tolist() == list(range(1, 16))
@@ -174,7 +208,7 @@ def test_each_axis_has_its_colour_on_the_picture() -> None:
 def written(figure: Figure) -> list[Text]:
     """Every text that is drawn; ticks outside of the view are not."""
     figure.draw_without_rendering()
-    found = list(figure.texts)
+    found = [*figure.texts, *(text for key in figure.legends for text in key.get_texts())]
     for axes in figure.axes:
         found += [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts, *ticks(axes)]
         legend = axes.get_legend()
@@ -230,6 +264,12 @@ def test_drawing_leaves_pyplot_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_weights_whose_sum_no_number_holds_are_drawn_like_any_other() -> None:
+    table = np.arange(16.0).reshape(4, 4)
+    huge = pictures.heat_maps({(0, 1): 1e307 * table})
+    assert np.array_equal(pixels(huge), pixels(pictures.heat_maps({(0, 1): table})))
 
 
 def test_what_cannot_be_drawn_is_refused_before_anything_is_written(tmp_path: Path) -> None:

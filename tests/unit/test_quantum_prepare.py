@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue, OutOfRange
-from quantum_memory.memory.quantum import Grid, Packet, QuantumState
-from quantum_memory.memory.quantum.prepare import Prepared, staircase, to_circuit
+from quantum_memory.memory.quantum import Grid, Packet, QuantumState, exact_search, linalg
+from quantum_memory.memory.quantum.channels import pauli_strings
+from quantum_memory.memory.quantum.circuit import Circuit, unitary
+from quantum_memory.memory.quantum.exact_search import ExactSearch
+from quantum_memory.memory.quantum.prepare import Prepared, to_circuit
 from quantum_memory.memory.quantum.qasm import to_qasm
+from quantum_memory.memory.quantum.staircase import Layer, Limits, staircase
+from quantum_memory.memory.quantum.train_search import TrainSearch
 
 SMALL = Grid((3, 3, 2))
 
@@ -122,8 +127,65 @@ def test_neither_norm_nor_phase_nor_precision_of_the_state_matters() -> None:
     assert to_circuit(single, 1).fidelity == pytest.approx(to_circuit(state, 1).fidelity, abs=1e-5)
 
 
-def test_trains_cut_on_the_way_say_what_that_may_have_cost() -> None:
+def layers_of(sites: int, count: int, seed: int) -> list[Layer]:
+    rng = np.random.default_rng(seed)
+    return [[scipy.stats.unitary_group.rvs(4, random_state=rng) for _ in range(sites - 1)] for _ in range(count)]
+
+
+def dense_overlap(target: list[Any], layers: list[Layer]) -> complex:
+    gates = [unitary(gate, (k, k + 1)) for layer in layers for k, gate in enumerate(layer)]
+    amplitudes = linalg.dense_block(target).ravel()
+    return complex(np.vdot(amplitudes, Circuit(len(target), tuple(gates)).unitary()[:, 0]))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**31), st.integers(2, 7), st.integers(1, 8), st.integers(1, 6), st.booleans())
+def test_both_searches_are_dense_arithmetic_and_never_lose(
+    seed: int, sites: int, count: int, bond: int, exact: bool
+) -> None:
+    """More layers than sites too, where no column of gates is whole."""
+    cores = linalg.random_cores(sites, bond, np.random.default_rng(seed))
+    layers = layers_of(sites, count, seed)
+    before = [[gate.copy() for gate in layer] for layer in layers]
+    search = ExactSearch(cores, layers) if exact else TrainSearch(cores, layers, Limits(64, 1e-30))
+    assert search.fidelity == pytest.approx(abs(dense_overlap(cores, layers)) ** 2, abs=1e-10)
+    reached = [search.fidelity, search.sweep(), search.sweep()]
+    assert reached[0] <= reached[1] + 1e-10
+    assert reached[1] <= reached[2] + 1e-10
+    assert search.fidelity == reached[2] == pytest.approx(abs(dense_overlap(cores, search.layers)) ** 2, abs=1e-10)
+    assert search.kept == pytest.approx(1.0, abs=1e-10)
+    for layer, old in zip(layers, before, strict=True):
+        assert all(np.array_equal(gate, was) for gate, was in zip(layer, old, strict=True)), "given layers stay"
+    for layer in search.layers:
+        for gate in layer:
+            assert np.abs(gate @ gate.conj().T - np.eye(4)).max() < 1e-12
+
+
+@settings(deadline=None, max_examples=6)
+@given(st.integers(0, 2**31), st.booleans())
+def test_after_many_sweeps_no_gate_alone_can_be_better(seed: int, exact: bool) -> None:
+    """The environment of each gate, found by trying all 16 matrix units in its place: the gate is its polar factor."""
+    cores = linalg.random_cores(4, 4, np.random.default_rng(seed))
+    layers = layers_of(4, 2, seed)
+    search = ExactSearch(cores, layers) if exact else TrainSearch(cores, layers, Limits(64, 1e-30))
+    while search.fidelity + 1e-13 < search.sweep():
+        pass
+    overlap = dense_overlap(cores, search.layers)
+    for layer in range(2):
+        for k in range(3):
+            found = [[np.array(gate) for gate in one] for one in search.layers]
+            environment = np.zeros((4, 4), dtype=complex)
+            # Unitaries that span all matrices: products of Paulis.
+            for pauli in pauli_strings(2):
+                found[layer][k] = pauli
+                environment += dense_overlap(cores, found) * pauli.conj() / 4
+            assert np.linalg.svd(environment, compute_uv=False).sum() == pytest.approx(abs(overlap), abs=1e-5)
+
+
+def test_trains_cut_on_the_way_say_what_that_may_have_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     state = train(Grid((4, 3, 3)), 8, 0)
+    assert to_circuit(state, 3, sweeps=1, max_bond=3).kept == 1.0, "where it fits nothing is cut"
+    monkeypatch.setattr(exact_search, "LARGEST", 0)
     prepared = to_circuit(state, 3, sweeps=1, max_bond=3)
     assert prepared.kept < 1.0 - 1e-4
     lost = np.arccos(np.sqrt(prepared.kept))
@@ -138,13 +200,9 @@ def test_the_state_is_not_changed() -> None:
     assert all(np.array_equal(core, old) for core, old in zip(state.cores, before, strict=True))
 
 
-def test_a_state_on_a_device_gives_the_same_circuit(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.unit import test_quantum_backend as double
-
-    device = double.cupy_like(gpus=1)
-    monkeypatch.setitem(sys.modules, "cupy", device)
+def test_a_state_of_another_array_module_gives_the_same_circuit(every_xp: Any) -> None:
     state = train(SMALL, 4, 3)
-    assert to_circuit(state.on(device), 2, sweeps=1).circuit == to_circuit(state, 2, sweeps=1).circuit
+    assert to_circuit(state.on(every_xp), 2, sweeps=1).circuit == to_circuit(state, 2, sweeps=1).circuit
 
 
 @pytest.mark.parametrize(

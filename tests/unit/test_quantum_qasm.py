@@ -80,6 +80,31 @@ def test_other_two_site_gates_become_u_and_at_most_three_cx() -> None:
     assert to_qasm(Circuit(2, (Gate.of("rzz", (0, 1), 0.3),))).count("cx") == 2
 
 
+def test_the_local_gates_of_neighbouring_two_site_gates_are_written_as_one() -> None:
+    rng = np.random.default_rng(2)
+    pairs = [(0, 1), (1, 2), (0, 1), (2, 1)]
+    circuit = Circuit(3, tuple(unitary(scipy.stats.unitary_group.rvs(4, random_state=rng), pair) for pair in pairs))
+    text = to_qasm(circuit)
+    between: dict[str, str] = {}
+    for line in text.splitlines()[3:-1]:
+        name, *_ = re.split(r"[( ]", line)
+        for qubit in re.findall(r"q\[\d\]", line):
+            assert (name, between.get(qubit)) != ("U", "U"), "no two U in a row on a site"
+            between[qubit] = name
+    assert text.count("cx") == 12
+    assert text.count("U(") <= 4 * 7 - 5, "five pairs of local gates meet"
+    assert np.abs(simulated(text) - made(circuit)).max() < 1e-12
+
+
+def test_local_gates_that_undo_each_other_are_not_written_and_named_ones_are_left() -> None:
+    turn = unitary(scipy.stats.unitary_group.rvs(2, random_state=np.random.default_rng(3)), (0,))
+    text = to_qasm(Circuit(1, (turn, turn.inverse())))
+    assert "U(" not in text
+    named = Circuit(1, (Gate.of("U", (0,), 0.1, 0.2, 0.3), turn, Gate.of("U", (0,), 0.0, 0.0, 0.0)))
+    assert to_qasm(named).count("U(") == 3
+    assert np.abs(simulated(to_qasm(named)) - made(named)).max() < 1e-14
+
+
 def test_a_gate_with_a_name_of_its_own_is_written_by_its_matrix() -> None:
     gate = Gate("mine", (0,), np.diag([1j, -1j]))
     text = to_qasm(Circuit(1, (gate,)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -21,12 +21,12 @@ from tests.unit.quantum_backends import DeviceArray, cupy_like
 TINY = Grid((2, 2, 2))
 SMALL = Grid((4, 3, 3))
 SEEDS = st.integers(0, 1 << 32)
-LAW = settings(deadline=None, max_examples=25)
+LAW = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def scaled(grid: Grid, seed: int, bond: int = 5, dtype: Any = np.complex128) -> QuantumState:
+def scaled(grid: Grid, seed: int, bond: int = 5, dtype: Any = np.complex128, xp: Any = np) -> QuantumState:
     """A random state whose norm is not 1."""
-    state = QuantumState.random(grid, bond, seed, dtype=dtype)
+    state = QuantumState.random(grid, bond, seed, dtype=dtype, xp=xp)
     return QuantumState(grid, (state.cores[0] * 1.7, *state.cores[1:]))
 
 
@@ -41,8 +41,8 @@ def as_index(bits: NDArray[Any]) -> NDArray[np.int64]:
 
 @LAW
 @given(SEEDS)
-def test_amplitudes_and_probabilities_are_those_of_the_dense_state(seed: int) -> None:
-    state = scaled(SMALL, seed)
+def test_amplitudes_and_probabilities_are_those_of_the_dense_state(xp: Any, seed: int) -> None:
+    state = scaled(SMALL, seed, xp=xp)
     bits = np.random.default_rng(seed).integers(0, 2, (7, SMALL.sites))
     assert np.allclose(amplitudes(state.cores, bits), state.to_dense().ravel()[as_index(bits)], atol=1e-12)
     assert state.amplitude(bits[0]) == pytest.approx(state.to_dense().ravel()[as_index(bits)[0]], abs=1e-12)
@@ -51,8 +51,8 @@ def test_amplitudes_and_probabilities_are_those_of_the_dense_state(seed: int) ->
 
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_samples_follow_the_density(seed: int, dtype: Any) -> None:
-    state = scaled(TINY, seed, dtype=dtype)
+def test_samples_follow_the_density(xp: Any, seed: int, dtype: Any) -> None:
+    state = scaled(TINY, seed, dtype=dtype, xp=xp)
     count = 20_000
     want = density(state) * count
     found = np.bincount(as_index(state.sample(count, seed)), minlength=want.size)
@@ -61,17 +61,17 @@ def test_samples_follow_the_density(seed: int, dtype: Any) -> None:
     assert chi < freedom + 5 * math.sqrt(2 * freedom)
 
 
-def test_samples_of_a_mood_have_its_mean_and_covariance() -> None:
+def test_samples_of_a_mood_have_its_mean_and_covariance(xp: Any) -> None:
     packets = [Packet((0.5, 0.2, -0.4), (0.15,) * 3, (3.0, 0, 0)), Packet((-0.5, -0.1, 0.3), (0.2,) * 3)]
-    state, _ = QuantumState.from_packets(Grid(), packets).compress()
+    state, _ = QuantumState.from_packets(Grid(), packets, xp=xp).compress()
     pad = state.sample_pad(20_000, 3)
     assert pad.shape == (20_000, 3)
     assert np.allclose(pad.mean(axis=0), state.mean(), atol=0.02)
     assert np.allclose(np.cov(pad.T), state.covariance(), atol=0.02)
 
 
-def test_a_sample_depends_on_the_seed_alone() -> None:
-    state = scaled(SMALL, 1)
+def test_a_sample_depends_on_the_seed_alone(xp: Any) -> None:
+    state = scaled(SMALL, 1, xp=xp)
     many = state.sample(CHUNK + 10, 5)
     assert many.shape == (CHUNK + 10, SMALL.sites)
     assert many.dtype == np.uint8
@@ -88,17 +88,17 @@ def test_a_point_has_its_own_coordinates() -> None:
     assert np.allclose(to_pad(SMALL, bits), want, atol=1e-15)
 
 
-def test_impossible_points_are_never_drawn() -> None:
-    assert not QuantumState.vacuum(SMALL).sample(500, 0).any()
-    cat = scaled(SMALL, 4).measure([0, 5], 2)
+def test_impossible_points_are_never_drawn(xp: Any) -> None:
+    assert not QuantumState.vacuum(SMALL, xp=xp).sample(500, 0).any()
+    cat = scaled(SMALL, 4, xp=xp).measure([0, 5], 2)
     drawn = cat.state.sample(500, 1)
     assert (drawn[:, [0, 5]] == cat.bits).all()
 
 
 @LAW
 @given(SEEDS, st.lists(st.integers(0, 9), min_size=1, max_size=10, unique=True))
-def test_measuring_projects_and_reports_how_likely_it_was(seed: int, sites: list[int]) -> None:
-    state = scaled(SMALL, seed)
+def test_measuring_projects_and_reports_how_likely_it_was(xp: Any, seed: int, sites: list[int]) -> None:
+    state = scaled(SMALL, seed, xp=xp)
     found = state.measure(sites, seed)
     tensor = state.to_dense().reshape((2,) * SMALL.sites)
     mask = np.zeros_like(tensor)
@@ -117,8 +117,8 @@ def test_measuring_projects_and_reports_how_likely_it_was(seed: int, sites: list
     assert again.probability == pytest.approx(1.0, abs=1e-10)
 
 
-def test_measuring_all_sites_leaves_one_point() -> None:
-    state = scaled(SMALL, 8)
+def test_measuring_all_sites_leaves_one_point(xp: Any) -> None:
+    state = scaled(SMALL, 8, xp=xp)
     found = state.measure(None, 3)
     assert found.state.bond == 1
     assert found.probability == pytest.approx(state.probability(found.bits), abs=1e-12)
@@ -146,14 +146,14 @@ def test_a_device_draws_what_the_host_draws(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.state.on(np).fidelity(same.state) == pytest.approx(1.0, abs=1e-12)
 
 
-def test_what_cannot_be_measured_is_refused() -> None:
-    state = scaled(SMALL, 0)
-    zero = QuantumState(SMALL, tuple(np.zeros_like(core) for core in state.cores))
+def test_what_cannot_be_measured_is_refused(xp: Any) -> None:
+    state: Any = scaled(SMALL, 0, xp=xp)
+    zero = QuantumState(SMALL, tuple(core * 0 for core in state.cores))
     calls: list[tuple[type[QuantumMemoryError], Callable[[], object]]] = [
         (OutOfRange, lambda: state.sample(-1, 0)),
-        (InvalidValue, lambda: state.sample(2.0, 0)),  # type: ignore[arg-type]
+        (InvalidValue, lambda: state.sample(2.0, 0)),
         (OutOfRange, lambda: state.sample(1, -1)),
-        (InvalidValue, lambda: state.sample(1, "x")),  # type: ignore[arg-type]
+        (InvalidValue, lambda: state.sample(1, "x")),
         (OutOfRange, lambda: zero.sample(1, 0)),
         (OutOfRange, lambda: zero.measure([0], 0)),
         (OutOfRange, lambda: zero.probability([0] * 10)),
@@ -162,7 +162,18 @@ def test_what_cannot_be_measured_is_refused() -> None:
         (OutOfRange, lambda: state.measure([10], 0)),
         (ShapeMismatch, lambda: state.amplitude([0] * 9)),
         (InvalidValue, lambda: state.amplitude([2] * 10)),
-        (InvalidValue, lambda: state.amplitude([0.0] * 10)),  # type: ignore[list-item]
+        (InvalidValue, lambda: state.amplitude([0.0] * 10)),
+        (InvalidValue, lambda: state.amplitude([0, [1]] * 5)),
+        (InvalidValue, lambda: state.amplitude("0101010101")),
+        (InvalidValue, lambda: state.probability(["0"] * 10)),
+        (InvalidValue, lambda: state.probability(None)),
+        (ShapeMismatch, lambda: state.probability(0)),
+        (InvalidValue, lambda: state.amplitude(cupy_like(gpus=1).zeros(10))),
+        (InvalidValue, lambda: state.measure(0, 1)),
+        (InvalidValue, lambda: state.measure("01", 1)),
+        (InvalidValue, lambda: state.measure([0], None)),
+        (InvalidValue, lambda: to_pad(SMALL, np.full((2, 10), 2, dtype=np.uint8))),
+        (ShapeMismatch, lambda: to_pad(SMALL, np.zeros((2, 9), dtype=np.uint8))),
     ]
     for error, call in calls:
         with pytest.raises(error):

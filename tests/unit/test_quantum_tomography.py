@@ -31,13 +31,18 @@ from tests.unit.test_quantum_channels import LAW, SEEDS, some_density, some_stat
 METHODS: tuple[Method, ...] = ("linear", "projected", "mle")
 
 
-def projectors(name: str) -> list[NDArray[Any]]:
-    """The dense projectors of a setting, outcome by outcome."""
+def factors(name: str) -> list[list[NDArray[Any]]]:
+    """The projectors of each site, outcome by outcome."""
     single = {base: [(PAULIS[0] + sign * PAULIS["IXYZ".index(base)]) / 2 for sign in (1, -1)] for base in "XYZ"}
     return [
-        reduce(np.kron, [single[base][bit] for base, bit in zip(name, bits, strict=True)])
+        [single[base][bit] for base, bit in zip(name, bits, strict=True)]
         for bits in itertools.product((0, 1), repeat=len(name))
     ]
+
+
+def projectors(name: str) -> list[NDArray[Any]]:
+    """The dense projectors of a setting, outcome by outcome."""
+    return [reduce(np.kron, row) for row in factors(name)]
 
 
 def dense_likelihood(counts: dict[str, NDArray[np.int64]], rho: NDArray[Any]) -> float:
@@ -165,8 +170,55 @@ def test_the_bounds_hold_and_say_something() -> None:
     assert reconstruct(measure_counts(rho, 200_000, 0), "linear").radius == pytest.approx(made.radius / 10, rel=0.1)
 
 
-def test_six_sites_of_a_mood_come_back_from_counts() -> None:
-    state, sites = some_state(3, Grid((3, 3, 3)), np.complex64), (0, 1, 3, 4, 6, 7)
+@pytest.mark.parametrize("confidence", [0.5, 0.9])
+@pytest.mark.parametrize(("sites", "shots"), [(1, 2), (1, 40), (2, 2), (2, 40), (3, 5)])
+def test_the_truth_lies_within_the_radius_as_often_as_stated(sites: int, shots: int, confidence: float) -> None:
+    """Over seeded runs, for a pure, a mixed and an unevenly measured state."""
+    pure, mixed_state = some_density(1 << sites, 4, rank=1), some_density(1 << sites, 5)
+    inside, errors, radius = 0, [], 0.0
+    for seed in range(120):
+        rho = pure if seed % 2 else mixed_state
+        counts = measure_counts(rho, shots, seed)
+        if seed % 3 == 0:
+            counts |= {settings(sites)[0]: measure_counts(rho, 50 * shots, seed)[settings(sites)[0]]}
+        made = reconstruct(counts, "linear", confidence=confidence)
+        errors.append(float(np.linalg.norm(made.linear - rho, 2)))
+        radius = made.radius
+        inside += errors[-1] <= radius
+    assert inside >= confidence * len(errors)
+    assert radius < 9 * float(np.quantile(errors, confidence)), "it says something"
+
+
+@LAW
+@given(SEEDS, st.integers(1, 3), st.sampled_from([1, 7, 1000]), st.sampled_from([0.1, 0.95]))
+def test_the_radius_is_bernstein_s_with_the_moments_of_the_sum(
+    seed: int, sites: int, shots: int, confidence: float
+) -> None:
+    """Jump and variance by enumeration: what the radius assumes holds for any state, and is reached by products."""
+    dim, count = 1 << sites, 3**sites
+
+    def tail(rho: NDArray[Any], at: float) -> float:
+        jump, second = 0.0, np.zeros((dim, dim), dtype=complex)
+        for name, chances in probabilities(rho).items():
+            one = [reduce(np.kron, [3 * projector - PAULIS[0] for projector in row]) for row in factors(name)]
+            mean = sum(p * sample for p, sample in zip(chances, one, strict=True))
+            jump = max(jump, *(np.linalg.norm(sample - mean, 2) / (count * shots) for sample in one))
+            second += sum(p * sample @ sample for p, sample in zip(chances, one, strict=True)) / (count**2 * shots)
+        variance = np.linalg.norm(second, 2)
+        assert variance <= (1 + 1e-12) / shots
+        assert jump <= (1 + 1e-12) * 2 * dim / (count * shots)
+        return float(2 * dim * math.exp(-(at**2) / 2 / (variance + 2 * dim / (count * shots) * at / 3)))
+
+    counts = {name: np.array([shots, *[0] * (dim - 1)]) for name in settings(sites)}
+    radius = reconstruct(counts, "linear", confidence=confidence).radius
+    assert tail(some_density(dim, seed), radius) <= 1 - confidence + 1e-9
+    product = np.zeros((dim, dim))
+    product[0, 0] = 1.0
+    assert tail(product, radius) == pytest.approx(1 - confidence, rel=1e-9)
+
+
+def test_six_sites_of_a_mood_come_back_from_counts(xp: Any) -> None:
+    state, sites = some_state(3, Grid((3, 3, 3)), np.complex64, xp), (0, 1, 3, 4, 6, 7)
     rho = state.reduced(sites)
     made = reconstruct(measure_counts(state, 1_000, 5, sites))
     assert made.rho.shape == (64, 64)
@@ -240,7 +292,10 @@ def test_bad_counts_are_refused_by_name() -> None:
         (OutOfRange, "target", lambda: reconstruct(good).fidelity_bounds([0, 0])),
         (OutOfRange, "shots", lambda: measure_counts(rho, 0, 0)),
         (InvalidValue, "shots", lambda: measure_counts(rho, 2.5, 0)),  # type: ignore[arg-type]
+        (InvalidValue, "seed", lambda: measure_counts(rho, 10, None)),  # type: ignore[arg-type]
+        (OutOfRange, "seed", lambda: measure_counts(rho, 10, -1)),
         (InvalidValue, "sites", lambda: measure_counts(state, 10, 0)),
+        (InvalidValue, "sites", lambda: measure_counts(state, 10, 0, 1)),  # type: ignore[arg-type]
         (InvalidValue, "sites", lambda: measure_counts(rho, 10, 0, [0])),
         (OutOfRange, "sites", lambda: measure_counts(state, 10, 0, range(7))),
         (OutOfRange, "trace", lambda: measure_counts(np.eye(2), 10, 0)),

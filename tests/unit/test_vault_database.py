@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from quantum_memory.errors import CorruptRecord, StorageLocked, VaultUnavailable, WriteFailed
+from quantum_memory.errors import CorruptRecord, InvalidValue, StorageLocked, VaultUnavailable, WriteFailed
 from quantum_memory.memory.vault import engines as engines_module
-from quantum_memory.memory.vault.database import IN_MEMORY, Database
+from quantum_memory.memory.vault.database import IN_MEMORY, Database, located
 from quantum_memory.memory.vault.engines import MORE_READERS, READERS, engines
 from tests.unit.postgres import ON_POSTGRES, Server, missing
 
@@ -366,3 +366,10 @@ def test_without_a_server_tests_are_skipped_and_fail_where_one_was_asked_for(mon
     monkeypatch.setenv("QM_TEST_POSTGRES", "required")
     with pytest.raises(pytest.fail.Exception, match="no server: apt-get install postgresql"):
         missing("no server", "apt-get install postgresql")
+
+
+@pytest.mark.parametrize("storage", ["postgresql://user:secret@host:notaport/db", "://secret"])
+def test_a_url_that_cannot_be_read_is_refused_without_its_password(storage: str) -> None:
+    with pytest.raises(InvalidValue, match="storage") as refused:
+        located(storage)
+    assert "secret" not in str(refused.value)
