@@ -79,6 +79,10 @@ class Port(ABC, Generic[H]):
         """Call what ends a host, after all that it was told, if it lives here. A pool is ended with its cluster."""
 
     @abstractmethod
+    async def told(self, method: Callable[[H], dict[str, int]]) -> dict[str, int]:
+        """What a host says of itself, if it lives here; nothing of a pool, whose members are asked one by one."""
+
+    @abstractmethod
     def _start(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> Awaitable[list[R]]:
         """Send the calls now; what comes back gives the answers."""
 
@@ -97,11 +101,18 @@ class LocalPort(Port[H]):
         keys: Sequence[str],  # noqa: ARG002  (one host owns every key)
         items: Sequence[T],
     ) -> Awaitable[list[R]]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, method, self._host, items)
+        return self._run(method, items)
+
+    async def told(self, method: Callable[[H], dict[str, int]]) -> dict[str, int]:
+        return await self._run(method)
 
     async def end(self, method: Callable[[H], None]) -> None:
         self._send_posted()
-        await asyncio.get_running_loop().run_in_executor(self._thread, method, self._host)
+        await self._run(method)
+
+    def _run(self, method: Callable[..., R], *args: object) -> Awaitable[R]:
+        """In the host's thread, by name as in a pool: ``ViewHost.close`` is the host's own ``close``."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, getattr(self._host, method.__name__), *args)
 
 
 class PoolPort(Port[H]):
@@ -124,6 +135,9 @@ class PoolPort(Port[H]):
             self._call(member, method.__name__, [items[index] for index in share]) for member, share in shares.items()
         ]
         return _in_order(sent, [index for share in shares.values() for index in share])
+
+    async def told(self, method: Callable[[H], dict[str, int]]) -> dict[str, int]:  # noqa: ARG002 (nobody lives here)
+        return {}
 
     async def end(self, method: Callable[[H], None]) -> None:
         """Nothing: others use the pool too."""

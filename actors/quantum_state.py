@@ -1,25 +1,42 @@
-"""QuantumStateActor: the moods of many branches as tensor networks, on CPU or on a share of a GPU."""
+"""QuantumStateActor: the moods of many branches as tensor networks, on CPU or on a share of a GPU.
+
+Owns the backend that its moods are computed by: one, opened when it is first needed, in use around every call that
+computes in whichever thread, and closed with the host.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import ray
 
 from quantum_memory.actors.deferred import Deferred
+from quantum_memory.actors.folds import mood_fold
 from quantum_memory.actors.views import ViewHost
+from quantum_memory.errors import BackendClosed, DeviceMemoryExceeded
 from quantum_memory.memory.affect.mood import MoodFold, MoodState
 from quantum_memory.memory.affect.snapshot import MoodCodec
-from quantum_memory.memory.held import Held
-from quantum_memory.memory.quantum import QuantumState
+from quantum_memory.memory.events import Entry
+from quantum_memory.memory.held import Held, Load
+from quantum_memory.memory.quantum import Backend, QuantumState, open_backend
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.settings import Settings
-from quantum_memory.types import PAD, Floats, Mood, Place, Vector
+from quantum_memory.types import Floats, Mood, Part, Place, Vector
 
-READINGS_HELD = 10_000
+READINGS_HELD = SETTLED_HELD = 10_000
+KEPT_SHARE = 0.25
+"""The share of the resident bytes for what is made from moods: settled ones, encoded feelings, projectors."""
+GPU_SHARE = 0.5
+"""The share of a GPU's limit that may be resident; the rest is for computing."""
 AXES = ("pleasure", "arousal", "dominance")
+P = ParamSpec("P")
+R = TypeVar("R")
+logger = logging.getLogger(__name__)
 
 
 class Feelings(NamedTuple):
@@ -30,56 +47,152 @@ class Feelings(NamedTuple):
     confidences: Floats
 
 
+class Moods(NamedTuple):
+    """What a host works with, once it is needed."""
+
+    backend: Backend
+    fold: MoodFold
+    timeline: Timeline[MoodState]
+    load: Load[MoodState]
+
+
+def computing(
+    method: Callable[Concatenate[QuantumStateHost, P], R],
+) -> Callable[Concatenate[QuantumStateHost, P], R]:
+    """Have a method of the host run on its backend."""
+
+    @functools.wraps(method)
+    def on_backend(self: QuantumStateHost, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with self.using(method.__name__):
+                return method(self, *args, **kwargs)
+        except DeviceMemoryExceeded:
+            self.let_go()
+            raise
+
+    return on_backend
+
+
 class QuantumStateHost(ViewHost):
-    """The moods of many branches. Everything a QuantumStateActor does, without Ray."""
+    """The moods of many branches. Everything a QuantumStateActor does, without Ray.
+
+    Every call raises BackendClosed once the host is closed; DeviceMemoryExceeded where the GPU's memory does not
+    suffice, after which it keeps nothing that it can do without, so that the call may be made again.
+    """
 
     def __init__(self, settings: Settings, history: History) -> None:
         super().__init__(settings, history)
         self._views = Deferred(self._made)
         self._readings: Held[Place, Mood] = Held(READINGS_HELD)
+        self._closed = False
 
-    def _made(self) -> tuple[MoodFold, Timeline[MoodState]]:
+    def _made(self) -> Moods:
         wanted = self._settings.mood
-        fold = MoodFold(
-            temperament=PAD(*wanted.temperament),
-            learning_rate=wanted.learning_rate,
-            half_life_s=wanted.half_life_s,
-            max_bond=wanted.max_bond,
-            min_fidelity=wanted.min_fidelity,
-            backend=wanted.backend,
-        )
-        return fold, self._timeline(fold, MoodCodec(fold))
+        limit = wanted.gpu_memory_limit_mb
+        backend = open_backend(wanted.backend, memory_limit_bytes=None if limit is None else limit << 20)
+        try:
+            resident = wanted.resident_mb << 20
+            if backend.device is not None and backend.memory_limit_bytes is not None:
+                resident = min(resident, int(GPU_SHARE * backend.memory_limit_bytes))
+            for_kept = int(KEPT_SHARE * resident)
+            with backend.use(), backend.range("rest"):
+                fold = mood_fold(wanted, backend.name, settled_kept=SETTLED_HELD, kept_bytes=for_kept)
+            load: Load[MoodState] = Load(resident - for_kept, lambda mood: mood.state, _tell_near)
+            codec = MoodCodec(fold, functools.partial(self.using, "snapshot"))
+            return Moods(backend, fold, self._timeline(fold, codec).within(load), load)
+        except BaseException:
+            backend.close()
+            raise
+
+    @contextmanager
+    def using(self, call: str) -> Iterator[None]:
+        """Use the backend in this thread, under this name in profilers, as long as the body runs.
+
+        Raises: what opening the backend and making the fold raise; BackendClosed; DeviceMemoryExceeded.
+        """
+        backend = self._ready().backend
+        with backend.use(), backend.range(call):
+            yield
+
+    def let_go(self) -> None:
+        """Keep nothing that is only there for those who ask again."""
+        moods = self._views.made()
+        if moods is not None:
+            moods.fold.let_go()
+
+    def _ready(self) -> Moods:
+        if self._closed:
+            raise BackendClosed(self._settings.mood.backend)
+        return self._views()
 
     def timelines(self) -> Sequence[Timeline[Any]]:
         """The moods."""
-        return (self._views()[1],)
+        return (self._ready().timeline,)
 
+    @computing
+    def apply(self, entries: Sequence[Entry]) -> list[None]:
+        """See ``ViewHost.apply``."""
+        return super().apply(entries)
+
+    @computing
+    def whole(self, asked: Sequence[tuple[Part, Place]]) -> list[None]:
+        """See ``ViewHost.whole``."""
+        return super().whole(asked)
+
+    @computing
     def read(self, places: Sequence[Place]) -> list[Mood]:
         """The mood at each place."""
         return [self._read(place) for place in places]
 
+    @computing
     def congruence(self, asked: Sequence[Feelings]) -> list[Floats]:
         """How well feelings fit the mood at a place: (n,) in [0, 1] for each request."""
-        fold, moods = self._views()
-        return [fold.congruence(moods.at(one.place), one.pads, one.confidences) for one in asked]
+        _, fold, moods, _ = self._ready()
+        return fold.congruences([(moods.at(one.place), one.pads, one.confidences) for one in asked])
 
+    @computing
     def marginals(self, places: Sequence[Place]) -> list[Mapping[str, tuple[Vector, Vector]]]:
         """For each place and axis the grid's points and their probabilities."""
         return [self._marginals(place) for place in places]
 
+    @computing
     def tensors(self, places: Sequence[Place]) -> list[bytes]:
         """The mood at each place as bytes, to be carried to another branch or compared."""
         return [self._psi(place).to_bytes() for place in places]
 
+    @computing
     def fidelity(self, pairs: Sequence[tuple[Place, bytes]]) -> list[float]:
         """How much alike the mood at a place and another are, in [0, 1]: the squared overlap."""
-        return [self._psi(place).fidelity(QuantumState.from_bytes(tensors)) for place, tensors in pairs]
+        xp = self._ready().backend.xp
+        return [self._psi(place).fidelity(QuantumState.from_bytes(tensors, xp=xp)) for place, tensors in pairs]
+
+    def status(self) -> dict[str, int]:
+        """That of every host, the bytes of the moods held and their limit, and what was found ready and was not."""
+        moods = self._ready()
+        return {
+            **super().status(),
+            "bytes": moods.load.held,
+            "bytes_limit": moods.load.limit,
+            "reading_hits": self._readings.hits,
+            "reading_misses": self._readings.misses,
+            **moods.fold.counts,
+        }
+
+    def close(self) -> None:
+        """See ``ViewHost.close``; then close the backend. Harmless if it was closed."""
+        try:
+            super().close()
+        finally:
+            self._closed = True
+            moods = self._views.made()
+            if moods is not None:
+                moods.backend.close()
 
     def _read(self, place: Place) -> Mood:
         """A mood: one from which nothing is missing never changes, so that it is read once."""
         held = self._readings.get(place)
         if held is None:
-            fold, moods = self._views()
+            _, fold, moods, _ = self._ready()
             whole = moods.lacks(place) is None
             held = fold.read(moods.at(place))
             if whole:
@@ -87,7 +200,7 @@ class QuantumStateHost(ViewHost):
         return held
 
     def _psi(self, place: Place) -> QuantumState:
-        fold, moods = self._views()
+        _, fold, moods, _ = self._ready()
         return fold.settled(moods.at(place)).state
 
     def _marginals(self, place: Place) -> Mapping[str, tuple[Vector, Vector]]:
@@ -96,6 +209,10 @@ class QuantumStateHost(ViewHost):
             name: (state.grid.points(axis).astype(np.float32), np.asarray(state.marginal(axis), dtype=np.float32))
             for axis, name in enumerate(AXES)
         }
+
+
+def _tell_near(held: int, limit: int) -> None:
+    logger.warning("moods take %d of the %d bytes they may; over that the oldest are let go early", held, limit)
 
 
 QuantumStateActor = ray.remote(max_restarts=-1, max_task_retries=-1)(QuantumStateHost)

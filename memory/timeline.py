@@ -10,11 +10,11 @@ import bisect
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from quantum_memory.errors import CorruptRecord
 from quantum_memory.memory.events import Entry, Event, RolledBack
-from quantum_memory.memory.held import Held
+from quantum_memory.memory.held import Held, Load
 from quantum_memory.memory.snapshots import Snapshots, Tally
 from quantum_memory.types import Branch, BranchId, Part, Place
 
@@ -137,6 +137,7 @@ class Timeline(Generic[S]):
         self._held: OrderedDict[Place, _Kept[S]] = OrderedDict()
         self._seqs: dict[BranchId, list[int]] = {}
         self._pinned: set[Place] = set()
+        self._load: Load[S] | None = None
 
     def __len__(self) -> int:
         return len(self._held)
@@ -145,6 +146,16 @@ class Timeline(Generic[S]):
     def part(self) -> Part:
         """Which view it is."""
         return self._fold.part
+
+    def within(self, load: Load[S]) -> Self:
+        """The timeline, which from now on also lets its oldest states go where they are over this load.
+
+        The state that is asked for is held whatever it weighs.
+        """
+        for kept in self._held.values():
+            load.add(kept.state)
+        self._load = load
+        return self
 
     def push(self, entry: Entry) -> None:
         """Take in an event just journalled; if the state before it is not held, the next read will catch up."""
@@ -332,16 +343,26 @@ class Timeline(Generic[S]):
         for gap in kept.gaps:
             if self._tried.get(gap) is None:
                 self._tried.put(gap, (self._clock(), 0))
-        if place not in self._held:
+        before = self._held.get(place)
+        if before is None:
             bisect.insort(self._seqs.setdefault(place.branch, []), place.seq)
         self._held[place] = kept
         self._held.move_to_end(place)
-        while len(self._held) > self._keep:
+        if self._load is not None:
+            self._load.add(kept.state)
+            if before is not None:
+                self._load.remove(before.state)
+        while len(self._held) > self._keep or self._overloaded():
             self._drop(next(iter(self._held)))
         return kept
 
+    def _overloaded(self) -> bool:
+        return self._load is not None and self._load.over and len(self._held) > 1
+
     def _drop(self, place: Place) -> None:
-        del self._held[place]
+        kept = self._held.pop(place)
+        if self._load is not None:
+            self._load.remove(kept.state)
         self._pinned.discard(place)
         seqs = self._seqs[place.branch]
         seqs.remove(place.seq)

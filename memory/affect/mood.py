@@ -6,9 +6,10 @@ Owns the laws of feeling. The arithmetic is ``memory.quantum``'s; the journal an
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,15 +19,16 @@ from quantum_memory.checks import bounded, utc, whole
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory import events
 from quantum_memory.memory.affect import emotions
+from quantum_memory.memory.affect.kept import KEPT_BYTES, MOST, Kept, Resting
 from quantum_memory.memory.events import Event, Merged, MoodBrought, Remembered
-from quantum_memory.memory.held import Held
+from quantum_memory.memory.held import Held, Load
 from quantum_memory.memory.quantum import (
     Grid,
     Packet,
     Packets,
     QuantumState,
     choose,
-    packet_fidelities,
+    fit,
     packet_overlaps,
     superpose,
 )
@@ -118,7 +120,7 @@ class MoodFold:
     * A merge: ψ' ∝ √(1-w) ours + √w theirs. The memories it brings were felt by the mood it brings.
 
     Laws: those of ``Fold``. Folding the last ``reach`` feelings, from ``empty``, gives the mood of all to an infidelity
-    of at most 1e-6.
+    of at most 1e-6, or of what ``apart`` says of their errors where the limits on bond, fidelity or bytes cost more.
 
     Args:
         temperament: the resting PAD.
@@ -127,7 +129,12 @@ class MoodFold:
         max_bond, min_fidelity: the limits of every compression; the bond wins.
         narrow, wide: width of a feeling of full and of no confidence. ``wide`` is also that of the resting packet.
         momentum_scale: momentum × width of a packet per unit of trend, before the cap.
-        backend: "numpy", "cupy" or "auto"; below some hundred bonds numpy is faster.
+        backend: "numpy", "cupy", "cuquantum" or "auto"; below some hundred bonds numpy is faster. Who opened it calls
+            the fold while it is in use: see ``Backend.use``.
+        max_bytes: of the tensors of a mood, those of the resting one included. It wins over the fidelity, and what it
+            cost is in ``error``. ``None`` for no limit.
+        settled_kept: how many settled moods are kept for those who ask again, within ``kept_bytes``.
+        kept_bytes: what the fold keeps at most for those who ask again; see ``Kept``.
 
     Raises: InvalidValue, NotFinite, OutOfRange; MissingDependency or NoDevice for a backend that is not there.
     """
@@ -149,29 +156,52 @@ class MoodFold:
         momentum_scale: float = 1.0,
         backend: str = "numpy",
         dtype: Any = np.complex64,
+        max_bytes: int | None = None,
+        settled_kept: int = SETTLED_KEPT,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._grid = Grid() if grid is None else grid
         self._eta = bounded("learning_rate", learning_rate, 0.01, 0.9)
         self._half_life_s = bounded("half_life_s", half_life_s, 1.0, 1e12)
         self._max_bond, self._min_fidelity = max_bond, bounded("min_fidelity", min_fidelity, 0.0, 1.0)
+        self._max_bytes = max_bytes
         self._narrow = bounded("narrow", narrow, max(self._grid.spacing), 1.0)
         self._wide = bounded("wide", wide, narrow, 1.0)
         self._momentum_scale = bounded("momentum_scale", momentum_scale, 0.0, 100.0)
         xp = choose(backend)
         self._rest = Packet(_triple(temperament), (wide, wide, wide))
-        rest = QuantumState.from_packet(self._grid, self._rest, dtype=dtype, xp=xp)
-        self._resting, kept = rest.compress(max_bond, 1.0)
-        self._rest_away = _chord(1.0 - kept)
+        encode = partial(QuantumState.from_packet, self._grid, dtype=dtype, xp=xp)
+        resting = fit(encode(self._rest), max_bond=max_bond, min_fidelity=1.0, max_bytes=max_bytes)
+        self._resting, self._rest_away = resting.state, _chord(1.0 - resting.fidelity)
         self._dtype, self._xp = dtype, xp
+        self._kept = Kept(encode, kept_bytes)
         # By the identity of a state, or of the last feeling of a group, which is beside it so that it stays the same.
-        self._settled: Held[int, tuple[MoodState | Felt, MoodState]] = Held(SETTLED_KEPT)
+        self._settled: Held[int, tuple[MoodState | Felt, MoodState]] = Held(
+            whole("settled_kept", settled_kept, 1, MOST), Load(self._kept.settled_bytes, lambda held: held[1].state)
+        )
         forgetting = -math.log1p(-self._eta * LEAST_SHARE)
         self.reach = self._reach = max(REACH, math.ceil(-math.log(FORGOTTEN_WEIGHT) / forgetting))
 
     @property
+    def counts(self) -> Mapping[str, int]:
+        """How often what is kept for those who ask again was there, and was not: "settled_hits" and so on."""
+        return {
+            "settled_hits": self._settled.hits,
+            "settled_misses": self._settled.misses,
+            **self._kept.counts,
+        }
+
+    def let_go(self) -> None:
+        """Keep nothing for those who ask again; it is made anew when somebody does."""
+        self._settled.clear()
+        self._kept.clear()
+
+    @property
     def parameters(self) -> dict[str, object]:
         """Whatever decides what a mood becomes. The backend is not among it: it only rounds otherwise."""
-        return {
+        # Left out where there is no budget: what was written down without one is still what would be made.
+        budget = {} if self._max_bytes is None else {"max_bytes": self._max_bytes}
+        return budget | {
             "grid": self._grid.bits,
             "temperament": self._rest.mean,
             "learning_rate": self._eta,
@@ -258,7 +288,7 @@ class MoodFold:
         state = self.settled(state)
         psi = state.state
         points = np.array([np.asarray(pad) for pad in emotions.EMOTIONS.values()], dtype=np.float64)
-        weights = packet_fidelities(psi, points, np.full(points.shape, EMOTION_WIDTH))
+        weights = self._kept.projected(psi, points, np.full(points.shape, EMOTION_WIDTH))
         total = float(weights.sum())
         # A feeling so far from every name that each weighs 0 is no nearer to one than to another.
         chances = weights / total if total > 0.0 else np.full(len(weights), 1.0 / len(weights))
@@ -279,14 +309,31 @@ class MoodFold:
         )
 
     def congruence(self, state: MoodState, pads: object, confidences: object) -> Floats:
-        """(n,) in [0, 1]: how well feelings at (n, 3) PADs, held with (n,) confidences, fit the mood.
+        """``congruences`` with one mood."""
+        return self.congruences([(state, pads, confidences)])[0]
+
+    def congruences(self, asked: Sequence[tuple[MoodState, object, object]]) -> list[Floats]:
+        """For each mood (n,) in [0, 1]: how well feelings at (n, 3) PADs, held with (n,) confidences, fit it.
 
         It is confidence × |⟨packet|ψ⟩|, the packet being the one that the feeling would add, at rest. The modulus and
         not its square, so that it falls as slowly as an amplitude; times confidence, so that an unknown feeling fits
-        no mood.
+        no mood. Those of one settled mood, which forks have in common, are asked together.
 
         Raises: ShapeMismatch, NotFinite, OutOfRange.
         """
+        checked = [self._feelings(pads, confidences) for _, pads, confidences in asked]
+        states = [self.settled(state).state for state, _, _ in asked]
+        widths = [self._wide - (self._wide - self._narrow) * sure for _, sure in checked]
+        found = self._kept.fidelities(
+            [
+                Resting(psi, points, np.repeat(width[:, None], 3, axis=1))
+                for psi, (points, _), width in zip(states, checked, widths, strict=True)
+            ]
+        )
+        return [sure * np.sqrt(np.minimum(one, 1.0)) for one, (_, sure) in zip(found, checked, strict=True)]
+
+    def _feelings(self, pads: object, confidences: object) -> tuple[Floats, Floats]:
+        """(n, 3) PADs in the cube and (n,) confidences in [0, 1]. Raises: ShapeMismatch, NotFinite, OutOfRange."""
         points = np.asarray(pads, dtype=np.float64)
         sure = np.asarray(confidences, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != 3:
@@ -297,8 +344,7 @@ class MoodFold:
             if not math.isfinite(sure[index]):
                 raise NotFinite("confidences", float(sure[index]), f"index {index}")
             raise OutOfRange("confidences", float(sure[index]), 0.0, 1.0)
-        widths = np.repeat((self._wide - (self._wide - self._narrow) * sure)[:, None], 3, axis=1)
-        return sure * np.sqrt(np.minimum(packet_fidelities(self.settled(state).state, points, widths), 1.0))
+        return points, sure
 
     def _take_up(self, state: MoodState, felt: tuple[Felt, ...]) -> MoodState:
         """The state with these feelings pending, as many groups of them worked in as must be."""
@@ -344,12 +390,15 @@ class MoodFold:
             away = off.of_mood * away + off.of_rest * self._rest_away
             mix, away = _mixed(mix, gram, index, self._share(felt), away)
             times = (*times, felt.at)[-CLOCK:]
-        parts = [state.state, self._resting, *(self._encoded(packet) for packet in packets[1:])]
+        parts = [state.state, self._resting, *(self._kept.encoded(packet) for packet in packets[1:])]
         used = np.flatnonzero(mix).tolist()
-        mood, kept = superpose([parts[i] for i in used], mix[used].tolist()).compress(
-            self._max_bond, self._min_fidelity
-        )
-        return MoodState(mood, times, last, trend, _infidelity(away + _chord(1.0 - kept)))
+        mood, lost = self._fitted(superpose([parts[i] for i in used], mix[used].tolist()))
+        return MoodState(mood, times, last, trend, _infidelity(away + lost))
+
+    def _fitted(self, state: QuantumState) -> tuple[QuantumState, float]:
+        """The state within the limits of a mood, and the distance that was lost to them."""
+        fitted = fit(state, max_bond=self._max_bond, min_fidelity=self._min_fidelity, max_bytes=self._max_bytes)
+        return fitted.state, _chord(1.0 - fitted.fidelity)
 
     def _merge(self, state: MoodState, brought: MoodBrought, memories: Sequence[Memory]) -> MoodState:
         share = bounded("weight", brought.weight, 0.0, 1.0)
@@ -360,10 +409,10 @@ class MoodFold:
         overlap = state.state.overlap(theirs)
         gram = np.array([[1.0, overlap], [overlap.conjugate(), 1.0]])
         mix, away = _mixed(np.array([1.0, 0.0], dtype=np.complex128), gram, 1, share, _chord(state.error))
-        both, kept = superpose([state.state, theirs], mix.tolist()).compress(self._max_bond, self._min_fidelity)
+        both, lost = self._fitted(superpose([state.state, theirs], mix.tolist()))
         times = [utc("at", memory.at) for memory in memories if memory.confidence > 0.0]
         clock = (*state.times, max(times))[-CLOCK:] if times else state.times
-        return MoodState(both, clock, state.last, state.trend, _infidelity(away + _chord(1.0 - kept)))
+        return MoodState(both, clock, state.last, state.trend, _infidelity(away + lost))
 
     def _gram(self, psi: QuantumState, packets: Packets) -> NDArray[np.complex128]:
         """(n + 1, n + 1) overlaps of the state and the packets."""
@@ -380,9 +429,6 @@ class MoodFold:
         if length > MOMENTUM_CAP:
             push *= MOMENTUM_CAP / length
         return Packet(_triple(felt.pad), (width, width, width), _triple(push / width))
-
-    def _encoded(self, packet: Packet) -> QuantumState:
-        return QuantumState.from_packet(self._grid, packet, dtype=self._dtype, xp=self._xp)
 
     def _share(self, felt: Felt) -> float:
         strength = (felt.confidence + felt.importance) / 2.0
@@ -433,6 +479,11 @@ def _next_trend(trend: Triple, last: PAD | None, pad: PAD) -> Triple:
 def _chord(infidelity: float) -> float:
     """The distance of two unit vectors of that infidelity, phases aligned."""
     return math.sqrt(max(0.0, 2.0 - 2.0 * math.sqrt(max(0.0, 1.0 - infidelity))))
+
+
+def apart(one: float, other: float) -> float:
+    """The greatest infidelity of two moods of these errors that come of the same feelings."""
+    return _infidelity(_chord(one) + _chord(other))
 
 
 def _infidelity(chord: float) -> float:

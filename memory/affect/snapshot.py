@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
 from quantum_memory.errors import CorruptRecord, InvalidInput
-from quantum_memory.memory.affect.mood import CLOCK, PENDING, Felt, MoodFold, MoodState
+from quantum_memory.memory.affect.mood import CLOCK, PENDING, Felt, MoodFold, MoodState, apart
 from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading
 from quantum_memory.memory.snapshots import fingerprint
 from quantum_memory.types import PAD, Part
 
 VERSION = 1
 TOLERANCE = 4e-6
-"""Two moods that are each within 1e-6 of the mood of all events, as the fold promises, are this close to each other."""
+"""Two moods that are each within 1e-6 of the mood of all events are this close to each other. The fold promises that
+where its limits cost no more; where they do, a mood says so in ``error``."""
 TREND_TOLERANCE = 1e-6
 
 
@@ -23,18 +26,20 @@ class MoodCodec:
 
     Args:
         fold: whose moods they are.
+        working: what holds the fold's backend in use, in whichever thread a mood is written down or read.
     """
 
     part: Part = "mood"
 
-    def __init__(self, fold: MoodFold) -> None:
-        self._fold = fold
+    def __init__(self, fold: MoodFold, working: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
+        self._fold, self._working = fold, working
         self.fingerprint = fingerprint(self.part, VERSION, **fold.parameters)
 
     def dump(self, state: MoodState) -> Dump:
         """The tensors as ``QuantumState`` writes them, the clock, the trend, and the feelings that are pending."""
         columns = Columns()
-        columns.arrays["tensors"] = state.state.to_bytes()
+        with self._working():
+            columns.arrays["tensors"] = state.state.to_bytes()
         columns.times("times", state.times)
         columns.numbers("last", [np.asarray(state.last, np.float64)] if state.last else np.empty((0, 3)), np.float64)
         columns.numbers("trend", state.trend, np.float64)
@@ -56,7 +61,8 @@ class MoodCodec:
         rows = read.within("pending/felt", np.float64, (pending, 5), -1.0, 1.0)
         read.require("pending/felt", not pending or rows[:, 3:].min() >= 0.0, "a confidence or importance under 0")
         try:
-            tensors = self._fold.restored(read.data("tensors"))
+            with self._working():
+                tensors = self._fold.restored(read.data("tensors"))
         except InvalidInput as error:
             raise CorruptRecord(read.what, str(error)) from None
         return MoodState(
@@ -74,11 +80,15 @@ class MoodCodec:
         )
 
     def difference(self, one: MoodState, other: MoodState) -> str | None:
-        """What is not alike once nothing is pending: the tensors within ``TOLERANCE``, the times exactly."""
-        left, right = self._fold.settled(one), self._fold.settled(other)
-        infidelity = 1.0 - left.state.fidelity(right.state)
-        if infidelity > TOLERANCE:
-            return f"tensors: an infidelity of {infidelity:.3g}, the limit is {TOLERANCE:g}"
+        """What is not alike once nothing is pending: the tensors within ``TOLERANCE``, or as far apart as two moods may
+        be that lost what the first says it lost; the times exactly.
+        """
+        with self._working():
+            left, right = self._fold.settled(one), self._fold.settled(other)
+            infidelity = 1.0 - left.state.fidelity(right.state)
+        limit = max(TOLERANCE, apart(left.error, left.error))
+        if infidelity > limit:
+            return f"tensors: an infidelity of {infidelity:.3g}, the limit is {limit:.3g}"
         if left.times != right.times or left.last != right.last:
             return f"clock: {left.at} and {right.at}, or another last feeling"
         if math.dist(left.trend, right.trend) > TREND_TOLERANCE:

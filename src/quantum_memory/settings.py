@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from quantum_memory.errors import InvalidSettings
 from quantum_memory.policies.recall import RecallWeights
@@ -19,6 +19,9 @@ from quantum_memory.types import NEUTRAL, PAD
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Resource = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LEAST_STATE_BYTES = 28 * 2 * 8
+"""A mood without any entanglement: two complex64 numbers for each qubit."""
+MOST_MB = 1 << 30
 
 
 class Section(BaseModel):
@@ -74,20 +77,64 @@ class MoodSettings(Section):
     """How feelings become a mood; see ``quantum_memory.memory.affect.mood``.
 
     ``temperament`` is the PAD at which a mood rests, and to which it returns by half in ``half_life_s``.
+
+    ``state_bytes`` is what the tensors of one mood may take: bonds are lowered to fit, and the fidelity that it cost is
+    in ``Mood.fidelity``. ``resident_mb`` is what one actor may hold of moods and of what is made from them: over it the
+    oldest are let go, and folded again when somebody asks. ``gpu_memory_limit_mb`` bounds what CuPy takes on the GPU
+    for one actor; of that at most half is resident.
     """
 
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    half_life_s: Positive = 3 * 86_400.0
+    learning_rate: Annotated[float, Field(ge=0.01, le=0.9)] = 0.2
+    half_life_s: Annotated[float, Field(ge=1.0, le=1e12)] = 3 * 86_400.0
     temperament: tuple[float, float, float] = (NEUTRAL.pleasure, NEUTRAL.arousal, NEUTRAL.dominance)
     max_bond: Annotated[int, Field(ge=1, le=1024)] = 64
     min_fidelity: Annotated[float, Field(gt=0, lt=1)] = 0.9999999
-    backend: Literal["auto", "numpy", "cupy"] = "numpy"
+    state_bytes: Annotated[int, Field(ge=LEAST_STATE_BYTES)] | None = None
+    backend: Literal["auto", "numpy", "cupy", "cuquantum"] = "numpy"
+    resident_mb: Annotated[int, Field(ge=1, le=MOST_MB)] = 1024
+    gpu_memory_limit_mb: Annotated[int, Field(ge=1, le=MOST_MB)] | None = None
 
     @field_validator("temperament")
     @classmethod
     def _inside_the_cube(cls, temperament: tuple[float, float, float]) -> tuple[float, float, float]:
         PAD(*temperament)
         return temperament
+
+
+class GraphSettings(Section):
+    """What the graph does for memories, and who reads statements in them, behind the writes.
+
+    ``importance`` is how much of what feeling leaves open of a memory's importance the rank of what it speaks of may
+    fill; above 0 each write asks the graph first. For statements see ``quantum_memory.memory.semantic.extractors``:
+
+    ``rules`` needs nothing; ``spacy`` an installed ``spacy_model``; ``endpoint`` an OpenAI-compatible ``endpoint_url``
+    that serves ``endpoint_model`` and is sent the texts, with a key from a file or a named variable. Statements below
+    ``least_confidence`` are left out. Concepts always come by rules, from the journal alone.
+    """
+
+    importance: Annotated[float, Field(ge=0, le=1)] = 0.0
+    extractor: Literal["rules", "spacy", "endpoint", "off"] = "off"
+    least_confidence: Annotated[float, Field(ge=0, le=1)] = 0.75
+    spacy_model: str = "en_core_web_sm"
+    endpoint_url: str | None = None
+    endpoint_model: str | None = None
+    endpoint_key_file: str | None = None
+    endpoint_key_env: str | None = None
+    endpoint_timeout_s: Positive = 30.0
+    endpoint_retries: Annotated[int, Field(ge=0, le=20)] = 3
+
+    @field_validator("extractor", mode="before")
+    @classmethod
+    def _off_as_yaml_reads_it(cls, extractor: object) -> object:
+        return "off" if extractor is False else extractor
+
+    @model_validator(mode="after")
+    def _knows_where_to_ask(self) -> GraphSettings:
+        if self.extractor == "endpoint" and not (self.endpoint_url and self.endpoint_model):
+            raise ValueError("the extractor endpoint needs endpoint_url and endpoint_model")
+        if self.endpoint_key_file is not None and self.endpoint_key_env is not None:
+            raise ValueError("endpoint_key_file and endpoint_key_env exclude each other")
+        return self
 
 
 class WeightsSettings(Section):
@@ -209,6 +256,7 @@ class Settings(Section):
     pools: PoolsSettings = PoolsSettings()
     perception: PerceptionSettings = PerceptionSettings()
     mood: MoodSettings = MoodSettings()
+    graph: GraphSettings = GraphSettings()
     recall: RecallSettings = RecallSettings()
     views: ViewsSettings = ViewsSettings()
     vault: VaultSettings = VaultSettings()

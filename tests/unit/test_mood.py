@@ -16,6 +16,7 @@ from quantum_memory.errors import CorruptRecord, InvalidValue, NotFinite, OutOfR
 from quantum_memory.memory.affect import mood
 from quantum_memory.memory.affect.emotions import EMOTIONS
 from quantum_memory.memory.affect.mood import MoodFold, MoodState
+from quantum_memory.memory.affect.snapshot import MoodCodec
 from quantum_memory.memory.events import (
     Entry,
     Event,
@@ -518,6 +519,47 @@ def test_the_error_fades() -> None:
     assert later.error < rough.error / 10
 
 
+@settings(deadline=None, max_examples=25)
+@given(FEELINGS, st.integers(1, 10), UNITS)
+def test_a_mood_never_takes_more_than_its_bytes_and_tells_what_that_cost(
+    memories: list[Memory], times: int, weight: float
+) -> None:
+    budget = times * 12 * 2 * 16  # so many times what a mood without entanglement takes
+    tight, whole = exact(max_bytes=budget), exact()
+    assert tight.empty().state.nbytes <= budget
+    states = [feel(fold, memories) for fold in (tight, whole)]
+    assert states[0].state.nbytes <= budget
+    assert infidelity(whole, *states) <= states[0].error + 1e-9
+    assert tight.read(states[0]).fidelity == 1.0 - states[0].error
+    other = feel(whole, memories[:2]).state.to_bytes()
+    ends = [
+        feel(fold, memories[:3], fold.apply(state, merged(other, weight)))
+        for fold, state in zip((tight, whole), states, strict=True)
+    ]
+    assert ends[0].state.nbytes <= budget
+    assert infidelity(whole, *ends) <= ends[0].error + 1e-9
+
+
+@settings(deadline=None, max_examples=10)
+@given(FEELINGS)
+def test_a_budget_that_suffices_changes_not_one_bit(memories: list[Memory]) -> None:
+    free, bounded = small(), small(max_bytes=1 << 30)
+    assert feel(free, memories).state.to_bytes() == feel(bounded, memories).state.to_bytes()
+    parts = [Packet((0.1, 0.2, 0.3), (0.2,) * 3), Packet((-0.4, 0.0, 0.2), (0.1,) * 3)]
+    given = QuantumState.from_packets(SMALL, parts)
+    compressed, kept = given.compress(64, 1.0 - 1e-7)
+    fitted, lost = free._fitted(given)
+    assert fitted.to_bytes() == compressed.to_bytes()
+    assert lost == mood._chord(1.0 - kept)
+
+
+def test_a_budget_is_part_of_what_a_mood_becomes_and_none_leaves_the_name_of_old_snapshots() -> None:
+    free, tight, tighter = small(), small(max_bytes=4096), small(max_bytes=2048)
+    assert "max_bytes" not in free.parameters
+    assert (tight.parameters["max_bytes"], tighter.parameters["max_bytes"]) == (4096, 2048)
+    assert len({MoodCodec(fold).fingerprint for fold in (free, tight, tighter)}) == 3
+
+
 # Reading
 
 
@@ -585,6 +627,60 @@ def test_congruence_lies_between_0_and_1(memories: list[Memory], asked: list[Any
     assert ((fits >= 0.0) & (fits <= 1.0)).all()
 
 
+@settings(deadline=None, max_examples=15)
+@given(
+    st.lists(FEELINGS, min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 3), st.lists(st.tuples(PADS, UNITS), max_size=40)), max_size=8),
+)
+def test_moods_are_asked_together_as_one_by_one(histories: list[list[Memory]], asked: list[Any]) -> None:
+    fold, twin = small(), small()
+    states = [fold.apply(fold.empty(), Remembered(tuple(memories))) for memories in histories]
+    states.append(fold.empty())
+    requests = [
+        (states[which % len(states)], np.array([pad for pad, _ in rows]).reshape(-1, 3), np.array([c for _, c in rows]))
+        for which, rows in asked
+    ]
+    together = fold.congruences(requests)
+    assert len(together) == len(requests)
+    for (state, pads, sure), fits in zip(requests, together, strict=True):
+        assert fits.shape == sure.shape
+        assert np.allclose(fits, twin.congruence(state, pads, sure), atol=1e-6)
+    used = {id(fold.settled(state).state) for state, _, _ in requests}
+    assert fold.counts["projector_misses"] == len(used), "one projector for each settled mood"
+
+
+def test_what_is_kept_is_counted_and_changes_nothing_when_it_goes() -> None:
+    fold = small()
+    state = fold.apply(fold.empty(), Remembered((memory(0, (0.5, 0.2, 0.1)), memory(1, (-0.2, 0.4, 0.0)))))
+    pads, sure = np.array([(0.4, 0.1, 0.0)] * 40), np.full(40, 0.6)
+    assert set(fold.counts.values()) == {0}
+    first, read = fold.congruence(state, pads, sure), fold.read(state)
+    assert np.array_equal(fold.congruence(state, pads, sure), first)
+    more = fold.apply(state, Remembered((memory(2, (0.1, 0.1, 0.1)),)))
+    tensors = fold.settled(more).state.to_bytes()
+    counts = fold.counts
+    assert (counts["projector_hits"], counts["projector_misses"]) == (2, 1), "a reading asks the same one"
+    assert (counts["packet_hits"], counts["packet_misses"]) == (2, 3), "two feelings were encoded before"
+    assert (counts["settled_hits"], counts["settled_misses"]) == (2, 2)
+    fold.let_go()
+    assert fold.settled(more).state.to_bytes() == tensors
+    assert fold.read(state) == read
+    assert np.array_equal(fold.congruence(state, pads, sure), first)
+    assert fold.counts["projector_misses"] == 2
+
+
+def test_what_is_kept_stays_within_its_bytes() -> None:
+    limit = 1 << 18
+    fold = small(settled_kept=1000, kept_bytes=limit)
+    for i in range(40):
+        state = fold.apply(fold.empty(), Remembered((memory(i, (math.sin(i), math.cos(i), 0.3)),)))
+        fold.congruence(state, np.full((40, 3), 0.1), np.full(40, 0.5))
+    loads = [held._load for held in (fold._settled, fold._kept._projectors, fold._kept._packets)]
+    assert all(load is not None and 0 < load.held <= load.limit for load in loads)
+    assert sum(load.limit for load in loads if load is not None) == limit
+    assert len(fold._settled) < 40
+
+
 # Bad input
 
 
@@ -625,6 +721,10 @@ def test_a_bad_event_is_refused_and_changes_nothing(event: Event, error: type[Qu
         (lambda: small(momentum_scale=-1.0), OutOfRange),
         (lambda: small(backend="torch"), InvalidValue),
         (lambda: small(dtype=np.float32), InvalidValue),
+        (lambda: small(max_bytes=255), OutOfRange),
+        (lambda: small(max_bytes=1e6), InvalidValue),
+        (lambda: small(settled_kept=0), OutOfRange),
+        (lambda: small(kept_bytes=1), OutOfRange),
         (lambda: small().read(small().empty(), top=0), OutOfRange),
         (lambda: small().read(small().empty(), top=1.0), InvalidValue),  # type: ignore[arg-type]
         (lambda: small().congruence(small().empty(), np.zeros(3), np.zeros(1)), ShapeMismatch),

@@ -15,6 +15,7 @@ from quantum_memory.errors import CorruptRecord, PlaceNotFound
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading
 from quantum_memory.memory.events import Entry, Event, Forgotten, RolledBack
+from quantum_memory.memory.held import Load
 from quantum_memory.memory.snapshots import Purse, Snapshots, Spacing, Tally
 from quantum_memory.memory.timeline import CHUNK, RETRY_S, Span, Timeline, spans
 from quantum_memory.types import PARTS, Branch, Part, Place
@@ -575,3 +576,86 @@ def test_a_view_of_limited_reach_forgets_that_something_was_missing() -> None:
         timeline.push(entry)
     clock.time += RETRY_S
     assert timeline.lacks(Place("r0", 30)) is None
+
+
+# Bytes
+
+
+class Network:
+    """A state whose tensors others may share: the labels, and the tensors of every second one."""
+
+    def __init__(self, labels: Labels, tensors: Tensors) -> None:
+        self.labels, self.tensors = labels, tensors
+
+
+class Tensors:
+    """So many bytes."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+
+
+class Networks:
+    """A fold whose states have tensors of their own after every second label, and share them until then."""
+
+    part: Part = "mood"
+    reach: int | None = None
+
+    def __init__(self) -> None:
+        self._empty = Network((), Tensors(10))
+
+    def empty(self) -> Network:
+        return self._empty
+
+    def apply(self, state: Network, event: Event) -> Network:
+        if not isinstance(event, Forgotten):
+            return state
+        labels = state.labels + event.ids
+        return Network(labels, state.tensors if len(labels) % 2 else Tensors(10 + len(labels)))
+
+    def units(self, event: Event) -> int:
+        return len(event.ids) if isinstance(event, Forgotten) else 0
+
+
+@settings(deadline=None, max_examples=100)
+@given(STEPS, st.integers(1, 200), st.lists(st.integers(0, 200), max_size=40))
+def test_a_timeline_holds_no_more_bytes_than_it_may(steps: list[Step], limit: int, reads: list[int]) -> None:
+    """Each tensor network counts once, the oldest go first, and every place still reads as it was."""
+    replay = Replay()
+    load: Load[Network] = Load(limit, lambda state: state.tensors)
+    timeline = Timeline(Networks(), replay.history, 1000).within(load)
+
+    def check() -> None:
+        tensors = {id(kept.state.tensors): kept.state.tensors for kept in timeline._held.values()}
+        assert load.held == sum(one.nbytes for one in tensors.values())
+        assert load.held <= limit or len(timeline) == 1
+
+    for number, step in enumerate(steps):
+        made = replay.happen(step)
+        if isinstance(made, Entry):
+            timeline.push(made)
+        elif isinstance(made, Branch) and made.parent is not None:
+            timeline.fork(Place(made.parent, made.fork_seq), made.id)
+        check()
+        if number < len(reads):
+            places = list(replay.means)
+            place = places[reads[number] % len(places)]
+            assert timeline.at(place).labels == replay.means[place].labels["mood"]
+            check()
+    for place, meaning in replay.means.items():
+        assert timeline.at(place).labels == meaning.labels["mood"]
+        check()
+
+
+def test_a_limit_that_comes_late_counts_what_is_held_already() -> None:
+    replay = labelled(4)
+    timeline = Timeline(Networks(), replay.history, 1000)
+    for place in replay.means:
+        timeline.at(place)
+    load: Load[Network] = Load(20, lambda state: state.tensors)
+    timeline.within(load)
+    assert load.over
+    timeline.at(max(replay.means))
+    timeline.push(labelled(5).history.journal["r0"][-1])
+    assert len(timeline) == 1
+    assert load.held == 14
