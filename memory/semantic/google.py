@@ -1,9 +1,8 @@
-"""The Google matrix of a graph and its overlap matrix, as operators: neither is ever written out.
+"""The Google matrix of a graph, as an operator: it is never written out.
 
 Knows sparse arrays alone. Never builds an N × N array; every product costs O(edges).
 
     G = α H + (1-α) v 1ᵀ + α d 1_danglingᵀ    column-stochastic; v teleport, d where dangling nodes go
-    D_ij = √(G_ij G_ji)                       symmetric, sparse but for outer products
 """
 
 from __future__ import annotations
@@ -16,20 +15,25 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch, ZeroMass
+from quantum_memory.memory.semantic.hardware import rows
 
 Floats = NDArray[np.float64]
+LARGEST_SHORT_INDEX = int(np.iinfo(np.int32).max)
 
 
 @dataclass(frozen=True, slots=True)
 class Google:
     """G = α H + (1-α) v 1ᵀ + α d 1_danglingᵀ.
 
-    Shapes: ``links`` is αH, (N, N) CSR with sorted indices, column j holding where j leads; the others are (N,).
+    Shapes: ``links`` is αH, (N, N) CSR with sorted indices, row i holding who leads to i; ``leads`` its transpose, also
+    CSR, row j holding where j leads; the others are (N,). Indices take 32 bits where they fit.
     """
 
     alpha: float
     links: Any
+    leads: Any
     teleport: Floats
     sink: Floats
     dangles: NDArray[np.bool_]
@@ -48,92 +52,53 @@ class Google:
 
         Raises: OutOfRange, NotFinite, ShapeMismatch, InvalidValue, ZeroMass.
         """
-        if not math.isfinite(alpha):
-            raise NotFinite("alpha", alpha)
-        if not 0.0 <= alpha <= 1.0:
-            raise OutOfRange("alpha", alpha, 0.0, 1.0)
-        weights, largest = _scaled(adjacency)
-        n = largest.size
+        alpha = bounded("alpha", alpha, 0.0, 1.0)
+        leads = _weights(adjacency)
+        n = leads.shape[0]
         teleport = distribution("personalization", personalization, n)
         sink = teleport if dangling is None else distribution("dangling", dangling, n)
-        rows = np.repeat(np.arange(n), np.diff(weights.indptr))
-        weights.data *= alpha / np.bincount(rows, weights=weights.data, minlength=n)[rows]
-        links = weights.T.tocsr()
-        links.sort_indices()
-        return cls(float(alpha), links, teleport, sink, largest == 0.0)
+        dangles = np.diff(leads.indptr) == 0
+        if not dangles.any() or np.array_equal(sink, teleport):
+            sink = teleport  # where nobody asks for it, or it is the same: the overlap matrix is simpler then
+        _scale_rows(leads, alpha)
+        return cls(alpha, leads.T.tocsr(), leads, teleport, sink, dangles)
 
-    def apply(self, x: Floats) -> Floats:
+    def apply(self, x: Any) -> Any:
         """G x, (N,) to (N,)."""
-        lost = self.alpha * float(x[self.dangles].sum())
-        result: Floats = self.links @ x
-        result += (1.0 - self.alpha) * float(x.sum()) * self.teleport + lost * self.sink
+        result = self.links @ x
+        result += (1.0 - self.alpha) * x.sum() * self.teleport
+        if self.dangles.any():
+            result += self.alpha * x[self.dangles].sum() * self.sink
         return result
 
-    def pairs(self) -> Pairs:
-        """G_ij and G_ji on every ordered pair that an edge joins either way."""
-        there = self.links.tocoo()
-        n = self.teleport.size
-        forth = there.row.astype(np.int64) * n + there.col
-        back = there.col.astype(np.int64) * n + there.row
-        both, place = np.unique(np.concatenate((forth, back)), return_inverse=True)
-        along = np.zeros((2, both.size))
-        along[0, place[: forth.size]] = there.data
-        along[1, place[forth.size :]] = there.data
-        i, j = np.divmod(both, max(n, 1))
-        free, stuck = self.base()
-        base = np.where(self.dangles[j], stuck[i], free[i]), np.where(self.dangles[i], stuck[j], free[j])
-        return Pairs(i, j, along[0] + base[0], along[1] + base[1], np.sqrt(base[0] * base[1]))
-
-    def base(self) -> tuple[Floats, Floats]:
-        """What G_ij is where no edge leads from j to i: (N,) if j does not dangle, (N,) if it does."""
+    def pairs(self, at: slice) -> Pairs:
+        """G_ij and G_ji for i in these rows and every j that an edge joins with i either way, sorted."""
+        # One complex sum merges both directions in a single pass of compiled code.
+        both = rows(self.links, at) + 1j * rows(self.leads, at)
+        i = np.repeat(np.arange(at.start, at.stop, dtype=both.indices.dtype), np.diff(both.indptr))
+        j = both.indices
         free = (1.0 - self.alpha) * self.teleport
-        return free, free + self.alpha * self.sink
+        to, fro = free[i], free[j]
+        if self.dangles.any():
+            lost = self.alpha * self.sink
+            to += np.where(self.dangles[j], lost[i], 0.0)
+            fro += np.where(self.dangles[i], lost[j], 0.0)
+        there, back = both.data.real + to, both.data.imag + fro
+        return Pairs(i, j, both.indptr, there, back, np.sqrt(np.multiply(to, fro, out=to), out=to))
 
 
 class Pairs(NamedTuple):
-    """Entries of G on ordered pairs (i, j), sorted; ``base`` is what D_ij would be without the edges. Each is (P,)."""
+    """Entries of G on ordered pairs (i, j), sorted; ``base`` is what √(G_ij G_ji) would be without the edges.
 
-    i: NDArray[np.int64]
-    j: NDArray[np.int64]
+    Shapes: ``pointers`` is that of a CSR matrix, one more than rows were asked for; the others are (P,).
+    """
+
+    i: NDArray[np.integer[Any]]
+    j: NDArray[np.integer[Any]]
+    pointers: NDArray[np.integer[Any]]
     there: Floats
     back: Floats
     base: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """D_ij = √(G_ij G_ji): W on the pairs that an edge joins either way, plus outer products.
-
-    Where no edge joins them, G_ij is (1-α) v_i, plus α d_i if j dangles: it depends on j only through whether it
-    dangles. So D less W is p pᵀ among nodes that do not dangle, r rᵀ among those that do, and q zᵀ + z qᵀ across.
-
-    Shapes: ``edges`` (N, N) CSR; the vectors (N,).
-    """
-
-    edges: Any
-    same: tuple[Floats, Floats]
-    across: tuple[Floats, Floats]
-
-    @classmethod
-    def of(cls, google: Google) -> Overlap:
-        pairs, n = google.pairs(), google.teleport.size
-        values = np.sqrt(pairs.there * pairs.back) - pairs.base
-        free, stuck = (np.sqrt(base) for base in google.base())
-        held = google.dangles
-        return cls(
-            sp.csr_array((values, (pairs.i, pairs.j)), shape=(n, n)),
-            same=(np.where(held, 0.0, free), np.where(held, stuck, 0.0)),
-            across=(np.where(held, 0.0, stuck), np.where(held, free, 0.0)),
-        )
-
-    def apply(self, x: Floats) -> Floats:
-        """D x, (N,) to (N,)."""
-        result: Floats = self.edges @ x
-        for part in self.same:
-            result += part * float(part @ x)
-        left, right = self.across
-        result += left * float(right @ x) + right * float(left @ x)
-        return result
 
 
 def distribution(name: str, weights: Floats | None, n: int) -> Floats:
@@ -150,22 +115,31 @@ def distribution(name: str, weights: Floats | None, n: int) -> Floats:
     return np.asarray(scaled / scaled.sum())
 
 
-def _scaled(adjacency: Any) -> tuple[Any, Floats]:
-    """The weights as CSR, each row divided by its largest so that no sum overflows, and the largest of each row."""
+def _weights(adjacency: Any) -> Any:
+    """A copy of the weights as CSR, sorted, without zeros."""
     if not sp.issparse(adjacency):
         raise InvalidValue("adjacency", type(adjacency).__name__, "a scipy sparse matrix")
+    if adjacency.ndim != 2 or adjacency.shape[0] != adjacency.shape[1]:
+        raise ShapeMismatch("adjacency", ("N", "N"), adjacency.shape)
     weights = sp.csr_array(adjacency, dtype=np.float64, copy=True)
-    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
-        raise ShapeMismatch("adjacency", ("N", "N"), weights.shape)
     weights.sum_duplicates()
     _non_negative("weight", weights.data)
     weights.eliminate_zeros()
-    n = weights.shape[0]
-    rows = np.repeat(np.arange(n), np.diff(weights.indptr))
-    largest = np.zeros(n)
-    np.maximum.at(largest, rows, weights.data)
-    weights.data /= largest[rows]
-    return weights, largest
+    if max(weights.nnz, weights.shape[0]) <= LARGEST_SHORT_INDEX:
+        weights.indices = weights.indices.astype(np.int32, copy=False)
+        weights.indptr = weights.indptr.astype(np.int32, copy=False)
+    return weights
+
+
+def _scale_rows(weights: Any, total: float) -> None:
+    """Make every row that holds something add up to ``total``, in place; no sum overflows on the way."""
+    counts = np.diff(weights.indptr)
+    held = counts > 0
+    if not held.any():
+        return
+    starts, lengths = weights.indptr[:-1][held], counts[held]
+    weights.data /= np.repeat(np.maximum.reduceat(weights.data, starts), lengths)
+    weights.data *= np.repeat(total / np.add.reduceat(weights.data, starts), lengths)
 
 
 def _non_negative(name: str, values: Floats) -> None:

@@ -1,25 +1,23 @@
 """Quantum PageRank in O(edges) a step, of networkx graphs and of sparse matrices.
 
-The public face of the walk in ``szegedy``. Knows no memories and no agents.
+The public face of the walk in ``szegedy``; ``report`` tells more of the same walk. Knows no memories and no agents.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 import numpy as np
+import scipy.sparse as sp
 
-from quantum_memory.checks import whole
+from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
-from quantum_memory.memory.semantic.google import Floats, Google, distribution
-from quantum_memory.memory.semantic.reversible import null_directions
-from quantum_memory.memory.semantic.szegedy import Walk
-
-SHORT_WALK_STEPS = 8
-"""Up to here the roundings that null directions gather stay below 1e-13, and looking for them costs more."""
+from quantum_memory.memory.semantic.course import Course, Unitary
+from quantum_memory.memory.semantic.google import Floats
+from quantum_memory.memory.semantic.hardware import Hardware
+from quantum_memory.memory.semantic.szegedy import PLAIN
 
 
 def quantum_pagerank(
@@ -34,7 +32,8 @@ def quantum_pagerank(
 ) -> dict[Any, float]:
     """Quantum PageRank of each node, with the manners of ``networkx.pagerank``.
 
-    An undirected edge counts in both directions, parallel edges add up, an edge without ``weight`` weighs 1.
+    An undirected edge counts in both directions, parallel edges add up, an edge without ``weight`` weighs 1. On large
+    graphs all cores work that the process has; ``walk_ranks`` lets you choose, ``report`` tells more.
 
     Args:
         G: any networkx graph.
@@ -56,15 +55,11 @@ def quantum_pagerank(
     >>> max(ranks, key=ranks.get)
     0
     """
-    _check(steps, measure)
-    nodes = list(G)
-    if not nodes:
-        return {}
-    teleport = _over("personalization", personalization, nodes)
-    sink = _over("dangling", dangling, nodes)
-    adjacency = nx.to_scipy_sparse_array(G, weight=weight, dtype=float)
-    ranks = walk_ranks(adjacency, alpha, teleport, sink, steps=steps, measure=measure, average=average)
-    return dict(zip(nodes, ranks.tolist(), strict=True))
+    course = Course(steps, measure)
+    bounded("alpha", alpha, 0.0, 1.0)
+    graph = of_graph(G, personalization, weight, dangling)
+    ranks = _ranks(graph, alpha, None, course, average, Hardware(threads=None))
+    return dict(zip(graph.nodes, ranks.tolist(), strict=True))
 
 
 def walk_ranks(
@@ -77,6 +72,10 @@ def walk_ranks(
     steps: int = 100,
     measure: int = 2,
     average: bool = True,
+    unitary: Unitary = "double",
+    phases: tuple[float, float] = PLAIN,
+    threads: int | None = 1,
+    backend: str = "numpy",
 ) -> Floats:
     """Quantum PageRank (N,) float64 of a graph given as a sparse matrix; O(edges) a step and of memory.
 
@@ -89,34 +88,55 @@ def walk_ranks(
         steps: time steps T.
         measure: the register that is read, 1 or 2.
         average: the mean over t = 0..T, T + 1 samples; otherwise the distribution at t = T alone.
+        unitary: "double" if a time step is U², "single" if it is one U.
+        phases: θ of every second U, and of those between, in radians; (π, π) is the usual walk.
+        threads: that work on one product; ``None`` means all cores that the process has.
+        backend: "numpy"; "numba", which compiles U and pays for many steps on a few thousand nodes; "cupy"; or "auto",
+            which is "cupy" where it finds a GPU.
 
     Rounding: 1e-13 after hundreds of steps. Where two halves of the walk nearly cancel, which ``reversible`` says
-    more of, it can grow with the square of the steps, to 1e-10 after 500.
+    more of, it can grow with the square of the steps, to 1e-10 after 500. What it does to the sum of all
+    probabilities is taken out.
 
-    Raises: OutOfRange, NotFinite, ShapeMismatch, InvalidValue, ZeroMass.
+    Raises: OutOfRange, NotFinite, ShapeMismatch, InvalidValue, ZeroMass; MissingDependency, NoDevice.
     """
-    _check(steps, measure)
-    google = Google.of(adjacency, alpha, personalization, dangling)
-    n = google.teleport.size
-    null = null_directions(adjacency, google) if steps > SHORT_WALK_STEPS else ()
-    walk = Walk(google, distribution("start", start, n), null)
-    total = np.zeros((3, n))
-    for t in range(steps + 1):
-        if t:
-            walk.advance()
-            walk.advance()
-        if average or t == steps:
-            walk.add_moments(total, measure)
-    return walk.distribution(total, steps + 1 if average else 1, measure)
+    course = Course(steps, measure, unitary, phases)
+    graph = Arrays(adjacency, personalization, dangling)
+    return _ranks(graph, alpha, start, course, average, Hardware(threads, backend))
 
 
-def _check(steps: int, measure: int) -> None:
-    whole("steps", steps, 0, math.inf)
-    if measure not in (1, 2):
-        raise InvalidValue("measure", repr(measure), "register 1 or 2")
+class Arrays(NamedTuple):
+    """A graph as arrays in the order of ``nodes``: (N, N) scipy sparse and (N,) weights."""
+
+    adjacency: Any
+    personalization: Floats | None
+    dangling: Floats | None
+    nodes: tuple[Hashable, ...] = ()
 
 
-def _over(name: str, weights: Mapping[Hashable, float] | None, nodes: list[Any]) -> Floats | None:
+def of_graph(
+    graph: Any, personalization: Mapping[Any, float] | None, weight: str | None, dangling: Mapping[Any, float] | None
+) -> Arrays:
+    """A networkx graph as arrays. Raises: InvalidValue for weights of what is no node."""
+    nodes = tuple(graph)
+    teleport = _over("personalization", personalization, nodes)
+    sink = _over("dangling", dangling, nodes)
+    # networkx refuses a graph without nodes here, and ranks it elsewhere.
+    adjacency = nx.to_scipy_sparse_array(graph, weight=weight, dtype=float) if nodes else sp.csr_array((0, 0))
+    return Arrays(adjacency, teleport, sink, nodes)
+
+
+def _ranks(
+    graph: Arrays, alpha: float, start: Floats | None, course: Course, average: bool, hardware: Hardware
+) -> Floats:
+    with course.walk(graph.adjacency, alpha, graph.personalization, graph.dangling, start, hardware) as walk:
+        total = walk.moments()
+        for _ in course.samples(walk, total, lambda t: average or t == course.steps):
+            pass
+        return walk.distribution(total, course.steps + 1 if average else 1)
+
+
+def _over(name: str, weights: Mapping[Hashable, float] | None, nodes: tuple[Any, ...]) -> Floats | None:
     """Weights by node as an array in the order of ``nodes``. Raises: InvalidValue for what is no node."""
     if weights is None:
         return None

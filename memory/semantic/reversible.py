@@ -4,7 +4,7 @@ Knows the Google matrix alone. Never claims a direction that rounding could have
 
 For such x the halves |ψ_x⟩ and S|ψ_x⟩ of the walk's state are one vector but for the sign, so (a, b) and
 (a + γx, b ∓ γx) are the same state. The recursion adds to γ at every step and the reading takes it away again: t
-steps cost t² roundings (2.5e-10 on a star after 500). Taking γ out as it comes costs nothing and keeps 1e-14.
+steps cost t² roundings (2.5e-10 on a star after 500). Keeping b clear of x costs nothing and keeps 1e-14.
 
 x exists where G is reversible, G_ij x_j² = G_ji x_i² on every pair. The kinds met in practice are found: teleport
 alone; graphs with teleport everywhere that are regular, or stars, or the like; and undirected graphs without
@@ -13,6 +13,7 @@ teleport, where bipartite ones have a second such vector, with sign -1. Others w
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,11 @@ from scipy.sparse import csgraph
 
 from quantum_memory.memory.semantic.google import Floats, Google
 
+Amplitudes = NDArray[Any]
+"""(N,) float64 or complex128."""
 ROUNDINGS = 16 * np.finfo(np.float64).eps
+FIRST_LOOK, LOOK = 1 << 10, 1 << 20
+"""Pairs that are checked at a time: few at first, because most graphs are out of balance at once."""
 
 
 class NullDirections:
@@ -34,12 +39,12 @@ class NullDirections:
     def __init__(self, x: Floats, component: NDArray[np.int32], sign: float) -> None:
         self.x, self.component, self.sign = x, component, sign
 
-    def settle(self, a: Floats, b: Floats) -> None:
-        """Take the meaningless part out of (a, b), both (N,), in place."""
-        excess = np.bincount(self.component, weights=self.x * (a - self.sign * b))[self.component]
-        half = 0.5 * excess * self.x
-        a -= half
-        b += self.sign * half
+    def part(self, amplitudes: Amplitudes) -> Amplitudes:
+        """What of the amplitudes (N,), real or complex, lies along these directions."""
+        if np.iscomplexobj(amplitudes):
+            return np.asarray(self.part(amplitudes.real) + 1j * self.part(amplitudes.imag))
+        along = np.bincount(self.component, weights=self.x * amplitudes)
+        return np.asarray(along[self.component] * self.x)
 
 
 def null_directions(adjacency: Any, google: Google) -> tuple[NullDirections, ...]:
@@ -56,32 +61,42 @@ def null_directions(adjacency: Any, google: Google) -> tuple[NullDirections, ...
 def _with_teleport(google: Google) -> tuple[NullDirections, ...]:
     """The direction at +1, if teleport leads everywhere and G is in detailed balance on every pair."""
     n, free = google.teleport.size, (1.0 - google.alpha) * google.teleport
-    if not google.teleport.all() or (google.dangles.any() and google.sink is not google.teleport):
+    if not google.teleport.all() or google.sink is not google.teleport:
         return ()
     leaves = np.where(google.dangles, google.teleport, free) / free  # c_j, up to a factor
-    pairs = google.pairs()
+    first = google.pairs(slice(0, 1))
     to_first, from_first = free[0] * leaves, free * leaves[0]
-    beside = pairs.j == 0
-    from_first[pairs.i[beside]] = pairs.there[beside]
-    to_first[pairs.i[beside]] = pairs.back[beside]
+    to_first[first.j], from_first[first.j] = first.there, first.back
     x = np.sqrt(from_first / to_first)
     x[0] = 1.0
-    forth, back = np.sqrt(pairs.there) * x[pairs.j], np.sqrt(pairs.back) * x[pairs.i]
-    if (np.abs(forth - back) > ROUNDINGS * forth).any() or not _balanced_apart(
-        x * np.sqrt(leaves / free), pairs.i, pairs.j
-    ):
+    level = _levels(x * np.sqrt(leaves / free))
+    apart = 0
+    for at in _looks(google):
+        i, j, _, there, back, _ = google.pairs(at)
+        forth, back = np.sqrt(there) * x[j], np.sqrt(back) * x[i]
+        if (np.abs(forth - back) > ROUNDINGS * forth).any():
+            return ()
+        apart += int((level[i] != level[j]).sum())
+    # Teleport alone is in balance only among nodes of one level, so edges have to join all the others.
+    if n**2 - int((np.bincount(level).astype(np.int64) ** 2).sum()) != apart:
         return ()
     return (NullDirections(x / np.sqrt(x @ x), np.zeros(n, dtype=np.int32), 1.0),)
 
 
-def _balanced_apart(level: Floats, i: NDArray[np.int64], j: NDArray[np.int64]) -> bool:
-    """Whether nodes that no edge joins are of one level each: teleport alone is in balance only among equals."""
-    order = np.argsort(level)
-    steps = np.diff(level[order]) > ROUNDINGS * level[order][1:]
-    group = np.zeros(level.size, dtype=np.int64)
-    group[order[1:]] = np.cumsum(steps)
-    unequal = level.size**2 - int((np.bincount(group).astype(np.int64) ** 2).sum())
-    return int((group[i] != group[j]).sum()) == unequal
+def _levels(values: Floats) -> NDArray[np.int64]:
+    """Labels (N,) of values that are equal but for rounding."""
+    order = np.argsort(values)
+    label = np.zeros(values.size, dtype=np.int64)
+    label[order[1:]] = np.cumsum(np.diff(values[order]) > ROUNDINGS * values[order][1:])
+    return label
+
+
+def _looks(google: Google) -> list[slice]:
+    """All rows, in parts of about so many pairs."""
+    pointers = google.links.indptr.astype(np.int64) + google.leads.indptr
+    ends = [FIRST_LOOK, *range(FIRST_LOOK + LOOK, int(pointers[-1]), LOOK)]
+    cuts = np.unique([0, *np.searchsorted(pointers[:-1], ends, side="right"), google.teleport.size])
+    return [slice(int(first), int(last)) for first, last in pairwise(cuts)]
 
 
 def _undirected(weights: Any) -> tuple[NullDirections, ...]:

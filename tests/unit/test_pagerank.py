@@ -1,10 +1,11 @@
-"""The O(edges) walk against published numbers and against two slow twins that hold everything."""
+"""Quantum PageRank against published numbers, and with the manners of networkx."""
 
 from __future__ import annotations
 
 import doctest
 import json
 import pickle
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,13 @@ import networkx as nx
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from quantum_memory.errors import InvalidInput, InvalidValue, NotFinite, OutOfRange, ShapeMismatch, ZeroMass
-from quantum_memory.memory.semantic.google import Google, Overlap
+from quantum_memory.memory.semantic.google import Google
 from quantum_memory.memory.semantic.pagerank import quantum_pagerank, walk_ranks
-from quantum_memory.memory.semantic.reversible import null_directions
-from quantum_memory.memory.semantic.szegedy import Walk
+from quantum_memory.memory.semantic.report import pagerank_report, walk_report
+from tests.unit.slow_walks import dense_google, full_ranks, full_walk
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "squwals_vectors.json").read_text())["graphs"]
 FULL = [name for name in VECTORS if not name.startswith("karate")]
@@ -45,110 +44,6 @@ def reference_graph(name: str) -> Any:
 def ranks(graph: Any, **kwargs: Any) -> Array:
     found = quantum_pagerank(graph, **kwargs)
     return np.array([found[node] for node in range(len(graph))])
-
-
-def dense_google(adjacency: Array, alpha: float, teleport: Array, sink: Array) -> Array:
-    """G (N, N) by its definition, column by column."""
-    columns = []
-    for row in adjacency:
-        follows = row / row.sum() if row.any() else sink / sink.sum()
-        columns.append(alpha * follows + (1 - alpha) * teleport / teleport.sum())
-    return np.array(columns).T
-
-
-def full_walk(google: Array, start: Array, half_steps: int, theta: float = np.pi) -> list[Array]:
-    """The walk on all N² amplitudes: the states (register 1, register 2) after 0, 1, .. applications of U."""
-    psi = np.sqrt(google).T  # row j is the second register of |ψ_j⟩
-    state = np.sqrt(start / start.sum())[:, None] * psi + 0j
-    states = [state]
-    for _ in range(half_steps):
-        projected = (state * psi).sum(axis=1, keepdims=True) * psi
-        state = ((1 - np.exp(1j * theta)) * projected - state).T
-        states.append(state)
-    return states
-
-
-def full_ranks(google: Array, start: Array, steps: int, measure: int, average: bool) -> Array:
-    states = full_walk(google, start, 2 * steps)[::2]
-    over = 0 if measure == 2 else 1
-    seen = [(np.abs(state) ** 2).sum(axis=over) for state in states]
-    return np.asarray(np.mean(seen, axis=0) if average else seen[-1])
-
-
-def dense_ranks(google: Array, start: Array, steps: int) -> Array:
-    """The 2N-dimensional recursion with D and G written out, averaged, register 2."""
-    overlap = np.sqrt(google * google.T)
-    a, b = np.sqrt(start / start.sum()), np.zeros(len(google))
-    seen = []
-    for t in range(steps + 1):
-        for _ in range(2 if t else 0):
-            a, b = -b, a + 2 * overlap @ b
-        seen.append(google @ a**2 + b**2 + 2 * b * (overlap @ a))
-    return np.asarray(np.mean(seen, axis=0))
-
-
-@st.composite
-def problems(draw: st.DrawFn) -> dict[str, Any]:
-    """A graph of up to 8 nodes with any mixture of loops, gaps and weights, and everything that a walk takes."""
-    n = draw(st.integers(1, 8))
-    weight = st.sampled_from([0.0, 0.0, 0.0, 1.0, 1.0, 2.0, 0.25, 7.0, 1e-3])
-    adjacency = np.array(draw(st.lists(weight, min_size=n * n, max_size=n * n))).reshape(n, n)
-    if draw(st.booleans()):
-        adjacency = adjacency + adjacency.T
-    mass = st.lists(st.sampled_from([0.0, 1.0, 1.0, 3.0]), min_size=n, max_size=n).filter(any).map(np.array)
-    return {
-        "adjacency": adjacency,
-        "alpha": draw(st.sampled_from([0.0, 0.15, 0.5, 0.85, 0.99, 1.0])),
-        "personalization": draw(st.none() | mass),
-        "dangling": draw(st.none() | mass),
-        "start": draw(st.none() | mass),
-        "steps": draw(st.integers(0, 16)),
-        "measure": draw(st.sampled_from([1, 2])),
-        "average": draw(st.booleans()),
-    }
-
-
-@settings(deadline=None, max_examples=150)
-@given(problems())
-def test_it_is_the_walk_on_all_amplitudes(problem: dict[str, Any]) -> None:
-    adjacency = problem.pop("adjacency")
-    even = np.ones(len(adjacency))
-    teleport = even if problem["personalization"] is None else problem["personalization"]
-    sink = teleport if problem["dangling"] is None else problem["dangling"]
-    start = even if problem["start"] is None else problem["start"]
-    google = dense_google(adjacency, problem["alpha"], teleport, sink)
-    want = full_ranks(google, start, problem["steps"], problem["measure"], problem["average"])
-    got = walk_ranks(sp.csr_array(adjacency), **problem)
-    assert got.dtype == np.float64
-    np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
-    assert got.sum() == pytest.approx(1.0, abs=1e-12)
-    assert (got >= 0).all()
-
-
-@settings(deadline=None, max_examples=60)
-@given(problems(), st.integers(17, 300))
-def test_rounding_grows_no_faster_than_the_square_of_the_steps(problem: dict[str, Any], steps: int) -> None:
-    adjacency = problem["adjacency"]
-    even = np.ones(len(adjacency))
-    google = dense_google(adjacency, problem["alpha"], even, even)
-    want = full_ranks(google, even, steps, 2, average=False)
-    got = walk_ranks(sp.csr_array(adjacency), problem["alpha"], steps=steps, average=False)
-    np.testing.assert_allclose(got, want, rtol=0, atol=1e-12 + 1e-14 * steps**2)
-
-
-@settings(deadline=None, max_examples=100)
-@given(problems())
-def test_operators_are_the_matrices_they_stand_for(problem: dict[str, Any]) -> None:
-    adjacency, alpha = problem["adjacency"], problem["alpha"]
-    even = np.ones(len(adjacency))
-    teleport = even if problem["personalization"] is None else problem["personalization"]
-    sink = teleport if problem["dangling"] is None else problem["dangling"]
-    dense = dense_google(adjacency, alpha, teleport, sink)
-    google = Google.of(sp.csr_array(adjacency), alpha, problem["personalization"], problem["dangling"])
-    overlap = Overlap.of(google)
-    unit = np.eye(len(adjacency))
-    np.testing.assert_allclose(np.array([google.apply(x) for x in unit]).T, dense, atol=1e-15)
-    np.testing.assert_allclose(np.array([overlap.apply(x) for x in unit]), np.sqrt(dense * dense.T), atol=1e-15)
 
 
 @pytest.mark.parametrize("name", VECTORS)
@@ -178,87 +73,44 @@ def test_reference_after_one_step_of_the_karate_club() -> None:
 
 @pytest.mark.parametrize("name", FULL)
 def test_reference_spread_over_time(name: str) -> None:
-    graph = reference_graph(name)
-    n = len(graph)
-    adjacency = nx.to_scipy_sparse_array(graph, nodelist=range(n), dtype=float)
-    google = Google.of(adjacency, 0.85)
-    walk, seen = Walk(google, np.full(n, 1 / n), null_directions(adjacency, google)), []
-    for _ in range(501):
-        moments = np.zeros((3, n))
-        walk.add_moments(moments, 2)
-        seen.append(walk.distribution(moments, 1, 2))
-        walk.advance()
-        walk.advance()
-    np.testing.assert_allclose(np.std(seen, axis=0), VECTORS[name]["std_T500"], rtol=0, atol=1e-11)
+    found = pagerank_report(reference_graph(name), steps=500, deviation=True, instantaneous=True)
+    assert found.deviation is not None
+    assert found.instantaneous is not None
+    order = np.argsort(np.array(found.nodes))
+    vectors = VECTORS[name]
+    np.testing.assert_allclose(found.deviation[order], vectors["std_T500"], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(found.average[order], vectors["averaged_T500"], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(found.last[order], vectors["instantaneous_t500"], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(found.instantaneous[:21, order], vectors["instantaneous_t0_to_t20"], rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_reference_half_steps_and_matrix(name: str) -> None:
+def test_reference_single_steps_and_matrix(name: str) -> None:
     graph, vectors = reference_graph(name), VECTORS[name]
     n = len(graph)
-    google = Google.of(nx.to_scipy_sparse_array(graph, nodelist=range(n), dtype=float), 0.85)
+    adjacency = nx.to_scipy_sparse_array(graph, nodelist=range(n), dtype=float)
+    google = Google.of(adjacency, 0.85)
     dense = np.array([google.apply(x) for x in np.eye(n)]).T
     np.testing.assert_allclose(dense, vectors["google_matrix"], rtol=0, atol=1e-15)
-    walk = Walk(google, np.full(n, 1 / n))
-    for want in vectors["single_step_SR_t0_to_t5"]:
-        moments = np.zeros((3, n))
-        walk.add_moments(moments, 2)
-        np.testing.assert_allclose(walk.distribution(moments, 1, 2), want, rtol=0, atol=1e-11)
-        walk.advance()
+    found = walk_report(adjacency, steps=5, unitary="single", instantaneous=True).instantaneous
+    assert found is not None
+    np.testing.assert_allclose(found, vectors["single_step_SR_t0_to_t5"], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_reference_with_other_phases(name: str) -> None:
+    graph, vectors = reference_graph(name), VECTORS[name]
+    adjacency = nx.to_scipy_sparse_array(graph, nodelist=range(len(graph)), dtype=float)
+    got = walk_ranks(adjacency, steps=500, phases=(np.pi / 2, np.pi / 2))
+    np.testing.assert_allclose(got, vectors["apr_equal_pi_over_2_averaged_T500"], rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", FULL)
 def test_the_slow_twin_is_the_published_walk_with_its_phases_too(name: str) -> None:
     vectors = VECTORS[name]
-    states = full_walk(np.array(vectors["google_matrix"]), np.ones(vectors["n"]), 1000, np.pi / 2)[::2]
+    states = full_walk(np.array(vectors["google_matrix"]), np.ones(vectors["n"]), 1000, (np.pi / 2, np.pi / 2))[::2]
     mean = np.mean([(np.abs(state) ** 2).sum(axis=0) for state in states], axis=0)
     np.testing.assert_allclose(mean, vectors["apr_equal_pi_over_2_averaged_T500"], rtol=0, atol=1e-11)
-
-
-REVERSIBLE = {
-    "star": (nx.star_graph(5), 0.85, {1.0}),
-    "cycle": (nx.cycle_graph(6), 0.85, {1.0}),
-    "complete": (nx.complete_graph(4), 0.5, {1.0}),
-    "multipartite": (nx.complete_multipartite_graph(2, 3, 1), 0.85, {1.0}),
-    "teleport alone": (nx.path_graph(4), 0.0, {1.0}),
-    "odd cycle without teleport": (nx.cycle_graph(5), 1.0, {1.0}),
-    "path without teleport": (nx.path_graph(7), 1.0, {1.0, -1.0}),
-    "two parts without teleport": (nx.disjoint_union(nx.path_graph(4), nx.cycle_graph(5)), 1.0, {1.0, -1.0}),
-    "no edges": (nx.empty_graph(3), 0.85, {1.0}),
-    "wheel": (nx.wheel_graph(6), 0.85, {1.0}),
-    "grid": (nx.convert_node_labels_to_integers(nx.grid_2d_graph(2, 3)), 0.85, set()),
-    "directed cycle": (nx.cycle_graph(5, create_using=nx.DiGraph), 1.0, set()),
-}
-
-
-@pytest.mark.parametrize("name", REVERSIBLE)
-def test_rounding_does_not_grow_where_both_halves_of_the_walk_are_one(name: str) -> None:
-    graph, alpha, signs = REVERSIBLE[name]
-    adjacency = nx.to_scipy_sparse_array(graph, dtype=float)
-    n = len(graph)
-    google, dense = Google.of(adjacency, alpha), dense_google(adjacency.toarray(), alpha, np.ones(n), np.ones(n))
-    null = null_directions(adjacency, google)
-    assert {direction.sign for direction in null} == signs
-    overlap = np.sqrt(dense * dense.T)
-    for direction in null:
-        np.testing.assert_allclose(overlap @ direction.x, direction.sign * direction.x, atol=1e-14)
-    want = full_ranks(dense, np.arange(1.0, n + 1), 2000, 2, average=False)
-    got = walk_ranks(adjacency, alpha, start=np.arange(1.0, n + 1), steps=2000, average=False)
-    np.testing.assert_allclose(got, want, rtol=0, atol=1e-11)
-
-
-def test_a_graph_almost_in_balance_gets_no_null_direction() -> None:
-    """A weight off by 1e-9 makes a real direction of it; settling there would change the walk."""
-    adjacency = nx.to_scipy_sparse_array(nx.star_graph(4), dtype=float)
-    adjacency.data[0] *= 1 + 1e-9
-    assert null_directions(adjacency, Google.of(adjacency, 0.85)) == ()
-
-
-def test_a_larger_graph_agrees_with_the_dense_recursion() -> None:
-    graph = nx.gnp_random_graph(150, 0.03, seed=3, directed=True)
-    adjacency = nx.to_numpy_array(graph)
-    google = dense_google(adjacency, 0.85, np.ones(150), np.ones(150))
-    np.testing.assert_allclose(ranks(graph, steps=60), dense_ranks(google, np.ones(150), 60), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", [nx.Graph, nx.DiGraph, nx.MultiGraph, nx.MultiDiGraph])
@@ -332,6 +184,8 @@ def test_mistakes_have_names() -> None:
     for alpha in (-0.1, 1.1):
         with pytest.raises(OutOfRange, match="alpha"):
             quantum_pagerank(graph, alpha=alpha)
+        with pytest.raises(OutOfRange, match="alpha"):
+            quantum_pagerank(nx.Graph(), alpha=alpha)
     with pytest.raises(NotFinite, match="alpha"):
         quantum_pagerank(graph, alpha=float("nan"))
     with pytest.raises(OutOfRange, match="steps"):
@@ -376,7 +230,20 @@ def test_no_mass_raises_what_networkx_raises() -> None:
     assert str(error) == str(ZeroMass("personalization"))
 
 
-def test_the_examples_in_the_docstrings_hold() -> None:
-    failed, tried = doctest.testmod(sys.modules["quantum_memory.memory.semantic.pagerank"])
+def test_it_loads_with_numpy_scipy_and_networkx_alone() -> None:
+    script = """
+import sys, numpy, scipy.sparse.csgraph, networkx
+before = set(sys.modules)
+import quantum_memory.memory.semantic.report
+roots = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(sorted(roots - {"quantum_memory", "numpy", "scipy", "networkx"} - sys.stdlib_module_names))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", ["pagerank", "report"])
+def test_the_examples_in_the_docstrings_hold(module: str) -> None:
+    failed, tried = doctest.testmod(sys.modules[f"quantum_memory.memory.semantic.{module}"])
     assert tried > 0
     assert failed == 0
