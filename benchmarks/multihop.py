@@ -65,7 +65,7 @@ def load(data: Path, corpus: Path, perceiver: Perceiver) -> Corpus:
     passages = [(one["title"], one["text"]) for one in json.loads(corpus.read_text())]
     place = {passage: f"p{number}" for number, passage in enumerate(passages)}
     texts = [f"{title}. {text}" for title, text in passages]
-    memories = []
+    memories: list[Memory] = []
     for at in range(0, len(texts), BATCH):
         for text, percept in zip(texts[at : at + BATCH], perceiver.perceive(texts[at : at + BATCH]), strict=True):
             name = f"p{len(memories)}"
@@ -115,7 +115,7 @@ class Found(NamedTuple):
     """What each way of asking found for one question: (k,) recalls by name, and the seconds of each walk."""
 
     recalls: dict[str, Floats]
-    walks_s: dict[str, float]
+    walks_s: dict[Method, float]
 
 
 def ask(state: Any, graph: GraphState, question: Question, nodes: int, weight: float) -> Found:
@@ -127,7 +127,7 @@ def ask(state: Any, graph: GraphState, question: Question, nodes: int, weight: f
     scores: dict[str, Floats] = {"dense": found.relevance, "lexical": found.lexical, "fusion": fused}
     best = np.argsort(-fused, kind="stable")[:SEEDS]
     seeds = {ids[index]: float(max(fused[index], 0.0)) for index in best}
-    walks_s = {}
+    walks_s: dict[Method, float] = {}
     for method in METHODS:
         begin = time.perf_counter()
         walked = spread(graph, question.text, seeds, max_nodes=nodes, method=method)

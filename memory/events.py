@@ -51,14 +51,28 @@ class Spoken(msgspec.Struct, frozen=True, omit_defaults=True):
     session: str | None = None
 
 
+class Word(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One word on a relation: that it holds, with a weight, or without one that it ended; since when, and who says so.
+
+    Without a date it counts as of any time.
+    """
+
+    key: RelationKey
+    at: datetime | None = None
+    weight: float | None = None
+    memory: MemoryId | None = None
+
+
 class Related(msgspec.Struct, frozen=True, tag="related", omit_defaults=True):
     """Relations are known, or known with a new weight.
 
     ``heard`` are memories that are there and that the graph had lost: it takes them up again, and then the relations.
+    ``ended`` are the words by which other relations end first, because these take their place.
     """
 
     relations: tuple[Relation, ...]
     heard: tuple[Spoken, ...] = ()
+    ended: tuple[Word, ...] = ()
 
 
 class Unrelated(msgspec.Struct, frozen=True, tag="unrelated"):
@@ -66,6 +80,13 @@ class Unrelated(msgspec.Struct, frozen=True, tag="unrelated"):
 
     keys: tuple[RelationKey, ...]
     at: datetime
+
+
+class Unified(msgspec.Struct, frozen=True, tag="unified"):
+    """Other names stand for the same thing as one that is kept."""
+
+    keep: str
+    names: tuple[str, ...]
 
 
 class SkillLearned(msgspec.Struct, frozen=True, tag="skill_learned", omit_defaults=True):
@@ -119,6 +140,8 @@ class Merged(msgspec.Struct, frozen=True, tag="merged", omit_defaults=True):
     ``tries`` are those of ``skills`` that this side had not counted; the counts in ``skills`` have them already. After
     a rollback of one part alone the graph may lack what the memories have, and the other way round: ``heard`` and
     ``unheard``, each with its time, are what the graph takes up and gives up although the memories stay as they are.
+    ``words`` are what was said of relations on the other side and not here, of each the latest first, and ``unified``
+    the names that mean one thing there.
     """
 
     source: Place
@@ -136,6 +159,8 @@ class Merged(msgspec.Struct, frozen=True, tag="merged", omit_defaults=True):
     tries: tuple[Tries, ...] = ()
     heard: tuple[Spoken, ...] = ()
     unheard: tuple[tuple[MemoryId, datetime | None], ...] = ()
+    words: tuple[Word, ...] = ()
+    unified: tuple[Unified, ...] = ()
 
 
 class Picked(msgspec.Struct, frozen=True, tag="picked", omit_defaults=True):
@@ -160,6 +185,7 @@ Event = (
     | Felt
     | Related
     | Unrelated
+    | Unified
     | SkillLearned
     | SkillUsed
     | RolledBack

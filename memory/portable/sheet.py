@@ -15,16 +15,18 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded, plain, visible
-from quantum_memory.errors import CorruptRecord, InvalidInput, InvalidValue
+from quantum_memory.errors import CorruptRecord, InvalidInput, InvalidValue, ShapeMismatch
 from quantum_memory.memory.portable.state import AgentState, MoodTensors
 from quantum_memory.memory.portable.web import Edge, Node
 from quantum_memory.memory.quantum import Grid, QuantumState
-from quantum_memory.types import PAD, Memory, Place, Relation, Skill
+from quantum_memory.types import PAD, Floats, Memory, Place, Relation, Skill
 
 FORMAT = "qmem-state"
 VERSION = 1
 CHECKSUM_BYTES = 16
 EDGE_KINDS = ("mentions", "follows", "together")
+SAME_MOMENTS = 1e-9
+"""How far a mean or a covariance may be from that of the cores: over rounding, under those of the finest grid."""
 DTYPES = ("|u1", "<i8", "<f4", "<f8", "<c8", "<c16")
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -63,6 +65,10 @@ class RelationRow(_Row, frozen=True):
     memory: str | None = None
 
 
+class EndedRow(RelationRow, frozen=True, kw_only=True):
+    until: datetime
+
+
 class NodeRow(_Row, frozen=True):
     type: str
     key: str
@@ -72,7 +78,7 @@ class NodeRow(_Row, frozen=True):
 
 
 class Texts(_Row, frozen=True):
-    """All of a state but its arrays."""
+    """All of a state but its arrays. What is unset is not written, so that older states keep their checksums."""
 
     agent: str
     branch: str
@@ -84,6 +90,8 @@ class Texts(_Row, frozen=True):
     working: tuple[str, ...]
     bits: tuple[int, int, int]
     at: datetime | None = None
+    ended: tuple[EndedRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    names: tuple[tuple[str, str], ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Sheet(NamedTuple):
@@ -108,8 +116,13 @@ class Sheet(NamedTuple):
 
 
 def taken_apart(state: AgentState) -> Sheet:
-    """The sheet of a state. Raises: InvalidValue if its embeddings differ in length."""
+    """The sheet of a state.
+
+    Raises: InvalidValue if its embeddings differ in length, and for a mood that does not lie on the PAD cube itself;
+        what ``QuantumState`` raises for cores that make none.
+    """
     memories, mood = state.memories, state.mood
+    _on_the_pad_cube(mood.bits, mood.cores, mood.mean, mood.covariance)
     dims = {memory.embedding.size for memory in memories} or {0}
     if len(dims) > 1:
         raise InvalidValue("embeddings", f"lengths {sorted(dims)}", "embeddings of one length")
@@ -129,6 +142,8 @@ def taken_apart(state: AgentState) -> Sheet:
         state.working,
         mood.bits,
         state.at,
+        tuple(map(_ended_row, state.ended)) or msgspec.UNSET,
+        state.names or msgspec.UNSET,
     )
     embeddings = [memory.embedding for memory in memories]
     arrays = {
@@ -186,7 +201,9 @@ def _checked(sheet: Sheet) -> AgentState:
             raise InvalidValue(name, f"{found.dtype} of shape {found.shape}", f"{kinds[name]} of shape {shape}")
         if not np.isfinite(found).all():
             raise InvalidValue(name, "NaN or infinity", "finite numbers")
-    psi = QuantumState(grid, tuple(arrays[name] for name in cores))
+    psi = _on_the_pad_cube(
+        texts.bits, tuple(arrays[name] for name in cores), arrays["mood_mean"], arrays["mood_covariance"]
+    )
     return AgentState(
         texts.agent,
         texts.branch,
@@ -204,7 +221,40 @@ def _checked(sheet: Sheet) -> AgentState:
         _edges(arrays, len(texts.nodes)),
         MoodTensors(texts.bits, tuple(psi.cores), arrays["mood_mean"], arrays["mood_covariance"]),
         texts.working,
+        tuple(map(_ended, texts.ended or ())),
+        texts.names or (),
     )
+
+
+def _ended_row(one: Relation) -> EndedRow:
+    if one.until is None:
+        raise InvalidValue("ended", repr(one.key), "relations with the time at which they ended")
+    return EndedRow(*one.key, one.weight, one.at, one.memory, until=one.until)
+
+
+def _ended(row: EndedRow) -> Relation:
+    at, until = _in_utc(row.at), _time(row.until)
+    return Relation(row.subject, row.predicate, row.object, row.weight, at, row.memory, until)
+
+
+def _on_the_pad_cube(
+    bits: tuple[int, int, int], cores: tuple[NDArray[Any], ...], mean: Floats, covariance: Floats
+) -> QuantumState:
+    """The state of those cores, if it has that mean and covariance.
+
+    A sheet holds the bits of a grid and no padding, which no mood has. The same cores on a padded cube have twice the
+    mean and four times the second moments, and no grid has a point at 0, so they would not be told apart by the bits
+    but are by the moments. Raises: InvalidValue, ShapeMismatch; what
+    ``QuantumState`` raises.
+    """
+    psi = QuantumState(Grid(bits), cores)
+    for name, found, told in zip(("mean", "covariance"), psi.mean_and_covariance(), (mean, covariance), strict=True):
+        if np.shape(told) != found.shape:
+            raise ShapeMismatch(f"{name} of the mood", found.shape, np.shape(told))
+        off = float(np.abs(found - told).max())
+        if not off <= SAME_MOMENTS:
+            raise InvalidValue(f"{name} of the mood", f"{off:.3g} away from it", "that of its cores on the PAD cube")
+    return psi
 
 
 def _memory(row: MemoryRow, number: int, arrays: Arrays) -> Memory:

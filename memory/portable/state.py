@@ -65,7 +65,7 @@ class AgentState:
         at: when the place was reached; ``None`` where nothing had happened yet.
         memories: in the order of remembering.
         skills: by name.
-        relations, nodes, edges: the semantic graph; see ``Web``.
+        relations, nodes, edges, ended, names: the semantic graph; see ``Web``.
         mood: with nothing pending.
         working: ids of what is before the inner eye, oldest first.
     """
@@ -81,6 +81,8 @@ class AgentState:
     edges: tuple[Edge, ...]
     mood: MoodTensors
     working: tuple[MemoryId, ...]
+    ended: tuple[Relation, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AgentState):
@@ -129,6 +131,8 @@ def state_of(
         web.edges,
         MoodTensors.of(QuantumState.from_bytes(tensors)),
         tuple(working),
+        tuple(replace(relation, at=_utc(relation.at), until=_utc(relation.until)) for relation in web.ended),
+        web.names,
     )
 
 

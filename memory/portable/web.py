@@ -37,17 +37,28 @@ class Edge(NamedTuple):
 
 
 class Web(NamedTuple):
-    """A graph as rows, in an order that depends on what is in it alone."""
+    """A graph as rows, in an order that depends on what is in it alone.
+
+    Attributes:
+        nodes, edges: memories and concepts.
+        relations: those that hold.
+        ended: those that held once, each with the time at which it ended.
+        names: names that mean one thing: how one was told, and the one that stands for it.
+    """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     relations: tuple[Relation, ...]
+    ended: tuple[Relation, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
 
 
 def web_of(state: GraphState) -> Web:
     """The rows of a graph."""
     whole = settled(state)
-    return Web(tuple(nodes(whole)), tuple(edges(whole)), relations(whole))
+    aliases = whole.relations.names.aliases.values()
+    names = tuple(sorted((alias.name, alias.keep) for alias in aliases))
+    return Web(tuple(nodes(whole)), tuple(edges(whole)), relations(whole), whole.relations.ended(), names)
 
 
 def nodes(state: GraphState) -> Iterator[Node]:

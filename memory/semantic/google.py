@@ -21,6 +21,8 @@ from quantum_memory.memory.semantic.hardware import rows
 
 Floats = NDArray[np.float64]
 LARGEST_SHORT_INDEX = int(np.iinfo(np.int32).max)
+LEAST_SHARE = 1e-290
+"""Of the largest weight in a distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +107,16 @@ def distribution(name: str, weights: Floats | None, n: int) -> Floats:
     """Weights (n,) made to add up to one; None is even. Raises: ShapeMismatch, NotFinite, OutOfRange, ZeroMass."""
     if weights is None:
         return np.full(n, 1.0 / n) if n else np.zeros(0)
-    given = np.asarray(weights, dtype=np.float64)
+    given = np.asarray(weights)
     if given.shape != (n,):
         raise ShapeMismatch(name, (n,), given.shape)
-    _non_negative(name, given)
+    given = _real(name, given)
+    non_negative(name, given)
     if n and not given.any():
         raise ZeroMass(name)
     scaled = given / given.max(initial=0.0) if n else given
+    # A share below the least normal number is none: what is divided by it would overflow.
+    scaled[scaled < LEAST_SHARE] = 0.0
     return np.asarray(scaled / scaled.sum())
 
 
@@ -121,14 +126,24 @@ def _weights(adjacency: Any) -> Any:
         raise InvalidValue("adjacency", type(adjacency).__name__, "a scipy sparse matrix")
     if adjacency.ndim != 2 or adjacency.shape[0] != adjacency.shape[1]:
         raise ShapeMismatch("adjacency", ("N", "N"), adjacency.shape)
-    weights = sp.csr_array(adjacency, dtype=np.float64, copy=True)
+    held = adjacency if adjacency.format in {"csr", "csc", "coo"} else adjacency.tocoo()
+    non_negative("weight", _real("weight", held.data))  # before edges between the same nodes add up
+    weights = sp.csr_array(held, dtype=np.float64, copy=True)
     weights.sum_duplicates()
-    _non_negative("weight", weights.data)
+    non_negative("weight", weights.data)
     weights.eliminate_zeros()
     if max(weights.nnz, weights.shape[0]) <= LARGEST_SHORT_INDEX:
         weights.indices = weights.indices.astype(np.int32, copy=False)
         weights.indptr = weights.indptr.astype(np.int32, copy=False)
     return weights
+
+
+def _real(name: str, values: NDArray[Any]) -> Floats:
+    """The values as float64, copied only if they are something else. Raises: InvalidValue for no real numbers."""
+    try:
+        return values.astype(np.float64, casting="unsafe" if values.dtype.kind == "O" else "same_kind", copy=False)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidValue(name, f"an array of {values.dtype}", "real numbers") from None
 
 
 def _scale_rows(weights: Any, total: float) -> None:
@@ -142,7 +157,8 @@ def _scale_rows(weights: Any, total: float) -> None:
     weights.data *= np.repeat(total / np.add.reduceat(weights.data, starts), lengths)
 
 
-def _non_negative(name: str, values: Floats) -> None:
+def non_negative(name: str, values: Floats) -> None:
+    """Raises: NotFinite, OutOfRange for the first, or the least, of the values that is no weight."""
     odd = ~np.isfinite(values)
     if odd.any():
         raise NotFinite(name, float(values[odd][0]))

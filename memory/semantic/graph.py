@@ -9,7 +9,8 @@ away leaves exactly what would be there without it:
     concept - concept    memories in which they stand close together: how many
     memory - memory      one follows the other in a session: 1
 
-Beside these stand the relations that were told, each from one concept to another, with a weight of its own.
+Beside these stand the relations that were told, each from one concept to another, with a weight of its own, and the
+names that were said to mean one thing: all that is known of any of them is known of the one that is kept.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, groupby, islice, repeat
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
 import networkx as nx
 from rpds import HashTrieMap, HashTrieSet
@@ -34,12 +35,17 @@ from quantum_memory.memory.events import (
     Remembered,
     Revised,
     Spoken,
+    Unified,
     Unrelated,
+    Word,
 )
-from quantum_memory.memory.semantic.extract import Concept, extract, key_of
-from quantum_memory.memory.semantic.relations import Relations
-from quantum_memory.memory.semantic.weave import Heard, Known, Maps, Trace, put_in, take_out
-from quantum_memory.types import Memory, MemoryId, Part, Relation, RelationKey
+from quantum_memory.memory.semantic.extract import Concept, extract
+from quantum_memory.memory.semantic.names import Names
+from quantum_memory.memory.semantic.pending import Anew, Brought, Change, Lost, Same, Told
+from quantum_memory.memory.semantic.relations import Relations, spoken
+from quantum_memory.memory.semantic.sealed import Seal
+from quantum_memory.memory.semantic.weave import Heard, Known, Maps, Trace, put_in, rekeyed, take_out
+from quantum_memory.types import Memory, MemoryId, Part, Relation
 
 MAX_CONCEPTS = 32
 """Concepts kept of one memory, names before topics: a long text would make every edge of it mean little."""
@@ -48,35 +54,6 @@ GROUP = 64
 SETTLED_KEPT = 8
 
 K = TypeVar("K")
-
-
-class Anew(NamedTuple):
-    """A memory that reads otherwise now: what it put in is taken out, and this is put in as if it came last."""
-
-    heard: Heard
-
-
-class Lost(NamedTuple):
-    """Memories that are not to be found again, and since when, where that is known."""
-
-    ids: tuple[MemoryId, ...]
-    at: datetime | None
-
-
-class Told(NamedTuple):
-    """Relations that hold from now on."""
-
-    relations: tuple[Relation, ...]
-
-
-class Ended(NamedTuple):
-    """Relations that hold no longer."""
-
-    keys: tuple[RelationKey, ...]
-    at: datetime | None
-
-
-Change: TypeAlias = Heard | Anew | Lost | Told | Ended
 
 
 class Expected(NamedTuple):
@@ -120,8 +97,9 @@ class GraphState:
         concepts: the concepts by key.
         last: the last memory of each session.
         forgotten: what is not to come back on this branch.
-        relations: what was told of how things stand to one another.
+        relations: what was told of how things stand to one another, and under which names.
         pending: fewer than ``GROUP`` changes, oldest first.
+        seal: the matrix by which concepts are ranked, shared by all states that come from one.
     """
 
     memories: HashTrieMap[MemoryId, Trace] = field(default_factory=HashTrieMap)
@@ -130,17 +108,19 @@ class GraphState:
     forgotten: HashTrieSet[MemoryId] = field(default_factory=HashTrieSet)
     relations: Relations = field(default_factory=Relations)
     pending: tuple[Change, ...] = ()
+    seal: Seal = field(default_factory=Seal, compare=False, repr=False)
 
 
 class GraphFold:
     """How the graph follows from events.
 
-    Laws: forgetting leaves the memories, concepts and edges that would be there had the memory never been, and takes
-    away the relations that it was the last to tell; a revised memory that says something else of concepts, or stands
-    in another session, is as if it had been forgotten and remembered last; a relation told by a forgotten memory does
-    not hold. Remembering what is known alike changes nothing. What is remembered though it is known otherwise, or was
+    Laws: forgetting leaves the memories, concepts, edges and relations that would be there had the memory never been
+    and never said anything; a revised memory that says something else of concepts, or stands in another session, is as
+    if it had been forgotten and remembered last, and keeps its word on relations; a forgotten memory has no word on
+    any. Remembering what is known alike changes nothing. What is remembered though it is known otherwise, or was
     forgotten, is taken as revised: only where the memories were rolled back without the graph is it ever written.
     What a merge adds to memories does not bring back what was forgotten here; what it says was ``heard`` does.
+    Names that mean one thing do so for what was known before as for what comes after.
     """
 
     part: Part = "graph"
@@ -163,18 +143,26 @@ class GraphFold:
                 writer.revise(event.memories)
             case Related():
                 writer.revise(event.heard)
-                writer.relate(event.relations)
+                writer.tell(event.ended)
+                writer.tell(spoken(event.relations))
             case Unrelated():
-                writer.unrelate(event.keys, event.at)
+                writer.tell(Word(key, event.at) for key in event.keys)
+            case Unified():
+                writer.unify(event.keep, event.names)
             case Picked():
                 writer.remember(event.memories)
                 writer.revise(chain(event.revised, event.heard))
             case Merged():
                 writer.remember(event.memories)
                 writer.revise(chain(event.revised, event.heard))
-                writer.relate(event.relations)
-                for at, keys in _dated(event.unrelated, event.unrelated_at):
-                    writer.unrelate(keys, at)
+                for one in event.unified:
+                    writer.unify(one.keep, one.names)
+                decided = dict.fromkeys(_decided(event))
+                keys = {word.key for word in decided}
+                others = [word for word in event.words if word not in decided]
+                writer.bring((word for word in others if word.key not in keys), over=False)
+                writer.bring((word for word in others if word.key in keys), over=True)
+                writer.tell(decided)
                 for at, ids in _dated(event.forgotten, event.forgotten_at):
                     writer.forget(ids, at)
                 for memory, at in event.unheard:
@@ -202,6 +190,13 @@ class GraphFold:
         return whole
 
 
+def _decided(event: Merged) -> list[Word]:
+    """The words that a merge decided for, each as the other side said it where that is known."""
+    said = {(word.key, word.at): word for word in reversed(event.words) if word.weight is None}
+    gone = [key_at for at, keys in _dated(event.unrelated, event.unrelated_at) for key_at in zip(keys, repeat(at))]
+    return [*spoken(event.relations), *(said.get(key_at, Word(*key_at)) for key_at in gone)]
+
+
 def settled(state: GraphState) -> GraphState:
     """The graph with every pending change worked in; the state itself where nothing is pending."""
     return _worked_in(replace(state, pending=()), state.pending) if state.pending else state
@@ -211,7 +206,11 @@ def missed(state: GraphState, expected: Expected) -> Missed:
     """Where the settled state would not be as the memories are, once the event that brings them is in it."""
     blocked = (one for one in expected.coming if one.id in state.memories or one.id in state.forgotten)
     return Missed(
-        heard=tuple(one for one in chain(expected.there, blocked) if _trace_of(state, one.id) != _heard(one)),
+        heard=tuple(
+            one
+            for one in chain(expected.there, blocked)
+            if _trace_of(state, one.id) != _heard(one, state.relations.names)
+        ),
         unheard=tuple(one for one in expected.gone if one in state.memories),
         deaf=tuple(one for one in expected.gone if one in state.forgotten),
     )
@@ -255,13 +254,13 @@ def to_networkx(state: GraphState) -> nx.MultiGraph:
             if key < other:
                 graph.add_edge(("concept", key), ("concept", other), key="together", kind="together", weight=count)
     for relation in state.relations.about():
-        _add_relation(graph, relation)
+        _add_relation(graph, state.relations.names, relation)
     return graph
 
 
-def _add_relation(graph: nx.MultiGraph, relation: Relation) -> None:
+def _add_relation(graph: nx.MultiGraph, names: Names, relation: Relation) -> None:
     """Draw a relation, and those of its ends that no memory speaks of."""
-    ends = [("concept", key_of(name)) for name in (relation.subject, relation.object)]
+    ends = [("concept", names.of(name)) for name in (relation.subject, relation.object)]
     for end, name in zip(ends, (relation.subject, relation.object), strict=True):
         if end not in graph:
             graph.add_node(end, kind="entity", label=name, weight=0)
@@ -286,6 +285,7 @@ class _Writer:
         self._pending: list[Change] = []
         self._size, self._changed = 0, False
         self._recent: dict[MemoryId, Heard | None] = {}
+        self._names = state.relations.names
         for change in state.pending:
             self._note(change)
 
@@ -296,7 +296,7 @@ class _Writer:
     def remember(self, memories: Iterable[Memory]) -> None:
         for memory in memories:
             if not self._knows(memory.id) and not self._forgot(memory.id):
-                self._add(_heard(memory))
+                self._add(_heard(memory, self._names))
 
     def renew(self, memories: Iterable[Memory]) -> None:
         """Remember, also what is known otherwise or was forgotten; of several with one id the first counts."""
@@ -307,11 +307,11 @@ class _Writer:
             if self._knows(one) or self._forgot(one):
                 self.revise((memory,))
             else:
-                self._add(_heard(memory))
+                self._add(_heard(memory, self._names))
 
     def revise(self, memories: Iterable[Memory | Spoken]) -> None:
         for memory in memories:
-            heard = _heard(memory)
+            heard = _heard(memory, self._names)
             if not self._knows(memory.id) or self._last_heard(memory.id) != heard:
                 self._add(Anew(heard))
 
@@ -320,14 +320,23 @@ class _Writer:
         if fresh:
             self._add(Lost(fresh, at))
 
-    def relate(self, relations: Iterable[Relation]) -> None:
-        told = tuple(one for one in relations if one.memory is None or not self._forgot(one.memory))
+    def tell(self, words: Iterable[Word]) -> None:
+        told = self._heeded(words)
         if told:
             self._add(Told(told))
 
-    def unrelate(self, keys: Sequence[RelationKey], at: datetime | None) -> None:
-        if keys:
-            self._add(Ended(tuple(keys), at))
+    def bring(self, words: Iterable[Word], *, over: bool) -> None:
+        brought = self._heeded(words)
+        if brought:
+            self._add(Brought(brought, over))
+
+    def unify(self, keep: str, names: tuple[str, ...]) -> None:
+        if self._names.joined(keep, names) is not self._names:
+            self._add(Same(names, keep))
+
+    def _heeded(self, words: Iterable[Word]) -> tuple[Word, ...]:
+        """The words but those of forgotten memories."""
+        return tuple(word for word in words if word.memory is None or not self._forgot(word.memory))
 
     def _add(self, change: Change) -> None:
         self._note(change)
@@ -345,6 +354,8 @@ class _Writer:
                 self._recent[heard.memory] = heard
             case Lost(ids):
                 self._recent.update(dict.fromkeys(ids))
+            case Same(names, keep):
+                self._names = self._names.joined(keep, names)
         self._size += 1 if isinstance(change, Heard | Anew) else len(change[0])
 
     def _knows(self, memory: MemoryId) -> bool:
@@ -358,10 +369,11 @@ class _Writer:
         return memory in self._base.forgotten
 
     def _last_heard(self, memory: MemoryId) -> Heard | None:
-        if memory in self._recent:
-            return self._recent[memory]
-        trace = self._base.memories[memory]
-        return Heard(memory, trace.concepts, trace.session)
+        heard = self._recent.get(memory)
+        if memory not in self._recent:
+            trace = self._base.memories[memory]
+            heard = Heard(memory, trace.concepts, trace.session)
+        return heard and heard._replace(concepts=self._names.concepts(heard.concepts))
 
 
 def _dated(keys: Sequence[K], times: Sequence[datetime | None]) -> Iterator[tuple[datetime | None, list[K]]]:
@@ -371,8 +383,9 @@ def _dated(keys: Sequence[K], times: Sequence[datetime | None]) -> Iterator[tupl
         yield at, [key for key, _ in run]
 
 
-def _heard(memory: Memory | Spoken) -> Heard:
-    return Heard(memory.id, _most_telling(extract(memory.text, memory.speaker)), memory.session)
+def _heard(memory: Memory | Spoken, names: Names) -> Heard:
+    concepts = _most_telling(extract(memory.text, memory.speaker))
+    return Heard(memory.id, names.concepts(concepts), memory.session)
 
 
 def _worked_in(state: GraphState, changes: Sequence[Change]) -> GraphState:
@@ -398,10 +411,15 @@ def _worked_in(state: GraphState, changes: Sequence[Change]) -> GraphState:
                     maps, forgotten = take_out(maps, change.ids), forgotten.update(change.ids)
                     told = told.unsay(change.ids, change.at)
                 elif isinstance(change, Told):
-                    told = told.relate(change.relations)
-                elif isinstance(change, Ended):
-                    told = told.unrelate(change.keys, change.at)
-    return GraphState(*maps, forgotten, told)
+                    told = told.say(change.words)
+                elif isinstance(change, Brought):
+                    told = told.bring(change.words, over=change.over)
+                elif isinstance(change, Same):
+                    names = told.names.joined(change.keep, change.names)
+                    gone = told.names.gone(names, change.names)
+                    told = told.join(names, gone)
+                    maps = rekeyed(maps, gone, names.concepts)
+    return GraphState(*maps, forgotten, told, seal=state.seal)
 
 
 def _same_maps(one: GraphState, other: GraphState) -> bool:

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.semantic.course import Course, Unitary
-from quantum_memory.memory.semantic.google import Floats
+from quantum_memory.memory.semantic.google import Floats, non_negative
 from quantum_memory.memory.semantic.hardware import Hardware
 from quantum_memory.memory.semantic.szegedy import PLAIN
 
@@ -117,10 +117,16 @@ class Arrays(NamedTuple):
 def of_graph(
     graph: Any, personalization: Mapping[Any, float] | None, weight: str | None, dangling: Mapping[Any, float] | None
 ) -> Arrays:
-    """A networkx graph as arrays. Raises: InvalidValue for weights of what is no node."""
+    """A networkx graph as arrays.
+
+    Raises: InvalidValue for weights of what is no node; of parallel edges, for each weight, also OutOfRange, NotFinite.
+    """
     nodes = tuple(graph)
     teleport = _over("personalization", personalization, nodes)
     sink = _over("dangling", dangling, nodes)
+    if nodes and graph.is_multigraph():
+        # Of parallel edges the sum could hide what is wrong with one.
+        non_negative("weight", np.array([own for *_, own in graph.edges(data=weight, default=1.0)], dtype=np.float64))
     # networkx refuses a graph without nodes here, and ranks it elsewhere.
     adjacency = nx.to_scipy_sparse_array(graph, weight=weight, dtype=float) if nodes else sp.csr_array((0, 0))
     return Arrays(adjacency, teleport, sink, nodes)
@@ -144,4 +150,4 @@ def _over(name: str, weights: Mapping[Hashable, float] | None, nodes: tuple[Any,
     strangers = [node for node in weights if node not in known]
     if strangers:
         raise InvalidValue(name, repr(strangers[0]), "nodes of the graph alone")
-    return np.array([weights.get(node, 0.0) for node in nodes], dtype=np.float64)
+    return np.array([weights.get(node, 0.0) for node in nodes])

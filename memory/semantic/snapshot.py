@@ -16,14 +16,15 @@ from rpds import HashTrieMap, HashTrieSet, List
 from quantum_memory.memory.columns import Array, Arrays, Attributes, Columns, Dump, Reading, difference
 from quantum_memory.memory.merging import MAX_WEIGHT
 from quantum_memory.memory.semantic import words
-from quantum_memory.memory.semantic.extract import KINDS, MAX_NAME_WORDS, Concept, extract, key_of
+from quantum_memory.memory.semantic.extract import KINDS, MAX_NAME_WORDS, Concept, extract
 from quantum_memory.memory.semantic.graph import MAX_CONCEPTS, GraphState, settled
-from quantum_memory.memory.semantic.relations import LEAST_WEIGHT, Relations
+from quantum_memory.memory.semantic.names import Alias, Names
+from quantum_memory.memory.semantic.relations import LEAST_WEIGHT, Relations, Said, ends
 from quantum_memory.memory.semantic.weave import WINDOW, Known, Trace
 from quantum_memory.memory.snapshots import fingerprint
 from quantum_memory.types import MemoryId, Part, Relation, RelationKey
 
-VERSION = 2
+VERSION = 3
 NOTHING = -1
 MOST = 2**31 - 1
 PROBE = (
@@ -34,7 +35,7 @@ PROBE = (
 T = TypeVar("T")
 
 
-class Names(NamedTuple):
+class Listed(NamedTuple):
     """What is numbered in a graph: memories, concepts and sessions by name, and forms of concepts."""
 
     memories: list[MemoryId]
@@ -64,7 +65,9 @@ class GraphCodec:
         state = settled(state)
         forms = {form for known in state.concepts.values() for form in known.forms}
         sessions = {trace.session for trace in state.memories.values() if trace.session is not None}
-        names = Names(sorted(state.memories), sorted(state.concepts), sorted(sessions | set(state.last)), sorted(forms))
+        names = Listed(
+            sorted(state.memories), sorted(state.concepts), sorted(sessions | set(state.last)), sorted(forms)
+        )
         columns = Columns()
         columns.texts("memory", names.memories)
         columns.texts("concept", names.concepts)
@@ -81,7 +84,7 @@ class GraphCodec:
         read = Reading("snapshot of graph", arrays, attributes)
         concepts = read.distinct_texts("concept", read.count("concepts"))
         memories = read.distinct_texts("memory", read.count("memories"))
-        names = Names(memories, concepts, read.distinct_texts("session"), _forms(read, concepts))
+        names = Listed(memories, concepts, read.distinct_texts("session"), _forms(read, concepts))
         forgotten = HashTrieSet(read.distinct_texts("forgotten"))
         traces = _traces(read, names)
         read.require("forgotten", not any(map(forgotten.__contains__, memories)), "a memory is there and forgotten")
@@ -105,14 +108,14 @@ def _numbered(names: Sequence[T]) -> dict[T, int]:
     return {name: number for number, name in enumerate(names)}
 
 
-def _put_forms(columns: Columns, names: Names) -> None:
+def _put_forms(columns: Columns, names: Listed) -> None:
     concept, kind = _numbered(names.concepts), _numbered(KINDS)
     columns.numbers("form/concept", [concept[form.key] for form in names.forms], np.int32)
     columns.texts("form/label", [form.label for form in names.forms])
     columns.numbers("form/kind", [kind[form.kind] for form in names.forms], np.int32)
 
 
-def _put_traces(columns: Columns, names: Names, state: GraphState) -> None:
+def _put_traces(columns: Columns, names: Listed, state: GraphState) -> None:
     """Of each memory its session, its neighbours there, and its concepts as they stood."""
     memory: dict[MemoryId | None, int] = {**_numbered(names.memories), None: NOTHING}
     session: dict[str | None, int] = {**_numbered(names.sessions), None: NOTHING}
@@ -126,7 +129,7 @@ def _put_traces(columns: Columns, names: Names, state: GraphState) -> None:
     columns.numbers("last", [memory[state.last.get(name)] for name in names.sessions], np.int32)
 
 
-def _put_concepts(columns: Columns, names: Names, state: GraphState) -> None:
+def _put_concepts(columns: Columns, names: Listed, state: GraphState) -> None:
     """Of each concept its forms, its mentions, newest first, and its links, each with how often."""
     memory, concept, form = _numbered(names.memories), _numbered(names.concepts), _numbered(names.forms)
     known = [state.concepts[key] for key in names.concepts]
@@ -150,21 +153,34 @@ def _put_counts(columns: Columns, name: str, counts: Sequence[HashTrieMap[T, int
 
 
 def _put_relations(columns: Columns, relations: Relations) -> None:
-    """What holds and what ended, by key, and the order in which what each end knows was said."""
-    keys, removed, ends = sorted(relations.by_key), sorted(relations.removed), sorted(relations.ends)
+    """What holds and what ended, by key, every word on it, and the order in which what each end knows was said."""
+    keys, past = sorted(relations.by_key), sorted(relations.past)
+    removed, places = sorted(relations.removed), sorted(relations.ends)
     number = _numbered(keys)
     told = [relations.by_key[key] for key in keys]
-    for name, listed in (("relation", keys), ("removed", removed)):
+    for name, listed in (("relation", keys), ("removed", removed), ("past", past)):
         for place, field in enumerate(RelationKey._fields):
             columns.texts(f"{name}/{field}", [key[place] for key in listed])
-    columns.numbers("relation/weight", [one.weight for one in told], np.float64)
-    columns.times("relation/at", [one.at for one in told])
-    columns.optional_texts("relation/memory", [one.memory for one in told])
+    _put_words(columns, "relation", [Said(one.weight, one.at, one.memory) for one in told])
+    words = [relations.words(key) for key in past]
+    columns.grouped("past/word", words)
+    _put_words(columns, "past", _flat(words))
     columns.times("removed/at", [relations.removed[key] for key in removed])
-    said = [[number[key] for key in relations.ends[end]] for end in ends]
-    columns.texts("end", ends)
+    said = [[number[key] for key in relations.ends[end]] for end in places]
+    columns.texts("end", places)
     columns.grouped("end/relation", said)
     columns.numbers("end/relation", _flat(said), np.int32)
+    aliases = sorted(relations.names.aliases.items())
+    columns.texts("alias", [key for key, _ in aliases])
+    for place, field in enumerate(Alias._fields):
+        columns.texts(f"alias/{field}", [alias[place] for _, alias in aliases])
+
+
+def _put_words(columns: Columns, name: str, words: Sequence[Said]) -> None:
+    """Words on relations; one that says that it ended has no weight, which is written as 0."""
+    columns.numbers(f"{name}/weight", [word.weight or 0.0 for word in words], np.float64)
+    columns.times(f"{name}/at", [word.at for word in words])
+    columns.optional_texts(f"{name}/memory", [word.memory for word in words])
 
 
 def _flat(groups: Iterable[Iterable[T]]) -> list[T]:
@@ -183,7 +199,7 @@ def _forms(read: Reading, concepts: list[str]) -> list[Concept]:
     return [Concept(concepts[key], label, KINDS[kind]) for key, label, kind in zip(keys, labels, kinds, strict=True)]
 
 
-def _traces(read: Reading, names: Names) -> HashTrieMap[MemoryId, Trace]:
+def _traces(read: Reading, names: Listed) -> HashTrieMap[MemoryId, Trace]:
     count = len(names.memories)
     memories: list[MemoryId | None] = [*names.memories, None]  # NOTHING is -1 and finds the last
     sessions: list[str | None] = [*names.sessions, None]
@@ -204,7 +220,7 @@ def _traces(read: Reading, names: Names) -> HashTrieMap[MemoryId, Trace]:
     )
 
 
-def _concepts(read: Reading, names: Names) -> HashTrieMap[str, Known]:
+def _concepts(read: Reading, names: Listed) -> HashTrieMap[str, Known]:
     count = len(names.concepts)
     spoken = [names.memories[one] for one in _numbers(read, "mention", None, len(names.memories), 0).tolist()]
     mentions = read.grouped("mention", spoken, count)
@@ -237,34 +253,65 @@ def _keys(read: Reading, name: str) -> list[RelationKey]:
     return keys
 
 
+def _words(read: Reading, name: str, count: int | None, low: float) -> list[Said]:
+    """So many words, or as many as there are; a weight of 0 says that a relation ended."""
+    weights = read.within(f"{name}/weight", np.float64, (count,), low, MAX_WEIGHT).tolist()
+    read.require(f"{name}/weight", all(one == 0.0 or one >= LEAST_WEIGHT for one in weights), "not a weight")
+    times = read.optional_times(f"{name}/at", len(weights))
+    memories = read.optional_texts(f"{name}/memory", len(weights))
+    return [Said(weight or None, at, memory) for weight, at, memory in zip(weights, times, memories, strict=True)]
+
+
 def _relations(read: Reading) -> Relations:
-    keys, removed, ends = _keys(read, "relation"), _keys(read, "removed"), read.distinct_texts("end")
-    weights = read.within("relation/weight", np.float64, (len(keys),), LEAST_WEIGHT, MAX_WEIGHT).tolist()
-    times, memories = read.optional_times("relation/at", len(keys)), read.optional_texts("relation/memory", len(keys))
-    by_key = {
-        key: Relation(*key, weight, at, memory)
-        for key, weight, at, memory in zip(keys, weights, times, memories, strict=True)
-    }
+    keys, removed, places = _keys(read, "relation"), _keys(read, "removed"), read.distinct_texts("end")
+    names, told = _names(read), _words(read, "relation", len(keys), LEAST_WEIGHT)
+    by_key = {key: Relation(*key, one.weight or 0.0, one.at, one.memory) for key, one in zip(keys, told, strict=True)}
+    past = _past(read, by_key)
     said: dict[MemoryId, HashTrieSet[RelationKey]] = {}
-    for key, memory in zip(keys, memories, strict=True):
-        if memory is not None:
-            said[memory] = said.get(memory, HashTrieSet()).insert(key)
-    order = read.grouped("end/relation", _numbers(read, "end/relation", None, len(keys), 0).tolist(), len(ends))
-    lists = {end: [keys[one] for one in own] for end, own in zip(ends, order, strict=True)}
-    read.require("end/relation", _ends_of(lists) == _ends_of_keys(keys), "the ends are not those of the relations")
+    spoken = [*zip(keys, told, strict=True), *((key, one) for key, words in past.items() for one in words)]
+    for key, one in spoken:
+        if one.memory is not None:
+            said[one.memory] = said.get(one.memory, HashTrieSet()).insert(key)
+    order = read.grouped("end/relation", _numbers(read, "end/relation", None, len(keys), 0).tolist(), len(places))
+    lists = {end: [keys[one] for one in own] for end, own in zip(places, order, strict=True)}
+    known = _ends_of_keys(names, keys)
+    read.require("end/relation", _ends_of(lists) == known, "the ends are not those of the relations")
     ended = dict(zip(removed, read.optional_times("removed/at", len(removed)), strict=True))
     read.require("removed", not by_key.keys() & ended.keys(), "a relation holds and has ended")
+    read.require("past", past.keys() <= by_key.keys() | ended.keys(), "what has a past holds or has ended")
     return Relations(
         HashTrieMap(by_key),
         HashTrieMap({end: List(own) for end, own in lists.items()}),
         HashTrieMap(said),
         HashTrieMap(ended),
+        HashTrieMap({key: List(words) for key, words in past.items()}),
+        names,
     )
+
+
+def _past(read: Reading, by_key: Mapping[RelationKey, Relation]) -> dict[RelationKey, Sequence[Said]]:
+    """The words on relations that have more than one, the latest first."""
+    keys, words = _keys(read, "past"), _words(read, "past", None, 0.0)
+    past = dict(zip(keys, read.grouped("past/word", words, len(keys)), strict=True))
+    for key, own in past.items():
+        read.require("past", own and own[-1].weight is not None, "what was not known cannot end")
+        latest = by_key.get(key)
+        same = own[0].weight is None if latest is None else own[0] == Said(latest.weight, latest.at, latest.memory)
+        read.require("past", same and len(own) > 1, "the latest word is not the one that counts, or the only one")
+    return past
+
+
+def _names(read: Reading) -> Names:
+    keys = read.distinct_texts("alias")
+    fields = (read.texts(f"alias/{field}", len(keys)) for field in Alias._fields)
+    aliases = {key: Alias(*own) for key, own in zip(keys, zip(*fields, strict=True), strict=True)}
+    read.require("alias", not any(alias.key in aliases for alias in aliases.values()), "an alias of an alias")
+    return Names(HashTrieMap(aliases))
 
 
 def _ends_of(lists: dict[str, list[RelationKey]]) -> list[tuple[str, RelationKey]]:
     return sorted((end, key) for end, own in lists.items() for key in own)
 
 
-def _ends_of_keys(keys: Iterable[RelationKey]) -> list[tuple[str, RelationKey]]:
-    return sorted((end, key) for key in keys for end in {key_of(key.subject), key_of(key.object)})
+def _ends_of_keys(names: Names, keys: Iterable[RelationKey]) -> list[tuple[str, RelationKey]]:
+    return sorted((end, key) for key in keys for end in ends(names, key))

@@ -5,7 +5,7 @@ Owns what a graph knows of a memory and of a concept. Reads no text and no event
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from rpds import HashTrieMap, List
@@ -117,6 +117,38 @@ def take_out(maps: Maps, ids: Collection[MemoryId]) -> Maps:
     for key, change in _changes(gone).items():
         known = _fewer(concepts[key], change)
         concepts = concepts.remove(key) if known is None else concepts.insert(key, known)
+    return Maps(traces, concepts, last)
+
+
+def rekeyed(maps: Maps, moved: Collection[str], resolve: Callable[[tuple[Concept, ...]], tuple[Concept, ...]]) -> Maps:
+    """The maps with the concepts ``moved`` under the keys that ``resolve`` gives them.
+
+    What each memory put in of concepts is as if it had stood under those keys from the start. The mentions of a concept
+    that takes up others are its own, newest first, and then those of each other.
+    """
+    traces, concepts, last = maps
+    there = [key for key in sorted(moved) if key in concepts]
+    memories = list(dict.fromkeys(memory for key in there for memory in concepts[key].mentions))
+    before = [(memory, traces[memory].concepts) for memory in memories]
+    after = [(memory, resolve(own)) for memory, own in before]
+    traces = traces.update({memory: traces[memory]._replace(concepts=own) for memory, own in after})
+    out, back = _changes(before), _changes(after)
+    for key in dict.fromkeys((*out, *back)):
+        known, less, more = concepts.get(key), out.get(key, _Change()), back.get(key)
+        if more is None:
+            concepts = concepts.remove(key)
+            continue
+        forms, mentions, links = known or Known(HashTrieMap(), List(), HashTrieMap())
+        if len(more.mentions) > len(less.mentions):
+            mentions = List(dict.fromkeys([*mentions, *more.mentions]))
+        concepts = concepts.insert(
+            key,
+            Known(
+                _less(_summed(forms, more.forms), less.forms),
+                mentions,
+                _less(_summed(links, more.links), less.links),
+            ),
+        )
     return Maps(traces, concepts, last)
 
 

@@ -25,6 +25,7 @@ from quantum_memory.memory.events import (
     Revised,
     SkillLearned,
     Unrelated,
+    Word,
 )
 from quantum_memory.types import Memory, Relation, Vector
 
@@ -78,6 +79,8 @@ def _check(event: Event) -> None:
         _check_memory(memory)
     for relation in event.relations if isinstance(event, Related | Merged) else ():
         _check_relation(relation)
+    for word in event.words if isinstance(event, Merged) else event.ended if isinstance(event, Related) else ():
+        _check_word(word)
     match event:
         case Felt():
             _check_time("at", event.at)
@@ -117,8 +120,16 @@ def memories_of(event: Event) -> tuple[Memory, ...]:
 
 def _check_relation(relation: Relation) -> None:
     bounded("relation.weight", relation.weight, 0.0, MAX_WEIGHT)
-    if relation.at is not None:
-        _check_time("relation.at", relation.at)
+    for name, at in (("relation.at", relation.at), ("relation.until", relation.until)):
+        if at is not None:
+            _check_time(name, at)
+
+
+def _check_word(word: Word) -> None:
+    if word.weight is not None:
+        bounded("relation.weight", word.weight, 0.0, MAX_WEIGHT)
+    if word.at is not None:
+        _check_time("relation.at", word.at)
 
 
 def _check_memory(memory: Memory) -> None:

@@ -17,6 +17,7 @@ from quantum_memory.memory.events import (
     RolledBack,
     SkillLearned,
     SkillUsed,
+    Unified,
     Unrelated,
 )
 from quantum_memory.types import Memory, RelationKey
@@ -41,10 +42,12 @@ def _sentence(event: Event) -> str:  # noqa: PLR0911 - one line for each kind
             return _texts(memories)
         case Forgotten(ids=ids):
             return f"{_count(len(ids), 'memory', 'memories')}: {', '.join(ids[:3])}"
-        case Related(relations=relations):
-            return _relations([relation.key for relation in relations])
+        case Related(relations=relations, ended=ended):
+            return _relations([relation.key for relation in relations] or [word.key for word in ended])
         case Unrelated(keys=keys):
             return _relations(keys)
+        case Unified(keep=keep, names=names):
+            return f"{keep[:MAX_CHARS]} is also {', '.join(names[:3])}"
         case SkillLearned(skill=skill):
             return f"{skill.name}: {_count(len(skill.steps), 'step', 'steps')}"
         case SkillUsed(name=name, succeeded=succeeded):

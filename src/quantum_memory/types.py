@@ -169,6 +169,7 @@ class Relation:
         weight: how strong it is, above 0.
         at: since when it is known, or when it last changed.
         memory: the memory that said so, if one did.
+        until: when it ended; ``None`` while it holds.
     """
 
     subject: str
@@ -177,6 +178,7 @@ class Relation:
     weight: float = 1.0
     at: datetime | None = None
     memory: MemoryId | None = None
+    until: datetime | None = None
 
     @property
     def key(self) -> RelationKey:

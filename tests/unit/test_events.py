@@ -26,7 +26,9 @@ from quantum_memory.memory.events import (
     SkillUsed,
     Spoken,
     Tries,
+    Unified,
     Unrelated,
+    Word,
 )
 from quantum_memory.memory.vault.codec import FORMAT, HEADER_BYTES, decode, encode
 from quantum_memory.types import PAD, Memory, Place, Relation, RelationKey, Skill
@@ -49,7 +51,9 @@ TOLD = {
     "revised_at": None,
 }
 SKILL = {"name": "juggle", "steps": ["throw"], "when": "", "successes": 0, "failures": 0, "at": None}
-RELATION = {"subject": "Bob", "predicate": "likes", "object": "tea", "weight": 2.0, "at": NOON, "memory": None}
+RELATION = {"subject": "Bob", "predicate": "likes", "object": "tea", "weight": 2.0, "at": NOON}
+RELATION |= {"memory": None, "until": None}
+KEY = ["Bob", "likes", "tea"]
 ON_DISK = [
     (Remembered((MEMORY,)), {"type": "remembered", "memories": [TOLD]}),
     (Forgotten(("m1",)), {"type": "forgotten", "ids": ["m1"]}),
@@ -74,6 +78,11 @@ ON_DISK = [
         {"type": "felt", "at": NOON, "pad": TOLD["pad"], "confidence": 1.0, "intensity": 0.5, "cause": "rain"},
     ),
     (Related((Relation("Bob", "likes", "tea", 2.0, NOON),)), {"type": "related", "relations": [RELATION]}),
+    (
+        Related((), ended=(Word(RelationKey("Bob", "likes", "tea"), NOON, memory="m1"),)),
+        {"type": "related", "relations": [], "ended": [{"key": KEY, "at": NOON, "memory": "m1"}]},
+    ),
+    (Unified("Bob", ("Robert",)), {"type": "unified", "keep": "Bob", "names": ["Robert"]}),
     (
         Unrelated((RelationKey("Bob", "likes", "tea"),), NOON),
         {"type": "unrelated", "keys": [["Bob", "likes", "tea"]], "at": NOON},
@@ -103,6 +112,8 @@ ON_DISK = [
             tries=(Tries("juggle", "b:1", 2, 1),),
             heard=(Spoken("m3", "Rain."),),
             unheard=(("m4", NOON),),
+            words=(Word(RelationKey("Bob", "likes", "tea"), NOON, 2.0),),
+            unified=(Unified("Bob", ("Robert",)),),
         ),
         {
             "type": "merged",
@@ -115,6 +126,8 @@ ON_DISK = [
             "tries": [{"skill": "juggle", "origin": "b:1", "successes": 2, "failures": 1}],
             "heard": [{"id": "m3", "text": "Rain."}],
             "unheard": [["m4", NOON]],
+            "words": [{"key": KEY, "at": NOON, "weight": 2.0}],
+            "unified": [{"type": "unified", "keep": "Bob", "names": ["Robert"]}],
         },
     ),
 ]
@@ -149,6 +162,14 @@ def test_a_memory_that_was_written_before_there_were_revisions_is_read() -> None
     event = decode(mark + blake3(mark + body).digest(HEADER_BYTES - 1) + body)
     assert isinstance(event, Remembered)
     assert event.memories == (MEMORY,)
+
+
+def test_a_relation_that_was_written_before_relations_had_an_end_is_read() -> None:
+    old = {name: value for name, value in RELATION.items() if name != "until"}
+    body = msgspec.msgpack.encode({"type": "related", "relations": [old]})
+    mark = bytes([FORMAT])
+    event = decode(mark + blake3(mark + body).digest(HEADER_BYTES - 1) + body)
+    assert event == Related((Relation("Bob", "likes", "tea", 2.0, NOON),))
 
 
 @pytest.mark.parametrize("event", [event for event, _ in ON_DISK])

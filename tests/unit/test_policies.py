@@ -37,7 +37,7 @@ def test_half_is_left_after_a_half_life_and_a_power_law_keeps_a_tail() -> None:
 
 
 def test_decay_that_makes_no_sense_is_refused() -> None:
-    for make in (lambda: Exponential(0.0), lambda: PowerLaw(-1.0), lambda: PowerLaw(1.0, -0.5)):
+    for make in (lambda: Exponential(0.0), lambda: PowerLaw(-1.0), lambda: PowerLaw(1.0, -0.5), lambda: Intensity(1.5)):
         with pytest.raises(OutOfRange):
             make()
     with pytest.raises(NotFinite):
@@ -54,6 +54,25 @@ def test_importance_stays_in_bounds_and_what_was_given_wins(pad: PAD, confidence
     else:
         louder = PAD(*(float(np.sign(axis)) for axis in (pad.pleasure, pad.arousal, pad.dominance)))
         assert found <= Intensity().importance(louder, 1.0, None) + 1e-12
+
+
+@settings(deadline=None)
+@given(
+    st.builds(PAD, AXES, AXES, AXES),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 1.0),
+    st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)).map(sorted),
+)
+def test_importance_rises_with_the_standing_of_concepts(
+    pad: PAD, confidence: float, share: float, standings: list[float]
+) -> None:
+    rule, low, high = Intensity(share), *standings
+    felt, less, more = (rule.importance(pad, confidence, None, standing) for standing in (0.0, low, high))
+    assert 0.0 <= felt <= less <= more <= 1.0
+    assert felt == Intensity().importance(pad, confidence, None, high)
+    assert more <= felt + share * high + 1e-12
+    assert rule.importance(pad, confidence, 0.25, high) == 0.25
+    assert rule.reads_graph == (share > 0.0)
 
 
 def test_what_was_not_felt_or_not_trusted_does_not_matter_and_the_utmost_matters_most() -> None:

@@ -18,13 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema, QuantumMemoryError, TooLong
-from quantum_memory.memory.events import Forgotten, Related, Remembered
+from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema, QuantumMemoryError, ShapeMismatch, TooLong
+from quantum_memory.memory.events import Event, Forgotten, Related, Remembered, Unified, Word
 from quantum_memory.memory.portable import (
     FORMS,
     AgentState,
     Edge,
     Form,
+    MoodTensors,
     Node,
     Web,
     form_of,
@@ -33,6 +34,7 @@ from quantum_memory.memory.portable import (
     web_of,
     write_state,
 )
+from quantum_memory.memory.portable.sheet import put_together, taken_apart
 from quantum_memory.memory.quantum import Grid, Packet, QuantumState
 from quantum_memory.memory.semantic.graph import GraphFold, to_networkx
 from quantum_memory.types import PAD, Branch, Memory, Place, Relation, Skill
@@ -79,6 +81,8 @@ def states(draw: st.DrawFn) -> AgentState:
         st.lists(st.builds(Skill, TEXT, st.lists(TEXT, max_size=2).map(tuple), TEXT, at=st.none() | TIMES), max_size=2)
     )
     told = draw(st.lists(st.builds(Relation, TEXT, TEXT, TEXT, st.floats(1e-6, 1e9), st.none() | TIMES), max_size=2))
+    spans = st.builds(Relation, TEXT, TEXT, TEXT, st.floats(1e-6, 1e9), st.none() | TIMES, st.none() | TEXT, TIMES)
+    over, names = draw(st.lists(spans, max_size=2)), draw(st.lists(st.tuples(TEXT, TEXT), max_size=2))
     nodes = draw(st.lists(st.builds(Node, st.just("concept"), TEXT, TEXT, TEXT, st.integers(0, 9)), max_size=3))
     numbers = st.integers(0, max(0, len(nodes) - 1))
     kinds = st.sampled_from(["mentions", "follows", "together"])
@@ -94,7 +98,7 @@ def states(draw: st.DrawFn) -> AgentState:
         memories=held,
         skills=skills,
         working=[one.id for one in held],
-        web=Web(tuple(nodes), tuple(edges), tuple(told)),
+        web=Web(tuple(nodes), tuple(edges), tuple(told), tuple(over), tuple(names)),
         tensors=psi.to_bytes(),
     )
 
@@ -140,6 +144,30 @@ def test_a_state_read_back_is_equal_in_every_bit(form: Form, state: AgentState) 
         assert ours.at.tzinfo is UTC
     assert [core.dtype for core in again.mood.cores] == [core.dtype for core in state.mood.cores]
     assert write_state(again, form) == data
+
+
+def test_what_held_once_and_which_names_are_one_come_along_and_are_not_written_where_there_is_nothing() -> None:
+    fold, day = GraphFold(), timedelta(days=1)
+    bob = Relation("Bob", "likes", "Lisbon", 2.0, START)
+    closing = Word(bob.key, START + 3 * day)
+    events: list[Event] = [
+        Related((bob, replace(bob, weight=3.0, at=START + day))),
+        Related((Relation("Bob", "likes", "Porto", 1.0, closing.at),), ended=(closing,)),
+        Unified("Bob", ("Robert", "Bobby")),
+    ]
+    graph = fold.empty()
+    for event in events:
+        graph = fold.apply(graph, event)
+    web = web_of(graph)
+    assert [one.object for one in web.relations] == ["Porto"]
+    assert web.ended == (replace(bob, weight=3.0, at=START + day, until=closing.at),)
+    assert web.names == (("Bobby", "Bob"), ("Robert", "Bob"))
+    state = replace(example(), ended=web.ended, names=web.names)
+    assert read_state(write_state(state, "json")) == state
+    assert {"ended", "names"} <= json.loads(write_state(state, "json"))["texts"].keys()
+    assert not {"ended", "names"} & json.loads(write_state(example(), "json"))["texts"].keys(), "as it always was"
+    with pytest.raises(InvalidValue, match="ended"):
+        write_state(replace(state, ended=(bob,)), "json")
 
 
 def test_the_same_time_elsewhere_is_the_same_state() -> None:
@@ -296,3 +324,23 @@ def test_embeddings_of_two_lengths_make_no_state() -> None:
     odd = replace(state.memories[0], embedding=np.ones(3, np.float32))
     with pytest.raises(InvalidValue, match="embeddings"):
         write_state(replace(state, memories=(odd, *state.memories[1:])), "json")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_mood_on_a_padded_grid_is_refused_before_anything_is_written(form: Form, symmetric: bool) -> None:
+    packet = Packet((0.0, 0.0, 0.0) if symmetric else (0.2, 0.0, -0.1), (0.5, 0.5, 0.5))
+    psi = QuantumState.from_packet(Grid((4, 4, 4), padding=1), packet)
+    with pytest.raises(InvalidValue, match="on the PAD cube"):
+        write_state(replace(example(), mood=MoodTensors.of(psi)), form)
+
+
+def test_a_mood_that_tells_other_moments_than_its_cores_is_not_read() -> None:
+    sheet = taken_apart(example())
+    other = sheet._replace(arrays={**sheet.arrays, "mood_mean": sheet.arrays["mood_mean"] + 1e-3})
+    with pytest.raises(CorruptRecord, match="mean of the mood"):
+        put_together(other, other.checksum(), "a sheet")
+    assert put_together(sheet, sheet.checksum(), "a sheet") == example()
+    flat = replace(example().mood, mean=np.zeros(2))
+    with pytest.raises(ShapeMismatch, match="mean of the mood"):
+        taken_apart(replace(example(), mood=flat))

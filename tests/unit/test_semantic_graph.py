@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import combinations, zip_longest
+from itertools import combinations, groupby, zip_longest
 from typing import Any
 
 import networkx as nx
@@ -26,7 +26,9 @@ from quantum_memory.memory.events import (
     Revised,
     SkillUsed,
     Spoken,
+    Unified,
     Unrelated,
+    Word,
 )
 from quantum_memory.memory.semantic import graph
 from quantum_memory.memory.semantic.extract import extract, key_of
@@ -42,6 +44,7 @@ from quantum_memory.memory.semantic.graph import (
     settled,
     to_networkx,
 )
+from quantum_memory.memory.semantic.relations import Said
 from quantum_memory.memory.semantic.weave import WINDOW
 from quantum_memory.types import NEUTRAL, Memory, Place, Relation, RelationKey
 
@@ -86,7 +89,11 @@ def fold(events: Iterable[Event], state: GraphState | None = None) -> GraphState
 
 def remembered(*memories: Memory | Spoken) -> GraphState:
     """The settled graph of these."""
-    return settled(fold([Related((), tuple(Spoken(one.id, one.text, one.speaker, one.session) for one in memories))]))
+    return settled(fold([Related((), tuple(map(spoken, memories)))]))
+
+
+def spoken(memory: Memory | Spoken) -> Spoken:
+    return Spoken(memory.id, memory.text, memory.speaker, memory.session)
 
 
 def edges(drawn: Any) -> set[tuple[Any, ...]]:
@@ -96,7 +103,16 @@ def edges(drawn: Any) -> set[tuple[Any, ...]]:
 def view(state: GraphState) -> tuple[Any, ...]:
     """Everything but the tombstones."""
     state = settled(state)
-    return state.memories, state.concepts, state.last, state.relations.by_key, state.relations.said
+    told = state.relations
+    return state.memories, state.concepts, state.last, told.by_key, told.said, told.past, told.names
+
+
+def unordered(state: GraphState) -> tuple[Any, ...]:
+    """Memories and concepts, and of each who mentions it in no order: names that were joined give no one order."""
+    state = settled(state)
+    concepts = {key: (known.forms, set(known.mentions), known.links) for key, known in state.concepts.items()}
+    assert all(len(set(known.mentions)) == len(known.mentions) for known in state.concepts.values())
+    return state.memories, concepts, state.last
 
 
 def said(memory: Memory | Spoken) -> Any:
@@ -104,13 +120,38 @@ def said(memory: Memory | Spoken) -> Any:
 
 
 class Twin:
-    """What a history means: the living memories in order. The graph is drawn anew from them each time."""
+    """What a history means: the living memories in order, and all that was said of relations, as it was said.
+
+    The graph is drawn anew from them each time. Of relations it keeps every word in one list and reads that list.
+    """
 
     def __init__(self) -> None:
         self.living: list[Memory | Spoken] = []
         self.forgotten: set[str] = set()
-        self.relations: dict[RelationKey, Relation] = {}
+        self.words: list[Word] = []
         self.ended: dict[RelationKey, datetime | None] = {}
+        self.names: dict[str, str] = {}
+        self.unified: list[Unified] = []
+
+    def key(self, name: str) -> str:
+        return self.names.get(key_of(name), key_of(name))
+
+    def said_of(self, key: RelationKey) -> list[Word]:
+        """The words on a relation that was told at least once, from the first telling on."""
+        words = [word for word, _ in groupby(word for word in self.words if word.key == key)]
+        return words[next((at for at, one in enumerate(words) if one.weight is not None), len(words)) :]
+
+    def told(self) -> set[RelationKey]:
+        return {word.key for word in self.words if word.weight is not None}
+
+    @property
+    def relations(self) -> dict[RelationKey, Relation]:
+        last = {word.key: word for word in self.words}
+        return {
+            word.key: Relation(*word.key, word.weight, word.at, word.memory)
+            for word in last.values()
+            if word.weight is not None
+        }
 
     def apply(self, event: Event) -> None:
         if isinstance(event, Remembered):
@@ -119,6 +160,8 @@ class Twin:
                 self.revise(first[identity])
         if isinstance(event, Merged | Picked):
             self.add(event.memories)
+        if isinstance(event, Unified):
+            self.unify(event)
         heard = event.heard if isinstance(event, Related | Merged | Picked) else ()
         revised: Iterable[Memory] = event.memories if isinstance(event, Revised) else ()
         if isinstance(event, Merged | Picked):
@@ -126,15 +169,21 @@ class Twin:
         told: list[Memory | Spoken] = [*revised, *heard]
         for one in told:
             self.revise(one)
+        self.tell(event)
+
+    def tell(self, event: Event) -> None:
+        """What the event says of relations, and whom it takes away."""
+        if isinstance(event, Related):
+            self.say(event.ended)
         if isinstance(event, Related | Merged):
-            self.relate(event.relations)
+            self.say(Word(one.key, one.at, one.weight, one.memory) for one in event.relations)
         if isinstance(event, Unrelated):
-            self.end(event.keys, event.at)
+            self.say(Word(key, event.at) for key in event.keys)
         if isinstance(event, Forgotten):
             self.forget((one, event.at) for one in event.ids)
         if isinstance(event, Merged):
             for key, at in zip_longest(event.unrelated, event.unrelated_at[: len(event.unrelated)]):
-                self.end([key], at)
+                self.say([Word(key, at)])
             self.forget(zip_longest(event.forgotten, event.forgotten_at[: len(event.forgotten)]))
             self.forget(event.unheard)
 
@@ -146,7 +195,16 @@ class Twin:
     def forget(self, ids: Iterable[tuple[str, datetime | None]]) -> None:
         for gone, at in ids:
             if gone not in self.forgotten:
-                self.end([key for key, told in self.relations.items() if told.memory == gone], at)
+                held = self.relations
+                self.words = [word for word in self.words if word.memory != gone]
+                for key in {*held, *self.ended}:
+                    words = self.said_of(key)
+                    if not words:
+                        self.ended.setdefault(key, at)
+                    elif words[-1].weight is None:
+                        self.ended[key] = words[-1].at
+                    else:
+                        self.ended.pop(key, None)
                 self.forgotten.add(gone)
         self.living = [one for one in self.living if one.id not in self.forgotten]
 
@@ -157,33 +215,45 @@ class Twin:
         self.living = [*(one for one in self.living if one.id != memory.id), memory]
         self.forgotten.discard(memory.id)
 
-    def relate(self, relations: Iterable[Relation]) -> None:
-        for one in relations:
-            if one.memory not in self.forgotten:
-                self.relations[one.key] = one
-                self.ended.pop(one.key, None)
+    def say(self, words: Iterable[Word]) -> None:
+        for word in words:
+            if word.memory in self.forgotten:
+                continue
+            told = self.said_of(word.key)
+            if word.weight is None:
+                self.ended[word.key] = word.at
+            else:
+                self.ended.pop(word.key, None)
+            if (told or word.weight is not None) and told[-1:] != [word]:
+                self.words.append(word)
 
-    def end(self, keys: Iterable[RelationKey], at: datetime | None) -> None:
-        for key in keys:
-            self.relations.pop(key, None)
-            self.ended[key] = at
+    def unify(self, event: Unified) -> None:
+        """Of the classes of names, each drawn as all its keys with the one that is kept, these become one."""
+        kept = self.key(event.keep)
+        joined = {self.key(name) for name in event.names} - {kept}
+        self.unified.append(event)
+        self.names = {key: kept if to in joined else to for key, to in self.names.items()}
+        self.names.update(dict.fromkeys(joined, kept))
+
+    def concepts(self, one: Memory | Spoken) -> list[str]:
+        return list(dict.fromkeys(self.names.get(concept.key, concept.key) for concept in said(one)))
 
     def edges(self) -> set[tuple[Any, ...]]:
         counts: Counter[tuple[Any, ...]] = Counter()
         last: dict[str, str] = {}
         for one in self.living:
-            found = extract(one.text, one.speaker)
-            for concept in found:
-                counts[*sorted((("memory", one.id), ("concept", concept.key))), "mentions"] += 1
+            found = self.concepts(one)
+            for key in found:
+                counts[*sorted((("memory", one.id), ("concept", key))), "mentions"] += 1
             for (i, a), (j, b) in combinations(enumerate(found), 2):
                 if j - i <= WINDOW:
-                    counts[*sorted((("concept", a.key), ("concept", b.key))), "together"] += 1
+                    counts[*sorted((("concept", a), ("concept", b))), "together"] += 1
             if one.session is not None:
                 if one.session in last:
                     counts[*sorted((("memory", last[one.session]), ("memory", one.id))), "follows"] += 1
                 last[one.session] = one.id
         told = {
-            (*sorted((("concept", key_of(one.subject)), ("concept", key_of(one.object)))), "relation", one.weight)
+            (*sorted((("concept", self.key(one.subject)), ("concept", self.key(one.object)))), "relation", one.weight)
             for one in self.relations.values()
         }
         return {(*edge, count) for edge, count in counts.items()} | told
@@ -207,12 +277,21 @@ def relation(key: RelationKey, weight: float, at: datetime | None, by: int | Non
 TOLD = st.builds(relation, KEYS, st.sampled_from([0.5, 1.0, 3.0]), TIMES, st.none() | st.integers(0, 14))
 HEARD = REWRITTEN.map(lambda told: tuple(Spoken(one.id, one.text, one.speaker, one.session) for one in told))
 RELATIONS, ENDED = st.lists(TOLD, max_size=3).map(tuple), st.lists(KEYS, max_size=2).map(tuple)
+WORDS = st.lists(
+    st.builds(Word, KEYS, TIMES, st.none(), st.none() | st.integers(0, 14).map("m{}".format)), max_size=2
+).map(tuple)
+UNIFIED = st.builds(
+    Unified,
+    st.sampled_from([*NAMES, "rain"]),
+    st.lists(st.sampled_from([*NAMES, "Alice", "New York"]), max_size=2).map(tuple),
+)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Remembered, MEMORIES | REWRITTEN),
     st.builds(Remembered, MEMORIES),
     st.builds(Forgotten, IDS, TIMES),
     st.builds(Revised, MEMORIES | REWRITTEN),
-    st.builds(Related, RELATIONS, HEARD),
+    st.builds(Related, RELATIONS, HEARD, WORDS),
+    UNIFIED,
     st.builds(Unrelated, ENDED, st.just(AT)),
     st.builds(Picked, st.just(Place("b", 1)), MEMORIES, REWRITTEN, st.just(()), HEARD),
     st.builds(
@@ -243,14 +322,22 @@ def test_every_history_gives_the_graph_of_its_living_memories(events: Sequence[E
         twin.apply(event)
         whole = settled(state)
         assert edges(to_networkx(state)) == twin.edges()
-        assert view(state)[:3] == view(remembered(*twin.living))[:3]
+        again = fold([*twin.unified, Related((), tuple(map(spoken, twin.living)))])
+        assert unordered(state) == unordered(again)
+        if not twin.names:
+            assert view(state)[:3] == view(again)[:3]
         assert set(whole.forgotten) == twin.forgotten
         assert dict(whole.relations.by_key) == twin.relations
         assert dict(whole.relations.removed) == twin.ended
         assert {memory: set(keys) for memory, keys in whole.relations.said.items()} == {
-            memory: {key for key, told in twin.relations.items() if told.memory == memory}
-            for memory in {told.memory for told in twin.relations.values()} - {None}
+            memory: keys
+            for memory in {word.memory for word in twin.words} - {None}
+            if (keys := {key for key in twin.told() if memory in {word.memory for word in twin.said_of(key)}})
         }
+        for key in twin.told():
+            words = [Said(word.weight, word.at, word.memory) for word in twin.said_of(key)]
+            assert list(whole.relations.words(key)) == words[::-1]
+        assert {key: alias.key for key, alias in whole.relations.names.aliases.items()} == twin.names
 
 
 @settings(deadline=None, max_examples=80)

@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantum_memory.actors.semantic_graph import SemanticGraphHost
+from quantum_memory.actors.semantic_graph import About, SemanticGraphHost
 from quantum_memory.errors import EmptyText, InvalidValue, NotFinite, OutOfRange, TooLong
 from quantum_memory.memory.events import Entry, Event, Forgotten, Related, Remembered, Revised, Unrelated
 from quantum_memory.memory.merging import MAX_WEIGHT, Change, Gone, RelationTrait, Since, Under, merge
 from quantum_memory.memory.semantic.graph import GraphFold, GraphState, relations, settled, to_networkx
+from quantum_memory.memory.semantic.names import MAX_END_CHARS
+from quantum_memory.memory.semantic.neighbourhood import FANOUT, STRONGEST
+from quantum_memory.memory.semantic.news import changes, versions
 from quantum_memory.memory.semantic.relations import (
-    MAX_END_CHARS,
     MAX_PREDICATE_CHARS,
     Relations,
-    changes,
     checked,
     checked_key,
-    versions,
 )
-from quantum_memory.memory.semantic.spread import FANOUT, METHODS, STRONGEST, Method, spread
+from quantum_memory.memory.semantic.spread import METHODS, Method, spread
 from quantum_memory.memory.vault import codec
 from quantum_memory.policies.merge import MergePolicy
 from quantum_memory.settings import load
@@ -68,7 +68,8 @@ def test_the_latest_word_holds() -> None:
     weaker = Relation("Bob", "knows", "Alice Smith", 0.1, AT + timedelta(days=1), "m9")
     state = settled(fold(Related((KNOWS,)), Related((weaker,))))
     assert relations(state) == (weaker,)
-    assert set(state.relations.said) == {"m9"}
+    assert set(state.relations.said) == {"m0", "m9"}
+    assert relations(fold(Related((KNOWS,)), Related((weaker,)), Forgotten(("m9",)))) == (KNOWS,)
     assert list(state.relations.ends["bob"]) == [KNOWS.key]
 
 
@@ -223,7 +224,11 @@ def test_the_host_answers_for_many_places_at_once() -> None:
     history.journal["b"] = [Entry(Place("b", seq), AT, event) for seq, event in enumerate(events, start=1)]
     host = SemanticGraphHost(load({}), history)
     early, late = Place("b", 2), Place("b", 3)
-    assert host.relations([(early, None), (late, "bob"), (late, "Alice Smith")]) == [(KNOWS, OWNS), (OWNS,), ()]
+    assert host.relations([About(early), About(late, "bob"), About(late, "Alice Smith")]) == [
+        (KNOWS, OWNS),
+        (OWNS,),
+        (),
+    ]
     assert host.changes([Since(late, early), Since(early, None)]) == [
         (Change(KNOWS.key, KNOWS, Gone(AT)),),
         (Change(KNOWS.key, None, KNOWS), Change(OWNS.key, None, OWNS)),

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import CorruptRecord, OutOfRange, PlaceNotFound
-from quantum_memory.memory.affect.mood import MoodFold, MoodState
-from quantum_memory.memory.affect.snapshot import MoodCodec
+from quantum_memory.memory.affect.mood import MoodFold, MoodState, apart
+from quantum_memory.memory.affect.snapshot import TOLERANCE, MoodCodec
 from quantum_memory.memory.columns import Dump, difference
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.search import Query, memories, search
@@ -229,6 +229,22 @@ def test_moods_that_differ_are_told_apart() -> None:
     assert "tensors" in str(codec.difference(one, other))
     late = folded(fold, feelings(1, [(0.5, 0.0, 0.0, 1.0, 1.0)] * 3))
     assert "clock" in str(codec.difference(one, late))
+
+
+def test_a_mood_within_tight_limits_is_told_by_what_they_cost_and_no_more() -> None:
+    fold = MoodFold(SMALL, max_bond=4)
+    codec = MoodCodec(fold)
+    chance = np.random.default_rng(5)
+    count = (fold.reach or 0) + 60
+    rows = [(*chance.uniform(-0.6, 0.6, 3), *chance.uniform(0.3, 1.0, 2)) for _ in range(count)]
+    events = feelings(0, rows)
+    live, rebuilt = folded(fold, events), folded(fold, events[count - (fold.reach or 0) - 3 :])
+    infidelity = 1.0 - fold.settled(live).state.fidelity(fold.settled(rebuilt).state)
+    assert infidelity > TOLERANCE, "the groups that were compressed began elsewhere"
+    assert infidelity <= apart(fold.settled(live).error, fold.settled(rebuilt).error)
+    assert codec.difference(live, rebuilt) is None
+    other = folded(fold, feelings(count, [(-0.9, 0.9, 0.9, 1.0, 1.0)] * 5), live)
+    assert "tensors" in str(codec.difference(live, other))
 
 
 # Working memory and skills

@@ -1,0 +1,208 @@
+"""The part of a graph around a few nodes, gathered best first and bounded in nodes.
+
+Owns what leads from a node to another and how strongly. Reads a graph state, never changes one, walks nowhere.
+
+The mass that would flow to a node decides when it is visited. A concept hands each of its memories one share of many,
+so one that half the memories mention attracts little and leads to its newest memories alone. Edges to a concept weigh
+its inverse document frequency, for the same reason. A relation leads from one of its ends to the other, and to the
+memory that said so.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from quantum_memory.memory.semantic.google import Floats
+from quantum_memory.memory.semantic.graph import GraphState
+from quantum_memory.memory.semantic.relations import ends
+from quantum_memory.types import MemoryId
+
+FANOUT = 64
+"""Memories, links and relations of one concept that are followed; of a concept with more, the newest memories and
+relations and no links."""
+FOLLOWS = 30.0
+"""Weight of the edge to the next memory of a session. The concepts of a memory weigh about 40 together, so half of
+what leaves a memory goes to its neighbours in time: in talk the answer often stands in the next turn."""
+SURPLUS = 1.25
+"""How many times ``max_nodes`` are discovered before the best of them are kept."""
+TOGETHER = 0.1
+"""Weight of a link between concepts for each memory behind it, beside 1 for a mention: a mention makes about ten."""
+STRONGEST = 10.0
+"""Weight beyond which a relation leads no more strongly. One of weight 1 leads as a mention does."""
+
+Node = tuple[bool, str]
+"""(is a memory, id or key): plain tuples, because thousands are made for one question."""
+
+
+class Edges(NamedTuple):
+    """What leads away from a node: to which nodes by their numbers, how strongly, and all that there is of it."""
+
+    to: list[int]
+    weights: list[float]
+    total: float
+
+
+class Neighbourhood(NamedTuple):
+    """Nodes, the (n, n) symmetric CSR matrix of the edges between them, and (n,) the mass that each began with."""
+
+    nodes: list[Node]
+    adjacency: Any
+    start: Floats
+
+
+class _Met:
+    """The nodes met so far, by number in the order of meeting, and the edges of those that were looked at."""
+
+    def __init__(self, state: GraphState) -> None:
+        self.nodes: list[Node] = []
+        self._state = state
+        self._memories: dict[MemoryId, int] = {}
+        self._concepts: dict[str, tuple[int, float]] = {}
+
+    def number(self, node: Node) -> int:
+        """The number of a node, a new one if it was not met."""
+        is_memory, key = node
+        return self._memory(key) if is_memory else self._concept(key)[0]
+
+    def edges(self, node: Node) -> Edges:
+        """The edges of a node that are followed."""
+        is_memory, key = node
+        return self._of_memory(key) if is_memory else self._of_concept(key)
+
+    def _memory(self, memory: MemoryId) -> int:
+        known = self._memories.get(memory)
+        if known is None:
+            known = self._memories[memory] = len(self.nodes)
+            self.nodes.append((True, memory))
+        return known
+
+    def _concept(self, key: str) -> tuple[int, float]:
+        known = self._concepts.get(key)
+        if known is None:
+            known = self._concepts[key] = len(self.nodes), rarity(self._state, key)
+            self.nodes.append((False, key))
+        return known
+
+    def _of_memory(self, memory: MemoryId) -> Edges:
+        trace = self._state.memories[memory]
+        known = self._concepts
+        found = [known.get(concept.key) or self._concept(concept.key) for concept in trace.concepts]
+        if self._state.relations.said:
+            found += self._told(memory)
+        to, weights = [number for number, _ in found], [weight for _, weight in found]
+        for near in (trace.before, trace.after):
+            if near is not None:
+                to.append(self._memory(near))
+                weights.append(FOLLOWS)
+        return Edges(to, weights, sum(weights))
+
+    def _of_concept(self, key: str) -> Edges:
+        state = self._state
+        _, own = self._concept(key)
+        links = self._related(key, own) if len(state.relations) else {}
+        known = state.concepts.get(key)
+        mentions = () if known is None else known.mentions
+        if known is not None and len(known.links) <= FANOUT:
+            for other, count in known.links.items():
+                near, rare = self._concept(other)
+                links[near] = links.get(near, 0.0) + TOGETHER * count * min(own, rare)
+        newest = [self._memory(memory) for memory in islice(mentions, FANOUT)]
+        total = own * len(mentions) + math.fsum(links.values())
+        return Edges([*newest, *links], [*([own] * len(newest)), *links.values()], total)
+
+    def _related(self, key: str, own: float) -> dict[int, float]:
+        """From a concept along its relations: to their other ends, and to memories that said so in other words."""
+        relations, memories = self._state.relations, self._state.memories
+        links: dict[int, float] = {}
+        for one in islice(relations.ends.get(key, ()), FANOUT):
+            relation = relations.by_key[one]
+            for end in set(ends(relations.names, one)) - {key}:
+                near, rare = self._concept(end)
+                links[near] = links.get(near, 0.0) + min(relation.weight, STRONGEST) * min(own, rare)
+            trace = None if relation.memory is None else memories.get(relation.memory)
+            if trace is not None and all(concept.key != key for concept in trace.concepts):
+                links[self._memory(str(relation.memory))] = own
+        return links
+
+    def _told(self, memory: MemoryId) -> Iterator[tuple[int, float]]:
+        """From a memory to the ends of what it said of them, where its words do not lead there already."""
+        relations = self._state.relations
+        spoken = {concept.key for concept in self._state.memories[memory].concepts}
+        told = (key for key in sorted(relations.said.get(memory, ())) if key in relations.by_key)
+        both = dict.fromkeys(end for key in islice(told, FANOUT) for end in ends(relations.names, key))
+        return (self._concept(end) for end in both if end not in spoken)
+
+
+def rarity(state: GraphState, key: str) -> float:
+    """ln(1 + M / m) of a concept that m of M memories speak of.
+
+    One that relations alone know of is as rare as one that a single memory speaks of.
+    """
+    known = state.concepts.get(key)
+    return math.log1p(max(1, len(state.memories)) / (1 if known is None else len(known.mentions)))
+
+
+def gather(state: GraphState, start: Mapping[Node, float], alpha: float, max_nodes: int) -> Neighbourhood:
+    """The nodes that most of the mass flows to, at most ``max_nodes``, those of the start among them.
+
+    Args:
+        state: a graph with nothing pending, which knows the nodes of the start.
+        start: the mass that each begins with.
+        alpha: share of a node's mass that flows on along its edges.
+        max_nodes: at least as many as the start has.
+    """
+    met = _Met(state)
+    mass = dict.fromkeys((met.number(node) for node in start), 0.0)
+    mass.update((met.number(node), weight) for node, weight in start.items())
+    begun = list(mass)
+    edges: dict[int, Edges] = {}
+    # Equal masses are taken by name, not by number: where names are met in the order of a hash, numbers differ.
+    queue = [(-weight, met.nodes[at], at) for at, weight in mass.items()]
+    heapq.heapify(queue)
+    while queue and len(edges) < max_nodes and len(mass) < SURPLUS * max_nodes:
+        _, node, at = heapq.heappop(queue)
+        if at in edges:
+            continue
+        found = edges[at] = met.edges(node)
+        flow = alpha * mass[at] / found.total if found.total else 0.0
+        for to, weight in zip(found.to, found.weights, strict=True):
+            mass[to] = reached = mass.get(to, 0.0) + flow * weight
+            if to not in edges:
+                heapq.heappush(queue, (-reached, met.nodes[to], to))
+    best = heapq.nsmallest(max_nodes, ((-weight, met.nodes[at], at) for at, weight in mass.items()))
+    chosen = list(dict.fromkeys(chain(begun, (at for _, _, at in best))))[:max_nodes]
+    for at in chosen:
+        if met.nodes[at][0] and at not in edges:
+            edges[at] = met.edges(met.nodes[at])
+    nodes = [met.nodes[at] for at in chosen]
+    return Neighbourhood(nodes, _matrix(met, chosen, edges), np.array([start.get(node, 0.0) for node in nodes]))
+
+
+def _matrix(met: _Met, chosen: list[int], edges: Mapping[int, Edges]) -> Any:
+    """(n, n) symmetric CSR of the edges between the chosen nodes, each as heavy as the side that tells more of it."""
+    n = len(chosen)
+    place = np.full(len(met.nodes), -1, dtype=np.int64)
+    place[chosen] = np.arange(n)
+    memory = np.array([is_memory for is_memory, _ in met.nodes], dtype=np.bool_)
+    looked_at = [at for at in chosen if at in edges]
+    origins = np.repeat(np.array(looked_at, dtype=np.int64), [len(edges[at].to) for at in looked_at])
+    targets = np.fromiter(chain.from_iterable(edges[at].to for at in looked_at), np.int64, len(origins))
+    weights = np.fromiter(chain.from_iterable(edges[at].weights for at in looked_at), np.float64, len(origins))
+    # Mentions come from the memories' side. Of a concept with too many links or relations not all are here: the other
+    # side tells the whole.
+    kept = (place[targets] >= 0) & (memory[origins] | ~memory[targets]) & (origins != targets)
+    one, other = place[origins[kept]], place[targets[kept]]
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    pairs = low * n + high
+    order = np.lexsort((weights[kept], pairs))
+    last = order[np.flatnonzero(np.diff(pairs[order], append=-1))]
+    low, high, heaviest = low[last], high[last], weights[kept][last]
+    both = np.concatenate([low, high]), np.concatenate([high, low])
+    return sp.coo_array((np.tile(heaviest, 2), both), shape=(n, n)).tocsr()
