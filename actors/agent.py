@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.merging import Merger
 from quantum_memory.actors.parts import Parts, connect_parts
+from quantum_memory.actors.ports import Port
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.recalling import Recaller
 from quantum_memory.actors.requests import (
@@ -28,7 +30,7 @@ from quantum_memory.actors.requests import (
     Where,
 )
 from quantum_memory.actors.revising import Reviser
-from quantum_memory.actors.semantic_graph import SemanticGraphHost
+from quantum_memory.actors.semantic_graph import Between, Near, SemanticGraphHost
 from quantum_memory.actors.transacting import Transactor
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost, utc_now
@@ -36,8 +38,12 @@ from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.writing import Writer
 from quantum_memory.checks import within
 from quantum_memory.errors import AgentNotFound
+from quantum_memory.memory.events import Unified
 from quantum_memory.memory.portable import AgentState, state_of
+from quantum_memory.memory.quantum import QuantumState
+from quantum_memory.memory.semantic.bonds import Neighbour, Way
 from quantum_memory.memory.semantic.extract import Concept
+from quantum_memory.memory.semantic.knowledge import SemanticGraph
 from quantum_memory.memory.vault.writes import CreateAgent
 from quantum_memory.policies.importance import Intensity
 from quantum_memory.settings import Settings
@@ -81,7 +87,7 @@ class QuantumMemoryHost:
         self._settings, self._directory = settings, directory
         self._parts = parts or connect_parts(settings, directory, member)
         turns = Turns()
-        self._writer = Writer(self._parts, turns, settings, Intensity(), utc_now)
+        self._writer = Writer(self._parts, turns, settings, Intensity(settings.graph.importance), utc_now)
         self._recaller = Recaller(self._parts, settings, utc_now)
         self._brancher = Brancher(self._parts, turns, self._writer)
         self._reviser = Reviser(self._parts, turns, self._writer, settings, utc_now)
@@ -141,9 +147,17 @@ class QuantumMemoryHost:
         """See ``Reviser.relate``."""
         return await self._reviser.relate(request)
 
-    async def unrelate(self, branch: Branch, key: RelationKey, op_id: str) -> None:
+    async def unrelate(self, branch: Branch, key: RelationKey, op_id: str, at: datetime | None = None) -> None:
         """See ``Reviser.unrelate``."""
-        await self._reviser.unrelate(branch, key, op_id)
+        await self._reviser.unrelate(branch, key, op_id, at)
+
+    async def merge_entities(self, branch: Branch, names: Unified, op_id: str) -> tuple[str, ...]:
+        """See ``Reviser.unify``."""
+        return await self._reviser.unify(branch, names, op_id)
+
+    async def extract_relations(self, branch: Branch, last: int) -> int:
+        """See ``Extracting.catch_up``."""
+        return await self._writer.extracting.catch_up(branch, last)
 
     async def state(self, branch: Branch, as_of: Where) -> AgentState:
         """Everything at a place as one value."""
@@ -168,10 +182,41 @@ class QuantumMemoryHost:
             tensors=tensors,
         )
 
-    async def relations(self, branch: Branch, about: str | None, as_of: Where) -> list[Relation]:
-        """The relations at a place: those with something of this name at either end, or all."""
+    async def relations(
+        self, branch: Branch, about: str | None, as_of: Where, at: datetime | None = None
+    ) -> list[Relation]:
+        """The relations at a place: those with something of this name at either end, or all; or what held at a time."""
         lineage, place = await self._reading(branch, as_of)
-        return await self._reviser.relations(lineage, place, about)
+        return await self._reviser.relations(lineage, place, about, at)
+
+    async def knowledge(self, branch: Branch, as_of: Where) -> SemanticGraph:
+        """The semantic graph at a place as a value of its own."""
+        lineage, place = await self._reading(branch, as_of)
+        return await self._parts.graph.ask(SemanticGraphHost.knowledge, lineage, place)
+
+    async def neighbours(
+        self, branch: Branch, name: str, depth: int, at: datetime | None, as_of: Where
+    ) -> list[Neighbour]:
+        """What is near a concept at a place."""
+        lineage, place = await self._reading(branch, as_of)
+        near = await self._parts.graph.ask(SemanticGraphHost.neighbours, lineage, Near(place, name, depth, at))
+        return list(near)
+
+    async def paths(
+        self, branch: Branch, ends: tuple[str, str], bounds: tuple[int, int], at: datetime | None, as_of: Where
+    ) -> list[Way]:
+        """The ways between two concepts at a place, at most so many and so long."""
+        lineage, place = await self._reading(branch, as_of)
+        ways = await self._parts.graph.ask(SemanticGraphHost.paths, lineage, Between(place, *ends, *bounds, at))
+        return list(ways)
+
+    async def communities(
+        self, branch: Branch, seed: int, resolution: float, as_of: Where
+    ) -> list[tuple[Concept, ...]]:
+        """The concepts at a place in groups that hang together."""
+        lineage, place = await self._reading(branch, as_of)
+        groups = await self._parts.graph.ask(SemanticGraphHost.communities, lineage, (place, seed, resolution))
+        return list(groups)
 
     async def learn(self, branch: Branch, skill: Skill, op_id: str) -> Skill:
         """See ``Writer.learn``."""
@@ -192,6 +237,11 @@ class QuantumMemoryHost:
         """The mood at a place."""
         lineage, place = await self._reading(branch, as_of)
         return await self._parts.quantum.ask(QuantumStateHost.read, lineage, place)
+
+    async def mood_state(self, branch: Branch, as_of: Where) -> QuantumState:
+        """The mood at a place as a quantum state in the memory of whoever asked."""
+        lineage, place = await self._reading(branch, as_of)
+        return QuantumState.from_bytes(await self._parts.quantum.ask(QuantumStateHost.tensors, lineage, place))
 
     async def mood_history(self, branch: Branch, limit: int, as_of: Where = None) -> list[tuple[LogEntry, Mood]]:
         """See ``Brancher.mood_history``."""
@@ -299,12 +349,24 @@ class QuantumMemoryHost:
 
     async def close(self) -> None:
         """Stop what goes on in the background, in views that live here too. What was acknowledged is in the vault."""
+        await self._writer.extracting.close()
         await self._writer.annotator.close()
         await asyncio.gather(*(view.end(ViewHost.close) for view in self._parts.views))
 
     async def status(self) -> dict[str, int]:
-        """Which process this is."""
-        return {"pid": os.getpid()}
+        """Which process this is, how the reading of statements goes, and what each view that lives here says of itself.
+
+        Each view under its name; see ``Extracting.status``.
+        """
+        views: dict[str, Port[Any]] = {
+            "quantum": self._parts.quantum,
+            "episodic": self._parts.episodic,
+            "graph": self._parts.graph,
+        }
+        told = {name: await port.told(ViewHost.status) for name, port in views.items()}
+        return {"pid": os.getpid(), **self._writer.extracting.status()} | {
+            f"{name}_{what}": value for name, each in told.items() for what, value in each.items() if what != "pid"
+        }
 
     async def _reading(self, branch: Branch, where: Where) -> tuple[str, Place]:
         """The place to read at, and the lineage whose host has its views."""

@@ -12,7 +12,7 @@ from quantum_memory.actors.journal import Draft
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.requests import Where
-from quantum_memory.actors.semantic_graph import SemanticGraphHost
+from quantum_memory.actors.semantic_graph import About, SemanticGraphHost
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import Sprout, ViewHost
@@ -119,7 +119,7 @@ class Brancher:
         memories, skills, relations, moods, tensors = await asyncio.gather(
             episodic.scatter(EpisodicMemoryHost.memories, [at_left, at_right], [here, there]),
             episodic.scatter(EpisodicMemoryHost.all_skills, [at_left, at_right], [here, there]),
-            graph.scatter(SemanticGraphHost.relations, [at_left, at_right], [(here, None), (there, None)]),
+            graph.scatter(SemanticGraphHost.relations, [at_left, at_right], [About(here), About(there)]),
             quantum.scatter(QuantumStateHost.read, [at_left, at_right], [here, there]),
             quantum.ask(QuantumStateHost.tensors, at_left, here),
         )

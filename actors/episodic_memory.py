@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nlargest
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import ray
@@ -70,6 +72,12 @@ class EpisodicMemoryHost(ViewHost):
     def memories(self, places: Sequence[Place]) -> list[list[Memory]]:
         """Every memory at each place, in the order of remembering."""
         return [list(memories(self._views().memories.at(place))) for place in places]
+
+    def latest(self, asked: Sequence[tuple[Place, int]]) -> list[tuple[MemoryId, ...]]:
+        """The ids of the last so many memories at each place, in the order of remembering."""
+        tickets = [(self._views().memories.at(place).tickets, last) for place, last in asked]
+        found = [nlargest(last, held.items(), key=itemgetter(1)) for held, last in tickets]
+        return [tuple(one for one, _ in reversed(newest)) for newest in found]
 
     def count(self, places: Sequence[Place]) -> list[int]:
         """How many memories there are at each place."""

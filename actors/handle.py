@@ -5,6 +5,7 @@ A handle holds a name and a way to the actor, no memory; it can be pickled, sent
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
@@ -31,11 +32,13 @@ from quantum_memory.actors.requests import (
     utterances,
 )
 from quantum_memory.actors.transactions import Transaction, open_on, outside, standing
-from quantum_memory.checks import bounded, named, visible
+from quantum_memory.checks import bounded, named, utc, visible, whole
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.portable import AgentState
+from quantum_memory.memory.semantic.bonds import MAX_DEPTH, MAX_HOPS, MAX_SEED, MAX_WAYS
 from quantum_memory.memory.semantic.extract import Concept
-from quantum_memory.memory.semantic.relations import checked, checked_key
+from quantum_memory.memory.semantic.names import unified
+from quantum_memory.memory.semantic.relations import KeyLike, checked, checked_key, keys_of
 from quantum_memory.policies.merge import MergePolicy, MergePolicyLike
 from quantum_memory.types import (
     PAD,
@@ -64,7 +67,14 @@ from quantum_memory.types import (
 if TYPE_CHECKING:
     import networkx as nx
 
+    from quantum_memory.memory.quantum import QuantumState
+    from quantum_memory.memory.semantic import SemanticGraph
+    from quantum_memory.memory.semantic.bonds import Neighbour, Way
+
 PlaceLike: TypeAlias = "Place | Commit | Tag | AgentHandle | str | datetime | None"
+
+MAX_READ = 10_000
+"""Memories for which ``extract_relations`` waits longer; a call that ends before all are read may be repeated."""
 
 
 class _Given(Enum):
@@ -208,6 +218,10 @@ class AgentHandle:
         object: str,  # noqa: A002 - the word of the domain
         weight: float = 1.0,
         memory: MemoryId | None = None,
+        *,
+        at: datetime | None = None,
+        until: datetime | None = None,
+        replaces: KeyLike | Iterable[KeyLike] = (),
     ) -> Call[Relation]:
         """Know how something stands to something, or with what new weight.
 
@@ -216,18 +230,50 @@ class AgentHandle:
             predicate: how, for instance "works for".
             object: whom, for instance "Carol".
             weight: how strong it is, above 0.
-            memory: the memory that says so; when it is forgotten, the relation holds no longer.
+            memory: the memory that says so; when it is forgotten, all is as if it had never said so.
+            at: since when; since now when left out.
+            until: when it ended, if that is known already.
+            replaces: a relation that this one contradicts, or several, as ``(subject, predicate, object)``: they end
+                when this one begins, and ``relations(at=...)`` still shows them as of any time before.
 
-        Raises: MemoryNotFound if there is no such memory.
+        Returns: the relation as it is known now. Raises: MemoryNotFound if there is no such memory; RelationNotFound
+        for what is to be replaced and does not hold.
         """
-        relation = checked(Relation(subject, predicate, object, weight, memory=memory))
-        return self._ask("relate", RelateRequest(self._here, relation, self._directory.new_op()))
+        relation = checked(Relation(subject, predicate, object, weight, at, memory, until))
+        request = RelateRequest(self._here, relation, self._directory.new_op(), keys_of(replaces))
+        return self._ask("relate", request)
 
     @operation
-    def unrelate(self, subject: str, predicate: str, object: str) -> Call[None]:  # noqa: A002 - the word of the domain
-        """Know that a relation holds no longer. Raises: RelationNotFound."""
+    def unrelate(
+        self,
+        subject: str,
+        predicate: str,
+        object: str,  # noqa: A002 - the word of the domain
+        *,
+        at: datetime | None = None,
+    ) -> Call[None]:
+        """Know that a relation holds no longer, since a time or since now. Raises: RelationNotFound."""
         key = checked_key(RelationKey(subject, predicate, object))
-        return self._ask("unrelate", self._here, key, self._directory.new_op())
+        return self._ask("unrelate", self._here, key, self._directory.new_op(), _time("at", at))
+
+    @operation
+    def merge_entities(self, keep: str, others: str | Iterable[str]) -> Call[tuple[str, ...]]:
+        """Know that other names mean the same as one; returns all the names that lead to it now, besides its own.
+
+        What is known of any of them, now or later, is known of the one that is kept. Undone by rolling back the graph.
+        """
+        return self._ask("merge_entities", self._here, unified(keep, others), self._directory.new_op())
+
+    @operation
+    def extract_relations(self, last: int = 100) -> Call[int]:
+        """Read the statements of those of the last memories that told no relation yet; how many relations that gave.
+
+        With an extractor in the settings (``graph.extractor``) this goes on by itself behind every write, and is asked
+        for where it could not: after a crash, for what was remembered before there was one, on a fork made too early.
+        What is known already is not told again. Raises: InvalidValue if no extractor is set; Unavailable if it is away.
+        """
+        asked = positive("last", last)
+        return self._ask("extract_relations", self._here, asked, texts=min(asked, MAX_READ))
 
     @operation
     def learn(self, name: str, steps: Iterable[str], when: str = "") -> Call[Skill]:
@@ -278,6 +324,14 @@ class AgentHandle:
         return self._ask("mood", self._here, _place(as_of))
 
     @operation
+    def mood_state(self, as_of: PlaceLike = None) -> Call[QuantumState]:
+        """The mood as a quantum state on this machine: to sample and draw, to entangle, to make a circuit of.
+
+        A value of its own: nothing that is done with it changes the agent. See ``quantum_memory.memory.quantum``.
+        """
+        return self._ask("mood_state", self._here, _place(as_of))
+
+    @operation
     def mood_history(self, limit: int = 100, *, as_of: PlaceLike = None) -> Call[list[tuple[LogEntry, Mood]]]:
         """The mood after each of the last ``limit`` events up to a place, oldest first."""
         return self._ask("mood_history", self._here, positive("limit", limit), _place(as_of))
@@ -314,10 +368,67 @@ class AgentHandle:
         return self._ask("graph", self._here, _place(as_of))
 
     @operation
-    def relations(self, about: str | None = None, as_of: PlaceLike = None) -> Call[list[Relation]]:
-        """The relations that are known, or those with something of this name at either end."""
+    def relations(
+        self, about: str | None = None, as_of: PlaceLike = None, *, at: datetime | None = None
+    ) -> Call[list[Relation]]:
+        """The relations that are known, or those with something of this name at either end.
+
+        Args:
+            about: the name, in any form.
+            as_of: what was known at that place in history.
+            at: those that held at this time, each with the time at which it ended, if it has.
+        """
         asked = None if about is None else visible("about", about)
-        return self._ask("relations", self._here, asked, _place(as_of))
+        return self._ask("relations", self._here, asked, _place(as_of), _time("at", at))
+
+    @operation
+    def knowledge(self, as_of: PlaceLike = None) -> Call[SemanticGraph]:
+        """The semantic graph as a value of its own: to ask, to change without changing the agent, to write to a file.
+
+        ``alice.knowledge().to_graphml()``, ``.to_node_link()`` and ``.to_cypher()`` read back to an equal graph.
+        """
+        return self._ask("knowledge", self._here, _place(as_of))
+
+    @operation
+    def neighbours(
+        self, name: str, depth: int = 1, *, at: datetime | None = None, as_of: PlaceLike = None
+    ) -> Call[list[Neighbour]]:
+        """What is at most ``depth`` steps from something in the semantic graph, nearest first, and what binds it.
+
+        With ``at`` only relations are followed: those that held at that time.
+        """
+        steps = whole("depth", depth, 1, MAX_DEPTH)
+        return self._ask("neighbours", self._here, visible("name", name), steps, _time("at", at), _place(as_of))
+
+    @operation
+    def paths(
+        self,
+        start: str,
+        goal: str,
+        limit: int = 5,
+        *,
+        longest: int = 4,
+        at: datetime | None = None,
+        as_of: PlaceLike = None,
+    ) -> Call[list[Way]]:
+        """The ways between two things in the semantic graph, shortest first, of at most ``longest`` steps.
+
+        With ``at`` only relations are followed: those that held at that time.
+        """
+        ends = visible("start", start), visible("goal", goal)
+        bounds = whole("limit", limit, 1, MAX_WAYS), whole("longest", longest, 1, MAX_HOPS)
+        return self._ask("paths", self._here, ends, bounds, _time("at", at), _place(as_of))
+
+    @operation
+    def communities(
+        self, *, seed: int = 0, resolution: float = 1.0, as_of: PlaceLike = None
+    ) -> Call[list[tuple[Concept, ...]]]:
+        """What the agent knows of, in groups that hang together more among themselves than with others, largest first.
+
+        The same graph and seed give the same groups; a greater resolution gives smaller ones.
+        """
+        drawn, fine = whole("seed", seed, 0, MAX_SEED), bounded("resolution", resolution, 0.0, math.inf)
+        return self._ask("communities", self._here, drawn, fine, _place(as_of))
 
     @operation
     def state(self, as_of: PlaceLike = None) -> Call[AgentState]:
@@ -493,3 +604,7 @@ class AgentHandle:
 
 def _place(where: PlaceLike) -> Where:
     return Tip(standing(where.info).id) if isinstance(where, AgentHandle) else place_of(where)
+
+
+def _time(name: str, at: datetime | None) -> datetime | None:
+    return None if at is None else utc(name, at)

@@ -227,6 +227,8 @@ class Merger:
             tries=news(counted, practised),
             heard=woven.missed.heard,
             unheard=tuple(zip(woven.missed.unheard, woven.unheard_at, strict=True)),
+            words=woven.words,
+            unified=woven.unified,
         )
 
     async def _joined(self, trait: Trait[V], meeting: Meeting, policy: MergePolicy) -> Verdict[V]:

@@ -18,7 +18,7 @@ import ray
 from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.folds import mood_fold
 from quantum_memory.actors.views import ViewHost
-from quantum_memory.errors import BackendClosed, DeviceMemoryExceeded
+from quantum_memory.errors import DeviceMemoryExceeded
 from quantum_memory.memory.affect.mood import MoodFold, MoodState
 from quantum_memory.memory.affect.snapshot import MoodCodec
 from quantum_memory.memory.events import Entry
@@ -76,15 +76,14 @@ def computing(
 class QuantumStateHost(ViewHost):
     """The moods of many branches. Everything a QuantumStateActor does, without Ray.
 
-    Every call raises BackendClosed once the host is closed; DeviceMemoryExceeded where the GPU's memory does not
-    suffice, after which it keeps nothing that it can do without, so that the call may be made again.
+    Every call raises DeviceMemoryExceeded where the GPU's memory does not suffice, after which nothing is kept for
+    those who ask again, so that the call may be made anew.
     """
 
     def __init__(self, settings: Settings, history: History) -> None:
         super().__init__(settings, history)
         self._views = Deferred(self._made)
         self._readings: Held[Place, Mood] = Held(READINGS_HELD)
-        self._closed = False
 
     def _made(self) -> Moods:
         wanted = self._settings.mood
@@ -108,9 +107,9 @@ class QuantumStateHost(ViewHost):
     def using(self, call: str) -> Iterator[None]:
         """Use the backend in this thread, under this name in profilers, as long as the body runs.
 
-        Raises: what opening the backend and making the fold raise; BackendClosed; DeviceMemoryExceeded.
+        Raises: what opening the backend and making the fold raise; DeviceMemoryExceeded.
         """
-        backend = self._ready().backend
+        backend = self._views().backend
         with backend.use(), backend.range(call):
             yield
 
@@ -120,14 +119,9 @@ class QuantumStateHost(ViewHost):
         if moods is not None:
             moods.fold.let_go()
 
-    def _ready(self) -> Moods:
-        if self._closed:
-            raise BackendClosed(self._settings.mood.backend)
-        return self._views()
-
     def timelines(self) -> Sequence[Timeline[Any]]:
         """The moods."""
-        return (self._ready().timeline,)
+        return (self._views().timeline,)
 
     @computing
     def apply(self, entries: Sequence[Entry]) -> list[None]:
@@ -147,7 +141,7 @@ class QuantumStateHost(ViewHost):
     @computing
     def congruence(self, asked: Sequence[Feelings]) -> list[Floats]:
         """How well feelings fit the mood at a place: (n,) in [0, 1] for each request."""
-        _, fold, moods, _ = self._ready()
+        _, fold, moods, _ = self._views()
         return fold.congruences([(moods.at(one.place), one.pads, one.confidences) for one in asked])
 
     @computing
@@ -163,12 +157,12 @@ class QuantumStateHost(ViewHost):
     @computing
     def fidelity(self, pairs: Sequence[tuple[Place, bytes]]) -> list[float]:
         """How much alike the mood at a place and another are, in [0, 1]: the squared overlap."""
-        xp = self._ready().backend.xp
+        xp = self._views().backend.xp
         return [self._psi(place).fidelity(QuantumState.from_bytes(tensors, xp=xp)) for place, tensors in pairs]
 
     def status(self) -> dict[str, int]:
         """That of every host, the bytes of the moods held and their limit, and what was found ready and was not."""
-        moods = self._ready()
+        moods = self._views()
         return {
             **super().status(),
             "bytes": moods.load.held,
@@ -179,12 +173,11 @@ class QuantumStateHost(ViewHost):
         }
 
     def close(self) -> None:
-        """See ``ViewHost.close``; then close the backend. Harmless if it was closed."""
+        """See ``ViewHost.close``; then close the backend. Who asks afterwards has one opened again."""
         try:
             super().close()
         finally:
-            self._closed = True
-            moods = self._views.made()
+            moods, self._views = self._views.made(), Deferred(self._made)
             if moods is not None:
                 moods.backend.close()
 
@@ -192,7 +185,7 @@ class QuantumStateHost(ViewHost):
         """A mood: one from which nothing is missing never changes, so that it is read once."""
         held = self._readings.get(place)
         if held is None:
-            _, fold, moods, _ = self._ready()
+            _, fold, moods, _ = self._views()
             whole = moods.lacks(place) is None
             held = fold.read(moods.at(place))
             if whole:
@@ -200,7 +193,7 @@ class QuantumStateHost(ViewHost):
         return held
 
     def _psi(self, place: Place) -> QuantumState:
-        _, fold, moods, _ = self._ready()
+        _, fold, moods, _ = self._views()
         return fold.settled(moods.at(place)).state
 
     def _marginals(self, place: Place) -> Mapping[str, tuple[Vector, Vector]]:

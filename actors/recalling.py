@@ -135,17 +135,23 @@ class Recaller:
         self, lineages: Sequence[str], looked: Sequence[tuple[Place, Query]], found: Sequence[Candidates]
     ) -> list[Floats]:
         """How well each candidate's feeling fits the mood."""
+        fits: list[Floats] = [np.zeros(len(candidates.memories)) for candidates in found]
         if not self._weights.mood:
-            return [np.zeros(len(candidates.memories)) for candidates in found]
+            return fits
+        asking = [index for index, candidates in enumerate(found) if candidates.memories]
         feelings = [
             Feelings(
-                place,
-                np.array([memory.pad for memory in candidates.memories], dtype=np.float64).reshape(-1, 3),
-                np.array([memory.confidence for memory in candidates.memories], dtype=np.float64),
+                looked[index][0],
+                np.array([memory.pad for memory in found[index].memories], dtype=np.float64),
+                np.array([memory.confidence for memory in found[index].memories], dtype=np.float64),
             )
-            for (place, _), candidates in zip(looked, found, strict=True)
+            for index in asking
         ]
-        return await self._parts.quantum.scatter(QuantumStateHost.congruence, lineages, feelings)
+        owners = [lineages[index] for index in asking]
+        answers = await self._parts.quantum.scatter(QuantumStateHost.congruence, owners, feelings)
+        for index, fit in zip(asking, answers, strict=True):
+            fits[index] = fit
+        return fits
 
     def _rank(
         self, request: RecallRequest, candidates: Candidates, walk: dict[MemoryId, float], mood: Floats

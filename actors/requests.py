@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from blake3 import blake3
+
 from quantum_memory.checks import utc, vector, visible, whole, within
 from quantum_memory.errors import InvalidValue, ShapeMismatch, TooLong
 from quantum_memory.memory.affect.emotions import EMOTIONS
@@ -22,6 +24,7 @@ from quantum_memory.types import (
     MemoryId,
     Place,
     Relation,
+    RelationKey,
     Tag,
     Utterance,
     Vector,
@@ -106,11 +109,20 @@ class FeelRequest:
 
 @dataclass(frozen=True, slots=True)
 class RelateRequest:
-    """Let a branch know of a relation; one without a time holds from when it is written."""
+    """Let a branch know of a relation; one without a time holds from when it is written.
+
+    ``replaces`` are relations that end when this one begins.
+    """
 
     branch: Branch
     relation: Relation
     op_id: str
+    replaces: tuple[RelationKey, ...] = ()
+
+
+def memory_id(op_id: str, number: int) -> MemoryId:
+    """The id of the n-th memory of an operation: the same when the operation is repeated."""
+    return blake3(f"{op_id}:{number}".encode()).hexdigest(length=10)
 
 
 def revision(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Transactor:
                 raise
             self._forget(hidden)
             await self._writer.tell_views([parent.lineage] * len(written.entries), written.entries)
+            self._writer.extracting.soon(parent, written.entries)
             return written.place
 
     async def abort(self, hidden: Branch, op_id: str) -> None:

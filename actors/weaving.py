@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
-from quantum_memory.memory.events import Spoken
-from quantum_memory.memory.merging import Gone, Under, Verdict
+from quantum_memory.memory.events import Spoken, Unified, Word
+from quantum_memory.memory.merging import Gone, Since, Under, Verdict
 from quantum_memory.memory.semantic.graph import Expected, Missed
+from quantum_memory.memory.semantic.relations import spoken
 from quantum_memory.types import Memory, MemoryId, MergeConflict, Relation, RelationKey
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ class Woven:
         relations: without those told by a memory that is gone; each of these is among its conflicts.
         missed: where the graph would not be as the memories are.
         unheard_at: when what the graph gives up was forgotten.
+        words: what was said of relations there and is not known here; not the words by which ``relations`` come over.
+        unified: the names that came to mean one thing there.
     """
 
     relations: Verdict[Relation]
     missed: Missed
     unheard_at: tuple[datetime | None, ...] = ()
+    words: tuple[Word, ...] = ()
+    unified: tuple[Unified, ...] = ()
 
 
 class Weaver:
@@ -59,7 +64,9 @@ class Weaver:
         The graph is to have what the memories have, of all that the merge touches, also where one of them was rolled
         back alone; and no relation is taken over that is told by a memory which is forgotten here.
         """
+        words, unified = await self._news(meeting)
         told = {one.memory for one in (*relations.added, *relations.changed) if one.memory is not None}
+        told |= {one.memory for one in words if one.memory is not None}
         dropped = {key for key, _ in memories.dropped}
         brought = {one.id for one in (*memories.added, *memories.changed)}
         open_ids = tuple(sorted((told | set(touched)) - dropped - brought))
@@ -82,7 +89,18 @@ class Weaver:
         lost = [one for one in (*relations.added, *relations.changed) if one.memory in silent]
         if lost:
             relations = await self._without(meeting, relations, lost)
-        return Woven(relations, missed, tuple(gone[one] for one in missed.unheard))
+        decided = frozenset(spoken((*relations.added, *relations.changed)))
+        words = tuple(one for one in words if one.memory not in silent and one not in decided)
+        return Woven(relations, missed, tuple(gone[one] for one in missed.unheard), words, unified)
+
+    async def _news(self, meeting: Meeting) -> tuple[tuple[Word, ...], tuple[Unified, ...]]:
+        """What was said of relations there, and not here, since the base; and which names came to mean one thing."""
+        if meeting.base == meeting.source:
+            return (), ()
+        ask, since = self._parts.graph.ask, Since(meeting.source, meeting.base)
+        said = await ask(SemanticGraphHost.words_since, meeting.theirs.lineage, since)
+        words = await ask(SemanticGraphHost.unheard, meeting.ours.lineage, (meeting.here, said)) if said else ()
+        return words, await ask(SemanticGraphHost.unified_since, meeting.theirs.lineage, since)
 
     async def _without(
         self, meeting: Meeting, relations: Verdict[Relation], lost: Sequence[Relation]

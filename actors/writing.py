@@ -10,17 +10,18 @@ from datetime import datetime
 from typing import TypeVar
 
 import msgspec
-from blake3 import blake3
 
 from quantum_memory.actors.annotating import Annotator
 from quantum_memory.actors.emotion import EmotionHost, Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, Known
+from quantum_memory.actors.extracting import Extracting
 from quantum_memory.actors.journal import Appended, Draft
 from quantum_memory.actors.parts import Parts
-from quantum_memory.actors.requests import RememberRequest, check_utterances
+from quantum_memory.actors.requests import RememberRequest, check_utterances, memory_id
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import ViewHost
+from quantum_memory.actors.weighing import weighed
 from quantum_memory.checks import within
 from quantum_memory.errors import (
     AlreadyExists,
@@ -64,6 +65,7 @@ class Writer:
         self._parts, self._turns, self._settings = parts, turns, settings
         self._importance, self._now = importance, now
         self.annotator = Annotator(parts, now)
+        self.extracting = Extracting(parts, settings, self.commit_behind)
 
     async def remember(self, requests: Sequence[RememberRequest]) -> list[list[MemoryId]]:
         """Remember for many branches in one go; the ids of each request's utterances, in order.
@@ -82,9 +84,10 @@ class Writer:
             raise
 
         async def write() -> None:
+            fresh = await weighed(self._parts, self._importance, requests, await self._fresh(requests, made))
             drafts = [
                 Draft(request.branch, Remembered(tuple(memories)), request.op_id)
-                for request, memories in zip(requests, await self._fresh(requests, made), strict=True)
+                for request, memories in zip(requests, fresh, strict=True)
                 if memories
             ]
             await self.commit(drafts)
@@ -136,10 +139,21 @@ class Writer:
         for one in fresh:
             if one.commit is not None:
                 self.noted(one.draft.branch, one.commit)
+        for one in appended:
+            self.extracting.soon(one.draft.branch, [one.entry])
         for answer in answers:
             if isinstance(answer, QuantumMemoryError):
                 raise answer
         return [one.entry.place for one in appended]
+
+    async def commit_behind(self, branch: Branch, decide: Callable[[], Awaitable[Sequence[Draft]]]) -> None:
+        """Write what is decided on the branch's head once its turn has come. Raises: as ``commit``."""
+
+        async def write() -> None:
+            await self.commit(await decide())
+
+        async with self._turns.take([branch.id]):
+            await on_fresh_head(write)
 
     def noted(self, branch: Branch, commit: Commit) -> None:
         """Let what was so at a new commit be read when there is time; in a transaction nobody knows yet if it stays."""
@@ -289,8 +303,3 @@ async def on_fresh_head(attempt: Callable[[], Awaitable[R]]) -> R:
         except StaleWriter:
             continue
     return await attempt()
-
-
-def memory_id(op_id: str, number: int) -> MemoryId:
-    """The id of the n-th memory of an operation: the same when the operation is repeated."""
-    return blake3(f"{op_id}:{number}".encode()).hexdigest(length=10)

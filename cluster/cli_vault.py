@@ -63,17 +63,20 @@ def audit(
 
 @command(app)
 def status(session: Session) -> None:
-    """How much the vault holds, how much of it is sealed, and what went wrong in the background."""
+    """How much the vault holds, what went wrong in the background, and what the actors hold and found ready."""
     with session.memory() as memory:
-        told = memory.vault_status()
+        told, actors = memory.vault_status(), memory.status()
 
     def picture() -> Table:
         table = Table("what", "", show_header=False)
         for name, value in told.items():
             table.add_row(name.replace("_", " "), tables.words("none" if value is None else str(value)))
+        for pool, each in actors.items():
+            for name in [name for name in each[0] if name != "pid"]:
+                table.add_row(f"{pool}: {name.replace('_', ' ')}", f"{sum(one[name] for one in each):,}")
         return table
 
-    session.show(told, picture)
+    session.show(told | {"actors": actors}, picture)
 
 
 @command(app)

@@ -32,7 +32,7 @@ from quantum_memory.actors.requests import (
 from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.transactions import standing
 from quantum_memory.checks import named, visible
-from quantum_memory.cluster.launch import Running, absolute, close_vault, end_actors, launch, process_ids, start_ray
+from quantum_memory.cluster.launch import Running, absolute, close_vault, end_actors, launch, start_ray, statuses
 from quantum_memory.errors import InvalidValue, QuantumMemoryError, StorageFailure, Unavailable
 from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.writes import OpenSession
@@ -273,8 +273,16 @@ class MemoryCluster:
         return went
 
     def processes(self) -> dict[str, list[int]]:
-        """The process id of every actor, by pool."""
-        return process_ids(self._running)
+        """The process id of every actor, by pool. Raises: Unavailable."""
+        return {pool: [told["pid"] for told in each] for pool, each in self.status().items()}
+
+    def status(self) -> dict[str, list[dict[str, int]]]:
+        """What every actor says of itself, by pool: its process, the states that it holds, what it found ready.
+
+        Where views live inside the orchestrators, theirs tell of them, each number under the view's name: for instance
+        ``quantum_projector_hits``. Raises: Unavailable.
+        """
+        return statuses(self._running)
 
     def close(self) -> None:
         """End what ``connect`` started here. A Ray that was there before goes on, and the actors in it."""

@@ -64,6 +64,7 @@ def examine(config: str | Path | None = None, storage: str | None = None) -> lis
         *_devices(),
         *_perception(settings),
         *_tensors(settings),
+        *_extraction(settings),
         *_faiss(),
         *_storage(settings.storage),
         *_keeping(settings),
@@ -237,14 +238,41 @@ def _perception(settings: Settings) -> Iterator[Finding]:
 
 
 def _tensors(settings: Settings) -> Iterator[Finding]:
-    def backend() -> str:
-        from quantum_memory.memory.quantum.backend import choose
+    wanted = settings.mood
+    limit = wanted.gpu_memory_limit_mb
 
-        module = choose(settings.mood.backend)
-        return f"{module.__name__} {module.__version__}"
+    def backend() -> str:
+        from quantum_memory.memory.quantum import open_backend
+
+        with open_backend(wanted.backend, memory_limit_bytes=None if limit is None else limit << 20) as opened:
+            at = "" if opened.device is None else f" on GPU {opened.device}"
+            return f"{opened.name}{at}, {opened.xp.__name__} {opened.xp.__version__}"
 
     advice = f"set mood.backend to auto, or pip install '{DISTRIBUTION}[gpu-cu12]'"
     yield _probed("backends", "tensors", backend, advice, needed=True)
+    told = f"{wanted.resident_mb:,} MiB of moods held by an actor"
+    if wanted.state_bytes is not None:
+        told += f", {wanted.state_bytes:,} bytes for one"
+    if limit is not None:
+        told += f", {limit:,} MiB of its GPU"
+    yield Finding("backends", "mood memory", told)
+
+
+def _extraction(settings: Settings) -> Iterator[Finding]:
+    """Who reads statements in memories, and whether he is there; an endpoint is not asked."""
+    wanted = settings.graph.extractor
+
+    def extractor() -> str:
+        from quantum_memory.actors.extracting import extractor_of
+
+        named = extractor_of(settings.graph).name
+        return f"{named}, at {settings.graph.endpoint_url}" if wanted == "endpoint" else named
+
+    if wanted == "off":
+        yield Finding("backends", "statements", "off")
+    else:
+        advice = "set graph.extractor to rules or off, or put right what is missing"
+        yield _probed("backends", "statements", extractor, advice, needed=True)
 
 
 def _faiss() -> Iterator[Finding]:
@@ -260,8 +288,13 @@ def _storage(storage: str) -> Iterator[Finding]:
     if "://" in storage:
         yield from _database(storage)
         return
-    folder = Path(storage).expanduser().absolute()
-    standing = next(one for one in (folder, *folder.parents) if one.exists())
+    try:
+        folder = Path(storage).expanduser().absolute()
+        standing = next(one for one in (folder, *folder.parents) if one.exists())
+    except (OSError, RuntimeError, ValueError) as error:  # no such user, a name that no file can have, no way in
+        advice = "name a folder that can be made and written to"
+        yield Finding("storage", "folder", str(error), fine=False, advice=advice)
+        return
     if not standing.is_dir():
         yield Finding("storage", "folder", str(folder), fine=False, advice=f"{standing} is a file")
         return
@@ -297,8 +330,8 @@ def _lock(folder: Path) -> Finding:
     except BlockingIOError:
         advice = "connect to the Ray that runs it, with --address auto, or name another folder"
         return Finding("storage", "in use", "held open by a running vault", advice=advice)
-    except OSError as error:
-        return Finding("storage", "in use", f"unknown: {error.strerror}")
+    except (OSError, ValueError) as error:
+        return Finding("storage", "in use", f"unknown: {error}")
     return Finding("storage", "in use", "no")
 
 
@@ -307,9 +340,10 @@ def _database(url: str) -> Iterator[Finding]:
 
     try:
         parsed, _ = located(url)
-    except InvalidValue as error:
+    except ValueError as error:  # InvalidValue is one; another might tell a password
         advice = "name a folder, sqlite:///file, postgresql://user@host/database or memory://"
-        yield Finding("storage", "database", str(error), fine=False, advice=advice)
+        told = str(error) if isinstance(error, InvalidValue) else "a URL that cannot be parsed"
+        yield Finding("storage", "database", told, fine=False, advice=advice)
         return
     yield Finding("storage", "database", parsed.render_as_string(hide_password=True))
     if parsed.get_backend_name() == "postgresql" and _version("psycopg") is None:

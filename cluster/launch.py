@@ -242,15 +242,11 @@ def _beside_the_folder(settings: Settings) -> NodeAffinitySchedulingStrategy | N
     return NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
 
 
-def process_ids(running: Running) -> dict[str, list[int]]:
-    """The process of every actor, by pool. Raises: Unavailable."""
-    return {
-        name: [
-            int(wait(handle.status.remote(), f"{name}.status", running.settings.timeouts.call_s)["pid"])
-            for handle in handles
-        ]
-        for name, handles in running.pools.items()
-    }
+def statuses(running: Running) -> dict[str, list[dict[str, int]]]:
+    """What every actor says of itself, by pool: its process, and what it holds and found ready. Raises: Unavailable."""
+    deadline_s = running.settings.timeouts.call_s
+    sent = {name: [handle.status.remote() for handle in handles] for name, handles in running.pools.items()}
+    return {name: [wait(ref, f"{name}.status", deadline_s) for ref in refs] for name, refs in sent.items()}
 
 
 def end_actors(running: Running) -> None:

@@ -373,6 +373,17 @@ class DeviceMemoryExceeded(Unavailable):
         return f"{self.backend}: over {limit}, lower the bond or the batch: {self.reason}"
 
 
+class EndpointFailed(Unavailable):
+    """An extraction endpoint gave no answer, or none that can be used. Nothing was extracted."""
+
+    def __init__(self, url: str, reason: str, tries: int) -> None:
+        super().__init__(url, reason, tries)
+        self.url, self.reason, self.tries = url, reason, tries
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.reason} (after {self.tries} {'try' if self.tries == 1 else 'tries'})"
+
+
 class VaultUnavailable(Unavailable):
     """The vault is closed, or its database cannot be reached now."""
 

@@ -24,10 +24,12 @@ from quantum_memory.errors import (
     NotFinite,
     OutOfRange,
     PlaceNotFound,
+    RelationNotFound,
     ShapeMismatch,
     SkillNotFound,
     TooLong,
 )
+from quantum_memory.memory.quantum import QuantumState, to_circuit, to_qasm
 
 START = datetime(2025, 3, 1, 9, tzinfo=UTC)
 LINES = [
@@ -139,6 +141,23 @@ def test_mood_moves_with_what_is_felt_and_rolls_back_alone(alice: qm.AgentHandle
         assert weights.sum() == pytest.approx(1.0, abs=1e-4)
 
 
+def test_the_mood_is_a_quantum_state_of_ones_own(alice: qm.AgentHandle) -> None:
+    mood, psi = alice.mood(), alice.mood_state()
+    assert np.allclose(psi.mean(), mood.mean, atol=1e-5)
+    assert (psi.bond, psi.nbytes) == (mood.bond, mood.nbytes)
+    assert psi.to_bytes() == ray.get(alice.mood_state.remote()).to_bytes() == asyncio.run(awaited(alice)).to_bytes()
+    assert np.abs(psi.sample_pad(200, seed=1).mean(axis=0) - np.asarray(mood.mean)).max() < 0.1
+    calm = alice.checkpoint("calm")
+    alice.feel("joy")
+    assert psi.fidelity(alice.mood_state()) < 0.999
+    assert alice.mood_state(as_of=calm).to_bytes() == psi.to_bytes()
+    assert to_qasm(to_circuit(psi, 1, sweeps=0).circuit).startswith("OPENQASM 3")
+
+
+async def awaited(alice: qm.AgentHandle) -> QuantumState:
+    return await alice.mood_state.remote()
+
+
 def test_skills_working_memory_concepts_and_graph(alice: qm.AgentHandle) -> None:
     alice.learn("mend a sail", ["find the tear", "sew it"], when="the sail is torn")
     alice.learn("bake bread", ["knead", "wait", "bake"], when="guests are coming")
@@ -150,6 +169,27 @@ def test_skills_working_memory_concepts_and_graph(alice: qm.AgentHandle) -> None
     graph = alice.graph()
     assert isinstance(graph, nx.Graph)
     assert graph.number_of_edges() > len(LINES)
+
+
+def test_relations_have_dates_and_names_can_be_one(alice: qm.AgentHandle) -> None:
+    acme, initech = ("Bob", "works at", "Acme"), ("Bob", "works at", "Initech")
+    alice.relate(*acme, at=START, memory="t0")
+    new = alice.relate(*initech, 2.0, at=START + timedelta(days=9), replaces=acme)
+    assert alice.relations() == [new]
+    (old,) = alice.relations("Acme", at=START + timedelta(days=1))
+    assert (old.key, old.until, old.memory) == (acme, new.at, "t0")
+    assert alice.merge_entities("Bob", ["Robert"]) == ("Robert",)
+    assert alice.relations("Robert") == [new]
+    assert "Initech" in {near.concept.label for near in alice.neighbours("Robert")}
+    assert [len(way.bonds) for way in alice.paths("Initech", "Robert", limit=1)] == [1]
+    assert alice.paths("Acme", "Bob", at=START)[0].bonds[0].relations[0].key == acme
+    assert sum(map(len, alice.communities())) == len({concept for group in alice.communities() for concept in group})
+    graph = alice.knowledge()
+    assert type(graph).from_cypher(graph.to_cypher()) == graph
+    alice.unrelate(*initech, at=START + timedelta(days=12))
+    assert (alice.relations(), alice.relations(at=START + timedelta(days=11))[0].weight) == ([], 2.0)
+    with pytest.raises(RelationNotFound, match="Initech"):
+        alice.relate(*acme, replaces=[initech])
 
 
 def test_a_call_can_be_begun_and_awaited(alice: qm.AgentHandle) -> None:

@@ -7,6 +7,7 @@ asked for and cannot be opened is an error, not a skip. Also a pytest plugin, fo
 
 from __future__ import annotations
 
+import gc
 import importlib.machinery
 import itertools
 import operator
@@ -350,3 +351,14 @@ def _modules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 _REAL = [ASKED] if ASKED not in {"", "numpy"} else []
 xp = pytest.fixture(params=["numpy", *_REAL], name="xp")(_modules)
 every_xp = pytest.fixture(params=["numpy", "double", *_REAL], name="every_xp")(_modules)
+
+
+@pytest.fixture
+def library(gpus: Gpus, monkeypatch: pytest.MonkeyPatch) -> Iterator[CuTensorNet]:
+    """cuTensorNet on the GPUs of the test, all of whose handles and limits have to be given back."""
+    fake = CuTensorNet(gpus)
+    fake.install(monkeypatch)
+    yield fake
+    gc.collect()
+    assert fake.created == fake.destroyed
+    assert set(gpus.limits) == {0}

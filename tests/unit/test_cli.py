@@ -331,6 +331,8 @@ def test_the_doctor_finds_what_is_required(tmp_path: Path) -> None:
         assert names[name].value, name
     assert names["torch"].value == torch.__version__
     assert names["perception model"].value.startswith("minilm in ")
+    assert names["tensors"].value.startswith("numpy, numpy ")
+    assert names["mood memory"].value == "1,024 MiB of moods held by an actor"
     assert "writable, will be made" in names["folder"].value
     assert names["in use"].value == "no vault there yet"
     assert not (tmp_path / "new").exists()
@@ -353,6 +355,15 @@ def test_the_doctor_refuses_a_file_for_a_folder(tmp_path: Path) -> None:
     assert [one["name"] for one in answer["findings"] if not one["fine"]] == ["folder"]
 
 
+@pytest.mark.parametrize(
+    "storage", ["~surely-no-such-user/x", "a" * 5000, "nul\0", "postgresql://me:sec/ret@host/db", "postgresql://h:x/db"]
+)
+def test_the_doctor_survives_a_storage_that_cannot_be(storage: str) -> None:
+    told = [one for one in doctor.examine(None, storage) if one.area == "storage"]
+    assert told
+    assert not any("sec" in one.value for one in told)
+
+
 def test_the_doctor_names_bad_settings_and_goes_on(tmp_path: Path) -> None:
     settings = tmp_path / "settings.yaml"
     settings.write_text("moood: {}\n")
@@ -364,10 +375,13 @@ def test_the_doctor_follows_the_settings(tmp_path: Path) -> None:
     settings = tmp_path / "settings.yaml"
     device = "cpu" if torch.cuda.is_available() else "cuda"
     settings.write_text(
+        "mood: {resident_mb: 2048, state_bytes: 9000, gpu_memory_limit_mb: 4096}\n"
         f"perception: {{model: {tmp_path}, device: {device}}}\nstorage: postgresql://me:secret@host/memories\n"
     )
     names = found(doctor.examine(settings))
     assert not names["perception model"].fine
+    memory = names["mood memory"].value
+    assert memory == "2,048 MiB of moods held by an actor, 9,000 bytes for one, 4,096 MiB of its GPU"
     assert names["perception device"].fine == torch.cuda.is_available()
     assert names["database"].value == "postgresql+psycopg://me:***@host/memories"
 

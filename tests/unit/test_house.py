@@ -103,6 +103,7 @@ def test_every_error_survives_the_journey_through_ray() -> None:
         errors.NoDevice("cupy"),
         errors.BackendClosed("cuquantum"),
         errors.DeviceMemoryExceeded("cupy", 1 << 30, "out of memory"),
+        errors.EndpointFailed("https://a/v1", "status 500", 2),
         errors.VaultUnavailable("s", "r"),
         errors.StorageLocked("s"),
         errors.CorruptRecord("w", "r"),

@@ -525,3 +525,20 @@ def test_what_the_caller_knows_is_taken_and_the_rest_perceived(orchestra: Orches
     assert (neither.pad, neither.confidence) == (meant.pad, meant.confidence) == (NEUTRAL, 0.0)
     assert both.embedding.tobytes() == meant.embedding.tobytes()
     assert neither.embedding.tobytes() != felt.embedding.tobytes(), "each has its own text's"
+
+
+def test_views_that_live_here_are_called_by_their_own_methods(orchestra: Orchestra) -> None:
+    alice = orchestra.agent("alice")
+    orchestra.remember(alice, [ready(1), ready(2)], "one")
+    orchestra.recall(alice, np.ones(DIM, dtype=np.float32))
+    orchestra.recall(alice, np.ones(DIM, dtype=np.float32))
+    told = orchestra.run(orchestra.host.status())
+    assert told["quantum_projector_misses"] == 1
+    assert told["quantum_projector_hits"] == 1
+    assert 0 < told["quantum_bytes"] < told["quantum_bytes_limit"]
+    assert "graph_states" in told
+    moods = orchestra.parts.quantum._host  # type: ignore[attr-defined]  # it lives here
+    backend = moods._views().backend
+    orchestra.run(orchestra.host.close())
+    assert backend.closed, "by the host's own close"
+    assert orchestra.recall(alice, np.ones(DIM, dtype=np.float32))

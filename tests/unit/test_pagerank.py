@@ -218,6 +218,33 @@ def test_bad_weights_have_names(weight: float, error: type[Exception]) -> None:
         quantum_pagerank(graph)
 
 
+def test_what_adds_up_to_a_good_weight_is_refused_all_the_same() -> None:
+    graph = nx.MultiDiGraph()
+    graph.add_weighted_edges_from([("a", "b", 3.0), ("a", "b", -1.0), ("b", "a", 1.0)])
+    with pytest.raises(OutOfRange, match="weight"):
+        quantum_pagerank(graph)
+    twice = sp.coo_array((np.array([3.0, -1.0, 1.0]), ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
+    with pytest.raises(OutOfRange, match="weight"):
+        walk_ranks(twice)
+
+
+@pytest.mark.parametrize("odd", [np.array([1j, 1.0]), np.array(["x", "y"]), np.array([{}, 1.0], dtype=object)])
+def test_what_is_no_real_number_is_refused(odd: Any) -> None:
+    with pytest.raises(InvalidValue, match="start"):
+        walk_ranks(sp.csr_array(np.eye(2)), start=odd)
+    if odd.dtype.kind == "c":
+        with pytest.raises(InvalidValue, match="weight"):
+            walk_ranks(sp.csr_array(np.diag(odd)))
+
+
+def test_weights_too_small_to_divide_by_are_none() -> None:
+    adjacency = sp.csr_array(np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]))
+    for least in (5e-324, 1e-310, 1e-300):
+        ranks = walk_ranks(adjacency, personalization=np.array([least, 1.0, 1e-5]), steps=20)
+        none = walk_ranks(adjacency, personalization=np.array([0.0, 1.0, 1e-5]), steps=20)
+        np.testing.assert_allclose(ranks, none, rtol=0, atol=1e-12)
+
+
 def test_no_mass_raises_what_networkx_raises() -> None:
     graph = nx.path_graph(3)
     with pytest.raises(ZeroDivisionError):

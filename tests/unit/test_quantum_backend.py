@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import logging
 import os
@@ -155,16 +154,6 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> Gpus:
     found = Gpus(2)
     monkeypatch.setitem(sys.modules, "cupy", cupy_like(found))
     return found
-
-
-@pytest.fixture
-def library(gpus: Gpus, monkeypatch: pytest.MonkeyPatch) -> Iterator[CuTensorNet]:
-    fake = CuTensorNet(gpus)
-    fake.install(monkeypatch)
-    yield fake
-    gc.collect()
-    assert fake.created == fake.destroyed
-    assert gpus.limits == [0, 0]
 
 
 def test_the_double_counts_as_any_backend(every_xp: Any) -> None:
