@@ -21,7 +21,7 @@ from quantum_memory.memory.semantic.hardware import rows
 
 Floats = NDArray[np.float64]
 LARGEST_SHORT_INDEX = int(np.iinfo(np.int32).max)
-LEAST_SHARE = 1e-290
+LEAST_SHARE = 1e-270
 """Of the largest weight in a distribution."""
 
 

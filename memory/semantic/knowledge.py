@@ -85,12 +85,18 @@ class SemanticGraph:
     # What it learns
 
     def remember(self, *memories: Memory | Spoken) -> None:
-        """Take up what memories speak of, in this order; one that reads otherwise than it is known is revised."""
+        """Take up what memories speak of, in this order; one that reads otherwise than it is known is revised.
+
+        Raises: InvalidInput, having taken up those before.
+        """
         for one in memories:
             if isinstance(one, Memory):
                 self.apply(Remembered((one,)))
             elif isinstance(one, Spoken):
-                within("id", visible("id", one.id), MAX_ID_CHARS)
+                visible("text", one.text)
+                for name, given in (("id", one.id), ("speaker", one.speaker), ("session", one.session)):
+                    if name == "id" or given is not None:
+                        within(name, visible(name, given), MAX_ID_CHARS)
                 self.apply(Related((), (one,)))
             else:
                 raise InvalidValue("memory", type(one).__name__, "a Memory or a Spoken")

@@ -104,16 +104,23 @@ class Names:
         return tuple(Unified(alias.keep, (alias.name,)) for alias in news)
 
     def concepts(self, concepts: tuple[Concept, ...]) -> tuple[Concept, ...]:
-        """What a text speaks of, with each thing under one key; of two kinds the more telling stays, where it came."""
+        """What a text speaks of, with each thing under one key, where it came first.
+
+        Of its forms the one of the most telling kind stays, and of several such the first by label: by its place it
+        would depend on the order in which names were joined.
+        """
         if not len(self.aliases) or not any(concept.key in self.aliases for concept in concepts):
             return concepts
         found: dict[str, Concept] = {}
         for concept in concepts:
             own = concept._replace(key=self.resolved(concept.key))
             before = found.setdefault(own.key, own)
-            if KINDS.index(own.kind) < KINDS.index(before.kind):
-                found[own.key] = own
+            found[own.key] = min(before, own, key=_telling)
         return tuple(found.values())
+
+
+def _telling(form: Concept) -> tuple[int, str]:
+    return KINDS.index(form.kind), form.label
 
 
 _NOBODY: HashTrieSet[str] = HashTrieSet()

@@ -158,7 +158,7 @@ class Relations:
         writer = _Writer(self)
         for key, told in brought.items():
             known = self.words(key)
-            fresh = [one for one in dict.fromkeys(told) if one not in known]
+            fresh = [one for one in told if one not in known]
             if fresh and (known or any(one.weight is not None for one in fresh)):
                 ended = known and known[0].weight is None and fresh[0].weight is None
                 fixed = 0 if over or ended else 1

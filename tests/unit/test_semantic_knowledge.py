@@ -230,6 +230,27 @@ def test_the_aliases_of_a_concept_are_known_from_both_sides(joins: list[tuple[st
         assert names.told(key) == tuple(sorted(one.name for one in names.aliases.values() if one.key == key))
 
 
+@settings(deadline=None)
+@given(
+    st.lists(st.permutations(["Ada", "Bob", "Carol", "Dora", "Emil"]).map(lambda names: names[:3]), max_size=4),
+    st.permutations([("Ada", "Bob"), ("Carol", "Bob"), ("Carol", "Dora")]),
+)
+def test_what_is_known_of_joined_names_is_as_if_they_had_been_one_from_the_start(
+    spoken: list[list[str]], joins: list[tuple[str, str]]
+) -> None:
+    memories = [Spoken(f"m{at}", f"{' and '.join(names)} sing.") for at, names in enumerate(spoken)]
+    before, after = SemanticGraph(), SemanticGraph()
+    for graph, first in ((before, True), (after, False)):
+        if first:
+            graph.remember(*memories)
+        for keep, other in joins:
+            graph.merge_entities(keep, other)
+        if not first:
+            graph.remember(*memories)
+    assert before.state.memories == after.state.memories
+    assert test_semantic_graph.unordered(before.state) == test_semantic_graph.unordered(after.state)
+
+
 def test_names_are_joined_through_names_and_joining_again_changes_nothing() -> None:
     graph = told()
     graph.merge_entities("Robert", "Bobby")
@@ -369,6 +390,9 @@ def test_what_cannot_be_done_is_refused_by_name_and_changes_nothing() -> None:
         graph.merge_entities("Bob", " ")
     with pytest.raises(InvalidValue, match="memory"):
         graph.remember("Bob")  # type: ignore[arg-type]  # the mistake under test
+    for odd in (Spoken("m9", " "), Spoken("m9", "Bob.", session="\r"), Spoken("m9", "Bob.", speaker="")):
+        with pytest.raises(EmptyText):
+            graph.remember(odd)
     for ask in (graph.neighbours, graph.aliases, graph.relations, graph.forget, graph.concepts):
         with pytest.raises(InvalidValue):
             ask(5.5)  # type: ignore[arg-type]  # the mistake under test

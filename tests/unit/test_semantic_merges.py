@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from quantum_memory.actors.requests import MergeRequest, RelateRequest
 from quantum_memory.errors import MemoryNotFound, RelationNotFound
-from quantum_memory.memory.events import Event, Merged, Related, Unified, Unrelated
+from quantum_memory.memory.events import Event, Merged, Related, Unified, Unrelated, Word
 from quantum_memory.memory.merging import RelationTrait, merge
 from quantum_memory.memory.semantic.graph import GraphState, settled
 from quantum_memory.memory.semantic.names import unified
 from quantum_memory.memory.semantic.news import changes, unheard, versions, words_since
-from quantum_memory.memory.semantic.relations import Relations, spoken
+from quantum_memory.memory.semantic.relations import Relations, Said, spoken
 from quantum_memory.policies.merge import MergePolicy
 from quantum_memory.types import Branch, MergeReport, Place, Relation, RelationKey
 from tests.unit.orchestra import Orchestra, ready
@@ -242,10 +242,18 @@ def test_a_merge_loses_no_word_of_either_side(
         kept, (latest, *_) = set(whole.words(key)), whole.words(key)
         told = {word for word in known if word.weight is not None}
         assert told <= kept
-        for end in (
-            known - told
-        ):  # one that was overruled stays where there is something beside what holds that it ended
+        for end in seen(mine.words(key)) | seen(there.words(key)):
+            # One that was overruled stays where there is something beside what holds that it ended.
             assert end in kept or not any((word.at or START) <= (end.at or START) for word in told - {latest})
+
+
+def seen(words: Sequence[Said]) -> set[Said]:
+    """The ends that show as of their time: nothing dated no later was said after them. The latest word comes first."""
+    return {
+        end
+        for index, end in enumerate(words)
+        if end.weight is None and not any((word.at or START) <= (end.at or START) for word in words[:index])
+    }
 
 
 @settings(deadline=None, max_examples=100)
@@ -258,7 +266,9 @@ def test_what_holds_after_a_merge_is_what_was_decided(
     whole, mine = merged(base, here, there, policy).relations, settled(here).relations
     for key in whole.keys() | mine.keys() | there.keys():
         if there.version(key) == base.version(key):
-            assert whole.version(key) == mine.version(key)
+            assert whole.by_key.get(key) == mine.by_key.get(key)
+            # Where they said it held in between, and ended again, the later end counts.
+            assert whole.version(key) == mine.version(key) or there.words(key) != base.words(key)
         elif mine.version(key) == base.version(key):
             assert whole.by_key.get(key) == there.by_key.get(key)
         else:
@@ -275,3 +285,16 @@ def test_where_only_they_changed_anything_the_merge_is_as_they_are(past: list[Ev
     assert (whole.by_key, whole.names) == (there.by_key, there.names)
     for at in map(day, range(-1, 18)):
         assert whole.about(at=at) == there.about(at=at)
+
+
+def test_a_base_of_which_nothing_holds_is_a_base_all_the_same() -> None:
+    ended = Relations().say([Word(ACME, day(0), 1.0), Word(ACME, day(1))])
+    assert len(ended) == 0
+    assert (words_since(ended, ended), changes(ended, ended)) == ((), ())
+
+
+def test_what_ended_here_ended_when_it_did_though_it_was_ended_and_said_again_there() -> None:
+    base = Relations().say([Word(ACME, day(1), 1.0)])
+    ours = base.say([Word(ACME, day(1))])
+    theirs = base.say([Word(ACME, day(2)), Word(ACME, day(1), 1.0)])
+    assert ours.bring(unheard(ours, words_since(base, theirs))).version(ACME) == ours.version(ACME)
