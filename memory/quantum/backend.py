@@ -40,13 +40,13 @@ def resolve(name: str = "auto") -> tuple[BackendName, Any]:
     if importlib.util.find_spec("cupy") is None:
         if name == "auto":
             return _automatic("numpy", "CuPy is not installed"), np
-        raise MissingDependency("cupy", "the mood on a GPU", INSTALL_GPU)
+        raise MissingDependency("cupy", "arrays on a GPU", INSTALL_GPU)
     try:
         cupy = importlib.import_module("cupy")
     except ImportError as error:  # the package is there, a library of CUDA that it links is not
         if name == "auto":
             return _automatic("numpy", f"CuPy cannot be imported: {error}"), np
-        raise MissingDependency("cupy", "the mood on a GPU", INSTALL_GPU) from error
+        raise MissingDependency("cupy", "arrays on a GPU", INSTALL_GPU) from error
     # CuPy imports without a GPU and fails at the first call, so the import alone proves nothing.
     usable = bool(cupy.cuda.is_available())
     if name == "auto":

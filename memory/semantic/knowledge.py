@@ -38,10 +38,10 @@ class SemanticGraph:
         state: where to begin; nothing known when left out.
         now: clock; what is contradicted without a time ends when it is told. A pickled graph goes on by the system's.
 
-    Laws: forgetting leaves what would be there had the memory never been; what is contradicted is closed with a date,
-    and shows as of any time before it; names that were merged keep their counts and are seen through each other; an
-    export reads back as an equal graph. Two graphs are equal if they know the same; what was forgotten is no part of
-    it.
+    Laws: forgetting leaves what would be there had the memory never been, but for what others reinforced since; what is
+    contradicted is closed with a date, and shows as of any time before it; names that were merged keep their counts and
+    are seen through each other; an export reads back as an equal graph. Two graphs are equal if they know the same;
+    what was forgotten is no part of it.
 
     Times without a zone are UTC. A relation without a time holds as of any time. One owner calls it; forks are
     independent of each other and share all that they have in common.
@@ -149,7 +149,11 @@ class SemanticGraph:
         at: datetime | None = None,
         memory: MemoryId | None = None,
     ) -> Relation:
-        """Make a relation that holds stronger. Raises: RelationNotFound, and as ``relate`` does."""
+        """Make a relation that holds stronger.
+
+        The word says how strong the relation came to be, so forgetting who told of it before leaves that.
+        Raises: RelationNotFound, and as ``relate`` does.
+        """
         known = self._holding(RelationKey(subject, predicate, object))
         weight = min(MAX_WEIGHT, known.weight + bounded("by", by, LEAST_WEIGHT, MAX_WEIGHT))
         since = at if at is not None else known.at
