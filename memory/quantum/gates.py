@@ -19,7 +19,7 @@ from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.circuit import Circuit, Gate, Matrix, distinct_sites, square_matrix
 from quantum_memory.memory.quantum.fusion import placed
-from quantum_memory.memory.quantum.linalg import kept_rank, positive, svd
+from quantum_memory.memory.quantum.linalg import kept_rank, left_times, positive, svd
 from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState, checked_state
 
 ROUNDING = 1e-13
@@ -139,7 +139,7 @@ class _Train:
             basis, triangle = module_of(core).linalg.qr(core.reshape(-1, core.shape[2]))
             self.cores[self.centre] = basis.reshape(core.shape[0], 2, -1)
             self.centre += 1
-            self.cores[self.centre] = _left_times(triangle, following)
+            self.cores[self.centre] = left_times(triangle, following)
         while self.centre > site:
             core, before = self.cores[self.centre], self.cores[self.centre - 1]
             basis, triangle = module_of(core).linalg.qr(core.reshape(core.shape[0], -1).T)
@@ -188,7 +188,7 @@ class _Train:
             allowed = max(0.0, 1.0 - min_fidelity / fidelity) / (last - site)
             basis, values, rest, kept = self._split(core.reshape(-1, core.shape[2]), allowed)
             self.cores[site] = basis.reshape(core.shape[0], 2, -1)
-            self.cores[site + 1] = _left_times(values[:, None] * rest, self.cores[site + 1])
+            self.cores[site + 1] = left_times(values[:, None] * rest, self.cores[site + 1])
             fidelity *= kept
         self.centre = last
         return fidelity
@@ -234,10 +234,6 @@ def _side_by_side(core: Array, count: int) -> Array:
     for place in range(count):
         made[place * left : (place + 1) * left, :, place * right : (place + 1) * right] = core
     return made
-
-
-def _left_times(matrix: Array, core: Array) -> Array:
-    return (matrix @ core.reshape(core.shape[0], -1)).reshape(-1, 2, core.shape[2])
 
 
 def _times_right(core: Array, matrix: Array) -> Array:

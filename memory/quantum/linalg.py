@@ -136,7 +136,7 @@ def compress(cores: Sequence[Array], max_bond: int | Sequence[int], min_fidelity
         cut = truncated(carry.reshape(left * 2, -1), limit, allowed, dtype)
         fidelity *= cut.kept
         done.append(cut.basis.reshape(left, 2, -1).astype(dtype, copy=False))
-        carry = _absorb_right(cut.rest, right[site + 1])
+        carry = left_times(cut.rest, right[site + 1])
     done.append((carry / float(module_of(carry).linalg.norm(carry))).astype(dtype, copy=False))
     if rounding_shows(fidelity, dtype):
         fidelity = explicit_fidelity(done, complex(left_gram(done, right)[0, 0]))
@@ -250,7 +250,7 @@ def schmidt_values(cores: Sequence[Array], cut: int) -> Floats:
     carry = right[0]
     for site in range(cut - 1):
         _, triangle = engine_of(carry).qr(carry.reshape(carry.shape[0] * 2, -1))
-        carry = _absorb_right(triangle, right[site + 1])
+        carry = left_times(triangle, right[site + 1])
     _, values, _ = svd(carry.reshape(carry.shape[0] * 2, -1))
     return host(values).astype(np.float64)
 
@@ -263,7 +263,7 @@ def spectra(cores: Sequence[Array]) -> list[Floats]:
     for following in right[1:]:
         _, values, rest = svd(carry.reshape(carry.shape[0] * 2, -1))
         found.append(host(values).astype(np.float64))
-        carry = _absorb_right(values[:, None] * rest, following)
+        carry = left_times(values[:, None] * rest, following)
     return found
 
 
@@ -314,5 +314,6 @@ def right_gram(ours: Sequence[Array], theirs: Sequence[Array]) -> Array:
     return gram
 
 
-def _absorb_right(matrix: Any, core: Array) -> Array:
+def left_times(matrix: Array, core: Array) -> Array:
+    """(k, 2, r): a (k, l) matrix multiplied into the left bond of an (l, 2, r) core."""
     return (matrix @ core.reshape(core.shape[0], -1)).reshape(-1, 2, core.shape[2])

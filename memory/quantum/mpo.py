@@ -6,7 +6,6 @@ Owns the operators and their algebra; ``operator_cores`` makes and rounds cores.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from quantum_memory.memory.quantum import operator_cores
 from quantum_memory.memory.quantum.backend import Array, host, module_of
 from quantum_memory.memory.quantum.circuit import MAX_DENSE_SITES, Circuit, square_matrix
 from quantum_memory.memory.quantum.grid import AXES, Grid
+from quantum_memory.memory.quantum.linalg import power_of
 from quantum_memory.memory.quantum.state import MAX_BOND, MIN_FIDELITY, QuantumState, checked_state
 
 MAX_LOCAL_SITES = 6
@@ -198,9 +198,7 @@ class MPO:
 
     def expectation(self, state: QuantumState) -> complex:
         """⟨ψ|A|ψ⟩ / ⟨ψ|ψ⟩. Raises: InvalidValue for another grid; OutOfRange for the zero vector."""
-        power = checked_state(state).overlap(state).real
-        if not power > 0.0:
-            raise OutOfRange("squared norm of the state", power, float(np.finfo(np.float64).tiny), math.inf)
+        power = power_of(checked_state(state).cores)
         return self.matrix_element(state, state) / power
 
     def matrix_element(self, bra: QuantumState, ket: QuantumState) -> complex:

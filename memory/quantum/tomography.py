@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded, distinct, whole
-from quantum_memory.errors import InvalidValue, OutOfRange, ShapeMismatch
+from quantum_memory.errors import InvalidValue, ShapeMismatch
 from quantum_memory.memory.quantum.backend import Array
 from quantum_memory.memory.quantum.density import Matrix, density, numeric, sites_of
 from quantum_memory.memory.quantum.frames import born, grouped, interleaved, inverted
 from quantum_memory.memory.quantum.likelihood import blurred, excess, likelihood, most_likely, projected
+from quantum_memory.memory.quantum.linalg import positive
 from quantum_memory.memory.quantum.sampling import generator
 from quantum_memory.memory.quantum.state import QuantumState
 from quantum_memory.types import Floats
@@ -76,9 +77,7 @@ class Reconstructed:
         phi = numeric("target", target)
         if phi.shape != (len(self.rho),):
             raise ShapeMismatch("target", (len(self.rho),), phi.shape)
-        norm = float(np.linalg.norm(phi))
-        if not norm > 0.0:
-            raise OutOfRange("norm of target", norm, float(np.finfo(np.float64).tiny), math.inf)
+        norm = positive("norm of target", float(np.linalg.norm(phi)))
         middle = float(np.vdot(phi, self.linear @ phi).real) / norm**2
         return min(1.0, max(0.0, middle - self.radius)), max(0.0, min(1.0, middle + self.radius))
 

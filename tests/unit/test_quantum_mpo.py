@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, QuantumMemoryError, ShapeMismatch
-from quantum_memory.memory.quantum import Grid, Packet, QuantumState, patterns
+from quantum_memory.memory.quantum import Grid, Packet, QuantumState, patterns, superpose
 from quantum_memory.memory.quantum.backend import module_of
 from quantum_memory.memory.quantum.circuit import Circuit, Gate
 from quantum_memory.memory.quantum.gates import apply_gate
@@ -238,3 +238,9 @@ def test_bad_arguments_are_refused() -> None:
     for error, call in calls:
         with pytest.raises(error):
             call()
+
+
+def test_a_sum_that_cancels_has_no_expectation() -> None:
+    state = QuantumState.random(GRID, 3, 0)
+    with pytest.raises(OutOfRange, match="squared norm"):
+        MPO.position(GRID, 0).expectation(superpose([state, state], [1.0, -1.0]))
