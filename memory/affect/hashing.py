@@ -20,7 +20,7 @@ import Stemmer
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.affect.encoder import spoken
-from quantum_memory.memory.affect.perceiver import speakers_of, texts_of
+from quantum_memory.memory.affect.perceiver import images_of, speakers_of, texts_of
 from quantum_memory.types import NEUTRAL, Floats, Percept, Vector
 
 PAIR_WEIGHT = 0.5
@@ -53,9 +53,16 @@ class HashingPerceiver:
     def dim(self) -> int:
         return self._dim
 
-    def perceive(self, texts: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Percept]:
-        """One percept per text. Raises: InvalidValue."""
+    def perceive(
+        self,
+        texts: Sequence[str],
+        speakers: Sequence[str | None] | None = None,
+        images: Sequence[bytes | None] | None = None,
+    ) -> list[Percept]:
+        """One percept per text. Raises: InvalidValue, also for an image, which nothing reads here."""
         said = texts_of(texts)
+        if any(image is not None for image in images_of(images, len(said))):
+            raise InvalidValue("image", "an image", "none, because the model hashing reads no images")
         by = speakers_of(speakers, len(said))
         return [Percept(self._vector(text, speaker), NEUTRAL, 0.0) for text, speaker in zip(said, by, strict=True)]
 

@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quantum_memory.errors import CorruptRecord, InvalidValue, ShapeMismatch
+from quantum_memory.memory.affect.feeling import LEAST_SPREAD, MOST_SPREAD, Feeling
+from quantum_memory.types import PAD
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,6 +71,17 @@ class PadHead:
         """Feelings (n, 3) in [-1, 1] and confidences (n,) in [0, 1] for features (n, layers, width)."""
         mean, sigma = self.gaussian(features)
         return mean.clamp(-1.0, 1.0), self.confidence(mean, sigma)
+
+    def feelings(self, features: Tensor) -> list[Feeling]:
+        """A feeling for each of (n, layers, width) features."""
+        mean, sigma = self.gaussian(features)
+        rows = zip(
+            mean.clamp(-1.0, 1.0).tolist(),
+            sigma.clamp(LEAST_SPREAD, MOST_SPREAD).tolist(),
+            self.confidence(mean, sigma).tolist(),
+            strict=True,
+        )
+        return [Feeling(PAD(*pad), (spread[0], spread[1], spread[2]), sure) for pad, spread, sure in rows]
 
     def gaussian(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the rating on each axis, (n, 3) each, in units of PAD."""

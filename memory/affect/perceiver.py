@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import blake3
 import numpy as np
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.affect.feeling import Feeling, FeelingReader, ImageReader
+from quantum_memory.memory.affect.fusion import fuse
 from quantum_memory.memory.held import Held
-from quantum_memory.types import PAD, Percept, Vector
+from quantum_memory.types import Percept, Vector
+
+if TYPE_CHECKING:
+    from quantum_memory.memory.affect.encoder import Reading
 
 MAX_CACHE = 10_000_000
 
@@ -34,10 +39,18 @@ class Perceiver(Protocol):
     @property
     def dim(self) -> int: ...
 
-    def perceive(self, texts: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Percept]:
+    def perceive(
+        self,
+        texts: Sequence[str],
+        speakers: Sequence[str | None] | None = None,
+        images: Sequence[bytes | None] | None = None,
+    ) -> list[Percept]:
         """One percept per text, said by its speaker if ``speakers`` names one there; no speakers is None for each.
 
-        Raises: InvalidValue if ``texts`` is not a sequence of texts, or ``speakers`` not one of as many texts or None.
+        An image beside a text, the bytes of a file, has its part in the feeling, and none in the embedding.
+
+        Raises: InvalidValue if ``texts`` is not a sequence of texts, ``speakers`` not one of as many texts or None, or
+            ``images`` not one of as many bytes or None; also for an image where nothing reads images.
         """
         ...
 
@@ -68,13 +81,40 @@ def speakers_of(speakers: Sequence[str | None] | None, count: int) -> list[str |
     return found
 
 
-def content_key(text: str, speaker: str | None = None) -> bytes:
-    """A name for the very content of a text and for who says it; halves of surrogate pairs count as they are.
+def images_of(images: Sequence[bytes | None] | None, count: int) -> list[bytes | None]:
+    """The images beside so many texts as a list. Raises: InvalidValue."""
+    if images is None:
+        return [None] * count
+    given: object = images
+    if isinstance(given, bytes):
+        raise InvalidValue("images", "one image", "a sequence of bytes or None")
+    found = list(images)
+    if len(found) != count:
+        raise InvalidValue("images", str(len(found)), f"one for each of {count} texts")
+    for index, image in enumerate(found):
+        if image is not None and not isinstance(image, bytes):
+            raise InvalidValue(f"images[{index}]", type(image).__name__, "bytes or None")
+    return found
 
-    32 bytes, or 64 with a speaker: speaker and text are hashed apart, so that no other two meet by standing together.
+
+def content_key(text: str, speaker: str | None = None, image: bytes | None = None) -> bytes:
+    """A name for the very content of a text, for who says it and what is shown; halves of surrogate pairs count.
+
+    Text, speaker and image are hashed apart, so that no other two meet by standing together: 32 bytes for a text
+    alone, 64 with a speaker, 97 with an image, whose place is kept where nobody is named.
     """
     key = blake3.blake3(text.encode(errors="surrogatepass")).digest()
-    return key if speaker is None else content_key(speaker) + key
+    if speaker is not None:
+        key = content_key(speaker) + key
+    return key if image is None else b"\x00" * (97 - 32 - len(key)) + blake3.blake3(image).digest() + key
+
+
+class Seen(NamedTuple):
+    """What is perceived at once: a text, who says it, and what is shown with it."""
+
+    text: str
+    speaker: str | None
+    image: bytes | None
 
 
 class MiniLMPerceiver:
@@ -94,6 +134,8 @@ class MiniLMPerceiver:
         cache_size: percepts that are kept, some 2 kB each; 0 keeps none.
         model: the folder of another model of the same shape, else the one in its package.
         head: the weights of another head, trained for that model by ``training/train_pad_head.py``.
+        reader: reads the feelings instead of the head, as a larger classifier does; the embedding stays MiniLM's.
+        images: reads the feelings of images; without it an image is refused.
 
     Raises: MissingDependency if the package of the model is not installed; InvalidValue, also if the head was not
         trained on this model; OutOfRange; CorruptRecord. One owner calls it; it is not thread-safe.
@@ -108,6 +150,8 @@ class MiniLMPerceiver:
         cache_size: int = 4096,
         model: str | None = None,
         head: str | None = None,
+        reader: FeelingReader | None = None,
+        images: ImageReader | None = None,
     ) -> None:
         from quantum_memory.memory.affect.encoder import Encoder, packaged_model
         from quantum_memory.memory.affect.head import load, packaged_head
@@ -115,6 +159,7 @@ class MiniLMPerceiver:
         self._cache: Held[bytes, Percept] = Held(int(bounded("cache_size", cache_size, 0, MAX_CACHE)))
         folder = packaged_model() if model is None else Path(model)
         self._encoder = Encoder(folder, device, batch_size, threads)
+        self._reader, self._images = reader, images
         self._head = load(packaged_head() if head is None else Path(head), str(self._encoder.device))
         self._head.check_fits(self._encoder.layers, self._encoder.width, self._encoder.fingerprint)
 
@@ -123,33 +168,61 @@ class MiniLMPerceiver:
         """384 for MiniLM."""
         return self._encoder.width
 
-    def perceive(self, texts: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Percept]:
-        """One percept per text; what is equal, also in its speaker, is read once. Raises: InvalidValue."""
+    def perceive(
+        self,
+        texts: Sequence[str],
+        speakers: Sequence[str | None] | None = None,
+        images: Sequence[bytes | None] | None = None,
+    ) -> list[Percept]:
+        """One percept per text; what is equal, also in speaker and image, is read once. Raises: InvalidValue."""
         said = texts_of(texts)
         by = speakers_of(speakers, len(said))
-        keys = [content_key(text, speaker) for text, speaker in zip(said, by, strict=True)]
+        shown = images_of(images, len(said))
+        self._check_images(shown)
+        keys = [content_key(*one) for one in zip(said, by, shown, strict=True)]
         known = {key: self._cache.get(key) for key in keys}
         new = {key: index for index, key in enumerate(keys) if known[key] is None}
-        percepts = self._read([said[index] for index in new.values()], [by[index] for index in new.values()])
+        percepts = self._read([Seen(said[index], by[index], shown[index]) for index in new.values()])
         read = dict(zip(new, percepts, strict=True))
         for key, percept in read.items():
             self._cache.put(key, percept)
         return [known[key] or read[key] for key in keys]
 
-    def _read(self, texts: list[str], speakers: list[str | None]) -> list[Percept]:
+    def _check_images(self, images: Sequence[bytes | None]) -> None:
+        if self._images is None and any(image is not None for image in images):
+            raise InvalidValue("image", "an image", "none, because perception.image names no model that reads images")
+
+    def _read(self, seen: list[Seen]) -> list[Percept]:
         import torch
         from torch.nn.functional import normalize
 
-        if not texts:
+        if not seen:
             return []
-        reading = self._encoder.read(texts, speakers)
+        reading = self._encoder.read([one.text for one in seen], [one.speaker for one in seen])
         with torch.inference_mode():
             embeddings = normalize(reading.whole, dim=-1).cpu().numpy()
-            pads, confidences = self._head(reading.layers)
+        feelings = self._with_images(seen, self._feelings(seen, reading))
         return [
-            Percept(_own(embedding), PAD(*pad), confidence)
-            for embedding, pad, confidence in zip(embeddings, pads.tolist(), confidences.tolist(), strict=True)
+            Percept(_own(embedding), feeling.pad, feeling.confidence, feeling.spread)
+            for embedding, feeling in zip(embeddings, feelings, strict=True)
         ]
+
+    def _feelings(self, seen: list[Seen], reading: Reading) -> list[Feeling]:
+        """What is felt in the texts alone."""
+        if self._reader is not None:
+            return self._reader.read([one.text for one in seen])
+        return self._head.feelings(reading.layers)
+
+    def _with_images(self, seen: list[Seen], feelings: list[Feeling]) -> list[Feeling]:
+        """The feelings, each fused with that of the image beside its text."""
+        with_image = [index for index, one in enumerate(seen) if one.image is not None]
+        if self._images is None or not with_image:
+            return feelings
+        read = self._images.read([seen[index].image or b"" for index in with_image])
+        fused = list(feelings)
+        for index, feeling in zip(with_image, read, strict=True):
+            fused[index] = fuse([feelings[index], feeling])
+        return fused
 
 
 def _own(row: Vector) -> Vector:

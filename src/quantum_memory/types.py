@@ -65,11 +65,17 @@ class Percept:
         embedding: (d,) float32 of unit length.
         pad: the feeling in it.
         confidence: how much to trust ``pad``, in [0, 1].
+        spread: standard deviation of what people would rate, about ``pad``, per axis; ``None`` where nobody knows.
+        language: ISO 639-1 code of the language it is in; ``None`` where that is not known or not asked.
+        notes: what a reader of ``pad`` should know, in words of the domain, as in "not English" or "read in windows".
     """
 
     embedding: Vector = field(repr=False, compare=False)
     pad: PAD
     confidence: float
+    spread: tuple[float, float, float] | None = None
+    language: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
