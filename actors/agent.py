@@ -13,10 +13,13 @@ import ray
 
 from quantum_memory.actors.branching import Brancher
 from quantum_memory.actors.directory import Directory, session_of
+from quantum_memory.actors.emotion import Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
+from quantum_memory.actors.equations import EquationRequest, Equations
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.merging import Merger
 from quantum_memory.actors.parts import Parts, connect_parts
+from quantum_memory.actors.perceiving import perceived
 from quantum_memory.actors.ports import Port
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.recalling import Recaller
@@ -38,6 +41,7 @@ from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.writing import Writer
 from quantum_memory.checks import within
 from quantum_memory.errors import AgentNotFound
+from quantum_memory.memory.affect.dynamics.equation import Equation
 from quantum_memory.memory.events import Unified
 from quantum_memory.memory.portable import AgentState, state_of
 from quantum_memory.memory.quantum import QuantumState
@@ -60,6 +64,7 @@ from quantum_memory.types import (
     MergeReport,
     Mood,
     Part,
+    Percept,
     Place,
     Relation,
     RelationKey,
@@ -93,6 +98,7 @@ class QuantumMemoryHost:
         self._reviser = Reviser(self._parts, turns, self._writer, settings, utc_now)
         self._merger = Merger(self._parts, turns, self._writer, self._recaller, settings)
         self._transactor = Transactor(self._parts, turns, self._writer, self._brancher)
+        self._equations = Equations(self._parts, turns, self._writer, self._brancher, settings, utc_now)
 
     async def open(self, names: Sequence[AgentName], create: bool, session: str = "") -> list[AgentHandle]:
         """Agents on their first branches, found or made. Raises: AgentNotFound for the first that is not there."""
@@ -114,6 +120,10 @@ class QuantumMemoryHost:
     async def agents(self) -> list[AgentName]:
         """Every agent's name."""
         return await self._parts.journal.ask(VaultHost.agents)
+
+    async def perceive(self, said: Sequence[Said]) -> list[Percept]:
+        """What perception makes of texts; nothing is stored."""
+        return await perceived(self._parts.emotion, said)
 
     async def remember(self, requests: Sequence[RememberRequest]) -> list[list[MemoryId]]:
         """See ``Writer.remember``."""
@@ -246,6 +256,22 @@ class QuantumMemoryHost:
     async def mood_history(self, branch: Branch, limit: int, as_of: Where = None) -> list[tuple[LogEntry, Mood]]:
         """See ``Brancher.mood_history``."""
         return await self._brancher.mood_history(branch, limit, as_of)
+
+    async def equation(self, request: EquationRequest, as_of: Where) -> Equation:
+        """See ``Equations.fit``."""
+        return await self._equations.fit(request, as_of)
+
+    async def keep_equation(self, request: EquationRequest, op_id: str) -> Equation:
+        """See ``Equations.keep``."""
+        return await self._equations.keep(request, op_id)
+
+    async def equations(self, branch: Branch, as_of: Where) -> list[Equation]:
+        """See ``Equations.kept``."""
+        return await self._equations.kept(branch, as_of)
+
+    async def equation_history(self, branch: Branch, other: str | None, limit: int) -> list[tuple[LogEntry, Equation]]:
+        """See ``Equations.history``."""
+        return await self._equations.history(branch, other, limit)
 
     async def marginals(self, branch: Branch, as_of: Where) -> Mapping[str, tuple[Vector, Vector]]:
         """The probability of each axis at a place."""

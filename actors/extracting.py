@@ -32,7 +32,7 @@ from quantum_memory.memory.semantic.hearing import Reading
 from quantum_memory.memory.semantic.relating import RelationExtractor
 from quantum_memory.memory.semantic.spacy_extractor import SpacyExtractor
 from quantum_memory.settings import GraphSettings, Settings
-from quantum_memory.types import Branch, Memory, MemoryId, Place
+from quantum_memory.types import UNASKED_KINDS, Branch, Memory, MemoryId, Place
 
 logger = logging.getLogger(__name__)
 WAITING = 20_000
@@ -97,7 +97,7 @@ class Extracting:
             return
         for entry in entries:
             if isinstance(entry.event, Remembered | Revised):
-                ids = tuple(memory.id for memory in entry.event.memories)
+                ids = tuple(memory.id for memory in entry.event.memories if memory.kind not in UNASKED_KINDS)
                 self._queue(Due(branch, ids, entry.place, isinstance(entry.event, Revised)))
         if self._due and (self._worker is None or self._worker.done()):
             self._worker = asyncio.get_running_loop().create_task(self._drain())

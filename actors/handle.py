@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from quantum_memory.actors.directory import Directory
+from quantum_memory.actors.equations import EquationRequest
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.requests import (
     FeelRequest,
@@ -21,7 +22,7 @@ from quantum_memory.actors.requests import (
     ReviseRequest,
     Tip,
     Where,
-    feeling,
+    felt,
     filters_of,
     place_of,
     positive,
@@ -32,8 +33,9 @@ from quantum_memory.actors.requests import (
     utterances,
 )
 from quantum_memory.actors.transactions import Transaction, open_on, outside, standing
-from quantum_memory.checks import bounded, named, utc, visible, whole
+from quantum_memory.checks import bounded, named, utc, visible, whole, within
 from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.affect.dynamics.equation import MAX_OTHER_CHARS
 from quantum_memory.memory.portable import AgentState
 from quantum_memory.memory.semantic.bonds import MAX_DEPTH, MAX_HOPS, MAX_SEED, MAX_WAYS
 from quantum_memory.memory.semantic.extract import Concept
@@ -67,6 +69,9 @@ from quantum_memory.types import (
 if TYPE_CHECKING:
     import networkx as nx
 
+    from quantum_memory.memory.affect.dynamics.equation import Equation
+    from quantum_memory.memory.affect.dynamics.fitting import Shape
+    from quantum_memory.memory.affect.mixed import Mixture
     from quantum_memory.memory.quantum import QuantumState
     from quantum_memory.memory.semantic import SemanticGraph
     from quantum_memory.memory.semantic.bonds import Neighbour, Way
@@ -198,17 +203,21 @@ class AgentHandle:
         return self._ask("revise", request, texts="text" in fields)
 
     @operation
-    def feel(self, what: str | PAD, intensity: float = 1.0, cause: str = "") -> Call[Place]:
+    def feel(
+        self, what: str | PAD | Mapping[Any, float] | Mixture, intensity: float = 1.0, cause: str = ""
+    ) -> Call[Place]:
         """Feel something that is no memory; returns where the branch stands now.
 
         Args:
-            what: a named emotion ("joy", "fear", ...: see ``memory.affect.emotions``) or a PAD.
+            what: a named emotion ("joy", "fear", ...: see ``memory.affect.emotions``) or a PAD; or several at once with
+                weights that sum to 1, as in ``{"joy": 0.6, "fear": 0.4}``, which the mood takes up as a superposition.
             intensity: how strongly, in [0, 1]: it weighs in the mood like a memory of that importance.
             cause: why, for people who read the log.
         """
         strength = bounded("intensity", intensity, 0.0, 1.0)
         told = visible("cause", cause) if cause else ""
-        return self._ask("feel", FeelRequest(self._here, feeling(what), strength, told, self._directory.new_op()))
+        pad, parts = felt(what)
+        return self._ask("feel", FeelRequest(self._here, pad, strength, told, self._directory.new_op(), parts))
 
     @operation
     def relate(
@@ -335,6 +344,53 @@ class AgentHandle:
     def mood_history(self, limit: int = 100, *, as_of: PlaceLike = None) -> Call[list[tuple[LogEntry, Mood]]]:
         """The mood after each of the last ``limit`` events up to a place, oldest first."""
         return self._ask("mood_history", self._here, positive("limit", limit), _place(as_of))
+
+    @operation
+    def equation(
+        self,
+        other: str | None = None,
+        *,
+        names: str | Iterable[str] = (),
+        shape: Shape | None = None,
+        as_of: PlaceLike = None,
+    ) -> Call[Equation]:
+        """How this agent's feelings go on by themselves and how somebody's move them, fitted to what it remembers.
+
+        What the agent says, and what is remembered without a speaker, is how it feels; what the other says is how the
+        other feels. An agent that never speaks is known by its mood. Nothing is kept: see ``keep_equation``.
+
+        Args:
+            other: towards whom, as a speaker is named; the agent alone if left out.
+            names: what else the agent is called as a speaker.
+            shape: "axes" (each for itself) or "coupled"; the better one when left out.
+            as_of: at that place in history.
+
+        Raises: InvalidValue for somebody who never speaks, and a history that is too short or never changes.
+        """
+        request = EquationRequest(self._here, _somebody(other), texts_of("name", names), shape)
+        return self._ask("equation", request, _place(as_of))
+
+    @operation
+    def keep_equation(
+        self, other: str | None = None, *, names: str | Iterable[str] = (), shape: Shape | None = None
+    ) -> Call[Equation]:
+        """Fit an equation to this branch and keep it, in the place of the one that was kept before.
+
+        It becomes a memory of kind "equation", under ``Equation.id``: forks, merges, rolls back and is forgotten like
+        any other. Raises: as ``equation``; AlreadyExists if another memory has that id.
+        """
+        request = EquationRequest(self._here, _somebody(other), texts_of("name", names), shape)
+        return self._ask("keep_equation", request, self._directory.new_op())
+
+    @operation
+    def equations(self, as_of: PlaceLike = None) -> Call[list[Equation]]:
+        """The equations that this branch keeps, that of the agent alone first."""
+        return self._ask("equations", self._here, _place(as_of))
+
+    @operation
+    def equation_history(self, other: str | None = None, limit: int = 1000) -> Call[list[tuple[LogEntry, Equation]]]:
+        """How a kept equation changed in the last ``limit`` events: each event after which it was another, and it."""
+        return self._ask("equation_history", self._here, _somebody(other), positive("limit", limit))
 
     @operation
     def marginals(self, as_of: PlaceLike = None) -> Call[Mapping[str, tuple[Vector, Vector]]]:
@@ -604,6 +660,10 @@ class AgentHandle:
 
 def _place(where: PlaceLike) -> Where:
     return Tip(standing(where.info).id) if isinstance(where, AgentHandle) else place_of(where)
+
+
+def _somebody(other: str | None) -> str | None:
+    return None if other is None else within("other", visible("other", other), MAX_OTHER_CHARS)
 
 
 def _time(name: str, at: datetime | None) -> datetime | None:

@@ -12,7 +12,8 @@ from blake3 import blake3
 
 from quantum_memory.checks import utc, vector, visible, whole, within
 from quantum_memory.errors import InvalidValue, ShapeMismatch, TooLong
-from quantum_memory.memory.affect.emotions import EMOTIONS
+from quantum_memory.memory.affect.mixed import Mixture, point
+from quantum_memory.memory.events import Component
 from quantum_memory.policies.merge import MergePolicy, MergePolicyLike
 from quantum_memory.settings import Settings
 from quantum_memory.types import (
@@ -98,13 +99,17 @@ class ReviseRequest:
 
 @dataclass(frozen=True, slots=True)
 class FeelRequest:
-    """Let a branch feel something that is no memory."""
+    """Let a branch feel something that is no memory.
+
+    ``parts`` are those of a mixed feeling, and ``pad`` is their mean; there are none where it is one feeling.
+    """
 
     branch: Branch
     pad: PAD
     intensity: float
     cause: str
     op_id: str
+    parts: tuple[Component, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +146,18 @@ def revision(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def feeling(what: object) -> PAD:
     """A feeling by its name or as it is. Raises: InvalidValue."""
-    if isinstance(what, PAD):
-        return what
-    if isinstance(what, str) and what in EMOTIONS:
-        return EMOTIONS[what]
-    raise InvalidValue("feeling", repr(what), f"a PAD or one of {', '.join(EMOTIONS)}")
+    return point(what)
+
+
+def felt(what: object) -> tuple[PAD, tuple[Component, ...]]:
+    """A feeling, or a mixed one, as a point and the parts that it is the mean of, if any.
+
+    Raises: InvalidValue; NotFinite, OutOfRange, TooLong as ``Mixture.of``.
+    """
+    mixed = Mixture.of(what) if isinstance(what, Mapping) else what
+    if not isinstance(mixed, Mixture):
+        return feeling(mixed), ()
+    return mixed.pad, mixed.parts if len(mixed.parts) > 1 else ()
 
 
 def utterances(
@@ -172,7 +184,10 @@ def utterances(
 
 
 def check_utterances(given: Sequence[Utterance], settings: Settings) -> None:
-    """Let through what a cluster with these settings can remember. Raises: TooLong, ShapeMismatch."""
+    """Let through what a cluster with these settings can remember.
+
+    Raises: TooLong, ShapeMismatch; InvalidValue for an image where no model reads any.
+    """
     limits, dim = settings.limits, settings.perception.dim
     if len(given) > limits.batch:
         raise TooLong("remember", len(given), limits.batch, "utterances")
@@ -180,6 +195,19 @@ def check_utterances(given: Sequence[Utterance], settings: Settings) -> None:
         within("text", one.text, limits.text_chars)
         if one.embedding is not None and one.embedding.shape != (dim,):
             raise ShapeMismatch("embedding", (dim,), one.embedding.shape)
+        if one.image is not None:
+            _check_image(one.image, settings)
+    together = sum(len(one.image) for one in given if one.image is not None)
+    if together > limits.batch_image_bytes:
+        raise TooLong("images", together, limits.batch_image_bytes, "bytes together")
+
+
+def _check_image(image: bytes, settings: Settings) -> None:
+    """Raises: TooLong; InvalidValue if nothing reads images."""
+    if settings.perception.image.model is None:
+        raise InvalidValue("image", "an image", "none, because perception.image.model names no model that reads images")
+    if len(image) > settings.limits.image_bytes:
+        raise TooLong("image", len(image), settings.limits.image_bytes, "bytes")
 
 
 def texts_of(name: str, given: object) -> tuple[str, ...]:

@@ -67,9 +67,9 @@ class Reviser:
         return found
 
     async def feel(self, request: FeelRequest) -> Place:
-        """Where the branch stands after a feeling that is no memory. Raises: TooLong."""
+        """Where the branch stands after a feeling that is no memory. Raises: TooLong; InvalidValue for its parts."""
         within("cause", request.cause, self._settings.limits.text_chars)
-        felt = Felt(self._now(), request.pad, 1.0, request.intensity, request.cause)
+        felt = Felt(self._now(), request.pad, 1.0, request.intensity, request.cause, request.parts)
 
         async def write() -> Place:
             return (await self._writer.commit([Draft(request.branch, felt, request.op_id)]))[0]

@@ -217,7 +217,9 @@ class Writer:
 
         A long batch goes in slices, so that others get in between.
         """
-        asked = [Said(one.text, one.speaker) for one in utterances if one.embedding is None or one.pad is None]
+        asked = [
+            Said(one.text, one.speaker, one.image) for one in utterances if one.embedding is None or one.pad is None
+        ]
         seen: list[Percept] = []
         for start in range(0, len(asked), SLICE):
             part = asked[start : start + SLICE]

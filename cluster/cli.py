@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from quantum_memory.cluster import cli_agents, cli_archive, cli_care, cli_files, cli_history, cli_vault
+from quantum_memory.cluster import cli_affect, cli_agents, cli_archive, cli_care, cli_files, cli_history, cli_vault
 from quantum_memory.cluster.cli_session import Address, Config, Json, Namespace, Options, Session, Storage, command
 
 app = typer.Typer(
@@ -62,7 +62,15 @@ def doctor(session: Session) -> None:
         raise typer.Exit(1)
 
 
-for part in (cli_agents.app, cli_history.app, cli_vault.app, cli_care.app, cli_files.app, cli_archive.app):
+for part in (
+    cli_agents.app,
+    cli_affect.app,
+    cli_history.app,
+    cli_vault.app,
+    cli_care.app,
+    cli_files.app,
+    cli_archive.app,
+):
     app.registered_commands.extend(part.registered_commands)
 
 

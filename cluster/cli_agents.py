@@ -1,14 +1,16 @@
-"""Commands of what an agent lives through, knows and feels: remember, recall, mood, skills, forget, agents."""
+"""Commands of what an agent lives through, knows and feels: remember, recall, mood, perceive, picture, forget."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from quantum_memory.cluster import cli_percepts as percepts
 from quantum_memory.cluster import cli_tables as tables
 from quantum_memory.cluster.cli_session import Session, command, moment, place
 from quantum_memory.types import Utterance
@@ -91,6 +93,54 @@ def mood(session: Session, agent: Agent, as_of: AsOf = None) -> None:
     with session.agent(agent) as handle:
         felt = handle.mood(place(handle, as_of))
     session.show(tables.mood_data(felt), lambda: tables.mood_table(felt))
+
+
+@command(app)
+def perceive(
+    session: Session,
+    texts: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXT...", help="What is read: quote it. '-' reads one from every line of stdin."),
+    ],
+    speaker: Speaker = None,
+) -> None:
+    """What is felt in texts: pleasure, arousal, dominance and how sure that is. Nothing is remembered."""
+    read = [line for text in texts for line in (_lines_of_stdin() if text == "-" else [text])]
+    with session.memory() as memory:
+        seen = memory.perceive(read, [speaker] * len(read))
+    session.show(percepts.percepts_data(read, seen), lambda: percepts.percepts_table(read, seen))
+
+
+@command(app)
+def picture(
+    session: Session,
+    agent: Agent,
+    *,
+    kind: Annotated[
+        Literal["time", "space", "radar", "compare"],
+        typer.Option("--kind", help="Over time, in the PAD space, named emotions, or two branches side by side."),
+    ],
+    output: Annotated[Path, typer.Option("--output", metavar="FILE.png", help="Written anew.")],
+    branch: Annotated[str | None, typer.Option("--branch", help="Its branch, as AGENT@BRANCH names it too.")] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", help="Another branch, or AGENT@BRANCH; for compare, and for radar repeatable."),
+    ] = None,
+    last: Annotated[int, typer.Option("--last", min=1, max=100_000, help="How many of the last memories.")] = 2_000,
+    as_of: AsOf = None,
+) -> None:
+    """Draw what the agent feels, as a PNG file."""
+    from quantum_memory.cluster import affect_scenes
+
+    wanted = affect_scenes.Wanted(kind, against=tuple(against or ()), last=last)
+    problem = wanted.problem(at_a_place=as_of is not None)
+    if problem is not None or (branch is not None and "@" in agent):
+        raise typer.BadParameter(problem or "give the branch once: as AGENT@BRANCH or by --branch")
+    with session.memory() as memory:
+        handle = session.find(memory, agent if branch is None else f"{agent}@{branch}")
+        others = [session.find(memory, one if "@" in one else f"{handle.name}@{one}") for one in wanted.against]
+        written = affect_scenes.drawn(wanted, handle, others, place(handle, as_of), output)
+    session.show({"agent": agent, "kind": kind, "output": str(written)}, lambda: tables.lines(str(written)))
 
 
 @command(app)

@@ -19,6 +19,7 @@ import ray
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.perceiving import key_of, said_of
 from quantum_memory.actors.requests import (
     RecallRequest,
     RememberRequest,
@@ -37,7 +38,7 @@ from quantum_memory.errors import InvalidValue, QuantumMemoryError, StorageFailu
 from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings, load
-from quantum_memory.types import AgentName, AuditEntry, Found, Hit, MemoryId, Utterance, Vector
+from quantum_memory.types import AgentName, AuditEntry, Found, Hit, MemoryId, Percept, Utterance, Vector
 
 CONFIG_FILE = "ray_config.yaml"
 NAMESPACE = "quantum_memory"
@@ -214,6 +215,22 @@ class MemoryCluster:
             for handle, query in zip(handles, questions.values(), strict=True)
         ]
         return dict(zip(questions, self._scatter("recall", requests), strict=True))
+
+    def perceive(self, texts: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Percept]:
+        """What perception makes of texts: embedding, feeling, how sure that is. Nothing is stored, no agent is asked.
+
+        Args:
+            texts: any texts, also empty ones.
+            speakers: who says each, or None for nobody; a name counts in the embedding.
+
+        Raises: InvalidValue; TooLong.
+        """
+        said = said_of(texts, speakers, self.settings)
+        if not said:
+            return []
+        call = self._running.directory.ask_owner(key_of(said[0]), "perceive", said, texts=len(said))
+        percepts: list[Percept] = call.result()
+        return percepts
 
     def audit(self, agent: AgentName | None = None, limit: int = 100) -> list[AuditEntry]:
         """Who changed what in the vault, or of one agent, and when: newest first. Raises: AgentNotFound."""

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ EXTRAS = {
     "gpu-cu12": "GPUs with CUDA 12",
     "gpu-cu13": "GPUs with CUDA 13",
     "postgres": "a vault in PostgreSQL",
+    "vision": "image models of timm",
+    "quantized": "classifiers of 4 and 8 bits on CUDA",
 }
 PROBE_S = 10.0
 
@@ -235,6 +238,13 @@ def _perception(settings: Settings) -> Iterator[Finding]:
     if wanted.model != "hashing":
         advice = "set perception.device to auto or cpu"
         yield _probed("backends", "perception device", device, advice, needed=True)
+    from quantum_memory.actors.perceivers import image_reader_told, text_reader_told
+
+    for part, told, setting in (
+        ("feelings of texts", text_reader_told, "classifier"),
+        ("feelings of images", image_reader_told, "image"),
+    ):
+        yield _probed("backends", part, partial(told, wanted), f"see perception.{setting} in the settings", needed=True)
 
 
 def _tensors(settings: Settings) -> Iterator[Finding]:

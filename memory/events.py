@@ -5,12 +5,23 @@ An event carries all that a fold needs; no fold looks anything up. Adding a kind
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
+from quantum_memory.checks import MAX_NAME_CHARS, bounded, within
+from quantum_memory.errors import InvalidValue, TooLong
 from quantum_memory.types import PAD, PARTS, Memory, MemoryId, Part, Place, Relation, RelationKey, Skill
+
+LEAST_WEIGHT = 1e-3
+"""The share of a feeling that still counts in a mixture."""
+MOST_COMPONENTS = 8
+"""Every feeling of a mixture is a state to be summed, so a mood takes up no more of them at once."""
+WEIGHT_SLACK = 1e-6
+"""How far rounding may carry the sum of weights from 1, and a mean from what follows of its parts."""
 
 
 class Remembered(msgspec.Struct, frozen=True, tag="remembered"):
@@ -32,14 +43,63 @@ class Revised(msgspec.Struct, frozen=True, tag="revised"):
     memories: tuple[Memory, ...]
 
 
-class Felt(msgspec.Struct, frozen=True, tag="felt"):
-    """Something was felt that is no memory. ``cause`` is for people who read the log."""
+class Component(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One of the feelings that a mixed one consists of: where it lies, its share, and its name if it was given one.
+
+    Raises: InvalidValue, NotFinite, OutOfRange for a weight that is not in [0.001, 1]; TooLong for the name.
+    """
+
+    pad: PAD
+    weight: float
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        bounded("weight", self.weight, LEAST_WEIGHT, 1.0)
+        within("name", self.name, MAX_NAME_CHARS)
+
+
+class Felt(msgspec.Struct, frozen=True, tag="felt", omit_defaults=True):
+    """Something was felt that is no memory. ``cause`` is for people who read the log.
+
+    ``parts`` are the feelings of a mixed one, and ``pad`` is their mean; there are none where it is one feeling.
+
+    Raises: InvalidValue, TooLong for parts that are no mixture.
+    """
 
     at: datetime
     pad: PAD
     confidence: float
     intensity: float
     cause: str = ""
+    parts: tuple[Component, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.parts:
+            check_mixture(self.parts, self.pad)
+
+
+def check_mixture(parts: Sequence[Component], pad: PAD | None = None) -> None:
+    """Let through feelings that make up a mixture: some, each at its own point, with shares that sum to 1.
+
+    Where ``pad`` is given, they must have it for their mean.
+
+    Raises: InvalidValue; TooLong for more than ``MOST_COMPONENTS``.
+    """
+    if not parts:
+        raise InvalidValue("parts", "none", "one feeling or more")
+    if len(parts) > MOST_COMPONENTS:
+        raise TooLong("parts", len(parts), MOST_COMPONENTS, "feelings")
+    points = [part.pad for part in parts]
+    for number, point in enumerate(points):
+        if point in points[:number]:
+            raise InvalidValue("parts", repr(point), "feelings that differ; add the weights of equal ones")
+    total = math.fsum(part.weight for part in parts)
+    if abs(total - 1.0) > WEIGHT_SLACK:
+        raise InvalidValue("weights", f"a sum of {total:g}", "a sum of 1")
+    if pad is not None:
+        mean = PAD.mean(points, [part.weight for part in parts])
+        if pad.distance(mean) > WEIGHT_SLACK:
+            raise InvalidValue("pad", repr(pad), f"the mean of the parts, {mean}")
 
 
 class Spoken(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,21 +1,16 @@
-"""The PAD head: means of an encoder's hidden layers to a feeling and how far to trust it. Never sees a text.
+"""The PAD head: features of a text or an image to a feeling and how far to trust it. Never sees either.
 
-An ensemble of small networks, each of which names a mean and a variance for every axis. The feeling is the average of
-the means. Its variance is that of the mixture, the average of the named variances plus the variance of the means
-(Lakshminarayanan, Pritzel and Blundell, 2017), scaled per axis so that it fits errors on texts kept out of training.
+Of a text the features are the means of an encoder's hidden layers, of an image what a backbone pools, as one layer.
 
-The confidence says how much better the feeling is than none. Let d be its distance from neutral in standard
-deviations, and P = Phi(d / 2) the probability, under that Gaussian, that a reader's rating lies nearer to the feeling
-than to neutral, in the same units. P runs from 1/2, a guess, to 1, and the confidence is 2 P - 1: 0 for a text in which
-nothing is felt, near 1 for a strong feeling that is read with little doubt. So it can be checked by counting: of the
-texts with confidence 0.6, eight in ten should be rated nearer to what was read than to neutral. (The deviations alone
-would not do: they are smallest for texts without any feeling, and largest for the strongest.)
+An ensemble of small networks, each of which names a mean and a variance for every axis, in units of the ratings'
+deviation. What is expected is the average of the means. Its variance is that of the mixture, the average of the named
+variances plus the variance of the means (Lakshminarayanan, Pritzel and Blundell, 2017). ``calibration`` makes a feeling
+of them.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -23,17 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quantum_memory.errors import CorruptRecord, InvalidValue, ShapeMismatch
-from quantum_memory.memory.affect.feeling import LEAST_SPREAD, MOST_SPREAD, Feeling
-from quantum_memory.types import PAD
+from quantum_memory.memory.affect.calibration import Calibration, check_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from quantum_memory.memory.affect.feeling import Feeling
 
 AXES = 3
 LOG_VARIANCE = (-6.0, 4.0)
 """Bounds of a network's log variance, in units of the labels' variance; the same in training."""
 
-FORMAT = "quantum-memory-pad-head-1"
+FORMAT = "quantum-memory-pad-head-2"
 
 
 def packaged_head() -> Path:
@@ -47,11 +43,11 @@ class PadHead:
 
     Shapes: for m networks of h hidden units over f = layers * width features: ``shift`` and ``scale`` (f,), which bring
         features to mean 0 and deviation 1; ``hidden`` (f, m * h), ``hidden_bias`` (m * h,); ``out`` (m, h, 6) and
-        ``out_bias`` (m, 6) for three means and three log variances; ``label_mean``, ``label_scale`` and
-        ``sigma_scale`` (3,).
+        ``out_bias`` (m, 6) for three means and three log variances.
 
     Attributes:
-        encoder: fingerprint of the encoder whose features it was trained on.
+        encoder: fingerprint of the encoder or backbone whose features it was trained on.
+        calibration: of this head alone.
     """
 
     layers: int
@@ -63,28 +59,14 @@ class PadHead:
     hidden_bias: Tensor
     out: Tensor
     out_bias: Tensor
-    label_mean: Tensor
-    label_scale: Tensor
-    sigma_scale: Tensor
-
-    def __call__(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Feelings (n, 3) in [-1, 1] and confidences (n,) in [0, 1] for features (n, layers, width)."""
-        mean, sigma = self.gaussian(features)
-        return mean.clamp(-1.0, 1.0), self.confidence(mean, sigma)
+    calibration: Calibration
 
     def feelings(self, features: Tensor) -> list[Feeling]:
-        """A feeling for each of (n, layers, width) features."""
-        mean, sigma = self.gaussian(features)
-        rows = zip(
-            mean.clamp(-1.0, 1.0).tolist(),
-            sigma.clamp(LEAST_SPREAD, MOST_SPREAD).tolist(),
-            self.confidence(mean, sigma).tolist(),
-            strict=True,
-        )
-        return [Feeling(PAD(*pad), (spread[0], spread[1], spread[2]), sure) for pad, spread, sure in rows]
+        """A feeling for each of (n, layers, width) features. Raises: ShapeMismatch."""
+        return self.calibration.feelings(*self.expectations(features))
 
-    def gaussian(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the rating on each axis, (n, 3) each, in units of PAD."""
+    def expectations(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the standardised rating on each axis, (n, 3) each. Raises: ShapeMismatch."""
         from torch.nn.functional import gelu
 
         if features.ndim != 3 or tuple(features.shape[1:]) != (self.layers, self.width):
@@ -94,17 +76,7 @@ class PadHead:
         units_on = gelu(flat @ self.hidden + self.hidden_bias).view(-1, networks, units).transpose(0, 1)
         named = units_on @ self.out + self.out_bias[:, None, :]
         means, variances = named[..., :AXES], named[..., AXES:].clamp(*LOG_VARIANCE).exp()
-        variance = variances.mean(0) + means.var(0, correction=0)
-        sigma = variance.sqrt() * self.sigma_scale * self.label_scale
-        return means.mean(0) * self.label_scale + self.label_mean, sigma
-
-    @staticmethod
-    def confidence(mean: Tensor, sigma: Tensor) -> Tensor:
-        """2 Phi(d / 2) - 1, (n,), for means and standard deviations (n, 3)."""
-        import torch
-
-        distance = (mean / sigma).norm(dim=-1)
-        return torch.erf(distance / (2.0 * math.sqrt(2.0))).clamp(0.0, 1.0)
+        return means.mean(0), variances.mean(0) + means.var(0, correction=0)
 
     def check_fits(self, layers: int, width: int, encoder: str) -> None:
         """Raises: InvalidValue if this head was not trained on such an encoder."""
@@ -115,17 +87,21 @@ class PadHead:
                 f"{self.layers} layers of width {self.width}, which the PAD head was trained on "
                 "(training/train_pad_head.py trains one for another model)",
             )
+        self.check_trained_on(encoder)
+
+    def check_trained_on(self, encoder: str, script: str = "training/train_pad_head.py") -> None:
+        """Raises: InvalidValue if this head was not trained on the weights with this fingerprint."""
         if encoder != self.encoder:
             raise InvalidValue(
                 "model",
                 f"weights {encoder[:16]}",
                 f"weights {self.encoder[:16]}, which the PAD head was trained on "
-                "(training/train_pad_head.py trains one for another model)",
+                f"({script} trains one for another model)",
             )
 
 
 _HALF = ("hidden", "out")
-_WHOLE = ("shift", "scale", "hidden_bias", "out_bias", "label_mean", "label_scale", "sigma_scale")
+_WHOLE = ("shift", "scale", "hidden_bias", "out_bias")
 
 
 def save(head: PadHead, path: Path) -> None:
@@ -135,6 +111,7 @@ def save(head: PadHead, path: Path) -> None:
 
     tensors = {name: getattr(head, name).to("cpu", torch.float16).contiguous() for name in _HALF}
     tensors |= {name: getattr(head, name).to("cpu", torch.float32).contiguous() for name in _WHOLE}
+    tensors |= head.calibration.tensors()
     made_for = {"layers": head.layers, "width": head.width, "encoder": head.encoder}
     # One entry, because safetensors writes several in any order, and equal heads should make equal files.
     metadata = {FORMAT: json.dumps(made_for, sort_keys=True)}
@@ -154,10 +131,11 @@ def load(path: Path, device: str = "cpu") -> PadHead:
             tensors = {name: file.get_tensor(name).to(torch.float32) for name in file.keys()}  # noqa: SIM118 - no dict
     except SafetensorError as error:
         raise CorruptRecord(str(path), f"is not a safetensors file: {error}") from error
-    if FORMAT not in metadata or set(tensors) != {*_HALF, *_WHOLE}:
+    if FORMAT not in metadata or set(tensors) != {*_HALF, *_WHOLE, *Calibration.NAMES}:
         raise CorruptRecord(str(path), f"is not a PAD head of the format {FORMAT}")
     try:
-        head = PadHead(**json.loads(metadata[FORMAT]), **tensors)
+        weights = {name: tensors[name] for name in (*_HALF, *_WHOLE)}
+        head = PadHead(**json.loads(metadata[FORMAT]), **weights, calibration=Calibration.of(tensors, path))
     except (ValueError, TypeError) as error:
         raise CorruptRecord(str(path), f"does not say what it was made for: {error}") from error
     _check_shapes(head, path)
@@ -174,11 +152,6 @@ def _check_shapes(head: PadHead, path: Path) -> None:
         "hidden_bias": (networks * units,),
         "out": (networks, units, 2 * AXES),
         "out_bias": (networks, 2 * AXES),
-        "label_mean": (AXES,),
-        "label_scale": (AXES,),
-        "sigma_scale": (AXES,),
     }
     for name, shape in wanted.items():
-        found = tuple(getattr(head, name).shape)
-        if found != shape:
-            raise CorruptRecord(str(path), f"{name} has the shape {found}, expected {shape}")
+        check_numbers(name, getattr(head, name), shape, path)

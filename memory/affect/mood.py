@@ -20,7 +20,9 @@ from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMism
 from quantum_memory.memory import events
 from quantum_memory.memory.affect import emotions
 from quantum_memory.memory.affect.kept import KEPT_BYTES, MOST, Kept, Resting
-from quantum_memory.memory.events import Event, Merged, MoodBrought, Remembered
+from quantum_memory.memory.affect.mixed import PACKET_WIDTH
+from quantum_memory.memory.affect.spanned import AGAINST, chord, infidelity, mixed, relaxed, superposition
+from quantum_memory.memory.events import Component, Event, Merged, MoodBrought, Remembered
 from quantum_memory.memory.held import Held, Load
 from quantum_memory.memory.quantum import (
     Grid,
@@ -51,21 +53,32 @@ TREND_RATE = 0.5
 MOMENTUM_CAP = 0.5
 """Largest |momentum × width|. Under it the overlap of two packets of one width has a real part over -0.06, so that a
 new feeling never cancels the old ones and every feeling makes older ones weigh less."""
-AGAINST = -0.5
-"""A state and its negative are one feeling: met with less than this real overlap, the sign is turned first."""
 NORM_SLACK = 1e-3
 """How far single precision may carry the norm of a mood from 1."""
-EMOTION_WIDTH = emotions.WIDTH / math.sqrt(2.0)
-"""Two packets of this width overlap as exp(-d² / 2 WIDTH²), which is how far a name reaches."""
+EMOTION_WIDTH = PACKET_WIDTH
 
 
 class Felt(NamedTuple):
-    """What of a memory, or of a bare feeling, a mood takes up: when, how it feels, and how strongly."""
+    """What of a memory, or of a bare feeling, a mood takes up: when, how it feels, and how strongly.
+
+    ``parts`` are those of a mixed feeling, without their names; ``pad`` is their mean.
+    """
 
     at: datetime
     pad: PAD
     confidence: float
     importance: float
+    parts: tuple[Component, ...] = ()
+
+    @property
+    def points(self) -> tuple[PAD, ...]:
+        """Where it lies: one point, or those of its parts."""
+        return tuple(part.pad for part in self.parts) or (self.pad,)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The share of each point; together 1."""
+        return tuple(part.weight for part in self.parts) or (1.0,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,13 +111,6 @@ class MoodState:
     def at(self) -> datetime | None:
         """The mood's clock; ``None`` before the first feeling."""
         return max(self.times, default=None)
-
-
-class Turn(NamedTuple):
-    """The coefficients of a turn towards rest."""
-
-    of_mood: float
-    of_rest: float
 
 
 class MoodFold:
@@ -172,7 +178,7 @@ class MoodFold:
         self._rest = Packet(_triple(temperament), (wide, wide, wide))
         encode = partial(QuantumState.from_packet, self._grid, dtype=dtype, xp=xp)
         resting = fit(encode(self._rest), max_bond=max_bond, min_fidelity=1.0, max_bytes=max_bytes)
-        self._resting, self._rest_away = resting.state, _chord(1.0 - resting.fidelity)
+        self._resting, self._rest_away = resting.state, chord(1.0 - resting.fidelity)
         self._dtype, self._xp = dtype, xp
         self._kept = Kept(encode, kept_bytes)
         # By the identity of a state, or of the last feeling of a group, which is beside it so that it stays the same.
@@ -231,7 +237,7 @@ class MoodFold:
 
     def empty(self) -> MoodState:
         """At rest, having felt nothing."""
-        return MoodState(self._resting, (), None, (0.0, 0.0, 0.0), _infidelity(self._rest_away))
+        return MoodState(self._resting, (), None, (0.0, 0.0, 0.0), infidelity(self._rest_away))
 
     def units(self, event: Event) -> int:
         """How many feelings the event holds."""
@@ -257,7 +263,8 @@ class MoodFold:
             confidence = bounded("confidence", event.confidence, 0.0, 1.0)
             intensity = bounded("intensity", event.intensity, 0.0, 1.0)
             if confidence > 0.0:
-                felt_now = Felt(utc("at", event.at), event.pad, confidence, intensity)
+                parts = tuple(Component(part.pad, part.weight) for part in event.parts)
+                felt_now = Felt(utc("at", event.at), event.pad, confidence, intensity, parts)
                 state = self._take_up(state, (*state.pending, felt_now))
         elif isinstance(event, Merged) and event.mood is not None:
             state = self._merge(state, event.mood, event.memories)
@@ -379,26 +386,26 @@ class MoodFold:
         for felt in feelings:
             trend = _next_trend(trend, last, felt.pad)
             last = felt.pad
-            packets.append(self._packet(felt, trend))
+            packets += self._packets(felt, trend)
         gram = self._gram(state.state, Packets.of(self._grid, packets))
         mix = np.zeros(len(gram), dtype=np.complex128)
         mix[0] = 1.0
-        away, times = _chord(state.error), state.times
-        for index, felt in enumerate(feelings, start=2):
+        away, times, first = chord(state.error), state.times, 2
+        for felt in feelings:
             passed_s = max(0.0, (felt.at - max(times)).total_seconds()) if times else 0.0
-            mix, off = _relaxed(mix, gram, passed_s / self._half_life_s)
+            mix, off = relaxed(mix, gram, passed_s / self._half_life_s)
             away = off.of_mood * away + off.of_rest * self._rest_away
-            mix, away = _mixed(mix, gram, index, self._share(felt), away)
-            times = (*times, felt.at)[-CLOCK:]
+            mix, away = mixed(mix, gram, superposition(gram, first, felt.weights), self._share(felt), away)
+            times, first = (*times, felt.at)[-CLOCK:], first + len(felt.points)
         parts = [state.state, self._resting, *(self._kept.encoded(packet) for packet in packets[1:])]
         used = np.flatnonzero(mix).tolist()
         mood, lost = self._fitted(superpose([parts[i] for i in used], mix[used].tolist()))
-        return MoodState(mood, times, last, trend, _infidelity(away + lost))
+        return MoodState(mood, times, last, trend, infidelity(away + lost))
 
     def _fitted(self, state: QuantumState) -> tuple[QuantumState, float]:
         """The state within the limits of a mood, and the distance that was lost to them."""
         fitted = fit(state, max_bond=self._max_bond, min_fidelity=self._min_fidelity, max_bytes=self._max_bytes)
-        return fitted.state, _chord(1.0 - fitted.fidelity)
+        return fitted.state, chord(1.0 - fitted.fidelity)
 
     def _merge(self, state: MoodState, brought: MoodBrought, memories: Sequence[Memory]) -> MoodState:
         share = bounded("weight", brought.weight, 0.0, 1.0)
@@ -408,11 +415,12 @@ class MoodFold:
         theirs = QuantumState.from_bytes(brought.tensors, xp=self._xp).astype(self._dtype).normalised()
         overlap = state.state.overlap(theirs)
         gram = np.array([[1.0, overlap], [overlap.conjugate(), 1.0]])
-        mix, away = _mixed(np.array([1.0, 0.0], dtype=np.complex128), gram, 1, share, _chord(state.error))
+        ours, added = np.eye(2, dtype=np.complex128)
+        mix, away = mixed(ours, gram, added, share, chord(state.error))
         both, lost = self._fitted(superpose([state.state, theirs], mix.tolist()))
         times = [utc("at", memory.at) for memory in memories if memory.confidence > 0.0]
         clock = (*state.times, max(times))[-CLOCK:] if times else state.times
-        return MoodState(both, clock, state.last, state.trend, _infidelity(away + lost))
+        return MoodState(both, clock, state.last, state.trend, infidelity(away + lost))
 
     def _gram(self, psi: QuantumState, packets: Packets) -> NDArray[np.complex128]:
         """(n + 1, n + 1) overlaps of the state and the packets."""
@@ -422,13 +430,14 @@ class MoodFold:
         gram[0, 1:] = gram[1:, 0].conj()
         return gram
 
-    def _packet(self, felt: Felt, trend: Triple) -> Packet:
+    def _packets(self, felt: Felt, trend: Triple) -> list[Packet]:
+        """The packet of a feeling, or one for each of its parts, all heading where the trend goes."""
         width = self._wide - (self._wide - self._narrow) * felt.confidence
         push = self._momentum_scale * np.array(trend)
         length = float(np.linalg.norm(push))
         if length > MOMENTUM_CAP:
             push *= MOMENTUM_CAP / length
-        return Packet(_triple(felt.pad), (width, width, width), _triple(push / width))
+        return [Packet(_triple(pad), (width, width, width), _triple(push / width)) for pad in felt.points]
 
     def _share(self, felt: Felt) -> float:
         strength = (felt.confidence + felt.importance) / 2.0
@@ -439,55 +448,14 @@ def _felt(memory: Memory) -> Felt:
     return Felt(utc("at", memory.at), memory.pad, memory.confidence, memory.importance)
 
 
-def _relaxed(
-    mix: NDArray[np.complex128], gram: NDArray[np.complex128], half_lives: float
-) -> tuple[NDArray[np.complex128], Turn]:
-    """The mixture turned towards basis vector 1 on the great circle, its angle to it halved per half-life."""
-    if half_lives == 0.0:
-        return mix, Turn(1.0, 0.0)
-    real = float((gram[1] @ mix).real)
-    sign = -1.0 if real < AGAINST else 1.0
-    angle = math.acos(min(1.0, sign * real))
-    # At rest already: the great circle has no direction.
-    if angle < 1e-6:
-        return mix, Turn(1.0, 0.0)
-    left = angle * 2.0**-half_lives
-    turn = Turn(math.sin(left) / math.sin(angle), math.sin(angle - left) / math.sin(angle))
-    turned = mix * turn.of_mood
-    turned[1] += sign * turn.of_rest
-    return turned, turn
-
-
-def _mixed(
-    mix: NDArray[np.complex128], gram: NDArray[np.complex128], index: int, share: float, away: float
-) -> tuple[NDArray[np.complex128], float]:
-    """√(1-share) mixture + √share basis vector, at norm 1; and, to first order, how far off it is if the mixture was
-    off by ``away``.
-    """
-    real = float((gram[index] @ mix).real)
-    added = mix * math.sqrt(1.0 - share)
-    added[index] += math.copysign(math.sqrt(share), -1.0 if real < AGAINST else 1.0)
-    norm = math.sqrt(float((added.conj() @ gram @ added).real))
-    return added / norm, math.sqrt(1.0 - share) * away / norm
-
-
 def _next_trend(trend: Triple, last: PAD | None, pad: PAD) -> Triple:
     step = np.zeros(3) if last is None else np.asarray(pad) - np.asarray(last)
     return _triple((1.0 - TREND_RATE) * np.array(trend) + TREND_RATE * step)
 
 
-def _chord(infidelity: float) -> float:
-    """The distance of two unit vectors of that infidelity, phases aligned."""
-    return math.sqrt(max(0.0, 2.0 - 2.0 * math.sqrt(max(0.0, 1.0 - infidelity))))
-
-
 def apart(one: float, other: float) -> float:
     """The greatest infidelity of two moods of these errors that come of the same feelings."""
-    return _infidelity(_chord(one) + _chord(other))
-
-
-def _infidelity(chord: float) -> float:
-    return 1.0 - max(0.0, 1.0 - chord * chord / 2.0) ** 2
+    return infidelity(chord(one) + chord(other))
 
 
 def _triple(values: object) -> Triple:

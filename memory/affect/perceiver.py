@@ -14,15 +14,22 @@ import numpy as np
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.affect.doubt import doubted
 from quantum_memory.memory.affect.feeling import Feeling, FeelingReader, ImageReader
 from quantum_memory.memory.affect.fusion import fuse
+from quantum_memory.memory.affect.preparation import Prepared, prepare
 from quantum_memory.memory.held import Held
 from quantum_memory.types import Percept, Vector
 
 if TYPE_CHECKING:
-    from quantum_memory.memory.affect.encoder import Reading
+    from torch import Tensor
+
+    from quantum_memory.memory.affect.engines.engine import EngineName
+    from quantum_memory.memory.affect.second import SecondReader
 
 MAX_CACHE = 10_000_000
+SLICE = 1024
+"""Texts that are read at once, some 14 kB each while they are."""
 
 
 class Perceiver(Protocol):
@@ -120,22 +127,29 @@ class Seen(NamedTuple):
 class MiniLMPerceiver:
     """Embedding and feeling of a text from one forward pass of all-MiniLM-L6-v2.
 
+    Both are of the text as ``preparation.prepare`` makes it ready: emoji are read as words, and most texts as they are.
     The embedding is the one that sentence-transformers gives; the feeling comes from a head on all hidden layers that
     was trained on EmoBank (``weights/MODEL_CARD.md`` says how well it reads). Where Ilka is named as the speaker, the
     model reads "Ilka: text", which makes a better key for recall: the embedding is the mean over all tokens of that,
-    while the head gets means without the tokens of "Ilka:". Texts over 256 tokens are read in windows and averaged,
-    where sentence-transformers would leave out what is over; the name stands at the beginning of the first window only.
-    Nothing is ever downloaded.
+    while the head gets means without the tokens of "Ilka:". What she quotes helps to find the text again, and is not
+    what she feels: for the head her own words are read once more without it. A feeling that is read from another
+    language, or from what is in none, keeps little of its confidence, and its spread grows as that asks
+    (``doubt.doubted``). Texts over 256 tokens are read in windows and averaged, where sentence-transformers would leave
+    out what is over; the name stands at the beginning of the first window only. Nothing is ever downloaded.
 
     Args:
         device: "cpu", "cuda" or "auto".
-        batch_size: windows in one forward pass, sorted by length; 8 on a CPU and 64 on CUDA if not given.
+        batch_size: windows in one forward pass at most, sorted by length; as the engine runs best if not given.
         threads: threads of torch on the CPU, for the whole process.
         cache_size: percepts that are kept, some 2 kB each; 0 keeps none.
         model: the folder of another model of the same shape, else the one in its package.
         head: the weights of another head, trained for that model by ``training/train_pad_head.py``.
-        reader: reads the feelings instead of the head, as a larger classifier does; the embedding stays MiniLM's.
+        reader: reads the feelings instead of the head, as a larger classifier does, from the prepared texts without
+            what is quoted; the embedding stays MiniLM's.
         images: reads the feelings of images; without it an image is refused.
+        engine: how the encoder is run; see ``engines.engine.EngineName``.
+        accurate: a second, fine-tuned encoder reads the feelings too, for another pass over each text; see ``second``.
+            It is there for the packaged model alone.
 
     Raises: MissingDependency if the package of the model is not installed; InvalidValue, also if the head was not
         trained on this model; OutOfRange; CorruptRecord. One owner calls it; it is not thread-safe.
@@ -152,16 +166,25 @@ class MiniLMPerceiver:
         head: str | None = None,
         reader: FeelingReader | None = None,
         images: ImageReader | None = None,
+        engine: EngineName = "auto",
+        accurate: bool = False,
     ) -> None:
         from quantum_memory.memory.affect.encoder import Encoder, packaged_model
         from quantum_memory.memory.affect.head import load, packaged_head
+        from quantum_memory.memory.affect.second import SecondReader, packaged_second
+        from quantum_memory.memory.affect.second import load as load_second
 
         self._cache: Held[bytes, Percept] = Held(int(bounded("cache_size", cache_size, 0, MAX_CACHE)))
         folder = packaged_model() if model is None else Path(model)
-        self._encoder = Encoder(folder, device, batch_size, threads)
+        self._encoder = Encoder(folder, device, batch_size, threads, engine)
         self._reader, self._images = reader, images
-        self._head = load(packaged_head() if head is None else Path(head), str(self._encoder.device))
+        on = str(self._encoder.device)
+        self._head = load(packaged_head() if head is None else Path(head), on)
         self._head.check_fits(self._encoder.layers, self._encoder.width, self._encoder.fingerprint)
+        self._second: SecondReader | None = None
+        if accurate:
+            weights = load_second(packaged_second(), on)
+            self._second = SecondReader(weights, Encoder(folder, device, batch_size, threads, engine, weights))
 
     @property
     def dim(self) -> int:
@@ -182,8 +205,10 @@ class MiniLMPerceiver:
         keys = [content_key(*one) for one in zip(said, by, shown, strict=True)]
         known = {key: self._cache.get(key) for key in keys}
         new = {key: index for index, key in enumerate(keys) if known[key] is None}
-        percepts = self._read([Seen(said[index], by[index], shown[index]) for index in new.values()])
-        read = dict(zip(new, percepts, strict=True))
+        seen = [Seen(said[index], by[index], shown[index]) for index in new.values()]
+        # In slices, because all layers of all texts would be held at once.
+        slices = (seen[start : start + SLICE] for start in range(0, len(seen), SLICE))
+        read = dict(zip(new, (percept for part in slices for percept in self._read(part)), strict=True))
         for key, percept in read.items():
             self._cache.put(key, percept)
         return [known[key] or read[key] for key in keys]
@@ -196,22 +221,40 @@ class MiniLMPerceiver:
         import torch
         from torch.nn.functional import normalize
 
-        if not seen:
-            return []
-        reading = self._encoder.read([one.text for one in seen], [one.speaker for one in seen])
+        texts = [prepare(one.text, one.speaker) for one in seen]
+        # Attention lets a quotation colour the words beside it: the own words of a quoting text are read once more.
+        quoting = [index for index, text in enumerate(texts) if text.quoted]
+        reading = self._encoder.read(
+            [*(text.text for text in texts), *(texts[index].own for index in quoting)],
+            [*(one.speaker for one in seen), *(seen[index].speaker for index in quoting)],
+        )
         with torch.inference_mode():
-            embeddings = normalize(reading.whole, dim=-1).cpu().numpy()
-        feelings = self._with_images(seen, self._feelings(seen, reading))
+            embeddings = normalize(reading.whole[: len(texts)], dim=-1).cpu().numpy()
+            layers = reading.layers[: len(texts)]
+            layers[quoting] = reading.layers[len(texts) :]
+        feelings = self._with_images(seen, self._feelings(texts, layers))
         return [
-            Percept(_own(embedding), feeling.pad, feeling.confidence, feeling.spread)
-            for embedding, feeling in zip(embeddings, feelings, strict=True)
+            Percept(
+                embedding=_own(embedding),
+                pad=feeling.pad,
+                confidence=feeling.confidence,
+                spread=feeling.spread,
+                language=text.language,
+                notes=text.notes if windows == 1 else (*text.notes, f"read in {windows} windows"),
+            )
+            for embedding, feeling, text, windows in zip(embeddings, feelings, texts, reading.windows, strict=False)
         ]
 
-    def _feelings(self, seen: list[Seen], reading: Reading) -> list[Feeling]:
-        """What is felt in the texts alone."""
+    def _feelings(self, texts: list[Prepared], layers: Tensor) -> list[Feeling]:
+        """What is felt in the speakers' own words, of which ``layers`` are."""
+        own = [text.own for text in texts]
         if self._reader is not None:
-            return self._reader.read([one.text for one in seen])
-        return self._head.feelings(reading.layers)
+            feelings = self._reader.read(own)
+        elif self._second is not None:
+            feelings = self._second.feelings(*self._head.expectations(layers), own)
+        else:
+            feelings = self._head.feelings(layers)
+        return [doubted(feeling, text.certainty) for feeling, text in zip(feelings, texts, strict=True)]
 
     def _with_images(self, seen: list[Seen], feelings: list[Feeling]) -> list[Feeling]:
         """The feelings, each fused with that of the image beside its text."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 
 import numpy as np
 
 from quantum_memory.errors import CorruptRecord, InvalidInput
 from quantum_memory.memory.affect.mood import CLOCK, PENDING, Felt, MoodFold, MoodState, apart
 from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading
+from quantum_memory.memory.events import Component, check_mixture
 from quantum_memory.memory.snapshots import fingerprint
 from quantum_memory.types import PAD, Part
 
-VERSION = 1
+VERSION = 2
+"""From 2 on, the parts of mixed feelings are kept beside the pending ones."""
 TOLERANCE = 4e-6
 """Two moods that are each within 1e-6 of the mood of all events are this close to each other. The fold promises that
 where its limits cost no more; where they do, a mood says so in ``error``."""
@@ -47,6 +50,9 @@ class MoodCodec:
         columns.times("pending/at", [felt.at for felt in state.pending])
         rows = [(*np.asarray(felt.pad).tolist(), felt.confidence, felt.importance) for felt in state.pending]
         columns.numbers("pending/felt", np.array(rows, np.float64).reshape(-1, 5), np.float64)
+        columns.grouped("pending/parts", [felt.parts for felt in state.pending])
+        parts = [(*np.asarray(part.pad).tolist(), part.weight) for felt in state.pending for part in felt.parts]
+        columns.numbers("pending/parts", np.array(parts, np.float64).reshape(-1, 4), np.float64)
         return Dump(columns.arrays, {"times": len(state.times), "felt": state.last is not None, "pending": len(rows)})
 
     def load(self, arrays: Arrays, attributes: Attributes) -> MoodState:
@@ -71,12 +77,7 @@ class MoodCodec:
             PAD(*last[0]) if felt else None,
             (trend[0], trend[1], trend[2]),
             float(read.within("error", np.float64, (1,), 0.0, 1.0)[0]),
-            tuple(
-                Felt(at, PAD(*pad), confidence, importance)
-                for at, (*pad, confidence, importance) in zip(
-                    read.times("pending/at", pending), rows.tolist(), strict=True
-                )
-            ),
+            _pending(read, rows.tolist()),
         )
 
     def difference(self, one: MoodState, other: MoodState) -> str | None:
@@ -94,3 +95,25 @@ class MoodCodec:
         if math.dist(left.trend, right.trend) > TREND_TOLERANCE:
             return f"trend: {left.trend} and {right.trend}"
         return None
+
+
+def _pending(read: Reading, rows: list[list[float]]) -> tuple[Felt, ...]:
+    """The pending feelings, with the parts of those that are mixed. Raises: CorruptRecord."""
+    count = len(rows)
+    weighed = read.within("pending/parts", np.float64, (None, 4), -1.0, 1.0).tolist()
+    parts = read.grouped("pending/parts", read.each("pending/parts", _component, weighed), count)
+    told = zip(read.times("pending/at", count), rows, parts, strict=True)
+    return tuple(read.each("pending/parts", _felt, [*told]))
+
+
+def _component(row: Sequence[float]) -> Component:
+    *pad, weight = row
+    return Component(PAD(*pad), weight)
+
+
+def _felt(told: tuple[datetime, Sequence[float], Sequence[Component]]) -> Felt:
+    at, (*point, confidence, importance), parts = told
+    pad = PAD(*point)
+    if parts:
+        check_mixture(parts, pad)
+    return Felt(at, pad, confidence, importance, tuple(parts))

@@ -16,7 +16,7 @@ from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.lexical import Bm25
 from quantum_memory.memory.episodic.runs import Lexicon, Slice, micros, with_vector
 from quantum_memory.memory.episodic.state import EpisodicState, locate
-from quantum_memory.types import Filters, Floats, Memory, MemoryId, Vector
+from quantum_memory.types import UNASKED_KINDS, Filters, Floats, Memory, MemoryId, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,10 @@ def _allowed(part: Slice, filters: Filters, lexicon: Lexicon) -> Mask | None:
         if name is not None:
             code = lexicon.names.find(name)
             masks.append(rows[column] == code if code >= 0 else np.zeros(part.length, np.bool_))
+    if filters.kind is None:
+        unasked = [code for code in map(lexicon.names.find, sorted(UNASKED_KINDS)) if code >= 0]
+        if unasked:
+            masks.append(~np.isin(rows["kind"], unasked))
     if filters.tags:
         tags = part.block.tags[part.block.tags["row"] < part.length]
         for tag in filters.tags:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import blake3
 import sqlalchemy as sa
 
 from quantum_memory.checks import utc
@@ -33,7 +34,10 @@ GAP = 64
 """Entries without memories that are rather read too than reading twice."""
 LEFT_BEHIND = 4096
 """Positions without memories after which it is noted that there is nothing to take in."""
-UPTO, NEXT = "indexed_upto", "indexed_ordinal"
+UPTO, NEXT, NAMES = "indexed_upto", "indexed_ordinal", "indexed_emotions"
+_POINTS = [(name, pad.pleasure, pad.arousal, pad.dominance) for name, pad in EMOTIONS.items()]
+TABLE = blake3.blake3(repr(_POINTS).encode()).hexdigest()
+"""Which names feelings were given: rows made with another table of emotions are made again."""
 KINDS = tuple(str(kind.__struct_config__.tag) for kind in (Remembered, Revised, Merged, Picked))
 
 _J, _B, _R, _M = schema.journal.c, schema.branches.c, schema.remembered.c, schema.meta.c
@@ -166,7 +170,8 @@ class Index:
                 new = [_New(*row) for row in connection.execute(SELECT_NEW, values)]
                 done = {row[0]: row[1] for row in connection.execute(SELECT_DONE, {"after": upto})}
                 longer = upto > last and upto > last_position(connection)
-            if longer:  # it was made from a journal that went on longer
+                renamed = upto > 0 and _text(connection, NAMES) != TABLE
+            if longer or renamed:  # it was made from a journal that went on longer, or with other names
                 with self._database.transaction() as connection:
                     clear(connection)
                 continue
@@ -243,6 +248,7 @@ class Index:
                     words.insert(connection, [(row["ordinal"], row["text"]) for row in rows])
                 _put(connection, NEXT, first + len(rows))
             _put(connection, UPTO, max(upto, _number(connection, UPTO)))
+            _put(connection, NAMES, TABLE)
 
 
 def clear(connection: sa.Connection) -> None:
@@ -349,12 +355,16 @@ def _storable(text: str) -> str:
     return text.replace("\x00", "\ufffd")
 
 
+def _text(connection: sa.Connection, name: str) -> str | None:
+    value: str | None = connection.execute(SELECT_META, {"name": name}).scalar_one_or_none()
+    return value
+
+
 def _number(connection: sa.Connection, name: str) -> int:
-    value = connection.execute(SELECT_META, {"name": name}).scalar_one_or_none()
-    return 0 if value is None else int(value)
+    return int(_text(connection, name) or 0)
 
 
-def _put(connection: sa.Connection, name: str, number: int) -> None:
-    changed = connection.execute(sa.update(schema.meta).where(_M.key == name).values(value=str(number)))
+def _put(connection: sa.Connection, name: str, value: int | str) -> None:
+    changed = connection.execute(sa.update(schema.meta).where(_M.key == name).values(value=str(value)))
     if changed.rowcount == 0:
-        connection.execute(sa.insert(schema.meta), {"key": name, "value": str(number)})
+        connection.execute(sa.insert(schema.meta), {"key": name, "value": str(value)})

@@ -120,6 +120,21 @@ class ZeroMass(InvalidInput, ZeroDivisionError):
         return f"{self.name}: expected a positive sum, got 0"
 
 
+class UnknownLabels(InvalidInput):
+    """A model has labels of which nobody knows what feeling they name; ``told`` is where that can be said."""
+
+    def __init__(self, model: str, labels: Sequence[str], told: str) -> None:
+        super().__init__(model, tuple(labels), told)
+        self.model, self.labels, self.told = model, tuple(labels), told
+
+    def __str__(self) -> str:
+        named = ", ".join(repr(label) for label in self.labels)
+        return (
+            f"{self.model}: no feeling is known for the labels {named}; say for each which named emotion or which "
+            f"[pleasure, arousal, dominance] it is, in {self.told}"
+        )
+
+
 class InvalidSettings(InvalidInput):
     """A settings file holds an unknown key or a bad value; ``problems`` names each by its dotted path."""
 
@@ -337,6 +352,17 @@ class MissingDependency(Unavailable):
 
     def __str__(self) -> str:
         return f"{self.feature} needs {self.package}, which is not installed: {self.install}"
+
+
+class MissingModel(Unavailable):
+    """A model is not where it was looked for; ``advice`` says how it gets there."""
+
+    def __init__(self, model: str, reason: str, advice: str) -> None:
+        super().__init__(model, reason, advice)
+        self.model, self.reason, self.advice = model, reason, advice
+
+    def __str__(self) -> str:
+        return f"the model {self.model!r} is not here: {self.reason}; {self.advice}"
 
 
 class NoDevice(Unavailable):

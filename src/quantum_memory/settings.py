@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from quantum_memory.errors import InvalidSettings
+from quantum_memory.memory.affect.engines.engine import EngineName
 from quantum_memory.policies.recall import RecallWeights
 from quantum_memory.types import NEUTRAL, PAD
 
@@ -60,17 +61,80 @@ class PoolsSettings(Section):
         return vault
 
 
+class ReaderSettings(Section):
+    """A model of transformers that reads feelings; see ``memory.affect.loading`` and ``memory.affect.readout``.
+
+    ``model`` is a folder or a name on the Hugging Face hub, fetched only if ``download``; ``revision`` pins it there.
+    ``kind`` says what its outputs are (auto: what its configuration tells), ``labels`` what feelings its labels name:
+    a named emotion, a polarity, or [pleasure, arousal, dominance]; of a regression head, the axis. ``scale`` are the
+    outputs of a regression head that are -1 and 1. ``spread`` is a factor on all deviations.
+    """
+
+    model: str | None = None
+    revision: str | None = None
+    download: bool = False
+    kind: Literal["auto", "single", "multi", "regression"] = "auto"
+    labels: dict[str, str | tuple[float, float, float]] = {}
+    scale: tuple[float, float] = (-1.0, 1.0)
+    spread: Annotated[float, Field(ge=0.01, le=100)] = 1.0
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 16
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+
+    @field_validator("scale")
+    @classmethod
+    def _rises(cls, scale: tuple[float, float]) -> tuple[float, float]:
+        if not scale[0] < scale[1]:
+            raise ValueError("a lower and a higher number are needed")
+        return scale
+
+
+class ClassifierSettings(ReaderSettings):
+    """A classifier of texts. ``window`` is the tokens that it reads at once.
+
+    ``quantization`` holds the weights in 8 or 4 bits, on CUDA, through bitsandbytes.
+    """
+
+    window: Annotated[int, Field(ge=8, le=8192)] = 512
+    quantization: Literal["none", "8bit", "4bit"] = "none"
+
+
+class ImageSettings(ReaderSettings):
+    """What reads images; nothing without a ``model``. With a ``head`` it is a backbone for that, else a classifier.
+
+    ``head`` is the file that ``training/train_image_head.py`` wrote for that model.
+    """
+
+    head: str | None = None
+
+
 class PerceptionSettings(Section):
     """Which model reads feelings and meaning: ``minilm``, ``hashing`` (no model at all) or a model's folder.
 
-    ``dim`` is the length of every embedding, those that callers bring included.
+    ``dim`` is the length of every embedding, those that callers bring included. ``reader`` says who reads the feelings
+    of texts: the ``head`` on that model, ``accurate`` for a fine-tuned twin beside it, at twice the time, or the
+    ``classifier``, a second model. The embedding stays the first's.
+    ``engine`` is how that model is run: see ``quantum_memory.memory.affect.engines.engine``.
     """
 
     model: str = "minilm"
     dim: Annotated[int, Field(ge=1, le=65_536)] = 384
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: Count | None = None
-    cache: Annotated[int, Field(ge=0)] = 8192
+    engine: EngineName = "auto"
+    cache: Annotated[int, Field(ge=0, le=10_000_000)] = 8192
+    reader: Literal["head", "accurate", "classifier"] = "head"
+    classifier: ClassifierSettings = ClassifierSettings()
+    image: ImageSettings = ImageSettings()
+
+    @model_validator(mode="after")
+    def _reads_with_what_is_named(self) -> PerceptionSettings:
+        if self.reader == "classifier" and self.classifier.model is None:
+            raise ValueError("the reader classifier needs classifier.model")
+        if self.model == "hashing" and (self.reader != "head" or self.image.model is not None):
+            raise ValueError("the model hashing reads no feelings: no classifier and no image.model beside it")
+        if self.image.head is not None and self.image.model is None:
+            raise ValueError("image.head needs image.model, the model that it was trained on")
+        return self
 
 
 class MoodSettings(Section):
@@ -219,6 +283,9 @@ class LimitsSettings(Section):
     text_chars: Count = 32_768
     batch: Count = 10_000
     recalled: Count = 1_000
+    image_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 8 << 20
+    image_pixels: Annotated[int, Field(ge=1, le=178_000_000)] = 40_000_000
+    batch_image_bytes: Annotated[int, Field(ge=1, le=1 << 31)] = 64 << 20
 
 
 class TimeoutsSettings(Section):

@@ -5,7 +5,9 @@ Plain frozen dataclasses that check themselves. Knows no storage, no model and n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.checks import MAX_ID_CHARS, bounded, plain, utc, vector, visible, within
-from quantum_memory.errors import InvalidValue
+from quantum_memory.errors import InvalidValue, ShapeMismatch
 
 Floats = NDArray[np.float64]
 Vector = NDArray[np.float32]
@@ -37,9 +39,11 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PAD:
-    """Pleasure, arousal, dominance, each in [-1, 1] (Mehrabian and Russell, 1974).
+    """Pleasure, arousal, dominance, each in [-1, 1] (Mehrabian and Russell, 1974): a vector of affect.
 
-    Raises: NotFinite, OutOfRange.
+    ``PADVector`` is another name of it. None of its methods changes it, and each result is in bounds.
+
+    Raises: InvalidValue, NotFinite, OutOfRange.
     """
 
     pleasure: float
@@ -53,7 +57,89 @@ class PAD:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array((self.pleasure, self.arousal, self.dominance), dtype=dtype)
 
+    @classmethod
+    def from_scale(cls, pleasure: float, arousal: float, dominance: float, low: float = 1.0, high: float = 9.0) -> PAD:
+        """The point that ratings on another scale mean, its ends becoming -1 and 1.
 
+        The default is the scale of nine points of the Self-Assessment Manikin (Bradley and Lang, 1994).
+
+        Raises: InvalidValue, NotFinite; OutOfRange for a rating that is not in [``low``, ``high``].
+        """
+        least, most = bounded("low", low, -1e9, 1e9), bounded("high", high, -1e9, 1e9)
+        if least >= most:
+            raise InvalidValue("high", repr(high), f"more than low, which is {least}")
+        rated = {"pleasure": pleasure, "arousal": arousal, "dominance": dominance}
+        given = [bounded(axis, rating, least, most) for axis, rating in rated.items()]
+        return cls.clipped(*((2.0 * rating - (least + most)) / (most - least) for rating in given))
+
+    @classmethod
+    def clipped(cls, pleasure: float, arousal: float, dominance: float) -> PAD:
+        """The nearest point of the cube. Raises: InvalidValue; NotFinite."""
+        given = {"pleasure": pleasure, "arousal": arousal, "dominance": dominance}
+        farthest = sys.float_info.max
+        checked = (bounded(axis, value, -farthest, farthest) for axis, value in given.items())
+        return cls(*(max(-1.0, min(value, 1.0)) for value in checked))
+
+    @classmethod
+    def mean(cls, pads: Iterable[PAD], weights: Iterable[float] | None = None) -> PAD:
+        """The mean of some feelings, weighted in proportion to ``weights`` (n,), which need not sum to 1.
+
+        Raises: InvalidValue for none, for what is no PAD, and for weights that are all 0; ShapeMismatch if there are
+            more or fewer weights than feelings; NotFinite, OutOfRange for a weight below 0.
+        """
+        points = [_a_pad("pads", pad) for pad in pads]
+        if not points:
+            raise InvalidValue("pads", "none", "one feeling or more")
+        shares = [1.0] * len(points) if weights is None else [bounded("weights", w, 0.0, 1e300) for w in weights]
+        if len(shares) != len(points):
+            raise ShapeMismatch("weights", (len(points),), (len(shares),))
+        largest = max(shares)
+        if largest == 0.0:
+            raise InvalidValue("weights", "all 0", "one above 0")
+        scaled = np.array(shares) / largest  # so that neither huge nor tiny weights leave the range of a float
+        return cls.clipped(*(scaled @ np.array([_axes(pad) for pad in points]) / scaled.sum()).tolist())
+
+    def blend(self, other: PAD, share: float) -> PAD:
+        """The feeling with so much of another in it: itself at share 0, the other at 1, the straight line between.
+
+        Raises: InvalidValue, NotFinite, OutOfRange for a share that is not in [0, 1].
+        """
+        part, there = bounded("share", share, 0.0, 1.0), _axes(_a_pad("other", other))
+        return PAD.clipped(*((1.0 - part) * one + part * two for one, two in zip(_axes(self), there, strict=True)))
+
+    def distance(self, other: PAD) -> float:
+        """Euclidean distance, from 0 to 2 √3. Raises: InvalidValue for what is no PAD."""
+        return math.dist(_axes(self), _axes(_a_pad("other", other)))
+
+    @property
+    def intensity(self) -> float:
+        """How strong the feeling is: its distance from neutral over that of a corner of the cube, √3; in [0, 1]."""
+        return min(1.0, math.hypot(*_axes(self)) / math.sqrt(3.0))
+
+    def normalised(self) -> PAD:
+        """The feeling's direction: the point at distance 1 from neutral on the ray through it.
+
+        Neutral has no direction, and stays as it is.
+        """
+        largest = max(map(abs, _axes(self)))
+        if largest == 0.0:
+            return self
+        scaled = [value / largest for value in _axes(self)]  # squares of tiny numbers would vanish
+        length = math.hypot(*scaled)
+        return PAD.clipped(*(value / length for value in scaled))
+
+
+def _axes(pad: PAD) -> tuple[float, float, float]:
+    return float(pad.pleasure), float(pad.arousal), float(pad.dominance)
+
+
+def _a_pad(name: str, value: object) -> PAD:
+    if not isinstance(value, PAD):
+        raise InvalidValue(name, repr(value), "a PAD")
+    return value
+
+
+PADVector = PAD
 NEUTRAL = PAD(0.0, 0.0, 0.0)
 
 
@@ -86,6 +172,11 @@ class Utterance:
     no model is asked. ``confidence`` says how much a given ``pad`` is to be trusted, fully if nothing is said.
     ``revised_at`` is for a memory that comes from elsewhere and was rewritten there: when that was.
 
+    ``image`` is what is seen with the text, as the bytes of an image file (``Path(...).read_bytes()``; a path is not
+    taken, because the file would have to lie where the models are). It is read for its feeling, which is fused with
+    the text's, and is NOT kept: the memory has the fused feeling and no image, and a later revision of the text is
+    read without it. A ``pad`` beside it is refused, because then nothing would be read from it.
+
     Raises: EmptyText, TooLong, NotFinite, OutOfRange, ShapeMismatch, InvalidValue.
     """
 
@@ -102,6 +193,7 @@ class Utterance:
     pad: PAD | None = None
     confidence: float | None = None
     revised_at: datetime | None = None
+    image: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         visible("text", self.text)
@@ -131,6 +223,18 @@ class Utterance:
             bounded("confidence", self.confidence, 0.0, 1.0)
             if self.pad is None:
                 raise InvalidValue("confidence", str(self.confidence), "a pad beside it that it speaks of")
+        _check_image(self.image, self.pad)
+
+
+def _check_image(image: object, pad: PAD | None) -> None:
+    """Raises: InvalidValue for what is no bytes of an image file, or is nowhere needed."""
+    if image is None:
+        return
+    if not isinstance(image, bytes) or not image:
+        told = "no bytes" if isinstance(image, bytes) else type(image).__name__
+        raise InvalidValue("image", told, "the bytes of an image file")
+    if pad is not None:
+        raise InvalidValue("image", "an image and a pad", "one of them, because a given pad is not read from an image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +317,15 @@ class Hit:
     why: Mapping[str, float]
 
 
+UNASKED_KINDS: frozenset[str] = frozenset({"equation"})
+"""Kinds of memories that say what follows from others: recall leaves them out unless it is asked for their kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Which memories may be recalled. ``None`` lets everything through; a memory must have all of ``tags``.
 
-    ``since`` is included, ``until`` is not.
+    ``since`` is included, ``until`` is not. Without a ``kind`` all but ``UNASKED_KINDS`` come.
     """
 
     since: datetime | None = None

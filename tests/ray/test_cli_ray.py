@@ -62,6 +62,33 @@ def test_remember_and_recall_with_reasons(qmem: Qmem) -> None:
     assert qmem.json("recall", "cli-alice", "umbrella", "--until", "2025-01-01") == []
 
 
+def test_texts_are_perceived_and_nothing_is_remembered(qmem: Qmem, cluster: MemoryCluster) -> None:
+    told = qmem.json("perceive", "Bob lent me his umbrella.", "-", "--speaker", "Ilka", stdin="The kettle is broken.\n")
+    texts = ["Bob lent me his umbrella.", "The kettle is broken."]
+    assert [one["text"] for one in told] == texts
+    for one, percept in zip(told, cluster.perceive(texts, ["Ilka"] * 2), strict=True):
+        assert one["pad"]["pleasure"] == pytest.approx(percept.pad.pleasure)
+        assert one["confidence"] == pytest.approx(percept.confidence)
+    assert "feeling" in qmem.run("perceive", texts[0])[0]
+
+
+@pytest.mark.parametrize("kind", ["time", "space", "radar", "compare"])
+def test_pictures_of_an_agent_are_written(qmem: Qmem, kind: str, tmp_path: Path) -> None:
+    agent = f"cli-picture-{kind}"
+    for text in ("We won the prize!", "Then it rained all day."):
+        qmem.run("remember", agent, text, "--session", "s1")
+    qmem.run("fork", agent, "b")
+    qmem.run("remember", f"{agent}@b", "The sun came out at last.")
+    against = ["--against", "b"] if kind in ("radar", "compare") else ["--branch", "b"]
+    path = tmp_path / "picture.png"
+    told = qmem.json("picture", agent, "--kind", kind, *against, "--output", str(path))
+    assert told == {"agent": agent, "kind": kind, "output": str(path)}
+    assert path.read_bytes().startswith(b"\x89PNG")
+    nowhere = str(tmp_path / "no" / "picture.png")
+    assert "No such file" in qmem.run("picture", agent, "--kind", "radar", "--output", nowhere, code=1)[1]
+    assert "nobody" in qmem.run("picture", "nobody", "--kind", "time", "--output", str(path), code=1)[1]
+
+
 def test_texts_come_from_stdin_one_a_line(qmem: Qmem) -> None:
     made = qmem.json("remember", "cli-stdin", "-", stdin="first\n\nsecond\n")
     assert len(made["ids"]) == 2

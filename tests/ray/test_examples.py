@@ -88,3 +88,14 @@ def test_the_same_seed_gives_the_same_town_and_news_come_only_from_those_who_kno
             assert (source, number) == ("a", 0)
         else:
             assert knows[source][1] < number, f"{name} has it from {source}, who did not know it then"
+
+
+@pytest.mark.slow
+def test_the_equation_of_a_friendship_turns(tmp_path: Path) -> None:
+    out = run("equation.py", tmp_path, "--turns", "60")
+    assert "With Ben, ada rests at" in out
+    assert re.search(r"push pleasure by pleasure: \+0\.\d\d to -0\.\d\d \(z -", out)
+    after = re.findall(r"good news: pleasure ([+-]\d\.\d\d)", out)
+    assert float(after[0]) > float(after[1])
+    assert "merged: ada's equation is the fork's, True" in out
+    assert list(tmp_path.iterdir()) == []

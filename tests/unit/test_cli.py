@@ -54,8 +54,8 @@ HIT = Hit(MEMORY, 0.75, {"relevance": 0.5, "lexical": 0.25, "mood": 0.0})
 BRANCH = Branch("b0", "alice", "main", "b0", "root", None, 0, NOON)
 COMMANDS = (
     "agents", "audit", "backup", "backups", "branches", "checkpoint", "clone", "concepts", "convert", "delete", "demo",
-    "diff", "doctor", "export", "find", "forget", "fork", "gc", "import", "learn", "log", "merge", "mood", "recall",
-    "remember", "restore", "rollback", "skills", "status", "tag", "verify",
+    "diff", "doctor", "equation", "export", "find", "forget", "fork", "gc", "import", "learn", "log", "merge", "mood",
+    "perceive", "picture", "recall", "remember", "restore", "rollback", "skills", "status", "tag", "verify",
 )  # fmt: skip
 
 

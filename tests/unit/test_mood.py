@@ -17,6 +17,7 @@ from quantum_memory.memory.affect import mood
 from quantum_memory.memory.affect.emotions import EMOTIONS
 from quantum_memory.memory.affect.mood import MoodFold, MoodState
 from quantum_memory.memory.affect.snapshot import MoodCodec
+from quantum_memory.memory.affect.spanned import chord, relaxed
 from quantum_memory.memory.events import (
     Entry,
     Event,
@@ -362,7 +363,7 @@ def test_momentum_follows_the_trend_and_is_capped() -> None:
     fold = small(momentum_scale=100.0)
     state = feel(fold, [memory(0, (-0.5, 0, 0)), memory(1, (0.5, 0, 0))])
     assert state.trend == pytest.approx((0.5, 0.0, 0.0))
-    packet = fold._packet(mood.Felt(START, PAD(0.5, 0, 0), 0.8, 0.5), state.trend)
+    (packet,) = fold._packets(mood.Felt(START, PAD(0.5, 0, 0), 0.8, 0.5), state.trend)
     assert packet.momentum[0] * packet.width[0] == pytest.approx(mood.MOMENTUM_CAP)
     rising = feel(fold, [memory(i, (0.1 * i - 0.5, 0.0, 0.0), at=START) for i in range(11)])
     falling = feel(fold, [memory(i, (0.5 - 0.1 * i, 0.0, 0.0), at=START) for i in range(11)])
@@ -391,12 +392,12 @@ def test_the_angle_to_rest_halves_every_half_life_however_often_one_looks() -> N
         return math.acos((basis[:, 1].conj() @ basis @ mix).real)
 
     assert angle(start) < 2.0
-    once, _ = mood._relaxed(start, gram, 1.0)
+    once, _ = relaxed(start, gram, 1.0)
     assert angle(once) == pytest.approx(angle(start) / 2, abs=1e-12)
     assert np.linalg.norm(basis @ once) == pytest.approx(1.0, abs=1e-12)
     often = start
     for _ in range(100):
-        often, _ = mood._relaxed(often, gram, 0.01)
+        often, _ = relaxed(often, gram, 0.01)
     assert np.allclose(often, once, atol=1e-10)
 
 
@@ -550,7 +551,7 @@ def test_a_budget_that_suffices_changes_not_one_bit(memories: list[Memory]) -> N
     compressed, kept = given.compress(64, 1.0 - 1e-7)
     fitted, lost = free._fitted(given)
     assert fitted.to_bytes() == compressed.to_bytes()
-    assert lost == mood._chord(1.0 - kept)
+    assert lost == chord(1.0 - kept)
 
 
 def test_a_budget_is_part_of_what_a_mood_becomes_and_none_leaves_the_name_of_old_snapshots() -> None:

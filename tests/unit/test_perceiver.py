@@ -21,16 +21,18 @@ from quantum_memory.memory.affect.encoder import Encoder, Reading, packaged_mode
 from quantum_memory.memory.affect.hashing import HashingPerceiver
 from quantum_memory.memory.affect.head import load, packaged_head
 from quantum_memory.memory.affect.perceiver import MiniLMPerceiver, Perceiver, content_key
+from quantum_memory.memory.affect.preparation import prepare
 from quantum_memory.types import NEUTRAL, PAD, Percept
 
 TRAIN = Path(__file__).parents[2] / "training" / "train_pad_head.py"
 
+FAMILY = "👩‍👩‍👧‍👦🏳️‍🌈" * 20
 ODD = [
     "",
     " \n\t",
     "a",
     "😀",
-    "👩‍👩‍👧‍👦🏳️‍🌈" * 20,
+    FAMILY,
     "cut emoji \ud83d",
     "\x00\x01\x02\xff\x7f\x00",
     "ZWJ\u200d and \u202e right to left",
@@ -107,9 +109,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tiny")
     model = write_tiny_bert(folder / "model")
     data = write_tiny_emobank(folder / "emobank.csv")
-    argv = ["--data", data, "--out", folder / "out", "--model", model, "--epochs", 30, "--units", 8, "--networks", 2]
-    argv += ["--input-dropout", 0.1, "--batch", 16, "--learning-rate", 0.02]
+    argv = ["--data", data, "--out", folder / "out", "--model", model, "--processes", 1]
+    argv += ["--head-epochs", 30, "--head-units", 8, "--head-networks", 2, "--head-input-dropout", 0.1]
+    argv += ["--head-batch", 16, "--head-learning-rate", 0.02, "--tuning-epochs", 12, "--tuning-learning-rate", 0.005]
     with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(TRAIN.parent))
         patch.setattr(sys, "argv", [str(TRAIN), *map(str, argv)])
         runpy.run_path(str(TRAIN), run_name="__main__")
     return model, folder / "out" / "pad_head.safetensors"
@@ -124,7 +128,9 @@ def assert_same(left: Percept, right: Percept) -> None:
 def test_embedding_is_that_of_sentence_transformers(perceiver: MiniLMPerceiver, sentence_transformer: Any) -> None:
     texts = PLAIN + [text for text in ODD if "\ud83d" not in text and len(text) < 1000]
     ours = np.stack([percept.embedding for percept in perceiver.perceive(texts)])
-    theirs = sentence_transformer.encode(texts, normalize_embeddings=True)
+    read = [prepare(text).text for text in texts]
+    assert [text for text, written in zip(texts, read, strict=True) if text != written] == ["😀", FAMILY]
+    theirs = sentence_transformer.encode(read, normalize_embeddings=True)
     assert np.abs(ours - theirs).max() <= 1e-5
     assert perceiver.dim == ours.shape[1] == 384
 
@@ -174,7 +180,8 @@ def test_with_a_speaker_the_embedding_is_that_of_the_prefixed_text(
 ) -> None:
     speakers, texts = zip(*NAMED, strict=True)
     ours = np.stack([percept.embedding for percept in perceiver.perceive(texts, speakers)])
-    theirs = sentence_transformer.encode([f"{speaker}: {text}" for speaker, text in NAMED], normalize_embeddings=True)
+    spoken_texts = [f"{speaker}: {prepare(text, speaker).text}" for speaker, text in NAMED]
+    theirs = sentence_transformer.encode(spoken_texts, normalize_embeddings=True)
     assert np.abs(ours - theirs).max() <= 1e-5
 
 

@@ -292,6 +292,21 @@ def test_rebuilding_gives_the_same(journal: Journal) -> None:
     assert (journal.index.find(words="rain"), journal.index.find()) == before
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["UPDATE meta SET value = 'x' WHERE key = 'indexed_emotions'", "DELETE FROM meta WHERE key = 'indexed_emotions'"],
+)
+def test_what_was_named_from_another_table_of_emotions_is_named_anew(journal: Journal, before: str) -> None:
+    journal.remember("a", pad=JOY)
+    assert journal.texts(emotion="joy") == ["a"]
+    alter(journal, "UPDATE remembered SET emotion = 'glee'")
+    assert journal.texts(emotion="joy") == []
+    alter(journal, before)
+    assert journal.texts(emotion="joy") == ["a"]
+    alter(journal, "UPDATE remembered SET emotion = 'glee'")
+    assert journal.texts(emotion="joy") == [], "it is made again once"
+
+
 def alter(journal: Journal, statement: str) -> None:
     with journal.database.transaction() as connection:
         connection.execute(sa.text(statement))
