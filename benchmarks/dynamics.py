@@ -194,7 +194,7 @@ def speed() -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--data", type=Path, help="a LoCoMo file")
-    options.add_argument("--seeds", type=int, default=2, help="histories of each simulated kind (%(default)s)")
+    options.add_argument("--seeds", type=int, default=3, help="histories of each simulated kind (%(default)s)")
     options.add_argument("--conversations", type=int, default=5, help="of the file, the first so many (%(default)s)")
     options.add_argument("--speed", action="store_true", help="how long fits take")
     given = options.parse_args()

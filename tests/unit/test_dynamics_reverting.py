@@ -185,7 +185,6 @@ def test_the_slope_is_that_of_the_height(shape: str, misread: bool) -> None:
     assert slope.score[len(theta) :] == pytest.approx(LINEAR_PRECISION * here.linear, abs=1e-6)
 
 
-@pytest.mark.slow
 def test_the_information_is_the_spread_of_the_score() -> None:
     model = system()
     shape = _axes(own_steps(talk(model, 60, 1)), True)
@@ -260,7 +259,6 @@ def test_unsure_feelings_count_less() -> None:
     assert away[0] < 0.8 * away[1]
 
 
-@pytest.mark.slow
 def test_errors_of_reading_do_not_pass_for_feelings_that_fade() -> None:
     rows: list[tuple[float, float, float]] = []
     for seed in range(6):

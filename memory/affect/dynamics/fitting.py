@@ -33,6 +33,8 @@ LEAST_READ = 40
 """Steps from which on errors of reading are looked for."""
 RATIOS = (-3.0, -1.0, 0.5)
 """Logarithms of the variance of readings over that of feelings from which the best one to begin with is taken."""
+MOST_MISREAD = 0.999
+"""Of the variance of what was seen, in any direction."""
 LEAST_VARIANCE = 1e-8
 PRIOR_WIDTH = 3.0
 """Standard deviation of the logarithms of rates and spreads about their first guess: factors of e³ = 20 are nothing
@@ -202,6 +204,10 @@ def _coupled(begin: Reverting, moved: bool, seen: Seen | None = None) -> _Space:
         turning = noise_root @ (skew - skew.T) @ noise_root.T
         pull = np.asarray(np.linalg.solve(S, (0.5 * D + turning).T).T, dtype=np.float64)
         reading = begin.reading * np.exp(theta[15:]) if len(theta) > 15 else begin.reading
+        if seen is not None:
+            # What is left of what was seen stays a covariance.
+            share = float(np.linalg.eigvals(np.linalg.solve(seen.covariance, np.diag(reading))).real.max())
+            reading = reading / max(1.0, share / MOST_MISREAD)
         return System(pull, S, coupled=True, moved=moved, reading=reading, seen=seen)
 
     return _Space("coupled", np.zeros(18 if begin.reading.any() else 15), made)
@@ -246,8 +252,11 @@ def _climbed(steps: Steps, space: _Space, theta: Floats) -> tuple[Floats, Slope]
             return theta, found
         while damping < 1e12:
             there = theta + step * min(1.0, LONGEST_STEP / float(np.abs(step).max()))
-            next_ = profile(space.made(there), steps, LINEAR_PRECISION)
-            reached = next_.penalised - space.penalty(there)
+            try:
+                next_ = profile(space.made(there), steps, LINEAR_PRECISION)
+                reached = next_.penalised - space.penalty(there)
+            except np.linalg.LinAlgError:
+                reached = -math.inf  # so far away a covariance is singular: the step was too long
             if math.isfinite(reached) and reached > height:
                 break
             damping *= 8.0
