@@ -240,10 +240,12 @@ def test_a_name_moves_the_embedding_and_hardly_the_feeling(perceiver: MiniLMPerc
     assert len(texts) == 12
     plain = perceiver.perceive(texts)
     feelings = np.array([percept.pad for percept in plain])
+    spreads = np.array([percept.spread for percept in plain])
     for name in ("Ilka", "Nate", "user"):
         said = perceiver.perceive(texts, [name] * len(texts))
         moved = np.abs(np.array([percept.pad for percept in said]) - feelings)
-        assert moved.mean() < 0.02, name
+        # Feelings are told stretched, so the measure is how far people's ratings spread about them.
+        assert (moved / spreads).mean() < 0.2, name
         assert max(float(a.embedding @ b.embedding) for a, b in zip(plain, said, strict=True)) < 0.99
 
 
