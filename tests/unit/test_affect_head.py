@@ -216,7 +216,7 @@ def test_a_fold_is_judged_by_networks_that_have_not_learned_it_in_any_form(train
     own = torch.eye(count).reshape(count, 1, count)
     ratings = torch.randn(count, 3, generator=torch.Generator().manual_seed(0))
     recipe = training.Recipe(
-        networks=1, units=64, input_dropout=0.0, hidden_dropout=0.0, learning_rate=1e-2, epochs=150, batch=12
+        networks=1, units=64, input_dropout=0.0, hidden_dropout=0.0, learning_rate=1e-2, epochs=60, batch=12
     )
     lesson = training.Lesson([own, own], ratings, ratings)
     learned, _ = training.ensemble(lesson, "f" * 64, recipe, 0).expectations(own)
