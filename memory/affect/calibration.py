@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from quantum_memory.errors import CorruptRecord, InvalidValue
+from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.affect.feeling import LEAST_SPREAD, MOST_SPREAD, Feeling
+from quantum_memory.memory.affect.weight_files import check_numbers
 from quantum_memory.types import PAD
 
 if TYPE_CHECKING:
@@ -26,14 +27,6 @@ LEVEL = 0.8
 """Share of ratings that the interval holds on which the deviations are scaled."""
 LEVEL_QUANTILE = 1.2815515655446004
 """Half the width of the central interval of that probability under a standard normal."""
-
-
-def check_numbers(name: str, tensor: Tensor, shape: tuple[int, ...], path: Path) -> None:
-    """Let through a tensor of a file that has this shape and holds finite numbers. Raises: CorruptRecord."""
-    if tuple(tensor.shape) != shape:
-        raise CorruptRecord(str(path), f"{name} has the shape {tuple(tensor.shape)}, expected {shape}")
-    if not bool(tensor.isfinite().all()):
-        raise CorruptRecord(str(path), f"{name} holds what is no finite number")
 
 
 @dataclass(frozen=True)

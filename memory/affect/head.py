@@ -11,14 +11,13 @@ of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quantum_memory.errors import CorruptRecord, InvalidValue, ShapeMismatch
-from quantum_memory.memory.affect.calibration import Calibration, check_numbers
+from quantum_memory.memory.affect.calibration import Calibration
+from quantum_memory.memory.affect.weight_files import check_numbers, opened, packaged
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +33,7 @@ FORMAT = "quantum-memory-pad-head-2"
 
 def packaged_head() -> Path:
     """The weights that come with this package, for all-MiniLM-L6-v2."""
-    return Path(str(resources.files("quantum_memory.memory.affect") / "weights" / "pad_head.safetensors"))
+    return packaged("pad_head.safetensors")
 
 
 @dataclass(frozen=True)
@@ -121,20 +120,13 @@ def save(head: PadHead, path: Path) -> None:
 def load(path: Path, device: str = "cpu") -> PadHead:
     """Read a head that ``save`` wrote. Raises: InvalidValue if there is no file, CorruptRecord if it is another."""
     import torch
-    from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise InvalidValue("head", repr(str(path)), "a file of weights")
-    try:
-        with safe_open(path, framework="pt", device=device) as file:
-            metadata: Mapping[str, str] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).to(torch.float32) for name in file.keys()}  # noqa: SIM118 - no dict
-    except SafetensorError as error:
-        raise CorruptRecord(str(path), f"is not a safetensors file: {error}") from error
+    metadata, found = opened(path, "head", device)
+    tensors = {name: tensor.to(torch.float32) for name, tensor in found.items()}
     if FORMAT not in metadata or set(tensors) != {*_HALF, *_WHOLE, *Calibration.NAMES}:
         raise CorruptRecord(str(path), f"is not a PAD head of the format {FORMAT}")
     try:
-        weights = {name: tensors[name] for name in (*_HALF, *_WHOLE)}
+        weights: dict[str, Any] = {name: tensors[name] for name in (*_HALF, *_WHOLE)}
         head = PadHead(**json.loads(metadata[FORMAT]), **weights, calibration=Calibration.of(tensors, path))
     except (ValueError, TypeError) as error:
         raise CorruptRecord(str(path), f"does not say what it was made for: {error}") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import blake3
 import numpy as np
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from quantum_memory.memory.affect.engines.engine import EngineName
     from quantum_memory.memory.affect.second import SecondReader
 
+T = TypeVar("T")
 MAX_CACHE = 10_000_000
 SLICE = 1024
 """Texts that are read at once, some 14 kB each while they are."""
@@ -75,32 +76,30 @@ def texts_of(texts: Sequence[str]) -> list[str]:
 
 def speakers_of(speakers: Sequence[str | None] | None, count: int) -> list[str | None]:
     """The speakers of so many texts as a list. Raises: InvalidValue."""
-    if speakers is None:
-        return [None] * count
-    if isinstance(speakers, str):
-        raise InvalidValue("speakers", "one text", "a sequence of texts or None")
-    found = list(speakers)
-    if len(found) != count:
-        raise InvalidValue("speakers", str(len(found)), f"one for each of {count} texts")
-    for index, speaker in enumerate(found):
-        if speaker is not None and not isinstance(speaker, str):
-            raise InvalidValue(f"speakers[{index}]", type(speaker).__name__, "a text or None")
-    return found
+    return _beside("speakers", speakers, count, str, ("one text", "a sequence of texts or None", "a text or None"))
 
 
 def images_of(images: Sequence[bytes | None] | None, count: int) -> list[bytes | None]:
     """The images beside so many texts as a list. Raises: InvalidValue."""
-    if images is None:
+    return _beside("images", images, count, bytes, ("one image", "a sequence of bytes or None", "bytes or None"))
+
+
+def _beside(
+    name: str, given: Sequence[T | None] | None, count: int, kind: type[T], words: tuple[str, str, str]
+) -> list[T | None]:
+    """What stands beside so many texts. ``words``: what a bare one is called, what all of it and each should be."""
+    if given is None:
         return [None] * count
-    given: object = images
-    if isinstance(given, bytes):
-        raise InvalidValue("images", "one image", "a sequence of bytes or None")
-    found = list(images)
+    bare, all_of_it, each = words
+    whole: object = given
+    if isinstance(whole, kind):
+        raise InvalidValue(name, bare, all_of_it)
+    found = list(given)
     if len(found) != count:
-        raise InvalidValue("images", str(len(found)), f"one for each of {count} texts")
-    for index, image in enumerate(found):
-        if image is not None and not isinstance(image, bytes):
-            raise InvalidValue(f"images[{index}]", type(image).__name__, "bytes or None")
+        raise InvalidValue(name, str(len(found)), f"one for each of {count} texts")
+    for index, one in enumerate(found):
+        if one is not None and not isinstance(one, kind):
+            raise InvalidValue(f"{name}[{index}]", type(one).__name__, each)
     return found
 
 

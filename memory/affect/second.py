@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quantum_memory.errors import CorruptRecord, InvalidValue
 from quantum_memory.memory.affect.calibration import Calibration
+from quantum_memory.memory.affect.weight_files import check_numbers, opened, packaged
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ _READOUT = ("readout", "readout_bias", "blend")
 
 def packaged_second() -> Path:
     """The weights that come with this package, for all-MiniLM-L6-v2."""
-    return Path(str(resources.files("quantum_memory.memory.affect") / "weights" / "second_encoder.safetensors"))
+    return packaged("second_encoder.safetensors")
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,8 @@ def save(second: Second, path: Path) -> None:
 def load(path: Path, device: str = "cpu") -> Second:
     """Read what ``save`` wrote. Raises: InvalidValue if there is no file, CorruptRecord if it is another."""
     import torch
-    from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise InvalidValue("second encoder", repr(str(path)), "a file of weights")
-    try:
-        with safe_open(path, framework="pt", device=device) as file:
-            metadata: Mapping[str, str] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
-    except SafetensorError as error:
-        raise CorruptRecord(str(path), f"is not a safetensors file: {error}") from error
+    metadata, tensors = opened(path, "second encoder", device)
     missing = {*_READOUT, *Calibration.NAMES} - set(tensors)
     if FORMAT not in metadata or missing:
         raise CorruptRecord(str(path), f"is not a second encoder of the format {FORMAT}")
@@ -127,11 +119,9 @@ def load(path: Path, device: str = "cpu") -> Second:
         changes = _changes(tensors)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise CorruptRecord(str(path), f"does not hold what it says: {error}") from error
-    if whole["readout"].ndim != 2 or whole["readout"].shape[1] != AXES:
-        raise CorruptRecord(str(path), f"readout has the shape {tuple(whole['readout'].shape)}, expected (width, 3)")
+    check_numbers("readout", whole["readout"], (*whole["readout"].shape[:1], AXES), path)
     for name in ("readout_bias", "blend"):
-        if tuple(whole[name].shape) != (AXES,):
-            raise CorruptRecord(str(path), f"{name} has the shape {tuple(whole[name].shape)}, expected (3,)")
+        check_numbers(name, whole[name], (AXES,), path)
     readout = {name: whole[name] for name in _READOUT}
     return Second(encoder, changes, **readout, calibration=Calibration.of(whole, path))
 
