@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading, difference
 from quantum_memory.memory.events import Tries
-from quantum_memory.memory.skills import SkillsState, tries_of
+from quantum_memory.memory.skills import SkillsState, fit_numbers, tries_of
 from quantum_memory.memory.snapshots import fingerprint
-from quantum_memory.types import Part, Skill
+from quantum_memory.types import Part, Skill, Vector
 
-VERSION = 2
+VERSION = 3
 MOST_TRIES = 2**62
 
 
@@ -31,6 +33,12 @@ class SkillsCodec:
         tries = np.array([(skill.successes, skill.failures) for skill in skills], np.int64).reshape(-1, 2)
         columns.numbers("tries", tries, np.int64)
         columns.times("at", [skill.at for skill in skills])
+        columns.numbers("version", [skill.version for skill in skills], np.int64)
+        columns.grouped("optional", [skill.optional for skill in skills])
+        columns.numbers("optional", [step for skill in skills for step in skill.optional], np.int64)
+        columns.grouped("sources", [skill.sources for skill in skills])
+        columns.texts("sources", [source for skill in skills for source in skill.sources])
+        columns.blobs("embedding", [_bytes(skill.embedding) for skill in skills])
         told = list(tries_of(state))
         columns.texts("origin/skill", [one.skill for one in told])
         columns.texts("origin", [one.origin for one in told])
@@ -46,16 +54,42 @@ class SkillsCodec:
         steps = read.grouped("steps", read.texts("steps"), count)
         tries = read.within("tries", np.int64, (count, 2), 0, MOST_TRIES).tolist()
         skills = [
-            Skill(name, tuple(how), when, successes, failures, at)
-            for name, how, when, (successes, failures), at in zip(
-                names, steps, whens, tries, read.optional_times("at", count), strict=True
+            Skill(name, tuple(how), when, successes, failures, at, *rest)
+            for name, how, when, (successes, failures), at, rest in zip(
+                names, steps, whens, tries, read.optional_times("at", count), _provenance(read, count), strict=True
             )
         ]
+        for skill in skills:
+            read.require("optional", fit_numbers(skill.optional, len(skill.steps)), f"steps of {skill.name!r}")
         return SkillsState.of(skills, _tries(read, names))
 
     def difference(self, one: SkillsState, other: SkillsState) -> str | None:
         """What differs, byte by byte."""
         return difference(self.dump(one), self.dump(other))
+
+
+def _bytes(embedding: Vector | None) -> bytes:
+    return b"" if embedding is None else embedding.astype("<f4", copy=False).tobytes()
+
+
+def _provenance(read: Reading, count: int) -> Iterator[tuple[tuple[int, ...], tuple[str, ...], int, Vector | None]]:
+    """Of each skill the optional steps, the sources, the version and the embedding."""
+    optional = read.grouped("optional", read.numbers("optional", np.int64, (None,)).tolist(), count)
+    sources = read.grouped("sources", read.texts("sources"), count)
+    versions = read.within("version", np.int64, (count,), 1, MOST_TRIES).tolist()
+    embeddings = read.each("embedding", _vector, read.blobs("embedding", count))
+    for numbers, ids, version, embedding in zip(optional, sources, versions, embeddings, strict=True):
+        yield tuple(numbers), tuple(ids), version, embedding
+
+
+def _vector(data: bytes) -> Vector | None:
+    """Raises: ValueError."""
+    if not data:
+        return None
+    vector = np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+    if not np.isfinite(vector).all():
+        raise ValueError("an embedding holds NaN or infinity")
+    return vector
 
 
 def _tries(read: Reading, names: list[str]) -> list[Tries]:

@@ -64,7 +64,9 @@ def test_counts_go_on_and_words_are_those_of_the_latest(events: list[Event]) -> 
         if isinstance(event, SkillLearned):
             new, old = event.skill, plain.get(event.skill.name, Skill("", ()))
             tries = (old.successes + new.successes, old.failures + new.failures)
-            plain[new.name] = replace(new, successes=tries[0], failures=tries[1])
+            rewritten = new.name in plain and (old.steps, old.when) != (new.steps, new.when)
+            version = old.version + rewritten
+            plain[new.name] = replace(new, successes=tries[0], failures=tries[1], version=version)
         elif isinstance(event, SkillUsed) and event.name in plain:
             old = plain[event.name]
             won, lost = (1, 0) if event.succeeded else (0, 1)
