@@ -1,90 +1,203 @@
-"""Commands that bring memories in from files and out to files: import, export. The formats are ``formats``'."""
+"""Commands that bring memories in from files and out to files: import, export. Formats are ``memory.exchange``'s."""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from quantum_memory.cluster import cli_archive, formats
 from quantum_memory.cluster import cli_tables as tables
 from quantum_memory.cluster.cli_agents import Agent
 from quantum_memory.cluster.cli_session import Session, command, place
+from quantum_memory.memory.exchange import registry, sources
+from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
 from quantum_memory.types import Utterance
 
 if TYPE_CHECKING:
-    from quantum_memory.actors.handle import AgentHandle
+    from quantum_memory.actors.importing import ImportReport
+    from quantum_memory.settings import Settings
 
 app = typer.Typer()
 
-BATCH = 128
+STDIN = "<stdin>"
+AUTO = "auto"
+NOTED = 20
+"""Bad entries that are told to people; JSON has up to a thousand."""
 
 
 @command(app, "import")
 def bring(
     session: Session,
-    what: Annotated[str, typer.Argument(metavar="AGENT|ARCHIVE", help="Who remembers, or a .qms file.")],
+    what: Annotated[str, typer.Argument(metavar="AGENT|FILE", help="Who remembers; or a file, an archive, a folder.")],
     file: Annotated[str | None, typer.Argument(metavar="FILE", help="A file, or '-' for stdin.")] = None,
     *,
-    form: Annotated[formats.Format | None, typer.Option("--format", help="Detected when left out.")] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option("--agent", metavar="NAME", help="Who remembers; '{conversation}' in it makes one of each."),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help=f"auto or {', '.join(formats.FORMATS)}.")
+    ] = AUTO,
+    zone: Annotated[str, typer.Option("--zone", metavar="ZONE", help="Of times without one: Europe/Berlin.")] = "UTC",
+    dates: Annotated[Dates, typer.Option("--dates", help="The order of day and month in WhatsApp's dates.")] = "auto",
+    column: Annotated[
+        list[str] | None, typer.Option("--column", metavar="FIELD=COLUMN", help="Of a table: text=message. Repeat it.")
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read, and list it.")] = False,
     as_name: Annotated[
         str | None, typer.Option("--as", metavar="NAME", help="What to call an archive's agent; its ids change.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Of an archive: say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, and say what would be done.")] = False,
 ) -> None:
-    """Remember what a file holds, JSON lines or a chat transcript; or take in an archive: ``qmem import alice.qms``.
+    """Remember what a file holds: ``qmem import chat.txt --agent alice``; or take in an archive, ``alice.qms``.
 
-    An archive brings its agent with its whole history, into any vault that does not have it, or under another name.
+    Files may be JSON lines, chat transcripts, tables, exports of WhatsApp, Telegram, Slack, Discord, ChatGPT and
+    Claude, LoCoMo files, memories of mem0 and agent files of Letta; also zipped, or a folder. docs/importing.md
+    describes each.
 
-    JSON lines have the fields of an utterance: text, and if you like id, speaker, at, revised_at, kind, session, tags,
-    metadata, importance, pad, confidence, embedding; any other field is refused by its name.
+    All of it is read once before the first memory is written, so an entry that cannot be read stops it all with its
+    place, and nothing is written, unless --skip-bad leaves it out.
 
-    A transcript has turns such as "[2025-01-11 18:02] Name: text" or "Name: text", and dates as headings. Lines without
-    a stamp or a name go on with the turn above them.
-
-    A line that cannot be read stops it all with its number, and nothing is written. What brings no id gets one from its
-    content and position, so importing the same file again adds nothing.
+    What is written stays if the import is cut off, and the same command goes on from there. Importing twice adds
+    nothing. An archive brings its agent with its whole history.
     """
-    if file is None:
-        if not cli_archive.is_archive(what):
-            raise typer.BadParameter(f"{what!r} is no archive: name an agent and a file, or a file that ends in .qms")
-        if form is not None:
-            raise typer.BadParameter("--format is for JSON lines and transcripts")
+    if cli_archive.is_archive(what) and file is None and agent is None:
+        if form != AUTO or zone != "UTC" or dates != "auto" or column or skip_bad:
+            raise typer.BadParameter("an archive is read as it is: it takes --as and --dry-run, no other option")
         cli_archive.bring(session, Path(what), as_name, dry_run=dry_run)
         return
-    if cli_archive.is_archive(file) or as_name is not None or dry_run:
+    if cli_archive.is_archive(file) or cli_archive.is_archive(what) or as_name is not None:
         raise typer.BadParameter("an archive brings its agent with it: qmem import FILE.qms [--as NAME] [--dry-run]")
-    agent = what
-    source, raw = ("<stdin>", sys.stdin.buffer.read()) if file == "-" else (file, Path(file).read_bytes())
-    utterances = formats.read(source, raw, form)  # before Ray is started: most mistakes show here
+    if (file is None) == (agent is None):
+        raise typer.BadParameter("name an agent and a file: qmem import FILE --agent NAME, or qmem import NAME FILE")
+    whose, path = (what, str(file)) if agent is None else (agent, what)
+    reading, known = Reading(zone_of(zone), dates, _columns(column or [])), _format(form)
+    with _source(path) as source:
+        _bring(session, source, whose, known, reading, skip_bad=skip_bad, dry_run=dry_run)
+
+
+def _bring(
+    session: Session,
+    source: sources.Source,
+    whose: str,
+    form: formats.Format | None,
+    reading: Reading,
+    *,
+    skip_bad: bool,
+    dry_run: bool,
+) -> None:
+    known = form or registry.detect(source)
+    limits = _limits(session)
+    if not skip_bad:  # before Ray is started: most mistakes show here
+        with session.busy("Checking"):
+            _check(source, known, reading, limits)
     with session.memory() as memory:
+        from quantum_memory.actors.importing import ImportJob
+
         running = memory.settings
-        formats.read(source, raw, form, text_chars=running.limits.text_chars, dim=running.perception.dim)
-        handle = session.find(memory, agent, create=True)
-        added = _remember(session, handle, utterances)
-    summary = {"agent": agent, "read": len(utterances), "added": added, "known": len(utterances) - added}
-    text = f"{added} memories added to {agent}, {len(utterances) - added} were known already"
-    session.show(summary, lambda: tables.lines(text))
+        checked = (running.limits, running.perception.dim) == (limits.limits, limits.perception.dim)
+        job = ImportJob(source.name, known, reading, skip_bad, dry_run, check=not checked)
+        columns = (
+            TextColumn("remembering"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[told]}"),
+            TimeRemainingColumn(),
+        )
+        with session.progress(*columns) as bar:
+            task = bar.add_task("", total=max(source.total, 1), told="")
+
+            def progress(report: ImportReport) -> None:
+                rate = report.added / max(report.seconds, 1e-9)
+                bar.update(task, completed=report.position, told=f"{report.added} new, {rate:.0f}/s")
+
+            report = memory.import_source(source, whose, replace(job, progress=progress))
+    _show(session, whose, report, dry_run=dry_run)
 
 
-def _remember(session: Session, handle: AgentHandle, utterances: list[Utterance]) -> int:
-    """Write them batch by batch, with a progress bar where somebody can see it; how many were new."""
-    before = len(handle.memories())
-    columns = (TextColumn("remembering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with session.progress(*columns) as progress:
-        task = progress.add_task("", total=len(utterances))
-        for start in range(0, len(utterances), BATCH):
-            batch = utterances[start : start + BATCH]
-            handle.remember(batch)
-            progress.advance(task, len(batch))
-    return len(handle.memories()) - before
+def _show(session: Session, whose: str, report: ImportReport, *, dry_run: bool) -> None:
+    said: dict[str, Any] = {
+        "agent": whose,
+        "read": report.read,
+        "added": report.added,
+        "known": report.known,
+        "skipped": report.skipped,
+        "format": report.form,
+    }
+    if report.bad:
+        said["bad"] = [str(one) for one in report.bad]
+    if len(report.agents) > 1:
+        said["agents"] = dict(report.agents)
+    if dry_run:
+        said["dry_run"] = True
+    lead = "memories would be added" if dry_run else "memories added"
+    whom = whose if len(report.agents) < 2 else f"{len(report.agents)} agents"
+    lines = [f"{report.added} {lead} to {whom}, {report.known} were known already"]
+    if report.skipped:
+        lines.append(f"{report.skipped} could not be read and were left out")
+        for one in report.bad[:NOTED]:
+            typer.echo(tables.harmless(str(one)), err=True)
+    session.show(said, lambda: tables.lines(*lines))
+
+
+def _format(form: str) -> formats.Format | None:
+    if form == AUTO:
+        return None
+    for known in formats.FORMATS:
+        if form == known:
+            return known
+    raise typer.BadParameter(f"{form!r} is none of auto, {', '.join(formats.FORMATS)}")
+
+
+def _columns(given: list[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    for (name, sign, column), one in zip(pairs, given, strict=True):
+        if not (name and sign and column):
+            raise typer.BadParameter(f"{one!r} is not FIELD=COLUMN, as in text=message")
+    return {name: column for name, _, column in pairs}
+
+
+def _check(source: sources.Source, form: formats.Format, reading: Reading, settings: Settings) -> None:
+    """Read it all once. Raises: the first thing that is wrong."""
+    text_chars, dim = settings.limits.text_chars, settings.perception.dim
+    for one in registry.read(source, form, reading, text_chars=text_chars, dim=dim):
+        if not isinstance(one.found, Utterance):
+            raise one.found
+
+
+def _limits(session: Session) -> Settings:
+    """What a cluster that is started here would hold to; one that runs may hold to something else."""
+    from quantum_memory.cluster.cli_session import CONFIG_FILE
+    from quantum_memory.settings import load
+
+    asked = session.options.config
+    return load(asked if asked is not None else CONFIG_FILE if Path(CONFIG_FILE).is_file() else None)
+
+
+@contextmanager
+def _source(path: str) -> Iterator[sources.Source]:
+    """The file; what comes from stdin is kept until it is imported, because it is read more than once."""
+    if path != "-":
+        yield sources.of_path(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="qmem-") as folder:
+        kept = Path(folder) / "stdin"
+        with kept.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        source = sources.of_path(kept)
+        source.name = STDIN
+        yield source
 
 
 @command(app)
@@ -94,7 +207,7 @@ def export(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The same as --output.")] = None,
     *,
     form: Annotated[
-        formats.Format, typer.Option("--format", help="A transcript keeps time, speaker and text, no more.")
+        formats.Written, typer.Option("--format", help="A transcript keeps time, speaker and text, no more.")
     ] = "jsonl",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here, not to stdout.")
