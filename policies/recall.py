@@ -24,24 +24,38 @@ class RecallWeights:
         relevance: cosine of the meanings.
         lexical: BM25 over the best of the query.
         neighbours: how well what was said just before and after matches.
+        nearness: the best match of the same session, less by the distance to it.
+        speaker: whether the query names who said it.
+        statement: whether it tells something, rather than asks.
+        news: how much of it was new to the agent when it was remembered.
+        time: how well it fits the times that the query names, by when it was or what it tells of.
+        when: whether it names a time, where the query asks for one.
+        bridge: how well it answers what is left of the query, where a memory that was found leads to it by a name.
         graph: rank in the graph of what the query names.
         recency: what the decay policy leaves of the age.
         importance: how much the memory matters in itself.
         mood: overlap of its feeling with the mood of now.
 
-    The first three are fitted to LoCoMo (``benchmarks/locomo.py``). The others are small on purpose: they settle
-    what the first three leave open and never bury a memory that answers the question.
+    Those above recency are fitted to LoCoMo and MuSiQue (``training/learn_recall.py``). The others are small on
+    purpose: they settle what those leave open and never bury a memory that answers the question.
 
     Raises: InvalidValue, NotFinite, OutOfRange.
     """
 
     relevance: float = 1.0
-    lexical: float = 0.6
-    neighbours: float = 1.2
-    graph: float = 0.2
-    recency: float = 0.02
-    importance: float = 0.02
-    mood: float = 0.02
+    lexical: float = 0.3
+    neighbours: float = 1.0
+    nearness: float = 0.9
+    speaker: float = 0.1
+    statement: float = 0.15
+    news: float = 0.35
+    time: float = 1.0
+    when: float = 0.15
+    bridge: float = 4.0
+    graph: float = 0.25
+    recency: float = 0.01
+    importance: float = 0.01
+    mood: float = 0.01
 
     def __post_init__(self) -> None:
         for part in PART_NAMES:

@@ -1,0 +1,120 @@
+"""Near-duplicates: which memories say the same in nearly the same words, and what one of them becomes. Writes nothing.
+
+Two are alike if kind, speaker, numbers and negation are the same, words and meaning nearly so, and not much time lies
+between them: what is said again another day is not a copy, it happened again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from quantum_memory.checks import bounded
+from quantum_memory.memory.life.near import pairs
+from quantum_memory.memory.life.provenance import KEY, Origin, derived, in_order, joined_tags, origin_of
+from quantum_memory.memory.life.wording import features, pins
+from quantum_memory.types import UNASKED_KINDS, Memory, MemoryId
+
+MOST_SAID = 64
+"""Of what was merged into a memory the latest so many keep their words in its metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """From when on two memories count as one.
+
+    Attributes:
+        words: Jaccard index of their words and neighbouring pairs, in [0.5, 1].
+        cosine: of their meanings.
+        within_s: the longest time between them.
+
+    Raises: InvalidValue, NotFinite, OutOfRange.
+    """
+
+    words: float = 0.7
+    cosine: float = 0.9
+    within_s: float = 86_400.0
+
+    def __post_init__(self) -> None:
+        bounded("words", self.words, 0.5, 1.0)
+        bounded("cosine", self.cosine, -1.0, 1.0)
+        bounded("within_s", self.within_s, 0.0, 1e15)
+
+
+class Twin(NamedTuple):
+    """One that is merged into another, and how alike they are: the share of words, and the cosine."""
+
+    memory: Memory
+    words: float
+    cosine: float
+
+
+class Group(NamedTuple):
+    """Memories that say the same: the one that stays, as it is and as it would become, and those that go into it."""
+
+    stays: Memory
+    becomes: Memory
+    twins: tuple[Twin, ...]
+
+
+def groups(memories: Iterable[Memory], alike: Alike, now: datetime) -> list[Group]:
+    """The groups of near-duplicates, by the one that stays.
+
+    Of each group the one with the most to say stays; of equals the earliest. Every other of a group is alike to that
+    one itself, so no chain of small differences is merged. Merging the groups leaves nothing that is alike.
+    """
+    merging = in_order(one for one in memories if one.kind not in UNASKED_KINDS and not derived(one))
+    said = [features(one.text) for one in merging]
+    fixed = [pins(one.text) for one in merging]
+    near: dict[int, dict[int, Twin]] = {}
+    for one, other, share in pairs(said, alike.words):
+        cosine = _same(merging[one], merging[other], alike)
+        if cosine is not None and fixed[one] == fixed[other]:
+            near.setdefault(one, {})[other] = Twin(merging[other], share, cosine)
+            near.setdefault(other, {})[one] = Twin(merging[one], share, cosine)
+    found, taken = [], set[int]()
+    for number in sorted(near, key=lambda index: (-len(said[index]), index)):
+        twins = {other: twin for other, twin in near[number].items() if other not in taken}
+        if number in taken or not twins:
+            continue
+        taken.update((number, *twins))
+        together = tuple(twins[other] for other in sorted(twins))
+        stays = merging[number]
+        found.append(Group(stays, merged(stays, [twin.memory for twin in together], now), together))
+    return sorted(found, key=lambda group: (group.stays.at, group.stays.id))
+
+
+def _same(one: Memory, other: Memory, alike: Alike) -> float | None:
+    """The cosine of two memories, if all but their words allow that they are one."""
+    if (one.kind, one.speaker) != (other.kind, other.speaker):
+        return None
+    if abs((one.at - other.at).total_seconds()) > alike.within_s:
+        return None
+    cosine = float(np.clip(np.dot(one.embedding.astype(np.float64), other.embedding), -1.0, 1.0))
+    return cosine if cosine >= alike.cosine else None
+
+
+def merged(stays: Memory, twins: Sequence[Memory], now: datetime) -> Memory:
+    """What a memory becomes that others are merged into: their tags, the greatest importance, and where it comes from.
+
+    Of two values of one key in their metadata that of the memory which stays is kept.
+    """
+    before = origin_of(stays)
+    sources: dict[MemoryId, None] = dict.fromkeys(before.sources if before else ())
+    said = list(before.said if before else ())
+    metadata = dict(stays.metadata)
+    for twin in in_order(twins):
+        known = origin_of(twin)
+        sources |= dict.fromkeys((*(known.sources if known else ()), twin.id))
+        said += known.said if known else ()
+        said.append({"id": twin.id, "text": twin.text, "at": twin.at.isoformat(), "speaker": twin.speaker})
+        metadata = {**twin.metadata, **metadata}
+    distinct = {str(one.get("id")): one for one in said}
+    origin = Origin("duplicates", tuple(sources), tuple(distinct.values())[-MOST_SAID:])
+    metadata[KEY] = origin.to_plain()
+    tags, importance = joined_tags([stays, *in_order(twins)]), max(one.importance for one in (stays, *twins))
+    return replace(stays, tags=tags, importance=importance, metadata=metadata, revised_at=now)
