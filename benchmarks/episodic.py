@@ -1,109 +1,218 @@
-"""Adding, searching and forking memories that are already perceived: python benchmarks/episodic.py.
+"""What an agent of many memories costs, and how fast it adds and finds: python benchmarks/episodic.py [--large].
 
-Made-up texts with the word frequencies of natural ones, vectors of 384 numbers, one thread.
+    OPENBLAS_NUM_THREADS=1 python benchmarks/episodic.py [--sizes 10000 100000] [--queries 200] [--json FILE]
+
+One process and one thread, ready-made vectors of 384 numbers, no Ray. Texts have word frequencies and a length like
+those of talk; vectors lie in clusters. ``--large`` adds a million memories, which takes 3 GB. Times are of the CPU, so
+that other processes count less; seconds after a restart are of the clock.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
+import json
+import platform
+import sys
 import time
-import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+import psutil
 
 from quantum_memory.memory.episodic.fold import MemoriesFold
+from quantum_memory.memory.episodic.indexing import Indexer
+from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.search import Query, search
-from quantum_memory.memory.episodic.state import EpisodicState
+from quantum_memory.memory.episodic.snapshot import MemoriesCodec
+from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.events import Remembered
-from quantum_memory.types import NEUTRAL, Filters, Memory
+from quantum_memory.memory.semantic.graph import GraphFold
+from quantum_memory.memory.snapshots import packed, unpacked
+from quantum_memory.memory.vault.shelf import packing
+from quantum_memory.types import PAD, Filters, Memory, Place
 
-DIM, VOCABULARY, WORDS_PER_TEXT = 384, 8_000, 20
+T = TypeVar("T")
+DIM, VOCABULARY, WORDS, STOPPED = 384, 20_000, 15, 20
+BATCH, BLOCK = 100, 1000
+CLUSTERS, WITHIN = 200, 0.9
 START = datetime(2026, 1, 1, tzinfo=UTC)
+PLACE = Place("root", 1)
 
 
 def made_up(count: int, seed: int, first: int = 0) -> list[Memory]:
-    """So many memories of two speakers in sessions of thirty."""
-    rng = np.random.default_rng(seed)
+    """So many memories of two speakers in sessions of thirty. The most frequent words stand for stop words."""
+    chance = np.random.default_rng((seed, first))
     frequency = 1.0 / np.arange(1, VOCABULARY + 1)
-    words = rng.choice(VOCABULARY, (count, WORDS_PER_TEXT), p=frequency / frequency.sum())
-    vectors = rng.standard_normal((count, DIM)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    words = chance.choice(VOCABULARY, (count, WORDS), p=frequency / frequency.sum())
+    centres = np.random.default_rng(0).standard_normal((CLUSTERS, DIM))
+    vectors = centres[chance.integers(0, CLUSTERS, count)] + WITHIN * chance.standard_normal((count, DIM))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    pads = chance.uniform(-0.9, 0.9, (count, 3))
     return [
         Memory(
-            id=f"memory-{first + index}",
-            text=" ".join(f"word{word}" for word in words[index]),
-            at=START + timedelta(minutes=first + index),
-            pad=NEUTRAL,
+            id=f"{seed:08x}{first + row:024x}",
+            text=" ".join("and" if word < STOPPED else f"word{word}" for word in words[row].tolist()),
+            at=START + timedelta(minutes=first + row),
+            pad=PAD(*pads[row].tolist()),
             confidence=0.5,
             importance=0.5,
-            embedding=vectors[index].copy(),
-            speaker=("Alice", "Bob")[index % 2],
-            session=f"session-{(first + index) // 30}",
+            embedding=vectors[row].copy(),
+            speaker=("Alice", "Bob")[row % 2],
+            session=f"session-{(first + row) // 30}",
         )
-        for index in range(count)
+        for row in range(count)
     ]
 
 
-def grown(fold: MemoriesFold, memories: list[Memory], batch: int) -> tuple[EpisodicState, float]:
-    """A state with these memories, added so many at a time, and how many were added a second."""
-    state = fold.empty()
-    begin = time.perf_counter()
-    for index in range(0, len(memories), batch):
-        state = fold.apply(state, Remembered(tuple(memories[index : index + batch])))
-    return state, len(memories) / (time.perf_counter() - begin)
+def blocks(count: int) -> Iterator[list[Memory]]:
+    for first in range(0, count, BLOCK):
+        yield made_up(min(BLOCK, count - first), 1, first)
 
 
-def search_p50_ms(state: EpisodicState, asked: list[Memory], filters: Filters) -> float:
+def resident() -> int:
+    """Private bytes of this process, once what is free was given back."""
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+    return int(psutil.Process().memory_full_info().uss)
+
+
+def grown(fold: Any, count: int) -> tuple[Any, float, int]:
+    """A state with so many memories, how many were added in a second of the CPU, and the bytes of their texts."""
+    state, taken, text = fold.empty(), 0.0, 0
+    for block in blocks(count):
+        text += sum(len(one.text.encode()) for one in block)
+        begin = time.process_time()
+        for start in range(0, len(block), BATCH):
+            state = fold.apply(state, Remembered(tuple(block[start : start + BATCH])))
+        taken += time.process_time() - begin
+    return state, count / taken, text
+
+
+def parts_of(state: EpisodicState) -> dict[str, float]:
+    """Bytes a memory by what they are for, as the arrays say."""
+    total: dict[str, int] = {}
+    for part in state.slices():
+        for name, size in (
+            part.block.weights() if isinstance(part.block, Run) else {"tail": part.block.nbytes}
+        ).items():
+            total[name] = total.get(name, 0) + size
+    return {f"bytes_{name}": size / len(state) for name, size in total.items()}
+
+
+def milliseconds(state: EpisodicState, asked: Sequence[Memory], **wanted: Any) -> dict[str, float]:
     taken = []
     for one in asked:
-        begin = time.perf_counter()
-        search(state, Query(one.text, one.embedding, filters))
-        taken.append(time.perf_counter() - begin)
-    return float(1e3 * np.median(taken))
+        begin = time.process_time()
+        search(state, Query(one.text, one.embedding, **wanted))
+        taken.append(1e3 * (time.process_time() - begin))
+    return {"p50": float(np.percentile(taken, 50)), "p95": float(np.percentile(taken, 95))}
 
 
-def bytes_per_fork(fold: MemoriesFold, state: EpisodicState, writes: int, forks: int) -> float:
-    """Memory that each of many forks of one state holds after its own writes, as tracemalloc sees it.
+def recall(state: EpisodicState, asked: Sequence[Memory], k: int = 10) -> float:
+    """The share of the k nearest that searches find without being told to be exact."""
+    found = 0
+    for one in asked:
+        near, exact = (
+            {
+                found.id
+                for found, cosine in zip(got.memories, got.relevance, strict=True)
+                if cosine >= np.sort(got.relevance)[-k]
+            }
+            for got in (search(state, Query(None, one.embedding, limit=k, exact=exact)) for exact in (False, True))
+        )
+        found += len(near & exact)
+    return found / (k * len(asked))
 
-    It does not see the nodes of the persistent maps, which Rust allocates: some 0.6 kB a write.
-    """
-    batches = [made_up(writes, seed, 1_000_000 + seed * writes) for seed in range(forks)]
-    held = []
-    gc.collect()
-    tracemalloc.start()
-    begin = tracemalloc.get_traced_memory()[0]
-    for batch in batches:
-        fork = state
-        for memory in batch:
-            fork = fold.apply(fork, Remembered((replace(memory, text=memory.text + " again"),)))
-        held.append(fork)
-    del fork, batch, memory
-    batches.clear()
-    gc.collect()
-    each = (tracemalloc.get_traced_memory()[0] - begin) / forks
-    tracemalloc.stop()
-    return each
+
+def timed(what: Callable[[], T]) -> tuple[T, float]:
+    begin = time.perf_counter()
+    result = what()
+    return result, time.perf_counter() - begin
+
+
+def calibration() -> float:
+    """Milliseconds to multiply 100,000 vectors by one: what this machine, as busy as it is, does with memory."""
+    vectors = np.random.default_rng(0).standard_normal((100_000, DIM)).astype(np.float32)
+    taken = []
+    for row in range(20):
+        begin = time.process_time()
+        vectors @ vectors[row]
+        taken.append(1e3 * (time.process_time() - begin))
+    return float(np.median(taken))
+
+
+def measure(count: int, queries: int, *, restart: bool) -> dict[str, float]:
+    indexer = Indexer(Sizes().sealed)
+    fold, codec = MemoriesFold(DIM, indexer=indexer), MemoriesCodec(DIM, indexer=indexer)
+    warm, _, _ = grown(fold, 2000)
+    asked = [replace(one, id="q") for one in made_up(queries, seed=2)]
+    milliseconds(warm, asked[:20])
+    del warm
+    before = resident()
+    state, rate, text = grown(fold, count)
+    found: dict[str, float] = {"adds_a_second": rate}
+    _, found["seconds_until_indexed"] = timed(indexer.wait)
+    held, raw = resident() - before, 4 * DIM * count + text
+    found |= {"bytes_a_memory": held / count, "bytes_beyond_vectors_and_text": (held - raw) / count}
+    found["resident_over_raw"] = held / raw
+    found |= parts_of(state)
+    cases: dict[str, dict[str, Any]] = {
+        "": {},
+        "_one_speaker": {"filters": Filters(speaker="Alice")},
+        "_exact": {"exact": True},
+    }
+    for name, wanted in cases.items():
+        found |= {f"search{name}_{share}_ms": value for share, value in milliseconds(state, asked, **wanted).items()}
+    found["recall_at_10"] = recall(state, asked[:100])
+    if restart:
+        pack = packing(3)
+        data = packed(codec, pack, state)
+        del state
+        back, found["restart_s"] = timed(lambda: unpacked(codec, pack, PLACE, data))
+        _, found["first_answer_s"] = timed(lambda: search(back, Query(asked[0].text, asked[0].embedding)))
+        found["snapshot_bytes_a_memory"] = len(data) / count
+    indexer.close()
+    return found
+
+
+def graph_cost(count: int) -> dict[str, float]:
+    """What the graph of the same memories holds beside them."""
+    fold = GraphFold()
+    fold.settled(grown(fold, 500)[0])
+    before = resident()
+    state = fold.settled(grown(fold, count)[0])
+    held = resident() - before
+    return {"graph_bytes_a_memory": held / count, "graph_memories": float(len(state.memories))}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 20_000])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--large", action="store_true", help="a million memories too")
+    parser.add_argument(
+        "--graph", action="store_true", help="what the graph of as many memories costs, and nothing else"
+    )
+    parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    fold = MemoriesFold(DIM)
-    questions = made_up(asked.queries, seed=1)
-    for size in asked.sizes:
-        memories = made_up(size, seed=0)
-        one_by_one = grown(fold, memories, 1)[1]
-        state, in_batches = grown(fold, memories, 10)
-        print(f"{size} memories: added {one_by_one:.0f}/s one by one, {in_batches:.0f}/s in tens")
-        for name, filters in (("all", Filters()), ("one speaker", Filters(speaker="Alice"))):
-            print(f"  search p50, {name}: {search_p50_ms(state, questions, filters):.2f} ms")
-        for writes in (1, 10):
-            print(f"  a fork with {writes} writes of its own: {bytes_per_fork(fold, state, writes, 200):.0f} bytes")
+    told: dict[str, dict[str, float]] = {}
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.processor() or platform.machine()}, {psutil.cpu_count()} cores")
+    print(f"100,000 vectors by one, numpy: {calibration():.2f} ms")
+    for size in [*asked.sizes, *([1_000_000] if asked.large else [])]:
+        found = graph_cost(size) if asked.graph else measure(size, asked.queries, restart=size <= 200_000)
+        told[str(size)] = found
+        print(f"{size:,} memories")
+        for name, value in found.items():
+            print(f"  {name:32} {value:12.3f}")
+    if asked.json:
+        asked.json.write_text(json.dumps(told, indent=1))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from quantum_memory.checks import bounded
+from quantum_memory.memory.episodic.chunk import Lexicon
 from quantum_memory.memory.episodic.dense import engine
-from quantum_memory.memory.episodic.runs import Lexicon
+from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes, forget, pick, remember, revise
 from quantum_memory.memory.events import Event, Forgotten, Merged, Picked, Remembered, Revised
 from quantum_memory.types import Part
@@ -16,6 +17,7 @@ class MemoriesFold:
     Args:
         dim: length of every embedding; if ``None`` the first memory of a branch fixes it.
         sizes: when chunks become runs and runs join.
+        indexer: who indexes sealed runs; without one every search looks at every row.
         faiss_threads: how many threads FAISS may use in this process; ``None`` leaves it as it is.
 
     Laws: what was forgotten on a branch is not found there again until it is revised, whether it was known before or
@@ -28,16 +30,28 @@ class MemoriesFold:
     part: Part = "memories"
     reach: int | None = None
 
-    def __init__(self, dim: int | None = None, sizes: Sizes | None = None, faiss_threads: int | None = 1) -> None:
+    def __init__(
+        self,
+        dim: int | None = None,
+        sizes: Sizes | None = None,
+        faiss_threads: int | None = 1,
+        indexer: Indexer | None = None,
+    ) -> None:
         if dim is not None:
             bounded("dim", dim, 1, 2**16)
         engine(faiss_threads)
-        self._dim, self._sizes = dim, sizes or Sizes()
+        self._dim, self._sizes, self._indexer = dim, sizes or Sizes(), indexer
 
     def empty(self) -> EpisodicState:
         return EpisodicState(Lexicon(), self._dim)
 
     def apply(self, state: EpisodicState, event: Event) -> EpisodicState:
+        after = self._applied(state, event)
+        if self._indexer is not None and after.parts is not state.parts:
+            self._indexer.see(after.parts)
+        return after
+
+    def _applied(self, state: EpisodicState, event: Event) -> EpisodicState:
         if isinstance(event, Remembered):
             return remember(state, event.memories, self._sizes)
         if isinstance(event, Forgotten):

@@ -14,7 +14,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,13 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded
+from quantum_memory.memory.episodic.columnar import narrow
 from quantum_memory.types import Floats
 
-Ints = NDArray[np.int64]
-Rows = NDArray[np.int32]
+Terms = NDArray[np.uint64]
+Whole = NDArray[np.integer]
 
-POSTING = np.dtype([("term", np.int32), ("row", np.int32), ("count", np.int32)])
-"""One term of one document: how often it stands there."""
+POSTING = np.dtype([("term", np.uint64), ("row", np.int32), ("count", np.int32)])
+"""One term of one document: the number of the term, and how often it stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,12 @@ class Bm25:
         bounded("b", self.b, 0.0, 1.0)
 
 
-class Matches(NamedTuple):
-    """Where the terms of a query stand: (m,) index into its terms, row and term frequency; by term, then by row."""
+class Group(NamedTuple):
+    """Where one term stands: its place in the query, (m,) rows in ascending order and (m,) how often in each."""
 
-    term: Ints
-    row: Ints
-    tf: Ints
+    term: int
+    rows: Whole
+    counts: Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,77 +67,87 @@ class Postings:
     Shapes: ``terms`` (t,) ascending; ``starts`` (t + 1,); ``rows`` and ``counts`` (p,), rows ascending in a group.
     """
 
-    terms: Rows
-    starts: Rows
-    rows: Rows
-    counts: Rows
+    terms: Terms
+    starts: Whole
+    rows: Whole
+    counts: Whole
 
     @classmethod
-    def group(cls, postings: NDArray[np.void]) -> Postings:
-        """Group (p,) POSTING records that stand in order of row."""
-        order = np.argsort(postings["term"], kind="stable")
-        terms, starts = np.unique(postings["term"][order], return_index=True)
+    def group(cls, terms: Terms, rows: Whole, counts: Whole) -> Postings:
+        """Group (p,) postings. Those of one term must stand in order of row."""
+        order = np.argsort(terms, kind="stable")
+        grouped = terms[order]
+        first = np.flatnonzero(np.append(True, grouped[1:] != grouped[:-1])) if len(grouped) else np.empty(0, np.int64)
         return cls(
-            terms=terms.astype(np.int32),
-            starts=np.append(starts, len(postings)).astype(np.int32),
-            rows=np.ascontiguousarray(postings["row"][order]),
-            counts=np.ascontiguousarray(postings["count"][order]),
+            terms=grouped[first],
+            starts=narrow(np.append(first, len(grouped)), np.uint32),
+            rows=narrow(rows[order], np.uint16, np.int32),
+            counts=narrow(counts[order], np.uint8, np.int32),
         )
 
-    def flat(self) -> NDArray[np.void]:
-        """The (p,) POSTING records again, by row and then by term."""
-        out = np.empty(len(self.rows), dtype=POSTING)
-        out["term"] = np.repeat(self.terms, np.diff(self.starts))
-        out["row"], out["count"] = self.rows, self.counts
-        return out[np.argsort(out["row"], kind="stable")]
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns."""
+        return self.terms.nbytes + self.starts.nbytes + self.rows.nbytes + self.counts.nbytes
 
-    def match(self, terms: Ints) -> Matches:
-        """Where these distinct (q,) terms stand."""
+    def each(self) -> Terms:
+        """(p,) the term of each posting."""
+        return np.repeat(self.terms, self.starts[1:].astype(np.int64) - self.starts[:-1])
+
+    def match(self, terms: Terms) -> list[Group]:
+        """Where these distinct (q,) terms stand; one that stands nowhere is left out."""
         if not len(self.terms) or not len(terms):
-            return NO_MATCHES
+            return []
         at = np.minimum(np.searchsorted(self.terms, terms), len(self.terms) - 1)
         found = np.flatnonzero(self.terms[at] == terms)
-        first = self.starts[at[found]].astype(np.int64)
-        size = self.starts[at[found] + 1] - first
-        # Positions of all groups one after another: a running number, moved to where each group begins.
-        which = np.arange(size.sum()) + np.repeat(first - (np.cumsum(size) - size), size)
-        return Matches(np.repeat(found, size), self.rows[which].astype(np.int64), self.counts[which].astype(np.int64))
+        bounds = zip(found.tolist(), self.starts[at[found]].tolist(), self.starts[at[found] + 1].tolist(), strict=True)
+        return [Group(term, self.rows[start:end], self.counts[start:end]) for term, start, end in bounds]
 
 
-NO_MATCHES = Matches(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
-
-
-def match_flat(postings: NDArray[np.void], terms: Ints) -> Matches:
-    """Where these distinct (q,) terms stand among (p,) POSTING records that are not grouped yet."""
+def match_flat(postings: NDArray[np.void], terms: Terms) -> list[Group]:
+    """Where these distinct (q,) terms stand among (p,) POSTING records that are not grouped yet, by row."""
     if not len(postings) or not len(terms):
-        return NO_MATCHES
+        return []
     order = np.argsort(terms, kind="stable")
     at = np.minimum(np.searchsorted(terms[order], postings["term"]), len(terms) - 1)
     hit = np.flatnonzero(terms[order][at] == postings["term"])
     which = order[at[hit]]
     by_term = np.argsort(which, kind="stable")
-    found = postings[hit[by_term]]
-    return Matches(which[by_term], found["row"].astype(np.int64), found["count"].astype(np.int64))
+    found, which = postings[hit[by_term]], which[by_term]
+    ends = np.flatnonzero(np.append(which[1:] != which[:-1], len(which) > 0)) + 1
+    starts = [0, *ends[:-1].tolist()]
+    bounds = zip(starts, ends.tolist(), strict=False)
+    return [Group(int(which[start]), found["row"][start:end], found["count"][start:end]) for start, end in bounds]
 
 
-def inverse_frequencies(documents: int, found_in: Ints) -> Floats:
+def inverse_frequencies(documents: int, found_in: NDArray[np.int64]) -> Floats:
     """(q,) weights of terms that stand in ``found_in`` of so many documents."""
     return np.asarray(np.log1p((documents - found_in + 0.5) / (found_in + 0.5)), dtype=np.float64)
 
 
-def scores(matches: Matches, weights: Floats, lengths: NDArray[np.int32], mean_length: float, knobs: Bm25) -> Floats:
-    """(n,) BM25 of every row of a run, 0 where no term stands.
+def scores(groups: Sequence[Group], weights: Floats, lengths: Whole, mean_length: float, knobs: Bm25) -> Floats:
+    """(n,) BM25 of every row of a run, 0 where no term stands. ``lengths`` (n,) are those of the documents.
 
     The terms of a row are added in the order of the query, so the sum does not depend on how a branch is cut
     into runs.
     """
-    tf = matches.tf.astype(np.float64)
-    relative = lengths[matches.row] / mean_length
-    gain = tf * (knobs.k1 + 1.0) / (tf + knobs.k1 * (1.0 - knobs.b + knobs.b * relative))
-    total = np.bincount(matches.row, weights=weights[matches.term] * gain, minlength=len(lengths))
-    return np.asarray(total, dtype=np.float64)
+    total = np.zeros(len(lengths))
+    if not groups:
+        return total
+    norm = knobs.k1 * (1.0 - knobs.b + knobs.b * (np.arange(int(lengths.max()) + 1) / mean_length))
+    once = ((knobs.k1 + 1.0) / (1.0 + norm)).take(lengths)  # what a term gains a document that has it once
+    for group in groups:
+        rows = group.rows.astype(np.intp)
+        gain = once.take(rows)
+        often = np.flatnonzero(group.counts > 1)
+        tf = group.counts[often].astype(np.float64)
+        gain[often] = tf * (knobs.k1 + 1.0) / (tf + norm.take(lengths.take(rows[often])))
+        gain *= weights[group.term]
+        gain += total.take(rows)
+        total[rows] = gain  # a row stands once in a group, so no sum is lost
+    return total
 
 
-def distinct(terms: Sequence[int]) -> Ints:
-    """The known terms of a query, each once, in their order."""
-    return np.array([term for term in dict.fromkeys(terms) if term >= 0], dtype=np.int64)
+def distinct(terms: Iterable[int]) -> Terms:
+    """The terms of a query, each once, in their order."""
+    return np.array(list(dict.fromkeys(terms)), dtype=np.uint64)

@@ -17,8 +17,7 @@ from blake3 import blake3
 from quantum_memory.checks import within
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.episodic.runs import Slice
-from quantum_memory.memory.episodic.search import fetch, record, records
-from quantum_memory.memory.episodic.state import EpisodicState, locate
+from quantum_memory.memory.episodic.state import EpisodicState, read
 from quantum_memory.memory.merging import Change, Gone, Key, Trait, Version
 from quantum_memory.policies.merge import Side
 from quantum_memory.types import PAD, Memory, MemoryId, Utterance
@@ -55,19 +54,15 @@ def changes(base: EpisodicState | None, theirs: EpisodicState) -> tuple[Change[M
 def _fresh(part: Slice, before: Slice | None) -> Iterable[Memory]:
     """The living of a slice that were not among the living of the same slice before."""
     if before is None:
-        return records(part)
+        return part.memories()
     if before.dead is None or before.dead is part.dead:
         return ()
     alone = np.setdiff1d(part.living(), before.living())
-    return (record(part, int(row)) for row in alone)
+    return part.block.memories(alone)
 
 
 def _reads_as(state: EpisodicState | None, memory: Memory) -> bool:
-    if state is None or memory.id not in state.tickets:
-        return False
-    slices = state.slices()
-    index, row = locate(slices, state.tickets[memory.id])
-    return slices[index].block.records[row] == memory
+    return state is not None and read(state, memory.id) == memory
 
 
 def version(state: EpisodicState | None, memory: MemoryId) -> Version[Memory]:
@@ -76,7 +71,7 @@ def version(state: EpisodicState | None, memory: MemoryId) -> Version[Memory]:
         return None
     if memory in state.forgotten:
         return Gone(state.forgotten[memory])
-    return fetch(state, [memory])[0] if memory in state.tickets else None
+    return read(state, memory)
 
 
 def versions(state: EpisodicState, ids: Iterable[MemoryId]) -> dict[MemoryId, Version[Memory]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +13,18 @@ from numpy.typing import NDArray
 from quantum_memory.checks import bounded, utc, vector
 from quantum_memory.errors import InvalidValue, MemoryNotFound
 from quantum_memory.memory.episodic import lexical
-from quantum_memory.memory.episodic.context import Address, Context, neighbours
+from quantum_memory.memory.episodic.columnar import Ints
+from quantum_memory.memory.episodic.context import Addresses, Context, surroundings
 from quantum_memory.memory.episodic.dense import Mask
-from quantum_memory.memory.episodic.lexical import Bm25
-from quantum_memory.memory.episodic.runs import Lexicon, Slice, micros, with_vector
-from quantum_memory.memory.episodic.state import EpisodicState, locate
+from quantum_memory.memory.episodic.lexical import Bm25, Group
+from quantum_memory.memory.episodic.records import micros
+from quantum_memory.memory.episodic.runs import Slice
+from quantum_memory.memory.episodic.state import EpisodicState, read
 from quantum_memory.types import UNASKED_KINDS, Filters, Floats, Memory, MemoryId, Vector
+
+NOTHING: Ints = np.empty(0, np.int64)
+AT_ONCE = 256
+"""Memories that are made at once where all are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,7 @@ class Query:
         filters: which memories may be found.
         limit: how many to take from each side, by meaning and by words.
         also: ids to look at besides, for instance those that a graph names; unknown ones are passed over.
+        exact: whether no index may be asked that finds the nearest only almost always.
 
     Raises: InvalidValue, ShapeMismatch, NotFinite, OutOfRange.
     """
@@ -38,6 +47,7 @@ class Query:
     filters: Filters = field(default_factory=Filters)
     limit: int = 30
     also: tuple[MemoryId, ...] = ()
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.text is not None and not isinstance(self.text, str):
@@ -59,14 +69,18 @@ class Candidates:
         relevance: (m,) cosine with the query, in [-1, 1]; 0 if the query has no embedding.
         lexical: (m,) BM25 over the best that any living memory reaches, in [0, 1]; 0 if the query has no words.
         neighbours: (m,) how well the memories just before and after match, in [-1, 1].
+        news: (m,) how much of each was new to the agent when it was remembered, in [0, 1).
+        tickets: (m,) places in the order of remembering.
 
-    None of the three depends on the filters or the limit, which only decide what is among the candidates.
+    None of these depends on the filters or the limit, which only decide what is among the candidates.
     """
 
     memories: tuple[Memory, ...]
     relevance: Floats
     lexical: Floats
     neighbours: Floats
+    news: Floats
+    tickets: NDArray[np.int64]
 
 
 def search(state: EpisodicState, query: Query, bm25: Bm25 | None = None, context: Context | None = None) -> Candidates:
@@ -78,26 +92,58 @@ def search(state: EpisodicState, query: Query, bm25: Bm25 | None = None, context
     context = context or Context()
     if query.embedding is not None and state.dim is not None:
         vector("embedding", query.embedding, state.dim)
-    slices = state.slices()
-    allowed = [_allowed(part, query.filters, state.lexicon) for part in slices]
-    words = _words(state, slices, query.text, bm25 or Bm25())
-    chosen = {
-        *_nearest(slices, allowed, query),
-        *_best(slices, allowed, words, query.limit),
-        *_named(state, slices, allowed, query.also),
-    }
-    around = {address: neighbours(slices, address, context) for address in chosen}
+    look = _Look(state)
+    allowed = [_allowed(part, alive, query.filters) for part, alive in zip(look.slices, look.alive, strict=True)]
+    words = _words(state, look, query.text, bm25 or Bm25())
+    parts = _nearest(look, allowed, query), _best(look, allowed, words, query.limit), _named(look, state, query.also)
+    chosen = look.passing(np.unique(np.concatenate(parts)), allowed)
+    around = look.around(chosen, context)
     if context.widen:
-        for address in {found for near in list(around.values()) for found, _ in near} - chosen:
-            if _passes(allowed, address):
-                around[address] = neighbours(slices, address, context)
-    return _measured(slices, around, query.embedding, words, context)
+        more = look.passing(np.setdiff1d(around[around >= 0], chosen), allowed)
+        order = np.argsort(np.concatenate([chosen, more]), kind="stable")
+        chosen = np.concatenate([chosen, more])[order]
+        around = np.concatenate([around, look.around(more, context)])[order]
+    return _measured(look, chosen, around, query.embedding, words, context)
 
 
-def _allowed(part: Slice, filters: Filters, lexicon: Lexicon) -> Mask | None:
+class _Look:
+    """What one search sees of a state: its slices, and one number for each row of any, in the order of remembering."""
+
+    def __init__(self, state: EpisodicState) -> None:
+        self.slices = state.slices()
+        self.alive = [part.alive() for part in self.slices]
+        self.begins = np.cumsum([0, *(part.length for part in self.slices)])
+
+    def addresses(self, numbers: Ints) -> Addresses:
+        """Where rows are; none where a number is -1."""
+        index = np.searchsorted(self.begins, numbers, side="right") - 1
+        return Addresses(index, np.where(numbers < 0, -1, numbers - self.begins[index]))
+
+    def numbers(self, addresses: Addresses) -> Ints:
+        """The numbers of rows; -1 where there is none."""
+        return np.where(addresses.row < 0, -1, self.begins[addresses.which] + addresses.row)
+
+    def by_slice(self, numbers: Ints) -> Iterator[tuple[int, Ints]]:
+        """The rows with these numbers, which ascend, slice by slice."""
+        bounds = np.searchsorted(numbers, self.begins).tolist()
+        for index, (low, high) in enumerate(pairwise(bounds)):
+            if high > low:
+                yield index, numbers[low:high] - self.begins[index]
+
+    def passing(self, numbers: Ints, allowed: Sequence[Mask | None]) -> Ints:
+        """Those of these numbers, which ascend, that filters let through."""
+        masks = [(rows, allowed[index]) for index, rows in self.by_slice(numbers)]
+        passed = [np.ones(len(rows), np.bool_) if mask is None else mask[rows] for rows, mask in masks]
+        return numbers[np.concatenate(passed)] if passed else numbers
+
+    def around(self, numbers: Ints, context: Context) -> Ints:
+        """(m, 2 reach) the numbers of what lies around, -1 for none."""
+        return self.numbers(surroundings(self.slices, self.alive, self.addresses(numbers), context))
+
+
+def _allowed(part: Slice, alive: Mask | None, filters: Filters) -> Mask | None:
     """(length,) truth per row that lives and passes the filters, or ``None`` if all do."""
-    rows, masks = part.rows, []
-    alive = part.alive()
+    rows, code, masks = part.rows, part.block.code, []
     if alive is not None:
         masks.append(alive)
     if filters.since is not None:
@@ -106,147 +152,146 @@ def _allowed(part: Slice, filters: Filters, lexicon: Lexicon) -> Mask | None:
         masks.append(rows["at_us"] < micros(utc("until", filters.until)))
     for column, name in (("kind", filters.kind), ("speaker", filters.speaker)):
         if name is not None:
-            code = lexicon.names.find(name)
-            masks.append(rows[column] == code if code >= 0 else np.zeros(part.length, np.bool_))
+            masks.append(rows[column] == code(name))
     if filters.kind is None:
-        unasked = [code for code in map(lexicon.names.find, sorted(UNASKED_KINDS)) if code >= 0]
+        unasked = [found for found in map(code, sorted(UNASKED_KINDS)) if found >= 0]
         if unasked:
             masks.append(~np.isin(rows["kind"], unasked))
     if filters.tags:
         tags = part.block.tags[part.block.tags["row"] < part.length]
         for tag in filters.tags:
             tagged = np.zeros(part.length, np.bool_)
-            tagged[tags["row"][tags["tag"] == lexicon.names.find(tag)]] = True
+            tagged[tags["row"][tags["tag"] == code(tag)]] = True
             masks.append(tagged)
+    if filters.near is not None:
+        apart = part.block.feelings(part.length) - np.asarray(filters.near.pad)
+        masks.append(np.sqrt((apart**2).sum(axis=1)) <= filters.near.radius)
     if not masks:
         return None
     passed: Mask = np.logical_and.reduce(masks)
     return passed
 
 
-def _words(state: EpisodicState, slices: Sequence[Slice], text: str | None, knobs: Bm25) -> list[Floats]:
-    """Normalised BM25 of every row of every slice; dead rows have some score too, which nobody asks for."""
-    none = [np.zeros(part.length) for part in slices]
+class _Words(NamedTuple):
+    """What the words of a query find.
+
+    Attributes:
+        scores: BM25 of every row of every slice, dead ones have none.
+        best: the best that any living row has; 0 if none has any.
+    """
+
+    scores: list[Floats]
+    best: float
+
+
+def _words(state: EpisodicState, look: _Look, text: str | None, knobs: Bm25) -> _Words:
     if not text or not state.live_terms:
-        return none
-    terms = lexical.distinct([state.lexicon.terms.find(term) for term in state.lexicon.analyzer.terms(text)])
-    found = [part.block.match(terms, part.length) for part in slices]
-    alive = [part.alive() for part in slices]
+        return _Words([], 0.0)
+    terms = lexical.distinct(state.lexicon.terms(text))
+    matches = (part.block.match(terms, part.length) for part in look.slices)
+    found = [_living(groups, alive) for groups, alive in zip(matches, look.alive, strict=True)]
     frequencies = np.zeros(len(terms), np.int64)
-    for matches, living in zip(found, alive, strict=True):
-        terms_here = matches.term if living is None else matches.term[living[matches.row]]
-        frequencies += np.bincount(terms_here, minlength=len(terms))
-    weights = lexical.inverse_frequencies(len(state), frequencies)
-    mean = state.live_terms / len(state)
-    raw = [
-        lexical.scores(matches, weights, part.rows["terms"], mean, knobs)
-        for matches, part in zip(found, slices, strict=True)
+    for group in chain.from_iterable(found):
+        frequencies[group.term] += len(group.rows)
+    count = len(state)
+    weights, mean = lexical.inverse_frequencies(count, frequencies), state.live_terms / count
+    scores = [
+        lexical.scores(groups, weights, part.lengths, mean, knobs)
+        for groups, part in zip(found, look.slices, strict=True)
     ]
-    shown = [score if living is None else score[living] for score, living in zip(raw, alive, strict=True)]
-    best = max(float(score.max(initial=0.0)) for score in shown)
-    return [score / best for score in raw] if best > 0.0 else none
+    best = max(float(score.max(initial=0.0)) for score in scores)
+    return _Words(scores, best)
 
 
-def _nearest(slices: Sequence[Slice], allowed: Sequence[Mask | None], query: Query) -> list[Address]:
+def _living(groups: list[Group], alive: Mask | None) -> list[Group]:
+    """The groups without dead rows, and without those that have no others."""
+    if alive is None:
+        return groups
+    kept = [(group, alive[group.rows]) for group in groups]
+    return [Group(group.term, group.rows[lives], group.counts[lives]) for group, lives in kept if lives.any()]
+
+
+def _nearest(look: _Look, allowed: Sequence[Mask | None], query: Query) -> Ints:
     """The nearest by meaning over all slices; of equals the older."""
     if query.embedding is None or not query.limit:
-        return []
+        return NOTHING
     found = [
-        part.block.nearest(query.embedding, query.limit, mask, part.length)
-        for part, mask in zip(slices, allowed, strict=True)
+        part.block.nearest(query.embedding, query.limit, mask, part.length, exact=query.exact)
+        for part, mask in zip(look.slices, allowed, strict=True)
     ]
-    return _top([(index, near.rows, near.products) for index, near in enumerate(found)], query.limit)
+    numbered = [(begin + near.rows, near.products) for begin, near in zip(look.begins, found, strict=False)]
+    return _top(numbered, query.limit)
 
 
-def _best(
-    slices: Sequence[Slice], allowed: Sequence[Mask | None], words: Sequence[Floats], limit: int
-) -> list[Address]:
+def _best(look: _Look, allowed: Sequence[Mask | None], words: _Words, limit: int) -> Ints:
     """The best by words over all slices; of equals the older."""
     found = []
-    for index, (part, mask, score) in enumerate(zip(slices, allowed, words, strict=True)):
-        rows = np.flatnonzero(score[: part.length] > 0.0 if mask is None else (score > 0.0) & mask)
+    for begin, mask, score in zip(look.begins, allowed, words.scores, strict=False):
+        rows = np.flatnonzero(score > 0.0 if mask is None else (score > 0.0) & mask)
         if len(rows) > limit > 0:
             # Everything that ties with the last place stays in, so that the choice among equals is made once, below.
             floor = np.partition(score[rows], len(rows) - limit)[len(rows) - limit]
             rows = rows[score[rows] >= floor]
-        found.append((index, rows, score[rows]))
+        found.append((begin + rows, score[rows]))
     return _top(found, limit)
 
 
-def _top(found: Sequence[tuple[int, NDArray[np.int64], NDArray[np.floating]]], limit: int) -> list[Address]:
+def _top(found: Sequence[tuple[Ints, NDArray[np.floating]]], limit: int) -> Ints:
     if not found or not limit:
-        return []
-    index = np.concatenate([np.full(len(rows), which) for which, rows, _ in found])
-    rows = np.concatenate([rows for _, rows, _ in found])
-    scores = np.concatenate([scores for _, _, scores in found])
-    best = np.lexsort((rows, index, -scores))[:limit]
-    return list(zip(index[best].tolist(), rows[best].tolist(), strict=True))
+        return NOTHING
+    numbers, scores = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    return numbers[np.lexsort((numbers, -scores))[:limit]]
 
 
-def _named(
-    state: EpisodicState, slices: Sequence[Slice], allowed: Sequence[Mask | None], ids: Iterable[MemoryId]
-) -> list[Address]:
-    places = [locate(slices, state.tickets[memory]) for memory in ids if memory in state.tickets]
-    return [address for address in places if _passes(allowed, address)]
-
-
-def _passes(allowed: Sequence[Mask | None], address: Address) -> bool:
-    mask = allowed[address[0]]
-    return mask is None or bool(mask[address[1]])
+def _named(look: _Look, state: EpisodicState, ids: Iterable[MemoryId]) -> Ints:
+    places = [address for memory in ids if (address := state.find(memory)) is not None]
+    return np.array([look.begins[index] + row for index, row in places], np.int64)
 
 
 def _measured(
-    slices: Sequence[Slice],
-    around: dict[Address, list[tuple[Address, float]]],
-    embedding: Vector | None,
-    words: Sequence[Floats],
-    context: Context,
+    look: _Look, chosen: Ints, around: Ints, embedding: Vector | None, words: _Words, context: Context
 ) -> Candidates:
     """The parts of every candidate; cosines are taken again in float64, so they do not depend on how runs lie."""
-    chosen = sorted(around)
-    every = sorted({*chosen, *(found for near in around.values() for found, _ in near)})
-    place = {address: number for number, address in enumerate(every)}
-    vectors = _vectors(slices, every)
-    cosine = np.zeros(len(every))
-    if embedding is not None and every:
-        cosine = (vectors.astype(np.float64) * embedding.astype(np.float64)).sum(axis=1).clip(-1.0, 1.0)
-    lexical_part = np.array([words[index][row] for index, row in every], dtype=np.float64)
+    every = np.unique(np.concatenate([chosen, around[around >= 0]]))
+    lexical_part, cosine = np.zeros(len(every)), np.zeros(len(every))
+    vectors = [look.slices[index].block.vectors(rows) for index, rows in look.by_slice(every)]
+    if embedding is not None and vectors:
+        cosine = (np.concatenate(vectors).astype(np.float64) * embedding.astype(np.float64)).sum(axis=1).clip(-1.0, 1.0)
+    if words.best > 0.0 and vectors:
+        scores = [words.scores[index][rows] for index, rows in look.by_slice(every)]
+        lexical_part = np.concatenate(scores) / words.best
     matching = (cosine + context.lexical_share * lexical_part) / (1.0 + context.lexical_share)
-    here = np.array([place[address] for address in chosen], dtype=np.int64)
-    nearby = np.array(
-        [sum(weight * matching[place[found]] for found, weight in around[address]) for address in chosen],
-        dtype=np.float64,
+    nearby = np.zeros(len(chosen))
+    place = np.searchsorted(every, around)
+    for column, weight in enumerate((*context.weights, *context.weights)):
+        there = around[:, column] >= 0
+        nearby[there] += weight * matching[place[there, column]]
+    here, asked = np.searchsorted(every, chosen), dict(look.by_slice(chosen))
+    found = [(look.slices[index], rows) for index, rows in asked.items()]
+    return Candidates(
+        tuple(memory for part, rows in found for memory in part.block.memories(rows)),
+        cosine[here],
+        lexical_part[here],
+        nearby,
+        np.concatenate([part.rows["news"][rows] for part, rows in found]).astype(np.float64) if found else np.zeros(0),
+        np.concatenate([part.rows["ticket"][rows] for part, rows in found]) if found else NOTHING,
     )
-    memories = tuple(
-        with_vector(slices[index].block.records[row], vectors[place[index, row]].copy()) for index, row in chosen
-    )
-    return Candidates(memories, cosine[here], lexical_part[here], nearby)
-
-
-def _vectors(slices: Sequence[Slice], addresses: Sequence[Address]) -> Vector:
-    """(n, d) vectors at addresses that are sorted."""
-    if not addresses:
-        return np.empty((0, 0), np.float32)
-    index = np.array(addresses, dtype=np.int64)
-    used, starts = np.unique(index[:, 0], return_index=True)
-    rows = np.split(index[:, 1], starts[1:])
-    return np.concatenate([slices[which].block.vectors(here) for which, here in zip(used.tolist(), rows, strict=True)])
 
 
 def fetch(state: EpisodicState, ids: Iterable[MemoryId]) -> tuple[Memory, ...]:
     """The memories with these ids, in this order. Raises: MemoryNotFound for one that is unknown or forgotten."""
-    slices, found = state.slices(), []
-    for memory in ids:
-        if memory not in state.tickets:
-            raise MemoryNotFound(memory)
-        index, row = locate(slices, state.tickets[memory])
-        found.append(record(slices[index], row))
+    found = []
+    for identity in ids:
+        memory = read(state, identity)
+        if memory is None:
+            raise MemoryNotFound(identity)
+        found.append(memory)
     return tuple(found)
 
 
 def contains(state: EpisodicState, ids: Iterable[MemoryId]) -> list[bool]:
     """Which of these ids can be found."""
-    return [memory in state.tickets for memory in ids]
+    return [memory in state for memory in ids]
 
 
 def known(state: EpisodicState, ids: Iterable[MemoryId]) -> list[bool]:
@@ -262,16 +307,20 @@ def count(state: EpisodicState) -> int:
 def memories(state: EpisodicState) -> Iterator[Memory]:
     """Every memory that can be found, in the order of remembering."""
     for part in state.slices():
-        yield from records(part)
-
-
-def records(part: Slice) -> Iterator[Memory]:
-    """The living memories of a slice, in order."""
-    for row in part.living():
-        yield record(part, int(row))
+        rows = part.living()
+        for start in range(0, len(rows), AT_ONCE):
+            yield from part.block.memories(rows[start : start + AT_ONCE])
 
 
 def record(part: Slice, row: int) -> Memory:
     """The memory in a row of a slice."""
-    found = part.block.vectors(np.array([row]))[0]
-    return with_vector(part.block.records[row], found)
+    return part.block.memories(np.array([row]))[0]
+
+
+def latest(state: EpisodicState, most: int) -> tuple[MemoryId, ...]:
+    """The ids of the last so many memories, in the order of remembering."""
+    found: list[Memory] = []
+    for part in reversed(state.slices()):
+        if len(found) < most:
+            found = part.block.memories(part.living()[len(found) - most :]) + found
+    return tuple(one.id for one in found)

@@ -1,41 +1,40 @@
 """Memories as columns, in the order of remembering, with their terms counted. Knows no file.
 
-The columns do not show how a state is cut into runs or in which order it learned its terms, so equal states give equal
-columns. What was forgotten leaves its id and nothing else.
+The columns do not show how a state is cut into runs, so equal states give equal columns. What was forgotten leaves its
+id and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from rpds import HashTrieMap
 
-from quantum_memory.memory.columns import Array, Arrays, Attributes, Columns, Dump, Reading, difference
-from quantum_memory.memory.episodic.lexical import POSTING
-from quantum_memory.memory.episodic.runs import NOBODY, ROW, TAG, Lexicon, Run, Slice
+from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading, difference
+from quantum_memory.memory.episodic.chunk import Lexicon
+from quantum_memory.memory.episodic.columnar import Blobs, Ints, narrow
+from quantum_memory.memory.episodic.dense import load as load_index
+from quantum_memory.memory.episodic.indexing import Indexer
+from quantum_memory.memory.episodic.lexical import Postings
+from quantum_memory.memory.episodic.records import DECODER, Records, id_numbers
+from quantum_memory.memory.episodic.runs import Run, Slice, tabled
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
-from quantum_memory.memory.episodic.words import Codes, rules
+from quantum_memory.memory.episodic.tables import NOBODY, ROW, TAG, Table, cut
+from quantum_memory.memory.episodic.words import id_number, rules
 from quantum_memory.memory.snapshots import fingerprint
-from quantum_memory.types import PAD, Memory, Part, Vector
+from quantum_memory.types import Part
 
-VERSION = 1
+VERSION = 3
 WHAT = "snapshot of memories"
 MOST = 2**31 - 1
-_NO_VECTOR = np.empty(0, np.float32)
-
-
-class Living(NamedTuple):
-    """The living rows of a state: their tickets, vectors, memories without vectors, and (p,) postings by row."""
-
-    tickets: NDArray[np.int64]
-    vectors: Vector
-    memories: list[Memory]
-    postings: NDArray[np.void]
+BESIDE = ("zone_us", "revised", "metadata")
+"""Columns that are there only if some memory needs them."""
+INDEX = "index/"
+_CONTINUES, _TOP_BITS = 0x80, 0xC0
+"""What the top two bits of a byte are that goes on with a character in UTF-8."""
 
 
 class MemoriesCodec:
@@ -44,26 +43,32 @@ class MemoriesCodec:
     Args:
         dim: length of every embedding, as the fold has it.
         sizes: how long the runs of a loaded state are; the fold's.
+        indexer: who indexes runs that were written down without an index; the fold's.
+
+    Indexes are written down with their runs where they are built. They say nothing that the vectors do not.
     """
 
     part: Part = "memories"
 
-    def __init__(self, dim: int | None = None, sizes: Sizes | None = None) -> None:
-        self._dim, self._sizes = dim, sizes or Sizes()
-        self.fingerprint = fingerprint(self.part, VERSION, dim=dim, **rules())
+    def __init__(self, dim: int | None = None, sizes: Sizes | None = None, indexer: Indexer | None = None) -> None:
+        self._dim, self._sizes, self._indexer = dim, sizes or Sizes(), indexer
+        self.fingerprint = fingerprint(self.part, VERSION, dim=dim, sealed=self._sizes.sealed, **rules())
 
     def dump(self, state: EpisodicState) -> Dump:
-        """Everything but the order of terms and the cut into runs. May be called while the fold goes on elsewhere."""
-        living = _living(state)
+        """Everything but the cut into runs. May be called while the fold goes on elsewhere."""
+        table = tabled(state.slices())
         columns = Columns()
-        _put_memories(columns, living)
-        _put_postings(columns, living.postings, state.lexicon.terms.words())
+        if table is not None:
+            _put(columns, table)
+            self._put_indexes(columns, state.slices())
         forgotten, picked = sorted(state.forgotten), sorted(state.picked)
         columns.texts("forgotten", forgotten)
         columns.times("forgotten/at", [state.forgotten[memory] for memory in forgotten])
         columns.texts("picked", picked)
         columns.blobs("picked/digest", [state.picked[memory] for memory in picked])
-        attributes = {"memories": len(living.memories), "next_ticket": state.next_ticket, "dim": state.dim or 0}
+        count = 0 if table is None else len(table)
+        beside = [] if table is None else [name for name in BESIDE if getattr(table.records, name) is not None]
+        attributes = {"memories": count, "next_ticket": state.next_ticket, "dim": state.dim or 0, "beside": beside}
         return Dump(columns.arrays, attributes)
 
     def load(self, arrays: Arrays, attributes: Attributes) -> EpisodicState:
@@ -72,209 +77,180 @@ class MemoriesCodec:
         count, next_ticket, dim = (read.count(name) for name in ("memories", "next_ticket", "dim"))
         read.require("dim", self._dim is None or dim == self._dim, f"{dim}, expected {self._dim}")
         read.require("memories", count <= MOST, f"{count} are more than {MOST}")
-        vectors: Vector = read.numbers("vectors", np.float32, (count, dim))
-        lexicon = Lexicon(terms=Codes.of(read.distinct_texts("terms")), names=Codes.of(read.distinct_texts("names")))
-        rows, tags, memories = _memories(read, count, lexicon.names.words())
-        rows["ticket"] = _tickets(read, count, next_ticket)
-        postings = _postings(read, count, len(lexicon.terms))
-        rows["terms"] = np.bincount(postings["row"], weights=postings["count"], minlength=count)
-        tickets = HashTrieMap(dict(zip([memory.id for memory in memories], rows["ticket"].tolist(), strict=True)))
-        read.require("id", len(tickets) == count, "an id stands twice")
+        beside = read.attribute("beside", list)
+        read.require("beside", beside == [name for name in BESIDE if name in beside], f"{beside} are no columns")
+        read.require("memories", count or not read.has("vectors"), "0, and there are vectors")
+        table = _table(read, count, next_ticket, dim, frozenset(beside)) if count else None
         forgotten, picked = read.distinct_texts("forgotten"), read.distinct_texts("picked")
-        read.require("forgotten", not any(map(tickets.__contains__, forgotten)), "an id is both living and forgotten")
+        if table is not None:
+            living = any(table.records.find(memory, id_number(memory)) >= 0 for memory in forgotten)
+            read.require("forgotten", not living, "an id is both living and forgotten")
+        parts = () if table is None else self._runs(read, table)
+        if self._indexer is not None:
+            self._indexer.see(parts)
         return EpisodicState(
-            lexicon,
+            Lexicon(),
             dim or None,
-            parts=self._runs(rows, tags, postings, memories, vectors),
-            tickets=tickets,
+            parts=parts,
             forgotten=HashTrieMap(
                 dict(zip(forgotten, read.optional_times("forgotten/at", len(forgotten)), strict=True))
             ),
             picked=HashTrieMap(dict(zip(picked, read.blobs("picked/digest", len(picked)), strict=True))),
             next_ticket=next_ticket,
-            live_terms=int(rows["terms"].sum()),
+            live_terms=0 if table is None else int(table.rows["terms"].sum()),
         )
 
     def difference(self, one: EpisodicState, other: EpisodicState) -> str | None:
-        """What differs, byte by byte."""
-        return difference(self.dump(one), self.dump(other))
+        """What differs, byte by byte; indexes do not count."""
+        return difference(_unindexed(self.dump(one)), _unindexed(self.dump(other)))
 
-    def _runs(
-        self,
-        rows: NDArray[np.void],
-        tags: NDArray[np.void],
-        postings: NDArray[np.void],
-        memories: list[Memory],
-        vectors: Vector,
-    ) -> tuple[Slice, ...]:
+    def _put_indexes(self, columns: Columns, slices: Sequence[Slice]) -> None:
+        """The indexes of runs that stand where ``_runs`` will cut."""
+        start, sealed = 0, self._sizes.sealed
+        for part in slices:
+            whole = part.length == sealed and not part.dead_count and start % sealed == 0
+            if whole and isinstance(part.block, Run) and part.block.index.kind != "flat":
+                pieces = part.block.index.dump(vectors=False)
+                columns.arrays[f"{INDEX}{start // sealed}"] = np.frombuffer(b"".join(pieces), np.uint8)
+            start += part.length - part.dead_count
+
+    def _runs(self, read: Reading, table: Table) -> tuple[Slice, ...]:
         """The rows in runs that are sealed, and what is left in one that is not."""
         found = []
-        for start in range(0, len(rows), self._sizes.sealed):
-            end = min(start + self._sizes.sealed, len(rows))
-            own = rows[start:end].copy(), _stretch(tags, start, end), _stretch(postings, start, end)
-            found.append(Slice(Run(*own, tuple(memories[start:end]), vectors[start:end]), end - start))
+        for number, own in enumerate(cut(table, self._sizes.sealed)):
+            index = None
+            if read.has(f"{INDEX}{number}"):
+                policy = None if self._indexer is None else self._indexer.policy
+                index = load_index(read.numbers(f"{INDEX}{number}", np.uint8, (None,)), own.vectors, policy)
+            found.append(Slice(Run(own, index), len(own)))
         return tuple(found)
 
 
-def _stretch(records: NDArray[np.void], start: int, end: int) -> NDArray[np.void]:
-    """The records of these rows, which stand in order, counted from the first of them."""
-    low, high = np.searchsorted(records["row"], (start, end))
-    own: NDArray[np.void] = records[low:high].copy()
-    own["row"] -= start
-    return own
+def _unindexed(dump: Dump) -> Dump:
+    return dump._replace(arrays={name: array for name, array in dump.arrays.items() if not name.startswith(INDEX)})
 
 
-def _living(state: EpisodicState) -> Living:
-    tickets, vectors, postings = [np.empty(0, np.int64)], [np.empty((0, state.dim or 0), np.float32)], []
-    memories: list[Memory] = []
-    for part in state.slices():
-        rows = part.living()
-        place = np.full(part.length, NOBODY, np.int32)
-        place[rows] = np.arange(len(memories), len(memories) + len(rows))
-        tickets.append(part.rows["ticket"][rows])
-        vectors.append(part.block.vectors(rows))
-        memories.extend(part.block.records[row] for row in rows.tolist())
-        flat = part.block.postings(part.length)
-        moved = place[flat["row"]]
-        shown = flat[moved >= 0]
-        shown["row"] = moved[moved >= 0]
-        postings.append(shown)
-    flat = np.concatenate(postings) if postings else np.empty(0, POSTING)
-    return Living(np.concatenate(tickets), np.concatenate(vectors), memories, flat)
-
-
-def _put_memories(columns: Columns, living: Living) -> None:
-    memories = living.memories
-    columns.numbers("ticket", living.tickets, np.int64)
-    columns.numbers("vectors", living.vectors, np.float32)
-    columns.texts("id", [memory.id for memory in memories])
-    columns.texts("text", [memory.text for memory in memories])
-    columns.times("at", [memory.at for memory in memories])
-    columns.times("revised_at", [memory.revised_at for memory in memories])
-    felt = [
-        (memory.pad.pleasure, memory.pad.arousal, memory.pad.dominance, memory.confidence, memory.importance)
-        for memory in memories
-    ]
-    columns.numbers("felt", np.array(felt, np.float64).reshape(-1, 5), np.float64)
-    used: set[str | None] = set()
-    for memory in memories:
-        used.update((memory.kind, memory.speaker, memory.session), memory.tags)
-    names = sorted(name for name in used if name is not None)
-    code: dict[str | None, int] = {name: number for number, name in enumerate(names)} | {None: NOBODY}
-    columns.texts("names", names)
+def _put(columns: Columns, table: Table) -> None:
+    rows, records, postings = table.rows, table.records, table.postings
+    columns.numbers("vectors", table.vectors, np.float32)
+    for name, dtype in (("ticket", np.int64), ("at_us", np.int64)):
+        columns.numbers(name, rows[name], dtype)
+    columns.numbers("news", rows["news"], np.float32)
+    columns.texts("names", table.names)
     for name in ("kind", "speaker", "session"):
-        columns.numbers(name, [code[getattr(memory, name)] for memory in memories], np.int32)
-    columns.grouped("tags", [memory.tags for memory in memories])
-    columns.numbers("tags", [code[tag] for memory in memories for tag in memory.tags], np.int32)
-    columns.arrays["metadata"] = msgspec.msgpack.encode([memory.metadata for memory in memories], enc_hook=_plain)
+        columns.numbers(name, rows[name], np.int32)
+    columns.numbers("tags/row", table.tags["row"], np.int32)
+    columns.numbers("tags/tag", table.tags["tag"], np.int32)
+    _put_blobs(columns, "id", records.ids)
+    _put_blobs(columns, "text", records.texts)
+    columns.numbers("felt", records.felt, np.float64)
+    if records.zone_us is not None:
+        columns.numbers("zone_us", records.zone_us, np.int64)
+    if records.revised is not None:
+        columns.numbers("revised", records.revised, np.int64)
+    if records.metadata is not None:
+        _put_blobs(columns, "metadata", records.metadata)
+    columns.numbers("postings/term", postings.terms, np.uint64)
+    columns.numbers("postings/start", postings.starts, np.int64)
+    columns.numbers("postings/row", postings.rows, np.int32)
+    columns.numbers("postings/count", postings.counts, np.int32)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} has no place in metadata")
+def _put_blobs(columns: Columns, name: str, blobs: Blobs) -> None:
+    columns.arrays[f"{name}/bytes"] = blobs.data.tobytes()
+    columns.numbers(f"{name}/starts", blobs.starts, np.int64)
 
 
-def _put_postings(columns: Columns, postings: NDArray[np.void], words: list[str]) -> None:
-    """The postings with terms numbered in their own order, by row and then by term."""
-    used = np.unique(postings["term"])
-    ranked = sorted((words[code], place) for place, code in enumerate(used.tolist()))
-    number = np.empty(len(used), np.int32)
-    number[[place for _, place in ranked]] = np.arange(len(used))
-    term = number[np.searchsorted(used, postings["term"])]
-    order = np.lexsort((term, postings["row"]))
-    columns.texts("terms", [word for word, _ in ranked])
-    columns.numbers("postings/term", term[order], np.int32)
-    columns.numbers("postings/row", postings["row"][order], np.int32)
-    columns.numbers("postings/count", postings["count"][order], np.int32)
-
-
-def _tickets(read: Reading, count: int, next_ticket: int) -> Array:
-    tickets = read.within("ticket", np.int64, (count,), 0, next_ticket - 1)
-    read.require("ticket", (np.diff(tickets) > 0).all(), "they do not rise")
-    return tickets
-
-
-def _memories(read: Reading, count: int, names: list[str]) -> tuple[NDArray[np.void], NDArray[np.void], list[Memory]]:
-    """The rows, as far as memories fill them, the tags by row, and the memories without vectors."""
+def _table(read: Reading, count: int, next_ticket: int, dim: int, beside: frozenset[str]) -> Table:
+    names = read.distinct_texts("names")
+    read.require("names", sorted(names) == names, "they do not ascend")
     rows = np.zeros(count, ROW)
-    rows["at_us"] = read.numbers("at/us", np.int64, (count,))
+    rows["ticket"] = read.within("ticket", np.int64, (count,), 0, next_ticket - 1)
+    read.require("ticket", (np.diff(rows["ticket"]) > 0).all(), "they do not rise")
+    rows["at_us"] = read.numbers("at_us", np.int64, (count,))
+    rows["news"] = read.within("news", np.float32, (count,), 0.0, 1.0)
     for name in ("kind", "speaker", "session"):
         rows[name] = read.within(name, np.int32, (count,), 0 if name == "kind" else NOBODY, len(names) - 1)
-    code = read.within("tags", np.int32, (None,), 0, len(names) - 1)
-    tags = list(read.grouped("tags", code.tolist(), count))
-    told: list[str | None] = [*names, None]  # so that NOBODY, which is -1, finds nothing
+    marks = read.within("tags/row", np.int32, (None,), 0, count - 1)
+    read.require("tags", (np.diff(marks) >= 0).all(), "they are not by row")
+    tags = np.empty(len(marks), TAG)
+    tags["row"], tags["tag"] = marks, read.within("tags/tag", np.int32, (len(marks),), 0, len(names) - 1)
+    postings = _postings(read, count)
+    lengths = np.bincount(postings.rows, weights=postings.counts, minlength=count)
+    rows["terms"] = lengths
+    vectors = read.numbers("vectors", np.float32, (count, dim))
+    table = Table(rows, tags, tuple(names), _records(read, count, beside), postings, vectors)
+    _check_times(read, table)
+    return table
+
+
+def _records(read: Reading, count: int, beside: frozenset[str]) -> Records:
     felt = read.within("felt", np.float64, (count, 5), -1.0, 1.0)
-    read.require("felt", not count or felt[:, 3:].min() >= 0.0, "a confidence or importance under 0")
-    columns = zip(
-        read.texts("id", count),
-        read.texts("text", count),
-        read.times("at", count),
-        felt.tolist(),
-        rows["speaker"].tolist(),
-        rows["kind"].tolist(),
-        rows["session"].tolist(),
-        tags,
-        _metadata(read, count),
-        read.optional_times("revised_at", count),
-        strict=True,
-    )
-    memories = [_memory(told, names, *values) for values in columns]
-    return rows, _tagged(tags), memories
-
-
-def _memory(
-    told: list[str | None],
-    names: list[str],
-    memory: str,
-    text: str,
-    at: datetime,
-    felt: list[float],
-    speaker: int,
-    kind: int,
-    session: int,
-    tags: Iterable[int],
-    metadata: dict[str, Any],
-    revised_at: datetime | None,
-) -> Memory:
-    pleasure, arousal, dominance, confidence, importance = felt
-    return Memory(
-        memory,
-        text,
-        at,
-        PAD(pleasure, arousal, dominance),
-        confidence,
-        importance,
-        _NO_VECTOR,
-        told[speaker],
-        names[kind],
-        told[session],
-        tuple(names[tag] for tag in tags) if tags else (),
+    read.require("felt", felt[:, 3:].min() >= 0.0, "a confidence or importance under 0")
+    ids = _blobs(read, "id", count)
+    metadata = _blobs(read, "metadata", count) if "metadata" in beside else None
+    records = Records.made(
+        ids,
+        _blobs(read, "text", count),
+        felt,
+        read.numbers("zone_us", np.int64, (count,)) if "zone_us" in beside else None,
+        read.numbers("revised", np.int64, (count, 2)) if "revised" in beside else None,
         metadata,
-        revised_at,
+        id_numbers(ids),
     )
+    read.require("id", not records.has_twins(), "an id stands twice")
+    if metadata is not None:
+        _check_metadata(read, metadata)
+    return records
 
 
-def _metadata(read: Reading, count: int) -> list[dict[str, Any]]:
+def _blobs(read: Reading, name: str, count: int) -> Blobs:
+    """Texts, or bytes; texts are seen to be such."""
+    data = np.frombuffer(read.data(f"{name}/bytes"), np.uint8)
+    starts = read.numbers(f"{name}/starts", np.int64, (count + 1,))
+    whole = starts[0] == 0 and starts[-1] == len(data) and (np.diff(starts) >= 0).all()
+    read.require(name, whole, f"its starts do not cut up {len(data)} bytes")
+    if name != "metadata":
+        read.each(name, str, [data.data], "utf-8")
+        within = starts[:-1][starts[:-1] < len(data)]
+        read.require(name, not (data[within] & _TOP_BITS == _CONTINUES).any(), "it is cut within a character")
+    return Blobs(data, narrow(starts, np.uint32))
+
+
+def _check_metadata(read: Reading, metadata: Blobs) -> None:
     try:
-        found = msgspec.msgpack.decode(read.data("metadata"), type=list[dict[str, Any]])
+        for one in metadata.raw(np.arange(len(metadata))):
+            DECODER.decode(one)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise read.fault("metadata", str(error)) from None
-    read.require("metadata", len(found) == count, f"{len(found)} of {count}")
-    return found
 
 
-def _tagged(tags: Iterable[Iterable[int]]) -> NDArray[np.void]:
-    """Each tag of each row once, by row."""
-    return np.array([(row, tag) for row, own in enumerate(tags) for tag in dict.fromkeys(own)], TAG)
+def _check_times(read: Reading, table: Table) -> None:
+    """See that every time is one that a clock can show."""
+    every, us = np.arange(len(table)), table.rows["at_us"]
+    # In one zone all is well if the first and the last are.
+    some = every if table.records.zone_us is not None else np.array([us.argmin(), us.argmax()])
+    for name, times in (("at_us", lambda: table.records.ats(some, us[some])), ("revised", _revisions(table, every))):
+        try:
+            times()
+        except (OverflowError, ValueError) as error:
+            raise read.fault(name, str(error)) from None
 
 
-def _postings(read: Reading, count: int, terms: int) -> NDArray[np.void]:
-    term = read.within("postings/term", np.int32, (None,), 0, terms - 1)
-    postings = np.empty(len(term), POSTING)
-    postings["term"] = term
-    postings["row"] = read.within("postings/row", np.int32, (len(term),), 0, count - 1)
-    postings["count"] = read.within("postings/count", np.int32, (len(term),), 1, MOST)
-    number = postings["row"].astype(np.int64) * max(1, terms) + term
-    read.require("postings", (np.diff(number) > 0).all(), "they are not by row and term")
-    return postings
+def _revisions(table: Table, rows: Ints) -> Callable[[], list[datetime | None]]:
+    return lambda: table.records.revisions(rows)
+
+
+def _postings(read: Reading, count: int) -> Postings:
+    terms = read.numbers("postings/term", np.uint64, (None,))
+    starts = read.numbers("postings/start", np.int64, (len(terms) + 1,))
+    rows = read.within("postings/row", np.int32, (None,), 0, count - 1)
+    counts = read.within("postings/count", np.int32, (len(rows),), 1, MOST)
+    cut_up = starts[0] == 0 and starts[-1] == len(rows) and (np.diff(starts) > 0).all()
+    read.require("postings", cut_up and (terms[1:] > terms[:-1]).all(), "they are not by term")
+    ascends = np.diff(rows) > 0
+    ascends[starts[1:-1] - 1] = True  # from one term to the next
+    read.require("postings", ascends.all(), "they are not by term and row")
+    return Postings(
+        terms, narrow(starts, np.uint32), narrow(rows, np.uint16, np.int32), narrow(counts, np.uint8, np.int32)
+    )

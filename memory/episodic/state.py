@@ -9,7 +9,6 @@ copied O(log n) times until its run is large enough to stay for good. Nothing th
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,10 +19,14 @@ from rpds import HashTrieMap
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import ShapeMismatch
-from quantum_memory.memory.episodic.runs import Chunk, Lexicon, Slice, joined
+from quantum_memory.memory.episodic.chunk import Chunk, Lexicon
+from quantum_memory.memory.episodic.news import news
+from quantum_memory.memory.episodic.runs import Slice, joined
+from quantum_memory.memory.episodic.words import id_number
 from quantum_memory.types import Memory, MemoryId
 
-Tickets: TypeAlias = "HashTrieMap[MemoryId, int]"
+Address = tuple[int, int]
+"""A slice by number, and a row in it."""
 Times: TypeAlias = "HashTrieMap[MemoryId, datetime | None]"
 Digests: TypeAlias = "HashTrieMap[MemoryId, bytes]"
 
@@ -39,7 +42,7 @@ class Sizes:
     """
 
     tail: int = 256
-    sealed: int = 4096
+    sealed: int = 16_384
     small: int = 16
 
     def __post_init__(self) -> None:
@@ -56,7 +59,6 @@ class EpisodicState:
         dim: length of every embedding, or ``None`` as long as nothing fixed it.
         parts: slices in the order of remembering.
         tail: the slice that may still be appended to.
-        tickets: the place of each living memory.
         forgotten: the ids that must not be found again, and when each was forgotten, where that is known.
         picked: of memories that were looked at in a selective merge, how they were on the other side then.
         next_ticket: the place of the next memory.
@@ -67,22 +69,33 @@ class EpisodicState:
     dim: int | None = None
     parts: tuple[Slice, ...] = field(default=(), repr=False)
     tail: Slice | None = field(default=None, repr=False)
-    tickets: Tickets = field(default_factory=HashTrieMap, repr=False)
     forgotten: Times = field(default_factory=HashTrieMap, repr=False)
     picked: Digests = field(default_factory=HashTrieMap, repr=False)
     next_ticket: int = 0
     live_terms: int = 0
 
     def __len__(self) -> int:
-        return len(self.tickets)
+        return sum(part.length - part.dead_count for part in self.slices())
 
     def slices(self) -> tuple[Slice, ...]:
         """Every slice, in the order of remembering."""
         return self.parts if self.tail is None else (*self.parts, self.tail)
 
+    def find(self, memory: MemoryId) -> Address | None:
+        """Where a living memory stands, or ``None``."""
+        number, slices = id_number(memory), self.slices()
+        for index in range(len(slices) - 1, -1, -1):  # what is asked for is likely to be new
+            row = slices[index].find(memory, number)
+            if row >= 0:
+                return index, row
+        return None
+
+    def __contains__(self, memory: MemoryId) -> bool:
+        return self.find(memory) is not None
+
     def knows(self, memory: MemoryId) -> bool:
         """Whether this id was ever remembered or forgotten here."""
-        return memory in self.tickets or memory in self.forgotten
+        return memory in self.forgotten or memory in self
 
 
 def check_dim(state: EpisodicState, memories: Iterable[Memory]) -> None:
@@ -93,12 +106,6 @@ def check_dim(state: EpisodicState, memories: Iterable[Memory]) -> None:
         if len(shape) != 1 or not shape[0] or (dim is not None and shape[0] != dim):
             raise ShapeMismatch(f"embedding of memory {memory.id!r}", ("d" if dim is None else dim,), shape)
         dim = shape[0]
-
-
-def locate(slices: Sequence[Slice], ticket: int) -> tuple[int, int]:
-    """The slice and the row of a living memory's ticket."""
-    index = bisect.bisect_right(slices, ticket, key=lambda part: part.start) - 1
-    return index, slices[index].row_of(ticket)
 
 
 def remember(state: EpisodicState, memories: Iterable[Memory], sizes: Sizes) -> EpisodicState:
@@ -130,12 +137,16 @@ def revise(state: EpisodicState, memories: Iterable[Memory], sizes: Sizes) -> Ep
 
 
 def _reads_as(state: EpisodicState, memory: Memory) -> bool:
-    if memory.id not in state.tickets:
-        return False
-    slices = state.slices()
-    index, row = locate(slices, state.tickets[memory.id])
-    block = slices[index].block
-    return block.records[row] == memory and np.array_equal(block.vectors(np.array([row]))[0], memory.embedding)
+    found = read(state, memory.id)
+    return found == memory and np.array_equal(found.embedding, memory.embedding)
+
+
+def read(state: EpisodicState, memory: MemoryId) -> Memory | None:
+    """The memory with this id, or ``None``."""
+    address = state.find(memory)
+    if address is None:
+        return None
+    return state.slices()[address[0]].block.memories(np.array([address[1]]))[0]
 
 
 def _appended(state: EpisodicState, new: Sequence[Memory], sizes: Sizes) -> EpisodicState:
@@ -143,18 +154,19 @@ def _appended(state: EpisodicState, new: Sequence[Memory], sizes: Sizes) -> Epis
     check_dim(state, new)
     dim = new[0].embedding.shape[0]
     parts, tail = state.parts, state.tail
-    tickets, ticket, live_terms = state.tickets, state.next_ticket, state.live_terms
+    ticket, live_terms = state.next_ticket, state.live_terms
+    documents = [state.lexicon.document(memory) for memory in new]
+    rows = iter(zip(documents, news(state.slices(), documents), strict=True))
     while new:
         if tail is not None and tail.length >= sizes.tail:
             parts, tail = _stack(parts, joined([tail]), sizes), None
         parts, chunk, tail = _writable(parts, tail, dim, sizes)
         taken, new = new[: sizes.tail - tail.length], new[sizes.tail - tail.length :]
         for memory in taken:
-            live_terms += chunk.append(ticket, memory, state.lexicon)
-            tickets = tickets.insert(memory.id, ticket)
+            live_terms += chunk.append(ticket, memory, *next(rows))
             ticket += 1
         tail = replace(tail, length=chunk.filled)
-    return replace(state, dim=dim, parts=parts, tail=tail, tickets=tickets, next_ticket=ticket, live_terms=live_terms)
+    return replace(state, dim=dim, parts=parts, tail=tail, next_ticket=ticket, live_terms=live_terms)
 
 
 def forget(state: EpisodicState, ids: Iterable[MemoryId], times: Sequence[datetime | None] = ()) -> EpisodicState:
@@ -185,26 +197,24 @@ def pick(state: EpisodicState, seen: Iterable[tuple[MemoryId, bytes]]) -> Episod
 
 def _without(state: EpisodicState, ids: Iterable[MemoryId]) -> EpisodicState:
     """The state in which these rows are dead."""
-    tickets, live_terms = state.tickets, state.live_terms
-    slices: list[Slice | None] = list(state.slices())
-    whole = state.slices()
-    rows: dict[int, list[int]] = {}
+    live_terms, whole = state.live_terms, state.slices()
+    slices: list[Slice | None] = list(whole)
+    rows: dict[int, set[int]] = {}
     for memory in ids:
-        if memory in tickets:
-            index, row = locate(whole, tickets[memory])
-            rows.setdefault(index, []).append(row)
-            live_terms -= int(whole[index].rows["terms"][row])
-            tickets = tickets.remove(memory)
+        address = state.find(memory)
+        if address is not None and address[1] not in rows.setdefault(address[0], set()):
+            rows[address[0]].add(address[1])
+            live_terms -= int(whole[address[0]].rows["terms"][address[1]])
     if not rows:
         return state
     for index, dead in rows.items():
-        slices[index] = _thinned(whole[index].without(np.array(dead, dtype=np.int64)))
+        slices[index] = _thinned(whole[index].without(np.array(sorted(dead), dtype=np.int64)))
     tail = slices.pop() if state.tail is not None else None
     if tail is not None and not isinstance(tail.block, Chunk):
         slices.append(tail)
         tail = None
     parts = tuple(part for part in slices if part is not None)
-    return replace(state, parts=parts, tail=tail, tickets=tickets, live_terms=live_terms)
+    return replace(state, parts=parts, tail=tail, live_terms=live_terms)
 
 
 def _thinned(part: Slice) -> Slice | None:

@@ -19,7 +19,7 @@ from quantum_memory.memory.episodic.search import Query
 from quantum_memory.memory.episodic.state import Sizes
 from quantum_memory.memory.episodic.words import STOP_WORDS
 from quantum_memory.memory.events import Event, Forgotten, Merged, Picked, Remembered, Revised
-from quantum_memory.types import NEUTRAL, Filters, Memory, Place
+from quantum_memory.types import NEUTRAL, PAD, Filters, Memory, Place
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DIM = 6
@@ -31,12 +31,13 @@ def memory(number: int, text: str | None = None) -> Memory:
     """The memory of this number; always the same one, unless a text is given."""
     rng = np.random.default_rng(number)
     embedding = rng.standard_normal(DIM).astype(np.float32)
+    feeling = np.random.default_rng((number, 1)).uniform(-1, 1, 3)
     tags: list[str] = rng.choice(["home", "work", "play"], rng.integers(0, 3), replace=False).tolist()
     return Memory(
         id=f"m{number}",
         text=text or " ".join(rng.choice(WORDS, rng.integers(1, 8))),
         at=START + timedelta(minutes=int(rng.integers(0, 300)), microseconds=number),
-        pad=NEUTRAL,
+        pad=PAD.clipped(*feeling.round(2).tolist()) if number % 4 else NEUTRAL,
         confidence=0.5,
         importance=0.5,
         embedding=embedding / np.linalg.norm(embedding),
@@ -161,6 +162,7 @@ def passes(memory: Memory, filters: Filters) -> bool:
         and filters.kind in {None, memory.kind}
         and filters.speaker in {None, memory.speaker}
         and set(filters.tags) <= set(memory.tags)
+        and (filters.near is None or memory.pad.distance(filters.near.pad) <= filters.near.radius)
     )
 
 

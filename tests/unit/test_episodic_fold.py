@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import MissingDependency, NotFinite, OutOfRange, ShapeMismatch
+from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.fold import MemoriesFold
-from quantum_memory.memory.episodic.runs import Chunk, Slice, joined
+from quantum_memory.memory.episodic.runs import Slice, joined
 from quantum_memory.memory.episodic.search import contains, count, fetch, known, memories
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes, check_dim
 from quantum_memory.memory.events import Forgotten, Remembered, RolledBack, SkillLearned, SkillUsed

@@ -18,7 +18,7 @@ from quantum_memory.memory.episodic.lexical import Bm25
 from quantum_memory.memory.episodic.search import Query, fetch, search
 from quantum_memory.memory.episodic.state import Sizes
 from quantum_memory.memory.events import Forgotten, Remembered
-from quantum_memory.types import Filters
+from quantum_memory.types import NEUTRAL, PAD, Filters, Near
 from tests.unit.episodes import DIM, HAPPENINGS, SIZES, START, WORDS, Happening, memory, slow_search
 from tests.unit.test_episodic_fold import TINY, play
 
@@ -30,6 +30,7 @@ FILTERS = st.builds(
     kind=st.sampled_from([None, None, "fact", "utterance", "dream"]),
     speaker=st.sampled_from([None, None, "Alice", "Bob", "Nobody"]),
     tags=st.sampled_from([(), (), ("home",), ("home", "work"), ("unheard of",)]),
+    near=st.none() | st.builds(Near, st.sampled_from([NEUTRAL, PAD(0.5, -0.5, 0.2)]), st.sampled_from([0.0, 0.7, 4.0])),
 )
 VECTORS = st.none() | st.integers(100, 200).map(lambda n: np.random.default_rng(n).standard_normal(DIM).astype("f4"))
 QUERIES = st.builds(
@@ -178,6 +179,12 @@ def test_what_a_query_cannot_be_is_refused() -> None:
         Context(reach=1.5)  # type: ignore[arg-type]  # what an untyped caller might bring
     with pytest.raises(OutOfRange):
         Bm25(b=1.5)
+    with pytest.raises(OutOfRange):
+        Near(NEUTRAL, -0.1)
+    with pytest.raises(NotFinite):
+        Near(NEUTRAL, float("nan"))
+    with pytest.raises(InvalidValue):
+        Near((0.0, 0.0, 0.0), 1.0)  # type: ignore[arg-type]  # what an untyped caller might bring
 
 
 def test_fetching_what_is_unknown_or_forgotten_says_so() -> None:

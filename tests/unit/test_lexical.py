@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,21 +22,25 @@ from quantum_memory.memory.episodic.lexical import (
     match_flat,
     scores,
 )
-from quantum_memory.memory.episodic.words import MAX_TERM_CHARS, STOP_WORDS, Analyzer, Codes
+from quantum_memory.memory.episodic.words import MAX_TERM_CHARS, STOP_WORDS, Analyzer, Codes, number
 from tests.unit.episodes import textbook_bm25
 
 DOCUMENTS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), min_size=1, max_size=12)
 KNOBS = st.builds(Bm25, st.floats(0.0, 3.0), st.floats(0.0, 1.0))
 
 
-def coded(documents: list[list[str]], codes: Codes) -> np.ndarray:
+def coded(documents: list[list[str]]) -> np.ndarray:
     """The documents as POSTING records, by row."""
     found = [
-        (codes.learn(term), row, count)
+        (number(term), row, count)
         for row, document in enumerate(documents)
         for term, count in Counter(document).items()
     ]
     return np.array(found, dtype=POSTING)
+
+
+def grouped(flat: np.ndarray) -> Postings:
+    return Postings.group(flat["term"], flat["row"], flat["count"])
 
 
 @settings(deadline=None, max_examples=100)
@@ -42,24 +48,38 @@ def coded(documents: list[list[str]], codes: Codes) -> np.ndarray:
 def test_grouped_and_flat_postings_give_the_scores_of_the_textbook(
     documents: list[list[str]], query: list[str], knobs: Bm25
 ) -> None:
-    codes = Codes()
-    flat = coded(documents, codes)
-    terms = distinct([codes.find(term) for term in query])
+    flat = coded(documents)
+    terms = distinct([number(term) for term in query])
     lengths = np.array([len(document) for document in documents], dtype=np.int32)
     mean = max(lengths.mean(), 1e-9)
     wanted = np.array(textbook_bm25(documents, query, knobs))
-    for matches in (Postings.group(flat).match(terms), match_flat(flat, terms)):
-        weights = inverse_frequencies(len(documents), np.bincount(matches.term, minlength=len(terms)))
-        np.testing.assert_allclose(scores(matches, weights, lengths, mean, knobs), wanted, rtol=1e-13)
+    for groups in (grouped(flat).match(terms), match_flat(flat, terms)):
+        found_in = np.zeros(len(terms), np.int64)
+        for group in groups:
+            found_in[group.term] = len(group.rows)
+        weights = inverse_frequencies(len(documents), found_in)
+        np.testing.assert_allclose(scores(groups, weights, lengths, mean, knobs), wanted, rtol=1e-13)
 
 
 @settings(deadline=None, max_examples=50)
 @given(DOCUMENTS)
-def test_grouping_and_flattening_lose_nothing(documents: list[list[str]]) -> None:
-    flat = coded(documents, Codes())
-    again = Postings.group(flat).flat()
-    assert sorted(again.tolist()) == sorted(flat.tolist())
-    assert (np.diff(again["row"]) >= 0).all()
+def test_grouping_loses_nothing(documents: list[list[str]]) -> None:
+    flat = coded(documents)
+    postings = grouped(flat)
+    again = zip(postings.each().tolist(), postings.rows.tolist(), postings.counts.tolist(), strict=True)
+    assert sorted(again) == sorted(flat.tolist())
+    assert (np.diff(postings.terms.astype(np.float64)) > 0).all()
+    for start, end in pairwise(postings.starts.tolist()):
+        assert (np.diff(postings.rows[start:end].astype(int)) > 0).all()
+
+
+def test_postings_take_no_wider_numbers_than_they_need() -> None:
+    terms = np.zeros(300, np.uint64)
+    small = Postings.group(terms, np.arange(300), np.ones(300, np.int32))
+    large = Postings.group(terms, np.arange(300) + 65_300, np.full(300, 256))
+    assert (small.rows.dtype, small.counts.dtype) == (np.dtype(np.uint16), np.dtype(np.uint8))
+    assert (large.rows.dtype, large.counts.dtype) == (np.dtype(np.int32), np.dtype(np.int32))
+    assert (large.rows[-1], large.counts[-1]) == (65_599, 256)
 
 
 def test_a_term_in_every_document_weighs_little_but_never_against() -> None:
@@ -104,4 +124,10 @@ def test_codes_are_given_in_the_order_of_first_sight() -> None:
     codes = Codes()
     assert [codes.learn(word) for word in ("b", "a", "b")] == [0, 1, 0]
     assert (codes.find("a"), codes.find("c"), len(codes)) == (1, -1, 2)
-    assert distinct([1, -1, 0, 1]).tolist() == [1, 0]
+
+
+def test_a_number_stands_for_a_word_everywhere_and_a_query_has_each_once() -> None:
+    assert number("umbrella") == int.from_bytes(blake2b(b"umbrella", digest_size=8).digest(), "little")
+    assert number("\ud800") != number("\ud801"), "half a character is no text, but may be asked for"
+    assert distinct([3, 2**64 - 1, 3]).tolist() == [3, 2**64 - 1]
+    assert len({number(f"w{n}") for n in range(20_000)}) == 20_000

@@ -1,0 +1,110 @@
+"""Parts of a score that follow from the candidates themselves. Reads no index and no state.
+
+Each function gives (m,) values in [0, 1], one for each candidate.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from quantum_memory.types import Floats, MemoryId, Vector
+
+LEXICAL_SHARE = 0.6
+"""Weight of words against meaning in how well a candidate matches."""
+FADE = 0.95
+"""What is left of a match one memory farther on in the same session."""
+GAP_S = 3600.0
+"""Memories without a session belong together where no more than this lies between them."""
+_WORD = re.compile(r"[^\W_]+")
+_LEAST_NAME_CHARS = 2
+_QUESTION_MARKS = ("?", "\uff1f", "\u061f", "\u037e")
+_CLOSING = " \t\r\n\"')]\u201d\u2019\u00bb"
+
+
+def matching(relevance: Floats, lexical: Floats) -> Floats:
+    """How well candidates match by meaning and by words together."""
+    both: Floats = (relevance + LEXICAL_SHARE * lexical) / (1.0 + LEXICAL_SHARE)
+    return both.clip(0.0, 1.0)
+
+
+def nearness(match: Floats, sessions: Sequence[str | None], tickets: Sequence[int], at_s: Sequence[float]) -> Floats:
+    """The best match of the same session, ``FADE`` times as much for each memory that lies between.
+
+    What was asked for is often told over several turns, of which one matches: the others are found by it.
+
+    Args:
+        match: (m,) how well each candidate matches, in [0, 1]; each is near to itself.
+        sessions: the session of each, or ``None``.
+        tickets: the places in the order of remembering.
+        at_s: when each happened, in seconds.
+    """
+    near = np.array(match, dtype=np.float64)
+    order = sorted(range(len(near)), key=lambda one: (sessions[one] is None, sessions[one] or "", tickets[one]))
+    steps = [
+        FADE ** (tickets[after] - tickets[before])
+        if sessions[before] == sessions[after]
+        and (sessions[after] is not None or abs(at_s[after] - at_s[before]) <= GAP_S)
+        else 0.0
+        for before, after in pairwise(order)
+    ]
+    for (before, after), left in zip(pairwise(order), steps, strict=True):
+        near[after] = max(near[after], left * near[before])
+    for (before, after), left in reversed(list(zip(pairwise(order), steps, strict=True))):
+        near[before] = max(near[before], left * near[after])
+    return near
+
+
+def spoken_by(question: str, speakers: Iterable[str | None]) -> Floats:
+    """1 where the question names who said it, by any word of the name, and 0 elsewhere."""
+    words = {word for word in _WORD.findall(question.casefold()) if len(word) >= _LEAST_NAME_CHARS}
+    named: dict[str | None, float] = {None: 0.0}
+    for speaker in (own := list(speakers)):
+        if speaker not in named:
+            named[speaker] = float(not words.isdisjoint(_WORD.findall((speaker or "").casefold())))
+    return np.array([named[speaker] for speaker in own], dtype=np.float64)
+
+
+def statements(texts: Iterable[str]) -> Floats:
+    """0 for a text that ends as a question, which rarely answers one, and 1 for any other."""
+    return np.array([not text.rstrip(_CLOSING).endswith(_QUESTION_MARKS) for text in texts], dtype=np.float64)
+
+
+def bridged(
+    question: Vector,
+    ids: Sequence[MemoryId],
+    vectors: Vector,
+    bridges: Mapping[MemoryId, Mapping[MemoryId, float]],
+) -> Floats:
+    """How well each candidate answers what the memory that leads to it leaves of the question.
+
+    For a seed p and a candidate j this is the strength of the bridge times the cosine of j with the question's part
+    that is orthogonal to p; the best seed counts.
+
+    Args:
+        question: (d,) of unit length.
+        ids: of the m candidates, seeds among them.
+        vectors: (m, d) their embeddings, of unit length.
+        bridges: as the graph gives them; what is no candidate is passed over.
+    """
+    found = np.zeros(len(ids))
+    place = {memory: row for row, memory in enumerate(ids)}
+    ways: dict[int, list[tuple[int, float]]] = {}
+    for memory, seeds in bridges.items():
+        for seed, strength in seeds.items():
+            if memory in place and seed in place:
+                ways.setdefault(place[seed], []).append((place[memory], strength))
+    for leading, led in ways.items():
+        rest = question.astype(np.float64)
+        rest = rest - float(rest @ vectors[leading]) * vectors[leading]
+        length = math.sqrt(float(rest @ rest))
+        if length <= np.finfo(np.float32).eps:
+            continue
+        rows = np.array([row for row, _ in led])
+        fits = (vectors[rows] @ (rest / length)).clip(0.0, 1.0) * np.array([strength for _, strength in led])
+        found[rows] = np.maximum(found[rows], fits)
+    return found
