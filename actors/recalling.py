@@ -1,31 +1,31 @@
-"""How things are found again: candidates by meaning and by words, a walk over the graph, the mood, and the policy."""
+"""How things are found again: candidates by meaning and by words, associations in the graph, the mood, the policy."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
 
 import numpy as np
 
+from quantum_memory.actors import life_rules
 from quantum_memory.actors.emotion import EmotionHost, Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import Feelings, QuantumStateHost
 from quantum_memory.actors.requests import RecallRequest
-from quantum_memory.actors.semantic_graph import Seeds, SemanticGraphHost
+from quantum_memory.actors.semantic_graph import Associations, Seeds, SemanticGraphHost
 from quantum_memory.checks import within
 from quantum_memory.errors import ShapeMismatch, TooLong
+from quantum_memory.memory import scoring
 from quantum_memory.memory.episodic.search import Candidates, Query
-from quantum_memory.policies.decay import DecayPolicy, Exponential
+from quantum_memory.memory.life.uses import Practice
+from quantum_memory.memory.merging import Under
 from quantum_memory.policies.recall import rank
 from quantum_memory.settings import Settings
-from quantum_memory.types import Floats, Hit, MemoryId, Place, Vector
-
-SEEDS = 20
-"""How many of the first candidates a walk starts from."""
-STRANGERS = 20
-"""How many memories that only the walk found become candidates."""
+from quantum_memory.types import Floats, Hit, Place, Vector
 
 
 class Recaller:
@@ -40,7 +40,7 @@ class Recaller:
     def __init__(self, parts: Parts, settings: Settings, now: Callable[[], datetime]) -> None:
         self._parts, self._settings, self._now = parts, settings, now
         self._weights = settings.recall.weights.policy()
-        self._decay: DecayPolicy = Exponential(settings.recall.half_life_s)
+        self._decay = life_rules.decay(settings.life)
 
     async def recall(self, requests: Sequence[RecallRequest]) -> list[list[Hit]]:
         """Hits for each question, best first. Raises: InvalidInput, PlaceNotFound."""
@@ -48,19 +48,23 @@ class Recaller:
             self._check(request)
         places = await self._places(requests)
         vectors = await self._vectors(requests)
-        lineages = [lineage for lineage, _ in places]
+        lineages, now = [lineage for lineage, _ in places], self._now()
         looked = [
             (place, self._query(request, meaning))
             for request, meaning, (_, place) in zip(requests, vectors, places, strict=True)
         ]
-        found = await self._parts.episodic.scatter(EpisodicMemoryHost.search, lineages, looked)
-        walked = await self._walk(requests, lineages, looked, found)
-        found = await self._with_strangers(lineages, looked, found, walked)
-        moods = await self._moods(lineages, looked, found)
-        return [
-            self._rank(request, candidates, walk, mood)
-            for request, candidates, walk, mood in zip(requests, found, walked, moods, strict=True)
+        found = await self._searched(lineages, looked, now)
+        led = await self._associated(lineages, looked, found, now)
+        found = await self._with_strangers(lineages, looked, found, led)
+        moods, practised = await asyncio.gather(
+            self._moods(lineages, looked, found), self._practised(lineages, looked, found)
+        )
+        parts = [
+            scoring.parts_of(query, candidates, walked, bridges, now)
+            for (_, query), candidates, (walked, bridges) in zip(looked, found, led, strict=True)
         ]
+        ranked = zip(requests, parts, found, moods, practised, strict=True)
+        return [self._rank(*one, now) for one in ranked]
 
     def _check(self, request: RecallRequest) -> None:
         limits, dim = self._settings.limits, self._settings.perception.dim
@@ -92,33 +96,44 @@ class Recaller:
         text = request.query if isinstance(request.query, str) else None
         return Query(text, meaning, request.filters, limit)
 
-    async def _walk(
+    async def _searched(
+        self, lineages: Sequence[str], looked: Sequence[tuple[Place, Query]], now: datetime
+    ) -> list[Candidates]:
+        """The candidates of each question, of all its searches together, in as few calls as there are hosts."""
+        asked = [(place, scoring.searches(query, now)) for place, query in looked]
+        each = [(place, query) for place, queries in asked for query in queries]
+        owners = [lineage for lineage, (_, queries) in zip(lineages, asked, strict=True) for _ in queries]
+        found = iter(await self._parts.episodic.scatter(EpisodicMemoryHost.search, owners, each))
+        return [reduce(scoring.joined, [next(found) for _ in queries]) for _, queries in asked]
+
+    async def _associated(
         self,
-        requests: Sequence[RecallRequest],
         lineages: Sequence[str],
         looked: Sequence[tuple[Place, Query]],
         found: Sequence[Candidates],
-    ) -> list[dict[MemoryId, float]]:
-        """What a walk over the graph from the best candidates finds."""
-        if not self._weights.graph:
-            return [{} for _ in requests]
-        seeds = [
-            Seeds(place, query.text or "", _best(candidates))
+        now: datetime,
+    ) -> list[Associations]:
+        """What hangs together in the graph with the best candidates."""
+        walk, bridge = self._weights.graph > 0.0, self._weights.bridge > 0.0
+        if not walk and not bridge:
+            return [Associations({}, {}) for _ in looked]
+        begun = [
+            Seeds(place, query.text or "", scoring.seeds(query, candidates, self._weights, now), walk, bridge)
             for (place, query), candidates in zip(looked, found, strict=True)
         ]
-        return await self._parts.graph.scatter(SemanticGraphHost.spread, lineages, seeds)
+        return await self._parts.graph.scatter(SemanticGraphHost.associate, lineages, begun)
 
     async def _with_strangers(
         self,
         lineages: Sequence[str],
         looked: Sequence[tuple[Place, Query]],
         found: Sequence[Candidates],
-        walked: Sequence[dict[MemoryId, float]],
+        led: Sequence[Associations],
     ) -> list[Candidates]:
-        """Candidates with the memories that only the walk found, under the same filters."""
+        """Candidates with the memories that only the graph found, under the same filters."""
         named = [
-            _strangers(candidates, walk) if query.limit else ()
-            for (_, query), candidates, walk in zip(looked, found, walked, strict=True)
+            scoring.strangers(candidates, *association) if query.limit else ()
+            for (_, query), candidates, association in zip(looked, found, led, strict=True)
         ]
         asking = [index for index, ids in enumerate(named) if ids]
         more = await self._parts.episodic.scatter(
@@ -128,7 +143,7 @@ class Recaller:
         )
         joined = list(found)
         for index, strangers in zip(asking, more, strict=True):
-            joined[index] = _join(found[index], strangers)
+            joined[index] = scoring.joined(found[index], strangers)
         return joined
 
     async def _moods(
@@ -153,49 +168,37 @@ class Recaller:
             fits[index] = fit
         return fits
 
+    async def _practised(
+        self, lineages: Sequence[str], looked: Sequence[tuple[Place, Query]], found: Sequence[Candidates]
+    ) -> list[Practice | None]:
+        """How each candidate was of use; nothing where recency does not count or no use is ever noted."""
+        if not self._weights.recency or self._settings.life.reinforce == "off":
+            return [None for _ in found]
+        asked = [
+            Under(place, tuple(memory.id for memory in candidates.memories))
+            for (place, _), candidates in zip(looked, found, strict=True)
+        ]
+        return [*await self._parts.episodic.scatter(EpisodicMemoryHost.practice, lineages, asked)]
+
     def _rank(
-        self, request: RecallRequest, candidates: Candidates, walk: dict[MemoryId, float], mood: Floats
+        self,
+        request: RecallRequest,
+        parts: dict[str, Floats],
+        candidates: Candidates,
+        mood: Floats,
+        used: Practice | None,
+        now: datetime,
     ) -> list[Hit]:
-        memories = candidates.memories
-        now_s = self._now().timestamp()
+        memories, now_s = candidates.memories, now.timestamp()
         ages = np.array([max(0.0, now_s - memory.at.timestamp()) for memory in memories], dtype=np.float64)
-        parts = {
-            "relevance": candidates.relevance,
-            "lexical": candidates.lexical,
-            "neighbours": candidates.neighbours,
-            "graph": np.array([walk.get(memory.id, 0.0) for memory in memories], dtype=np.float64),
-            "recency": self._decay.retention(ages),
+        uses = () if used is None else (used.counts.astype(np.float64), now_s - used.last_s)
+        others = {
+            "recency": self._decay.retention(ages, [memory.kind for memory in memories], *uses),
             "importance": np.array([memory.importance for memory in memories], dtype=np.float64),
             "mood": mood,
         }
-        ranked = rank(parts, self._weights, request.k)
+        ranked = rank(parts | others, self._weights, request.k)
         return [
             Hit(memories[index], float(score), why)
             for index, score, why in zip(ranked.order.tolist(), ranked.scores, ranked.why, strict=True)
         ]
-
-
-def _best(candidates: Candidates) -> dict[MemoryId, float]:
-    """The most promising candidates so far, and how promising."""
-    promise = np.maximum(candidates.relevance, 0.0) + candidates.lexical + np.maximum(candidates.neighbours, 0.0)
-    best = np.argsort(-promise, kind="stable")[:SEEDS]
-    return {candidates.memories[index].id: float(promise[index]) for index in best if promise[index] > 0.0}
-
-
-def _strangers(candidates: Candidates, walk: dict[MemoryId, float]) -> tuple[MemoryId, ...]:
-    """The memories that the walk found and the search did not, best first."""
-    here = {memory.id for memory in candidates.memories}
-    ranked = sorted(walk.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(identity for identity, _ in ranked if identity not in here)[:STRANGERS]
-
-
-def _join(found: Candidates, more: Candidates) -> Candidates:
-    """Both, without those of the second that are in the first already."""
-    here = {memory.id for memory in found.memories}
-    new = [index for index, memory in enumerate(more.memories) if memory.id not in here]
-    return Candidates(
-        (*found.memories, *(more.memories[index] for index in new)),
-        np.concatenate([found.relevance, more.relevance[new]]),
-        np.concatenate([found.lexical, more.lexical[new]]),
-        np.concatenate([found.neighbours, more.neighbours[new]]),
-    )

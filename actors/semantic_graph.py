@@ -15,6 +15,7 @@ from quantum_memory.memory.portable.web import Web, web_of
 from quantum_memory.memory.semantic import around, news
 from quantum_memory.memory.semantic import spread as walks
 from quantum_memory.memory.semantic.bonds import Neighbour, Way
+from quantum_memory.memory.semantic.bridges import Bridges, bridges
 from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.semantic.graph import Expected, GraphFold, GraphState, Missed, missed, to_networkx
 from quantum_memory.memory.semantic.hearing import News, Reading, hear
@@ -31,11 +32,23 @@ if TYPE_CHECKING:
 
 
 class Seeds(NamedTuple):
-    """Where a walk begins: the words of a question and the memories that are promising so far."""
+    """Where associations begin: the words of a question and the memories that are promising so far.
+
+    ``walk`` and ``bridge`` say which of the two kinds are wanted.
+    """
 
     place: Place
     query: str
     memories: Mapping[MemoryId, float]
+    walk: bool = True
+    bridge: bool = True
+
+
+class Associations(NamedTuple):
+    """What hangs together with the seeds: by a walk from them, how much, in [0, 1]; and by names that they share."""
+
+    walked: dict[MemoryId, float]
+    bridges: Bridges
 
 
 class About(NamedTuple):
@@ -79,18 +92,16 @@ class SemanticGraphHost(ViewHost):
         """The graphs."""
         return (self._graphs,)
 
-    def spread(self, asked: Sequence[Seeds]) -> list[dict[MemoryId, float]]:
-        """For each question the memories that a walk from its seeds finds, and how much, in [0, 1]."""
-        return [
-            walks.spread(
-                self._at(one.place),
-                one.query,
-                one.memories,
-                max_nodes=self._wanted.walk_nodes,
-                method=self._wanted.walk,
-            )
-            for one in asked
-        ]
+    def associate(self, asked: Sequence[Seeds]) -> list[Associations]:
+        """For each question the memories to which its seeds lead."""
+        return [self._associated(one) for one in asked]
+
+    def _associated(self, asked: Seeds) -> Associations:
+        state, wanted = self._at(asked.place), self._wanted
+        walked: dict[MemoryId, float] = {}
+        if asked.walk:
+            walked = walks.spread(state, asked.query, asked.memories, max_nodes=wanted.walk_nodes, method=wanted.walk)
+        return Associations(walked, bridges(state, asked.query, asked.memories) if asked.bridge else {})
 
     def concepts(self, asked: Sequence[tuple[Place, int]]) -> list[list[tuple[Concept, float]]]:
         """The leading concepts at each place, by quantum PageRank."""

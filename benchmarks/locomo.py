@@ -1,41 +1,43 @@
 """Recall of evidence turns on LoCoMo, without a judge: python benchmarks/locomo.py --data locomo.json.
 
-Each turn is remembered with its speaker; a question's recall@k is the share of its evidence turns among the first
-k memories of its own conversation. Weights are the defaults; ``--tune`` also fits the two that LoCoMo can fit,
-always on the other conversations than the one that is measured.
+    python benchmarks/locomo.py --data FILE [--ablate] [--parts OUT.npz] [--captions]
+
+Each conversation is an agent, each turn a memory with its speaker. Recall@k is the share of a question's evidence turns
+among the first k memories of its own conversation; all-evidence@10 the share of questions with every evidence turn
+among the first ten. Scored as recall scores by default, through the same functions, without the hops between actors.
+Intervals are bootstrapped over questions. ``--ablate`` leaves out each part of the score in turn; ``--parts`` writes
+all parts of all candidates for training/learn_recall.py, which tells the figures of weights learned from the other
+conversations than the one that is measured.
 """
 
 from __future__ import annotations
 
+import os
+
+os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+
 import argparse
-import itertools
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from one_agent import Asked, OneAgent, write_parts
 
 from quantum_memory.memory.affect.perceiver import MiniLMPerceiver, Perceiver
-from quantum_memory.memory.episodic.fold import MemoriesFold
-from quantum_memory.memory.episodic.search import Candidates, Query, search
-from quantum_memory.memory.episodic.state import EpisodicState
-from quantum_memory.memory.events import Remembered
-from quantum_memory.memory.semantic.graph import GraphFold
-from quantum_memory.memory.semantic.spread import spread
-from quantum_memory.policies.recall import RecallWeights, rank
+from quantum_memory.policies.importance import Salience
+from quantum_memory.policies.recall import PART_NAMES, RecallWeights, rank
 from quantum_memory.types import Floats, Memory
 
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial"}
 EVIDENCE = re.compile(r"D:?(\d+):(\d+)")
-SEEDS = 20
-
-PartOf = Callable[[str, Candidates], Floats]
-"""One more part of the score: question and candidates in, (m,) values out."""
+METRICS = ("recall@5", "recall@10", "recall@20", "all-evidence@10", "nDCG@10", "MRR")
+RESAMPLES = 2_000
 
 
 class Question(NamedTuple):
@@ -56,17 +58,28 @@ class Conversation(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """One question's candidates by id, the parts of their scores, and the time it took to find them."""
+    """One question with what was found for it."""
 
     conversation: str
     question: Question
-    ids: tuple[str, ...]
-    parts: Mapping[str, Floats]
-    found_s: float
+    found: Asked
 
-    def recall(self, weights: RecallWeights, k: int) -> float:
-        order = rank(self.parts, weights, k).order
-        return len(self.question.evidence & {self.ids[index] for index in order}) / len(self.question.evidence)
+    def measured(self, weights: RecallWeights) -> Floats:
+        """(6,) what ``METRICS`` names."""
+        order = rank(self.found.parts, weights).order[:20]
+        hits = np.array([self.found.ids[index] in self.question.evidence for index in order], dtype=np.float64)
+        hits = np.pad(hits, (0, 20 - len(hits)))
+        wanted = len(self.question.evidence)
+        gains = 1.0 / np.log2(np.arange(2, 12))
+        first = np.flatnonzero(hits)
+        return np.array(
+            [
+                *(hits[:k].sum() / wanted for k in (5, 10, 20)),
+                float(hits[:10].sum() == wanted),
+                (hits[:10] * gains).sum() / gains[: min(wanted, 10)].sum(),
+                1.0 / (1.0 + first[0]) if len(first) else 0.0,
+            ]
+        )
 
 
 def load(path: Path, perceiver: Perceiver, captions: bool) -> Iterator[Conversation]:
@@ -90,6 +103,7 @@ def evidence(marks: object) -> frozenset[str]:
 
 def _memories(talk: Mapping[str, Any], perceiver: Perceiver, captions: bool) -> Iterator[Memory]:
     numbers = sorted(int(key.split("_")[1]) for key in talk if re.fullmatch(r"session_\d+", key))
+    salience = Salience()
     for number in numbers:
         begin = datetime.strptime(talk[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
         turns = talk[f"session_{number}"]
@@ -102,7 +116,7 @@ def _memories(talk: Mapping[str, Any], perceiver: Perceiver, captions: bool) -> 
                 at=begin + timedelta(seconds=index),
                 pad=percept.pad,
                 confidence=percept.confidence,
-                importance=0.5,
+                importance=salience.importance(percept.pad, percept.confidence, None),
                 embedding=percept.embedding,
                 speaker=turn["speaker"],
                 session=str(number),
@@ -114,83 +128,86 @@ def _text(turn: Mapping[str, Any], captions: bool) -> str:
     return f"{turn['text']} [shares a picture: {caption}]" if caption else str(turn["text"])
 
 
-def answers(talk: Conversation, perceiver: Perceiver, more: Mapping[str, PartOf], limit: int) -> Iterator[Answer]:
+def answers(talk: Conversation, agent: OneAgent, perceiver: Perceiver) -> Iterator[Answer]:
     """Every question of a conversation with what was found for it."""
-    state = _remembered(talk)
     seen = perceiver.perceive([question.text for question in talk.questions])
     for question, percept in zip(talk.questions, seen, strict=True):
-        begin = time.perf_counter()
-        found = search(state, Query(question.text, percept.embedding, limit=limit))
-        found_s = time.perf_counter() - begin
-        parts = {"relevance": found.relevance, "lexical": found.lexical, "neighbours": found.neighbours}
-        parts |= {name: part(question.text, found) for name, part in more.items()}
-        yield Answer(talk.name, question, tuple(one.id for one in found.memories), parts, found_s)
+        yield Answer(talk.name, question, agent.ask(question.text, percept.embedding))
 
 
-def _remembered(talk: Conversation) -> EpisodicState:
-    fold = MemoriesFold()
-    return fold.apply(fold.empty(), Remembered(talk.memories))
+def table(every: Sequence[Answer], weights: RecallWeights) -> Floats:
+    """(n, 6) measures of all answers."""
+    return np.array([answer.measured(weights) for answer in every])
 
 
-def graph_part(talk: Conversation) -> PartOf:
-    """What a walk over the conversation's graph finds, from the most promising candidates."""
-    fold = GraphFold()
-    state = fold.settled(fold.apply(fold.empty(), Remembered(talk.memories)))
-
-    def part(question: str, found: Candidates) -> Floats:
-        promise = np.maximum(found.relevance, 0.0) + found.lexical + np.maximum(found.neighbours, 0.0)
-        best = [index for index in np.argsort(-promise, kind="stable")[:SEEDS] if promise[index] > 0.0]
-        walked = spread(state, question, {found.memories[index].id: float(promise[index]) for index in best})
-        return np.array([walked.get(one.id, 0.0) for one in found.memories], dtype=np.float64)
-
-    return part
-
-
-def tuned(every: Sequence[Answer], k: int) -> tuple[float, dict[str, RecallWeights]]:
-    """Recall when each conversation is measured with the weights that are best on the others, and those weights."""
-    names = sorted({answer.conversation for answer in every})
-    grid = [replace(RecallWeights(), lexical=a, neighbours=b) for a, b in itertools.product(LEXICAL, NEIGHBOURS)]
-    table = np.array([[answer.recall(weights, k) for answer in every] for weights in grid])
-    where = np.array([answer.conversation for answer in every])
-    best = {name: int(table[:, where != name].mean(axis=1).argmax()) for name in names}
-    held_out = np.concatenate([table[best[name], where == name] for name in names])
-    return float(held_out.mean()), {name: grid[index] for name, index in best.items()}
+def show(every: Sequence[Answer], weights: RecallWeights) -> None:
+    """The figures in all and by category."""
+    rng = np.random.default_rng(0)
+    measured = table(every, weights)
+    print("| | questions | " + " | ".join(METRICS) + " |\n| --- |" + " ---: |" * (1 + len(METRICS)))
+    low, high = _interval(measured, rng)
+    cells = [f"{m:.4f} [{a:.3f}, {b:.3f}]" for m, a, b in zip(measured.mean(axis=0), low, high, strict=True)]
+    print(f"| **all** | {len(every)} | " + " | ".join(cells) + " |")
+    category = np.array([answer.question.category for answer in every])
+    for number, name in CATEGORIES.items():
+        chosen = measured[category == number]
+        if len(chosen):
+            low, high = _interval(chosen, rng)
+            cells = [f"{m:.3f} [{a:.2f}, {b:.2f}]" for m, a, b in zip(chosen.mean(axis=0), low, high, strict=True)]
+            print(f"| {name} | {len(chosen)} | " + " | ".join(cells) + " |")
 
 
-LEXICAL = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-NEIGHBOURS = (0.0, 0.4, 0.8, 1.0, 1.2, 1.5, 1.8, 2.4)
+def _interval(values: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """The middle 95 % of the means of (n, m) values when the questions are drawn anew."""
+    means = [values[rng.integers(len(values), size=len(values))].mean(axis=0) for _ in range(RESAMPLES)]
+    low, high = np.quantile(means, (0.025, 0.975), axis=0)
+    return low, high
+
+
+def ablate(every: Sequence[Answer], weights: RecallWeights) -> None:
+    """What each part gives: the figures without it, less those with all."""
+    rng, whole = np.random.default_rng(0), table(every, weights)
+    print("\n| without | weight | recall@10 | all-evidence@10 | nDCG@10 |\n| --- |" + " ---: |" * 4)
+    for name in PART_NAMES:
+        if not getattr(weights, name):
+            continue
+        change = table(every, replace(weights, **{name: 0.0})) - whole
+        low, high = _interval(change, rng)
+        cells = [f"{change[:, at].mean():+.4f} [{low[at]:+.3f}, {high[at]:+.3f}]" for at in (1, 3, 4)]
+        print(f"| {name} | {getattr(weights, name)} | " + " | ".join(cells) + " |")
+    print("\n| alone | recall@10 | all-evidence@10 | nDCG@10 |\n| --- |" + " ---: |" * 3)
+    for name in ("relevance", "lexical"):
+        only = RecallWeights(**{one: float(one == name) for one in PART_NAMES})
+        means = table(every, only).mean(axis=0)
+        print(f"| {name} | {means[1]:.4f} | {means[3]:.4f} | {means[4]:.4f} |")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a LoCoMo JSON file")
-    parser.add_argument("--k", type=int, default=10)
-    parser.add_argument("--limit", type=int, default=Query().limit, help="candidates from each side")
-    parser.add_argument("--graph", action="store_true", help="with the part of the graph")
     parser.add_argument("--captions", action="store_true", help="with the captions of shared pictures")
-    parser.add_argument("--tune", action="store_true", help="also with weights fitted to the other conversations")
+    parser.add_argument("--ablate", action="store_true", help="also without each part of the score in turn")
+    parser.add_argument("--parts", type=Path, help="where to write the parts of all candidates")
     asked = parser.parse_args()
     perceiver = MiniLMPerceiver()
     every: list[Answer] = []
+    indexed_s, turns = 0.0, 0
     for talk in load(asked.data, perceiver, asked.captions):
-        more = {"graph": graph_part(talk)} if asked.graph else {}
-        every += answers(talk, perceiver, more, asked.limit)
-    weights, k = RecallWeights(), asked.k
-    recalls = np.array([answer.recall(weights, k) for answer in every])
-    print(f"recall@{k} {recalls.mean():.4f} over {len(every)} questions, weights {weights}")
-    print(f"search p50 {1e3 * np.median([answer.found_s for answer in every]):.2f} ms")
-    for number, name in CATEGORIES.items():
-        chosen = np.array([answer.question.category == number for answer in every])
-        if chosen.any():
-            print(f"  {name:12} {recalls[chosen].mean():.4f} over {chosen.sum()}")
-    for alone in ("relevance", "lexical"):
-        only = RecallWeights(**{name: float(name == alone) for name in RecallWeights.__dataclass_fields__})
-        print(f"  {alone} alone: {np.mean([answer.recall(only, k) for answer in every]):.4f}")
-    if asked.tune:
-        held_out, chosen_weights = tuned(every, k)
-        print(f"recall@{k} {held_out:.4f} with weights fitted to the other conversations:")
-        for name, best in chosen_weights.items():
-            print(f"  {name}: lexical {best.lexical}, neighbours {best.neighbours}")
+        begin = time.perf_counter()
+        agent = OneAgent(talk.memories, max(memory.at for memory in talk.memories) + timedelta(days=1))
+        indexed_s, turns = indexed_s + time.perf_counter() - begin, turns + len(talk.memories)
+        every += answers(talk, agent, perceiver)
+    weights = RecallWeights()
+    spent = 1e3 * np.array([answer.found.seconds for answer in every])
+    print(f"{turns} turns, {turns / indexed_s:.0f} a second into all views with percepts at hand; a question beyond")
+    print(
+        f"its perception {np.median(spent):.1f} ms, 95 % {np.quantile(spent, 0.95):.1f} ms; weights {asdict(weights)}\n"
+    )
+    show(every, weights)
+    if asked.ablate:
+        ablate(every, weights)
+    if asked.parts:
+        write_parts(asked.parts, [(one.found, one.question.evidence, one.conversation) for one in every])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Passages found for questions that need several of them: python benchmarks/multihop.py --data musique_train.json.
 
-    python benchmarks/multihop.py --data FILE [--corpus FILE] [--openie FILE] [--nodes 400] [--weight 0.2]
+    python benchmarks/multihop.py --data FILE [--corpus FILE] [--openie FILE] [--parts OUT.npz]
 
 The questions are MuSiQue's, each with the passages that answer it only together. Every passage is a memory of its own,
-title first; a question's recall@k is the share of its passages among the first k of the whole corpus. Beside the search
-by meaning and by words stand walks over the graph that extraction makes of the passages, alone and as a part of the
-score; with ``--openie`` also over relations that somebody else's model extracted. Intervals are bootstrapped over the
-questions, those of a difference by pairs.
+title first; a question's recall@k is the share of its passages among the first k of the whole corpus, scored as recall
+scores by default. Beside that stand single parts, and the default without each part in turn; with ``--openie`` the
+agent is also told relations that somebody else's model extracted. Intervals are bootstrapped over the questions, those
+of a difference by pairs.
 """
 
 from __future__ import annotations
@@ -17,32 +17,27 @@ os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL
 
 import argparse
 import json
-import statistics
-import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from one_agent import Asked, OneAgent, write_parts
 
 from quantum_memory.memory.affect.perceiver import MiniLMPerceiver, Perceiver
-from quantum_memory.memory.episodic.fold import MemoriesFold
-from quantum_memory.memory.episodic.search import Query, search
-from quantum_memory.memory.events import Related, Remembered
 from quantum_memory.memory.semantic.extract import key_of
-from quantum_memory.memory.semantic.graph import GraphFold, GraphState
-from quantum_memory.memory.semantic.spread import METHODS, Method, spread
-from quantum_memory.policies.recall import RecallWeights, rank
+from quantum_memory.policies.recall import PART_NAMES, RecallWeights, rank
 from quantum_memory.types import Floats, Memory, Relation, Vector
 
 KS = (2, 5, 10)
-SEEDS = 20
 RESAMPLES = 10_000
+FOLDS = 5
+"""Groups of questions, for training/learn_recall.py."""
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH = 64
-FUSED = RecallWeights()
 
 
 class Question(NamedTuple):
@@ -86,15 +81,6 @@ def _wanted(record: Mapping[str, Any], place: Mapping[tuple[str, str], str]) -> 
     return frozenset(place[one["title"], one["paragraph_text"]] for one in supporting)
 
 
-def graph_of(corpus: Corpus, openie: Path | None) -> GraphState:
-    """The graph of the passages, with the given triples as relations that the passages told, if there are any."""
-    fold = GraphFold()
-    state = fold.apply(fold.empty(), Remembered(corpus.memories))
-    if openie is not None:
-        state = fold.apply(state, Related(tuple(_triples(corpus, openie))))
-    return fold.settled(state)
-
-
 def _triples(corpus: Corpus, openie: Path) -> list[Relation]:
     """Relations out of extracted triples; what is no triple of names is passed over."""
     place = {memory.text: memory.id for memory in corpus.memories}
@@ -112,38 +98,28 @@ def _triples(corpus: Corpus, openie: Path) -> list[Relation]:
 
 
 class Found(NamedTuple):
-    """What each way of asking found for one question: (k,) recalls by name, and the seconds of each walk."""
+    """What each way of asking found for one question: (k,) recalls by name, and all that they were made of."""
 
     recalls: dict[str, Floats]
-    walks_s: dict[Method, float]
+    asked: Asked
 
 
-def ask(state: Any, graph: GraphState, question: Question, nodes: int, weight: float) -> Found:
-    """One question by every way of asking."""
-    found = search(state, Query(question.text, question.embedding, limit=len(state)))
-    ids = [memory.id for memory in found.memories]
-    parts = {"relevance": found.relevance, "lexical": found.lexical}
-    fused = FUSED.relevance * found.relevance + FUSED.lexical * found.lexical
-    scores: dict[str, Floats] = {"dense": found.relevance, "lexical": found.lexical, "fusion": fused}
-    best = np.argsort(-fused, kind="stable")[:SEEDS]
-    seeds = {ids[index]: float(max(fused[index], 0.0)) for index in best}
-    walks_s: dict[Method, float] = {}
-    for method in METHODS:
-        begin = time.perf_counter()
-        walked = spread(graph, question.text, seeds, max_nodes=nodes, method=method)
-        walks_s[method] = time.perf_counter() - begin
-        scores[f"{method} walk alone"] = np.array([walked.get(one, 0.0) for one in ids])
-        scores[f"fusion and {method} walk"] = fused + weight * scores[f"{method} walk alone"]
-    # The product's own ranking must be the fusion that is measured here.
-    order = rank({**parts, "graph": scores["quantum walk alone"]}, RecallWeights(graph=weight)).order
-    assert np.array_equal(order, np.argsort(-scores["fusion and quantum walk"], kind="stable"))
-    return Found({name: _recalls(ids, score, question.wanted) for name, score in scores.items()}, walks_s)
-
-
-def _recalls(ids: Sequence[str], scores: Floats, wanted: frozenset[str]) -> Floats:
-    order = np.argsort(-scores, kind="stable")[: max(KS)]
-    hits = np.array([ids[index] in wanted for index in order])
-    return np.array([hits[:k].sum() / len(wanted) for k in KS])
+def ask(agent: OneAgent, question: Question) -> Found:
+    """One question as recall asks it, and by some of its parts alone."""
+    found = agent.ask(question.text, question.embedding)
+    ways = {name: RecallWeights(**{one: float(one == name) for one in PART_NAMES}) for name in ("relevance", "lexical")}
+    default, none = RecallWeights(), dict.fromkeys(PART_NAMES, 0.0)
+    ways["both"] = RecallWeights(**{**none, "relevance": default.relevance, "lexical": default.lexical})
+    ways["default"] = default
+    ways |= {
+        f"default without {name}": replace(default, **{name: 0.0}) for name in PART_NAMES if getattr(default, name)
+    }
+    recalls = {}
+    for name, weights in ways.items():
+        order = rank(found.parts, weights, max(KS)).order
+        hits = np.array([found.ids[index] in question.wanted for index in order])
+        recalls[name] = np.array([hits[:k].sum() / len(question.wanted) for k in KS])
+    return Found(recalls, found)
 
 
 def interval(values: NDArray[Any], rng: np.random.Generator) -> tuple[float, float]:
@@ -165,22 +141,17 @@ def show(every: Sequence[Found]) -> None:
             low, high = interval(column, rng)
             cells.append(f"{column.mean():.3f} [{low:.3f}, {high:.3f}]")
         print(f"| {name} | " + " | ".join(cells) + " |")
-    print("\n| difference | " + " | ".join(f"recall@{k}" for k in KS) + " |\n| --- |" + " ---: |" * len(KS))
-    for one, other in (
-        ("fusion", "dense"),
-        ("fusion and classical walk", "fusion"),
-        ("fusion and quantum walk", "fusion"),
-        ("fusion and quantum walk", "fusion and classical walk"),
-        ("quantum walk alone", "classical walk alone"),
-    ):
+    print("\n| | " + " | ".join(f"change of recall@{k}" for k in KS) + " |\n| --- |" + " ---: |" * len(KS))
+    for name in names:
+        if name == "default":
+            continue
         cells = []
-        for column in (table[one] - table[other]).T:
+        for column in (table[name] - table["default"]).T:
             low, high = interval(column, rng)
-            cells.append(f"{column.mean():+.3f} [{low:+.3f}, {high:+.3f}]")
-        print(f"| {one} over {other} | " + " | ".join(cells) + " |")
-    methods: tuple[Method, ...] = METHODS
-    times = {method: statistics.median(found.walks_s[method] for found in every) * 1e3 for method in methods}
-    print("\nmedian of a walk: " + ", ".join(f"{method} {spent:.1f} ms" for method, spent in times.items()))
+            cells.append(f"{column.mean():+.4f} [{low:+.3f}, {high:+.3f}]")
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    spent = 1e3 * np.array([found.asked.seconds for found in every])
+    print(f"\na question beyond its perception {np.median(spent):.1f} ms, 95 % {np.quantile(spent, 0.95):.1f} ms")
 
 
 def main() -> None:
@@ -188,17 +159,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="MuSiQue questions with their paragraphs, JSON")
     parser.add_argument("--corpus", type=Path, help="all passages; FILE_corpus.json beside the data unless given")
     parser.add_argument("--openie", type=Path, help="triples extracted by a model, as HippoRAG stores them")
-    parser.add_argument("--nodes", type=int, default=400, help="nodes that a walk looks at")
-    parser.add_argument("--weight", type=float, default=FUSED.graph, help="of the walk in the score")
+    parser.add_argument("--parts", type=Path, help="where to write the parts of all candidates")
     asked = parser.parse_args()
     beside = asked.data.with_name(f"{asked.data.stem}_corpus.json")
     corpus = load(asked.data, asked.corpus or beside, MiniLMPerceiver())
-    fold = MemoriesFold()
-    state = fold.apply(fold.empty(), Remembered(corpus.memories))
-    graph = graph_of(corpus, asked.openie)
+    relations = () if asked.openie is None else _triples(corpus, asked.openie)
+    agent = OneAgent(corpus.memories, AT + timedelta(days=1), relations)
+    graph = agent.graph
     size = f"{len(graph.memories):,} passages, {len(graph.concepts):,} concepts, {len(graph.relations):,} relations"
-    print(f"{len(corpus.questions)} questions, {size}; walks of {asked.nodes} nodes, weight {asked.weight}\n")
-    show([ask(state, graph, question, asked.nodes, asked.weight) for question in corpus.questions])
+    print(f"{len(corpus.questions)} questions, {size}\n")
+    every = [ask(agent, question) for question in corpus.questions]
+    show(every)
+    if asked.parts:
+        folds = enumerate(zip(every, corpus.questions, strict=True))
+        write_parts(asked.parts, [(one.asked, question.wanted, f"fold {at % FOLDS}") for at, (one, question) in folds])
 
 
 if __name__ == "__main__":
