@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from quantum_memory.actors.parcels import carried, record_of
 from quantum_memory.actors.ports import VaultPort
 from quantum_memory.actors.requests import Tip, Where
 from quantum_memory.actors.vault import VaultHost
@@ -80,23 +81,25 @@ class Journal:
         read anew: whatever was decided on the old one has to be decided again.
         """
         heads = {place.branch: place.seq for place in await self.tips([draft.branch for draft in drafts])}
+        records = [record_of(draft.event) for draft in drafts]
         writes = []
-        for draft in drafts:
-            writes.append(Append(draft.branch.id, heads[draft.branch.id], draft.event, draft.op_id))
+        for draft, record in zip(drafts, records, strict=True):
+            event = draft.event if record is None else record
+            writes.append(Append(draft.branch.id, heads[draft.branch.id], event, draft.op_id))
             heads[draft.branch.id] += 1
         # Dropped first, so that they are read anew if the answer does not come.
         for branch in heads:
             self._heads.drop(branch)
         answers: list[Appended | QuantumMemoryError] = []
         astray = set()
-        for draft, written in zip(drafts, await self.ask(VaultHost.write, writes), strict=True):
+        for draft, record, written in zip(drafts, records, await self.ask(VaultHost.write, writes), strict=True):
             if isinstance(written, QuantumMemoryError):
                 astray.add(draft.branch.id)
                 answers.append(written)
             else:
                 if written.repeated:
                     astray.add(draft.branch.id)
-                entry = Entry(written.place, written.at, draft.event)
+                entry = carried(written.place, written.at, draft.event, record)
                 answers.append(Appended(draft, entry, written.repeated, written.commit))
         for draft in drafts:
             if draft.branch.id not in astray:

@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-import msgspec
-
 from quantum_memory.actors.annotating import Annotator
 from quantum_memory.actors.emotion import EmotionHost, Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, Known
@@ -22,20 +20,18 @@ from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.weighing import weighed
-from quantum_memory.checks import within
 from quantum_memory.errors import (
     AlreadyExists,
     MemoryNotFound,
     QuantumMemoryError,
-    SkillNotFound,
     StaleWriter,
     Unavailable,
 )
-from quantum_memory.memory.events import Entry, Forgotten, Remembered, RolledBack, SkillLearned, SkillUsed
+from quantum_memory.memory.events import Entry, Forgotten, Remembered, RolledBack
 from quantum_memory.memory.vault.segments import half
 from quantum_memory.policies.importance import ImportancePolicy
 from quantum_memory.settings import Settings
-from quantum_memory.types import Branch, Commit, Memory, MemoryId, Percept, Place, Skill, Utterance, Vector
+from quantum_memory.types import Branch, Commit, Memory, MemoryId, Percept, Place, Utterance, Vector
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -84,7 +80,8 @@ class Writer:
             raise
 
         async def write() -> None:
-            fresh = await weighed(self._parts, self._importance, requests, await self._fresh(requests, made))
+            unknown, alike = await self._fresh(requests, made), self._settings.life.importance.alike
+            fresh = await weighed(self._parts, self._importance, requests, unknown, alike)
             drafts = [
                 Draft(request.branch, Remembered(tuple(memories)), request.op_id)
                 for request, memories in zip(requests, fresh, strict=True)
@@ -111,17 +108,6 @@ class Writer:
         async with self._turns.take([branch.id]):
             await on_fresh_head(write)
         return len(wanted)
-
-    async def learn(self, branch: Branch, skill: Skill, op_id: str) -> Skill:
-        """Learn or rewrite a skill; returns it as the branch now has it."""
-        for name, text in (("name", skill.name), ("when", skill.when), *(("step", step) for step in skill.steps)):
-            within(name, text, self._settings.limits.text_chars)
-        dated = Skill(skill.name, skill.steps, skill.when, at=self._now())
-        return await self._skill(branch, SkillLearned(dated), skill.name, op_id)
-
-    async def practise(self, branch: Branch, name: str, succeeded: bool, op_id: str) -> Skill:
-        """Count a use of a skill. Raises: SkillNotFound."""
-        return await self._skill(branch, SkillUsed(name, succeeded), name, op_id, must_exist=True)
 
     async def commit(self, drafts: Sequence[Draft]) -> list[Place]:
         """Journal events and tell the views. The caller has the branches' turns.
@@ -183,34 +169,7 @@ class Writer:
     async def reperceived(self, memory: Memory) -> Memory:
         """The memory with the embedding and the feeling of its text as it reads now."""
         (percept,) = await self._perceive([Utterance(memory.text, speaker=memory.speaker)])
-        return replace(
-            memory, embedding=self._stored(percept.embedding), pad=percept.pad, confidence=percept.confidence
-        )
-
-    async def _skill(
-        self, branch: Branch, event: SkillLearned | SkillUsed, name: str, op_id: str, must_exist: bool = False
-    ) -> Skill:
-        async def write() -> Place:
-            here = await self._parts.journal.tip(branch)
-            if must_exist:
-                await self._find_skill(branch, name, here)
-            told = msgspec.structs.replace(event, origin=await self._stretch(branch, here))
-            return (await self.commit([Draft(branch, told, op_id)]))[0]
-
-        async with self._turns.take([branch.id]):
-            return await self._find_skill(branch, name, await on_fresh_head(write))
-
-    async def _stretch(self, branch: Branch, here: Place) -> str:
-        """The name of the stretch of history in which skills are tried now: it began with the branch or a rollback."""
-        rolled = await self._parts.journal.ask(VaultHost.rollbacks, branch.id, here.seq)
-        began = max((seq for seq, event in rolled if "skills" in event.parts), default=branch.fork_seq)
-        return f"{branch.id}:{began}"
-
-    async def _find_skill(self, branch: Branch, name: str, place: Place) -> Skill:
-        for skill in await self._parts.episodic.ask(EpisodicMemoryHost.all_skills, branch.lineage, place):
-            if skill.name == name:
-                return skill
-        raise SkillNotFound(name)
+        return replace(memory, embedding=self.stored(percept.embedding), pad=percept.pad, confidence=percept.confidence)
 
     async def _perceive(self, utterances: Sequence[Utterance]) -> list[Percept]:
         """A percept for each utterance, from its caller or from perception.
@@ -242,7 +201,7 @@ class Writer:
             pad=percept.pad,
             confidence=percept.confidence,
             importance=self._importance.importance(percept.pad, percept.confidence, one.importance),
-            embedding=self._stored(percept.embedding),
+            embedding=self.stored(percept.embedding),
             speaker=one.speaker,
             kind=one.kind,
             session=one.session,
@@ -251,7 +210,7 @@ class Writer:
             revised_at=one.revised_at,
         )
 
-    def _stored(self, embedding: Vector) -> Vector:
+    def stored(self, embedding: Vector) -> Vector:
         """An embedding as the journal is to hold it, so that what is live is what will be read again."""
         return half(embedding) if self._settings.vault.embeddings == "float16" else embedding
 

@@ -41,7 +41,11 @@ GROUP = 8
 """Feelings summed before one compression. A state is the same function of its events whatever holds it."""
 PENDING = 32
 """Feelings at which the oldest group is worked in. So a fork has no tensors of its own before it felt ``PENDING`` less
-``GROUP`` times, and a reading takes at most four compressions."""
+``GROUP`` times, and a reading takes at most four compressions. An event of more feelings is one of many, such as an
+import: see ``WAITING``."""
+WAITING = 256
+"""Feelings that wait at most. Those of an event of many wait for a reader or for later events of few, which work in two
+groups each: the next event of many will make most moods on the way forgotten before anybody has seen them."""
 REACH = 256
 CLOCK = 16
 SETTLED_KEPT = 64
@@ -97,7 +101,7 @@ class MoodState:
         trend: exponential average of the changes from one feeling to the next, per axis.
         error: estimate, on the high side, of the infidelity to a mood that was never compressed: the distances lost at
             each compression add up, and fade with the feelings they belong to.
-        pending: fewer than ``PENDING`` feelings, oldest first.
+        pending: fewer than ``PENDING`` feelings, oldest first; at most ``WAITING`` after an event of many.
     """
 
     state: QuantumState
@@ -258,14 +262,14 @@ class MoodFold:
                 utc("at", memory.at)
             felt = [_felt(memory) for memory in event.memories if memory.confidence > 0.0][-self._reach :]
             if felt:
-                state = self._take_up(state, (*state.pending, *felt))
+                state = self._take_up(state, felt)
         elif isinstance(event, events.Felt):
             confidence = bounded("confidence", event.confidence, 0.0, 1.0)
             intensity = bounded("intensity", event.intensity, 0.0, 1.0)
             if confidence > 0.0:
                 parts = tuple(Component(part.pad, part.weight) for part in event.parts)
                 felt_now = Felt(utc("at", event.at), event.pad, confidence, intensity, parts)
-                state = self._take_up(state, (*state.pending, felt_now))
+                state = self._take_up(state, [felt_now])
         elif isinstance(event, Merged) and event.mood is not None:
             state = self._merge(state, event.mood, event.memories)
         return state
@@ -353,13 +357,31 @@ class MoodFold:
             raise OutOfRange("confidences", float(sure[index]), 0.0, 1.0)
         return points, sure
 
-    def _take_up(self, state: MoodState, felt: tuple[Felt, ...]) -> MoodState:
+    def _take_up(self, state: MoodState, new: Sequence[Felt]) -> MoodState:
         """The state with these feelings pending, as many groups of them worked in as must be."""
-        known = len(state.pending)
-        while len(felt) >= PENDING:
+        felt, known = (*state.pending, *new), len(state.pending)
+        most, groups = PENDING - 1, len(new) // GROUP + 2
+        if len(new) > PENDING:
+            most, groups = WAITING, len(felt)
+            count = self._remembered(felt)
+            if count is not None:
+                state, felt, known = self.empty(), felt[-count:], 0
+        while len(felt) > most and groups:
             state = self._with_group(state, felt[:GROUP], keep=known >= GROUP)
-            felt, known = felt[GROUP:], known - GROUP
+            felt, known, groups = felt[GROUP:], known - GROUP, groups - 1
         return replace(state, pending=felt)
+
+    def _remembered(self, felt: Sequence[Felt]) -> int | None:
+        """How many of the last feelings make any mood before them forgotten; ``None`` if all do not.
+
+        Together they forget as much as ``reach`` of the least share do. No fewer than fill the clock and the trend.
+        """
+        left = self._reach * -math.log1p(-self._eta * LEAST_SHARE)
+        for count, one in enumerate(reversed(felt), start=1):
+            left += math.log1p(-self._share(one))
+            if left <= 0.0 and count >= PENDING:
+                return count
+        return None
 
     def _with_group(self, state: MoodState, group: tuple[Felt, ...], *, keep: bool) -> MoodState:
         """The mood after a whole group; kept where a reader or a relative may come to the same group.

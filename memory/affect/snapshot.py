@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from quantum_memory.errors import CorruptRecord, InvalidInput
-from quantum_memory.memory.affect.mood import CLOCK, PENDING, Felt, MoodFold, MoodState, apart
+from quantum_memory.memory.affect.mood import CLOCK, WAITING, Felt, MoodFold, MoodState, apart
 from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading
 from quantum_memory.memory.events import Component, check_mixture
 from quantum_memory.memory.snapshots import fingerprint
@@ -60,7 +60,7 @@ class MoodCodec:
         read = Reading("snapshot of mood", arrays, attributes)
         times, pending = read.count("times"), read.count("pending")
         read.require("times", times <= CLOCK, f"{times} are more than {CLOCK}")
-        read.require("pending", pending < PENDING, f"{pending} are not fewer than {PENDING}")
+        read.require("pending", pending <= WAITING, f"{pending} are more than {WAITING}")
         felt = read.attribute("felt", bool)
         trend = read.within("trend", np.float64, (3,), -2.0, 2.0).tolist()
         last = read.within("last", np.float64, (int(felt), 3), -1.0, 1.0).tolist()

@@ -51,6 +51,8 @@ MAX_CONCEPTS = 32
 """Concepts kept of one memory, names before topics: a long text would make every edge of it mean little."""
 GROUP = 64
 """Changes worked into the maps together: one by one, each would copy its path through every map that it touches."""
+TOGETHER = 1024
+"""Changes of one event worked in together at most: the more at once, the less often a concept they share is copied."""
 SETTLED_KEPT = 8
 
 K = TypeVar("K")
@@ -277,7 +279,7 @@ def _add_relation(graph: nx.MultiGraph, names: Names, relation: Relation) -> Non
 
 
 class _Writer:
-    """Takes up changes one after another, and works them in whenever enough of them are pending."""
+    """Takes up the changes of one event one after another, and works them in where enough of them are pending."""
 
     def __init__(self, state: GraphState) -> None:
         self._before = state
@@ -291,6 +293,8 @@ class _Writer:
 
     def state(self) -> GraphState:
         """The state with all that was taken up; the one to begin with if that was nothing."""
+        if self._size >= GROUP:
+            self._work_in()
         return replace(self._base, pending=tuple(self._pending)) if self._changed else self._before
 
     def remember(self, memories: Iterable[Memory]) -> None:
@@ -341,9 +345,12 @@ class _Writer:
     def _add(self, change: Change) -> None:
         self._note(change)
         self._changed = True
-        if self._size >= GROUP:
-            self._base = _worked_in(self._base, self._pending)
-            self._pending, self._size, self._recent = [], 0, {}
+        if self._size >= TOGETHER:
+            self._work_in()
+
+    def _work_in(self) -> None:
+        self._base = _worked_in(self._base, self._pending)
+        self._pending, self._size, self._recent = [], 0, {}
 
     def _note(self, change: Change) -> None:
         self._pending.append(change)

@@ -22,6 +22,7 @@ import scipy.sparse as sp
 from quantum_memory.memory.semantic.google import Floats
 from quantum_memory.memory.semantic.graph import GraphState
 from quantum_memory.memory.semantic.relations import ends
+from quantum_memory.memory.semantic.weave import Known
 from quantum_memory.types import MemoryId
 
 FANOUT = 64
@@ -65,6 +66,7 @@ class _Met:
         self._state = state
         self._memories: dict[MemoryId, int] = {}
         self._concepts: dict[str, tuple[int, float]] = {}
+        self._count = len(state.memories)
 
     def number(self, node: Node) -> int:
         """The number of a node, a new one if it was not met."""
@@ -76,6 +78,20 @@ class _Met:
         is_memory, key = node
         return self._of_memory(key) if is_memory else self._of_concept(key)
 
+    def edges_within(self, memory: MemoryId) -> Edges:
+        """The edges of a memory to nodes that were met already; what else there is of it is not even counted."""
+        trace, known = self._state.memories[memory], self._concepts
+        found = [own for concept in trace.concepts if (own := known.get(concept.key)) is not None]
+        if self._state.relations.said:
+            found += [own for end in self._told(memory) if (own := known.get(end)) is not None]
+        to, weights = [number for number, _ in found], [weight for _, weight in found]
+        for near in (trace.before, trace.after):
+            number = None if near is None else self._memories.get(near)
+            if number is not None:
+                to.append(number)
+                weights.append(FOLLOWS)
+        return Edges(to, weights, 0.0)
+
     def _memory(self, memory: MemoryId) -> int:
         known = self._memories.get(memory)
         if known is None:
@@ -86,7 +102,7 @@ class _Met:
     def _concept(self, key: str) -> tuple[int, float]:
         known = self._concepts.get(key)
         if known is None:
-            known = self._concepts[key] = len(self.nodes), rarity(self._state, key)
+            known = self._concepts[key] = len(self.nodes), _rare(self._count, self._state.concepts.get(key))
             self.nodes.append((False, key))
         return known
 
@@ -95,7 +111,7 @@ class _Met:
         known = self._concepts
         found = [known.get(concept.key) or self._concept(concept.key) for concept in trace.concepts]
         if self._state.relations.said:
-            found += self._told(memory)
+            found += map(self._concept, self._told(memory))
         to, weights = [number for number, _ in found], [weight for _, weight in found]
         for near in (trace.before, trace.after):
             if near is not None:
@@ -131,13 +147,13 @@ class _Met:
                 links[self._memory(str(relation.memory))] = own
         return links
 
-    def _told(self, memory: MemoryId) -> Iterator[tuple[int, float]]:
-        """From a memory to the ends of what it said of them, where its words do not lead there already."""
+    def _told(self, memory: MemoryId) -> Iterator[str]:
+        """The ends of what a memory said of them, where its words do not lead there already."""
         relations = self._state.relations
         spoken = {concept.key for concept in self._state.memories[memory].concepts}
         told = (key for key in sorted(relations.said.get(memory, ())) if key in relations.by_key)
         both = dict.fromkeys(end for key in islice(told, FANOUT) for end in ends(relations.names, key))
-        return (self._concept(end) for end in both if end not in spoken)
+        return (end for end in both if end not in spoken)
 
 
 def rarity(state: GraphState, key: str) -> float:
@@ -145,8 +161,11 @@ def rarity(state: GraphState, key: str) -> float:
 
     One that relations alone know of is as rare as one that a single memory speaks of.
     """
-    known = state.concepts.get(key)
-    return math.log1p(max(1, len(state.memories)) / (1 if known is None else len(known.mentions)))
+    return _rare(len(state.memories), state.concepts.get(key))
+
+
+def _rare(memories: int, known: Known | None) -> float:
+    return math.log1p(max(1, memories) / (1 if known is None else len(known.mentions)))
 
 
 def gather(state: GraphState, start: Mapping[Node, float], alpha: float, max_nodes: int) -> Neighbourhood:
@@ -171,16 +190,17 @@ def gather(state: GraphState, start: Mapping[Node, float], alpha: float, max_nod
         if at in edges:
             continue
         found = edges[at] = met.edges(node)
-        flow = alpha * mass[at] / found.total if found.total else 0.0
+        flow, nodes = alpha * mass[at] / found.total if found.total else 0.0, met.nodes
         for to, weight in zip(found.to, found.weights, strict=True):
             mass[to] = reached = mass.get(to, 0.0) + flow * weight
             if to not in edges:
-                heapq.heappush(queue, (-reached, met.nodes[to], to))
-    best = heapq.nsmallest(max_nodes, ((-weight, met.nodes[at], at) for at, weight in mass.items()))
+                heapq.heappush(queue, (-reached, nodes[to], to))
+    best = sorted([(-weight, met.nodes[at], at) for at, weight in mass.items()])  # hardly more than are kept
     chosen = list(dict.fromkeys(chain(begun, (at for _, _, at in best))))[:max_nodes]
     for at in chosen:
-        if met.nodes[at][0] and at not in edges:
-            edges[at] = met.edges(met.nodes[at])
+        is_memory, key = met.nodes[at]
+        if is_memory and at not in edges:
+            edges[at] = met.edges_within(key)
     nodes = [met.nodes[at] for at in chosen]
     return Neighbourhood(nodes, _matrix(met, chosen, edges), np.array([start.get(node, 0.0) for node in nodes]))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from quantum_memory.memory.semantic.words import (
@@ -64,51 +65,81 @@ _UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"
-_LETTER = rf"(?:[^\W_{_UNSPACED}]|[{_MARKS}])"
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _DAY = r"(?:0?[1-9]|[12][0-9]|3[01])(?:st|nd|rd|th)?"
 _YEAR = r"(?:1[5-9]|20)[0-9]{2}"
+# Each alternative is tried only where a digit or the first letter of a month stands: no form begins with anything else.
 _DIGIT_FORMS = rf"""
-      (?P<iso>(?<![\w-])(?P<y0>{_YEAR})-(?P<m0>0?[1-9]|1[0-2])-(?P<d0>0?[1-9]|[12][0-9]|3[01])(?![\w-]))
-    | (?P<dmy>(?<!\w)(?P<d1>{_DAY})\s(?:of\s)?(?P<m1>{_MONTH})\b\.?(?:,?\s(?P<y1>{_YEAR})\b)?)
-    | (?P<mdy>\b(?P<m2>{_MONTH})\b\.?\s(?P<d2>{_DAY})\b(?:,?\s(?P<y2>{_YEAR})\b)?)
-    | (?P<my>\b(?P<m3>{_MONTH})\b\.?,?\s(?P<y3>{_YEAR})\b)
-    | (?P<clock>(?<![\w:])(?P<h>[01]?[0-9]|2[0-3])
-          (?: :(?P<min>[0-5][0-9])(?:\s?(?P<half1>[ap])m\b)? | \s?(?P<half2>[ap])m\b )(?![\w:]))
-    | (?P<number>(?<![\w.])(?P<value>[0-9]+(?:,[0-9]{{3}})*(?:\.[0-9]+)?)(?:st|nd|rd|th)?(?!\w))
+    (?=[0-9])(?:
+        (?P<iso>(?<![\w-])(?P<y0>{_YEAR})-(?P<m0>0?[1-9]|1[0-2])-(?P<d0>0?[1-9]|[12][0-9]|3[01])(?![\w-]))
+      | (?P<dmy>(?<!\w)(?P<d1>{_DAY})\s(?:of\s)?(?P<m1>{_MONTH})\b\.?(?:,?\s(?P<y1>{_YEAR})\b)?)
+      | (?P<clock>(?<![\w:])(?P<h>[01]?[0-9]|2[0-3])
+            (?: :(?P<min>[0-5][0-9])(?:\s?(?P<half1>[ap])m\b)? | \s?(?P<half2>[ap])m\b )(?![\w:]))
+      | (?P<number>(?<![\w.])(?P<value>[0-9]+(?:,[0-9]{{3}})*(?:\.[0-9]+)?)(?:st|nd|rd|th)?(?!\w)) )
+  | (?=[{"".join(sorted({name[0] for name in MONTHS}))}])(?:
+        (?P<mdy>\b(?P<m2>{_MONTH})\b\.?\s(?P<d2>{_DAY})\b(?:,?\s(?P<y2>{_YEAR})\b)?)
+      | (?P<my>\b(?P<m3>{_MONTH})\b\.?,?\s(?P<y3>{_YEAR})\b) )
 """
-_COMMON_FORMS = rf"""
-      (?P<link>(?:https?://|www\.)[^\s<>"]+|(?<![\w.+-])[\w.+-]{{1,64}}@[\w-]+(?:\.[\w-]+)+)
-    | (?P<handle>(?<!\w)[@\#]\w\w+)
-    | (?P<unspaced>[{_UNSPACED}]+)
-    | (?P<acronym>(?<!\w)(?:[A-Z]\.){{2,}})
-    | (?P<word>{_LETTER}+(?:['’&]{_LETTER}+)*'?)
+_SIGNED_FORMS = r"""
+    (?P<link>(?:https?://|www\.)[^\s<>"]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)
+  | (?P<handle>(?<!\w)[@\#]\w\w+)
 """
-_WITH_DIGITS = re.compile(f"{_DIGIT_FORMS} | {_COMMON_FORMS}", re.VERBOSE | re.IGNORECASE)
-_WITHOUT_DIGITS = re.compile(_COMMON_FORMS, re.VERBOSE | re.IGNORECASE)
+_UNSPACED_FORM = f"(?P<unspaced>[{_UNSPACED}]+)"
+_ACRONYM_FORM = r"(?P<acronym>(?<!\w)(?:[A-Z]\.){2,})"
+_DIGIT = re.compile("[0-9]")
+_SIGN = re.compile("[@#]|://|www\\.", re.IGNORECASE)
 _ENDS_SENTENCE = re.compile(r"[.!?…\n\r:;\"“”«»()|•*。！？]")
 _ENDING = re.compile(r"(?:'(?:s|m|d|ll|re|ve)|n't|')$")
-_DIGIT = re.compile("[0-9]")
+_CLOSE = frozenset((" ", "-", ""))
+_SPELLED = frozenset((*NUMBER_WORDS, *MONTHS, *WEEKDAYS, *(f"{day}s" for day in WEEKDAYS)))
 _LOWER_VERBS = frozenset(("may", "march", "mar"))
+
+
+@lru_cache(maxsize=8)
+def forms(*, digits: bool, signs: bool, ascii_only: bool) -> re.Pattern[str]:
+    """What finds every form in a text that may have digits, signs such as "@", and letters beyond ASCII.
+
+    One that looks for more than a text has finds the same in it, only later.
+    """
+    letter = "[0-9A-Za-z]" if ascii_only else rf"(?:[^\W_{_UNSPACED}]|[{_MARKS}])"
+    word = rf"(?P<word>{letter}+(?:['’&]{letter}+)*'?)"
+    some = [_DIGIT_FORMS] * digits + [_SIGNED_FORMS] * signs + [_UNSPACED_FORM] * (not ascii_only)
+    return re.compile("|".join([*some, _ACRONYM_FORM, word]), re.VERBOSE | re.IGNORECASE)
 
 
 def segments(text: str) -> list[Segment]:
     """The text from left to right. Compatibility forms (NFKC) and curly apostrophes are read as the plain ones."""
-    if not text.isascii():
+    plain = text.isascii()
+    if not plain:
         text = unicodedata.normalize("NFKC", text).replace("’", "'")
+    digits, signs = _DIGIT.search(text) is not None, _SIGN.search(text) is not None
+    return cut(text, forms(digits=digits, signs=signs, ascii_only=plain))
+
+
+def cut(text: str, pattern: re.Pattern[str]) -> list[Segment]:
+    """The text, in its plain forms, cut by one of ``forms``."""
     cased = any(map(str.islower, text))
     found: list[Segment] = []
     words: list[Word] = []
     end, last = 0, ""
-    for match in (_WITH_DIGITS if _DIGIT.search(text) else _WITHOUT_DIGITS).finditer(text):
+    for match in pattern.finditer(text):
+        start, stop = match.span()
+        gap = text[end:start]
+        touches = gap in _CLOSE
+        opens = end == 0 or (
+            not touches and last not in TITLES and bool(gap.strip()) and _ENDS_SENTENCE.search(gap) is not None
+        )
+        end = stop
         form = match.lastgroup or "word"
-        gap = text[end : match.start()]
-        opens = end == 0 or (bool(gap.strip()) and last not in TITLES and _ENDS_SENTENCE.search(gap) is not None)
-        end = match.end()
         if form == "word":
-            word = _word(match.group(), gap, opens=opens, cased=cased)
-            fixed = _spelled(word, last)
-            last = word.base
+            written = text[start:stop]
+            base = written.lower()
+            if "'" in base:
+                base = _ENDING.sub("", base)
+            stem = written[: len(base)] if len(base) < len(written) else written
+            word = Word._make((stem, base, cased and written[0].isupper(), opens, touches, len(base) < len(written)))
+            fixed = _spelled(word, last) if base in _SPELLED else None
+            last = base
             if fixed is None:
                 words.append(word)
                 continue
@@ -119,12 +150,6 @@ def segments(text: str) -> list[Segment]:
             words = []
     found.append(Segment(words, None))
     return found
-
-
-def _word(text: str, gap: str, *, opens: bool, cased: bool) -> Word:
-    plain = _ENDING.sub("", text.lower()) if "'" in text else text.lower()
-    stem = text[: len(plain)] if len(plain) <= len(text) else text
-    return Word(stem, plain, cased and text[0].isupper(), opens, gap in {" ", "-", ""}, len(plain) < len(text))
 
 
 def _spelled(word: Word, last: str) -> Fixed | None:

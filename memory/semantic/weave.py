@@ -5,7 +5,8 @@ Owns what a graph knows of a memory and of a concept. Reads no text and no event
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from rpds import HashTrieMap, List
@@ -68,15 +69,12 @@ class Maps(NamedTuple):
     last: HashTrieMap[str, MemoryId]
 
 
-class _Change:
-    """What some memories add to a concept, or take from it."""
+class _Change(NamedTuple):
+    """What some memories add to a concept, or take from it: a form and a mention for each, and the keys beside it."""
 
-    __slots__ = ("forms", "links", "mentions")
-
-    def __init__(self) -> None:
-        self.forms: dict[Concept, int] = {}
-        self.links: dict[str, int] = {}
-        self.mentions: list[MemoryId] = []
+    forms: list[Concept]
+    mentions: list[MemoryId]
+    links: list[str]
 
 
 def put_in(maps: Maps, heard: Sequence[Heard]) -> Maps:
@@ -134,7 +132,7 @@ def rekeyed(maps: Maps, moved: Collection[str], resolve: Callable[[tuple[Concept
     traces = traces.update({memory: traces[memory]._replace(concepts=own) for memory, own in after})
     out, back = _changes(before), _changes(after)
     for key in dict.fromkeys((*out, *back)):
-        known, less, more = concepts.get(key), out.get(key, _Change()), back.get(key)
+        known, less, more = concepts.get(key), out.get(key, _Change([], [], [])), back.get(key)
         if more is None:
             concepts = concepts.remove(key)
             continue
@@ -172,26 +170,28 @@ def _changes(memories: Iterable[tuple[MemoryId, tuple[Concept, ...]]]) -> dict[s
     """What these memories say of each concept, by key, in their order."""
     changes: dict[str, _Change] = {}
     for memory, concepts in memories:
-        for concept, beside in _neighbourhoods(concepts):
-            change = changes.get(concept.key)
+        keys = [concept.key for concept in concepts]
+        for at, concept in enumerate(concepts):
+            change = changes.get(keys[at])
             if change is None:
-                change = changes[concept.key] = _Change()
-            change.forms[concept] = change.forms.get(concept, 0) + 1
-            change.mentions.append(memory)
-            links = change.links
-            for key in beside:
-                links[key] = links.get(key, 0) + 1
+                change = changes[keys[at]] = _Change([], [], [])
+            forms, mentions, links = change
+            forms.append(concept)
+            mentions.append(memory)
+            links += keys[max(0, at - WINDOW) : at]
+            links += keys[at + 1 : at + 1 + WINDOW]
     return changes
 
 
 def _more(known: Known | None, change: _Change) -> Known:
     """The concept with the mentions of more memories."""
     if known is None:
-        return Known(HashTrieMap(change.forms), List(change.mentions[::-1]), HashTrieMap(change.links))
-    forms, mentions, links = known
+        forms, links = Counter(change.forms), Counter(change.links)
+        return Known(HashTrieMap(forms), List(change.mentions[::-1]), HashTrieMap(links))
+    mentions = known.mentions
     for memory in change.mentions:
         mentions = mentions.push_front(memory)
-    return Known(_summed(forms, change.forms), mentions, _summed(links, change.links))
+    return Known(_summed(known.forms, change.forms), mentions, _summed(known.links, change.links))
 
 
 def _fewer(known: Known, change: _Change) -> Known | None:
@@ -202,19 +202,14 @@ def _fewer(known: Known, change: _Change) -> Known | None:
     return Known(_less(known.forms, change.forms), mentions, _less(known.links, change.links))
 
 
-def _summed(counts: HashTrieMap[K, int], more: dict[K, int]) -> HashTrieMap[K, int]:
-    return counts.update({key: counts.get(key, 0) + count for key, count in more.items()})
+def _summed(counts: HashTrieMap[K, int], more: Iterable[K]) -> HashTrieMap[K, int]:
+    """The counts with one more for each time that something comes."""
+    return counts.update({key: counts.get(key, 0) + count for key, count in Counter(more).items()})
 
 
-def _less(counts: HashTrieMap[K, int], fewer: dict[K, int]) -> HashTrieMap[K, int]:
-    for key, count in fewer.items():
+def _less(counts: HashTrieMap[K, int], fewer: Iterable[K]) -> HashTrieMap[K, int]:
+    """The counts with one less for each time that something comes, and nothing of what is left with none."""
+    for key, count in Counter(fewer).items():
         left = counts[key] - count
         counts = counts.insert(key, left) if left else counts.remove(key)
     return counts
-
-
-def _neighbourhoods(concepts: tuple[Concept, ...]) -> Iterator[tuple[Concept, list[str]]]:
-    """Each concept of a memory with the keys of those that stand within the window around it."""
-    keys = [concept.key for concept in concepts]
-    for at, concept in enumerate(concepts):
-        yield concept, keys[max(0, at - WINDOW) : at] + keys[at + 1 : at + 1 + WINDOW]

@@ -19,6 +19,7 @@ from quantum_memory.memory.events import (
     SkillUsed,
     Unified,
     Unrelated,
+    Used,
 )
 from quantum_memory.types import Memory, RelationKey
 
@@ -40,7 +41,7 @@ def _sentence(event: Event) -> str:  # noqa: PLR0911 - one line for each kind
     match event:
         case Remembered(memories=memories) | Revised(memories=memories):
             return _texts(memories)
-        case Forgotten(ids=ids):
+        case Forgotten(ids=ids) | Used(ids=ids):
             return f"{_count(len(ids), 'memory', 'memories')}: {', '.join(ids[:3])}"
         case Related(relations=relations, ended=ended):
             return _relations([relation.key for relation in relations] or [word.key for word in ended])

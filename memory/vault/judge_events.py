@@ -13,7 +13,7 @@ from quantum_memory.memory.events import Event, Merged, Picked, Remembered, Revi
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.batch import Batch
 from quantum_memory.memory.vault.catalog import SELECT_COMMITTED, Head, commit_of, from_us, with_op_ids
-from quantum_memory.memory.vault.codec import encode
+from quantum_memory.memory.vault.codec import Recorded, encode, proven, skills_of
 from quantum_memory.memory.vault.describe import kind_of
 from quantum_memory.memory.vault.judge_names import add_commit
 from quantum_memory.memory.vault.writes import AUTOMATIC, Append, Written
@@ -45,10 +45,15 @@ def append(batch: Batch, write: Append) -> Written:
     head = batch.head(branch)
     if write.expected != head.seq:
         raise StaleWriter(write.branch, write.expected, head.seq)
-    _check_places(batch, branch, write.event)
-    payload = encode(write.event)
-    _check_dimension(batch, write.event)
-    return add_event(batch, branch, Draft(write.event, payload, max(batch.now_us, head.at_us), write.op_id))
+    event, payload = _read(write.event)
+    _check_places(batch, branch, event)
+    _check_dimension(batch, event)
+    return add_event(batch, branch, Draft(event, payload or encode(event), max(batch.now_us, head.at_us), write.op_id))
+
+
+def _read(given: Event | Recorded) -> tuple[Event, bytes | None]:
+    """An event, and its record if that was given and can be read. Raises: InvalidValue if it cannot."""
+    return (proven(given), given.record) if isinstance(given, Recorded) else (given, None)
 
 
 def add_event(batch: Batch, branch: Branch, draft: Draft) -> Written:
@@ -80,7 +85,12 @@ def checkpoint_beside(batch: Batch, agent: AgentName, op_id: str) -> Commit | No
 
 
 def _check_dimension(batch: Batch, event: Event) -> None:
-    if batch.dim is None or not isinstance(event, Remembered | Revised | Merged | Picked):
+    if batch.dim is None:
+        return
+    for skill in skills_of(event):
+        if skill.embedding is not None and skill.embedding.shape != (batch.dim,):
+            raise ShapeMismatch("skill.embedding", (batch.dim,), skill.embedding.shape)
+    if not isinstance(event, Remembered | Revised | Merged | Picked):
         return
     memories = event.memories + (event.revised if isinstance(event, Merged | Picked) else ())
     for memory in memories:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from quantum_memory.checks import MAX_ID_CHARS, named, plain, visible, within
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.events import Entry, Event
+from quantum_memory.memory.vault.codec import Recorded
 from quantum_memory.types import AgentName, Branch, BranchId, Commit, CommitId, Place, Tag
 
 MAX_MESSAGE_CHARS = 4096
@@ -63,11 +64,14 @@ class CreateBranch:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Write an event after the event number ``expected``, which must be the branch's last."""
+    """Write an event after the event number ``expected``, which must be the branch's last.
+
+    Who has the record of the event already gives that instead.
+    """
 
     branch: BranchId
     expected: int
-    event: Event
+    event: Event | Recorded
     op_id: str
 
     def __post_init__(self) -> None:
