@@ -12,17 +12,23 @@ from uuid import uuid4
 import ray
 
 from quantum_memory.actors.branching import Brancher
+from quantum_memory.actors.contexts import ContextRequest, Contexts
 from quantum_memory.actors.directory import Directory, session_of
 from quantum_memory.actors.emotion import Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.equations import EquationRequest, Equations
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.importing import Bounds
+from quantum_memory.actors.learning import Learner, LessonRequest
+from quantum_memory.actors.life_rules import salience
+from quantum_memory.actors.living import Life, LifeRequest
 from quantum_memory.actors.merging import Merger
 from quantum_memory.actors.parts import Parts, connect_parts
 from quantum_memory.actors.perceiving import perceived
 from quantum_memory.actors.ports import Port
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.recalling import Recaller
+from quantum_memory.actors.reinforcing import Reinforcing
 from quantum_memory.actors.requests import (
     FeelRequest,
     MergeRequest,
@@ -43,13 +49,17 @@ from quantum_memory.checks import within
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.memory.affect.dynamics.equation import Equation
 from quantum_memory.memory.events import Unified
+from quantum_memory.memory.life.provenance import Provenance
+from quantum_memory.memory.life.reports import ConsolidationReport, DuplicatesReport, TidyReport
 from quantum_memory.memory.portable import AgentState, state_of
+from quantum_memory.memory.prompting.assembling import Manner
+from quantum_memory.memory.prompting.block import Context
+from quantum_memory.memory.prompting.material import Material
 from quantum_memory.memory.quantum import QuantumState
 from quantum_memory.memory.semantic.bonds import Neighbour, Way
 from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.semantic.knowledge import SemanticGraph
 from quantum_memory.memory.vault.writes import CreateAgent
-from quantum_memory.policies.importance import Intensity
 from quantum_memory.settings import Settings
 from quantum_memory.types import (
     AgentName,
@@ -69,6 +79,7 @@ from quantum_memory.types import (
     Relation,
     RelationKey,
     Skill,
+    SkillHit,
     Tag,
     Tree,
     Vector,
@@ -92,12 +103,16 @@ class QuantumMemoryHost:
         self._settings, self._directory = settings, directory
         self._parts = parts or connect_parts(settings, directory, member)
         turns = Turns()
-        self._writer = Writer(self._parts, turns, settings, Intensity(settings.graph.importance), utc_now)
+        self._writer = Writer(self._parts, turns, settings, salience(settings), utc_now)
+        self._learner = Learner(self._parts, turns, self._writer, settings, utc_now)
         self._recaller = Recaller(self._parts, settings, utc_now)
+        self._contexts = Contexts(self._parts, self._recaller, settings)
         self._brancher = Brancher(self._parts, turns, self._writer)
         self._reviser = Reviser(self._parts, turns, self._writer, settings, utc_now)
         self._merger = Merger(self._parts, turns, self._writer, self._recaller, settings)
         self._transactor = Transactor(self._parts, turns, self._writer, self._brancher)
+        self._reinforcing = Reinforcing(self._parts, self._writer, settings, utc_now)
+        self._life = Life(self._parts, turns, self._writer, settings, utc_now)
         self._equations = Equations(self._parts, turns, self._writer, self._brancher, settings, utc_now)
 
     async def open(self, names: Sequence[AgentName], create: bool, session: str = "") -> list[AgentHandle]:
@@ -135,15 +150,59 @@ class QuantumMemoryHost:
 
     async def recall(self, requests: Sequence[RecallRequest]) -> list[list[Hit]]:
         """See ``Recaller.recall``."""
-        return await self._recaller.recall(requests)
+        hits = await self._recaller.recall(requests)
+        self._reinforcing.recalled(requests, hits)
+        return hits
 
     async def recall_one(self, request: RecallRequest) -> list[Hit]:
-        """The same for one branch."""
-        return (await self._recaller.recall([request]))[0]
+        """The same for one branch, and where they were asked for with the neighbours of each hit."""
+        if not request.neighbours:
+            return (await self.recall([request]))[0]
+        hits = await self._contexts.accompany(request)
+        self._reinforcing.recalled([request], [hits])
+        return hits
+
+    async def context(self, request: ContextRequest) -> Context:
+        """See ``Contexts.context``."""
+        return await self._contexts.context(request)
+
+    async def context_material(self, request: ContextRequest) -> tuple[Material, Manner]:
+        """See ``Contexts.material``."""
+        return await self._contexts.material(request)
+
+    async def known(self, branch: Branch, ids: Sequence[MemoryId]) -> dict[MemoryId, str | None]:
+        """The texts of those of these ids that a branch knows; none of one that was forgotten."""
+        asked = (await self._parts.journal.tip(branch), tuple(ids))
+        found = await self._parts.episodic.ask(EpisodicMemoryHost.known, branch.lineage, asked)
+        return {one: None if known.forgotten else known.text for one, known in found.items()}
+
+    async def bounds(self) -> Bounds:
+        """What can be remembered here."""
+        return Bounds(self._settings.limits.text_chars, self._settings.perception.dim, self._settings.limits.batch)
 
     async def forget(self, branch: Branch, ids: Sequence[MemoryId], op_id: str) -> int:
         """See ``Writer.forget``."""
         return await self._writer.forget(branch, ids, op_id)
+
+    async def reinforce(self, branch: Branch, ids: Sequence[MemoryId], op_id: str) -> int:
+        """See ``Reinforcing.mark``."""
+        return await self._reinforcing.mark(branch, ids, op_id)
+
+    async def tidy(self, request: LifeRequest) -> TidyReport:
+        """See ``Life.tidy``."""
+        return await self._life.tidy(request)
+
+    async def merge_duplicates(self, request: LifeRequest) -> DuplicatesReport:
+        """See ``Life.merge_duplicates``."""
+        return await self._life.merge_duplicates(request)
+
+    async def consolidate(self, request: LifeRequest) -> ConsolidationReport:
+        """See ``Life.consolidate``."""
+        return await self._life.consolidate(request)
+
+    async def provenance(self, branch: Branch, memory: MemoryId, as_of: Where) -> Provenance:
+        """See ``Life.provenance``."""
+        return await self._life.provenance(branch, memory, as_of)
 
     async def revise(self, request: ReviseRequest) -> Memory:
         """See ``Reviser.revise``."""
@@ -229,19 +288,20 @@ class QuantumMemoryHost:
         return list(groups)
 
     async def learn(self, branch: Branch, skill: Skill, op_id: str) -> Skill:
-        """See ``Writer.learn``."""
-        return await self._writer.learn(branch, skill, op_id)
+        """See ``Learner.learn``."""
+        return await self._learner.learn(branch, skill, op_id)
+
+    async def learn_from(self, request: LessonRequest) -> Skill:
+        """See ``Learner.learn_from``."""
+        return await self._learner.learn_from(request)
 
     async def practise(self, branch: Branch, name: str, succeeded: bool, op_id: str) -> Skill:
-        """See ``Writer.practise``."""
-        return await self._writer.practise(branch, name, succeeded, op_id)
+        """See ``Learner.practise``."""
+        return await self._learner.practise(branch, name, succeeded, op_id)
 
-    async def skills(self, branch: Branch, query: str | None, k: int, as_of: Where = None) -> list[Skill]:
-        """Skills at a place that fit a situation, or all of them."""
-        lineage, place = await self._reading(branch, as_of)
-        if query is None:
-            return await self._parts.episodic.ask(EpisodicMemoryHost.all_skills, lineage, place)
-        return await self._parts.episodic.ask(EpisodicMemoryHost.find_skills, lineage, (place, query, k))
+    async def skills(self, branch: Branch, query: str | Vector | None, k: int, as_of: Where = None) -> list[SkillHit]:
+        """See ``Learner.find``."""
+        return await self._learner.find(branch, query, k, as_of)
 
     async def mood(self, branch: Branch, as_of: Where) -> Mood:
         """The mood at a place."""
@@ -375,6 +435,7 @@ class QuantumMemoryHost:
 
     async def close(self) -> None:
         """Stop what goes on in the background, in views that live here too. What was acknowledged is in the vault."""
+        await self._reinforcing.close()
         await self._writer.extracting.close()
         await self._writer.annotator.close()
         await asyncio.gather(*(view.end(ViewHost.close) for view in self._parts.views))
@@ -390,7 +451,7 @@ class QuantumMemoryHost:
             "graph": self._parts.graph,
         }
         told = {name: await port.told(ViewHost.status) for name, port in views.items()}
-        return {"pid": os.getpid(), **self._writer.extracting.status()} | {
+        return {"pid": os.getpid(), **self._writer.extracting.status(), **self._reinforcing.status()} | {
             f"{name}_{what}": value for name, each in told.items() for what, value in each.items() if what != "pid"
         }
 

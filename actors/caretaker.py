@@ -11,6 +11,8 @@ from quantum_memory.actors.folds import plain_folds
 from quantum_memory.errors import InvalidValue, QuantumMemoryError
 from quantum_memory.memory.affect.snapshot import MoodCodec
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
+from quantum_memory.memory.life.uses import UsesFold
+from quantum_memory.memory.life.uses_snapshot import UsesCodec
 from quantum_memory.memory.semantic.snapshot import GraphCodec
 from quantum_memory.memory.skills_snapshot import SkillsCodec
 from quantum_memory.memory.vault.backup import Backups, Manifest
@@ -118,4 +120,5 @@ def views_of(settings: Settings) -> list[ViewCheck]:
         ViewCheck(folds.mood, MoodCodec(folds.mood)),
         ViewCheck(folds.working, WorkingCodec(size)),
         ViewCheck(folds.skills, SkillsCodec()),
+        ViewCheck(UsesFold(), UsesCodec()),
     ]

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from heapq import nlargest
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import ray
 
 from quantum_memory.actors.deferred import Deferred
-from quantum_memory.actors.views import ViewHost
+from quantum_memory.actors.views import CLOSING_S, ViewHost
 from quantum_memory.memory import skills
 from quantum_memory.memory.episodic import merge
+from quantum_memory.memory.episodic.dense.gpu import available
 from quantum_memory.memory.episodic.fold import MemoriesFold
-from quantum_memory.memory.episodic.search import Candidates, Query, fetch, memories, search
+from quantum_memory.memory.episodic.indexing import Indexer
+from quantum_memory.memory.episodic.search import Candidates, Query, fetch, latest, memories, search
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
-from quantum_memory.memory.episodic.state import EpisodicState
+from quantum_memory.memory.episodic.state import EpisodicState, Sizes
+from quantum_memory.memory.events import Uses
+from quantum_memory.memory.life import uses
+from quantum_memory.memory.life.fading import fading
+from quantum_memory.memory.life.novelty import met
+from quantum_memory.memory.life.reports import Fading
+from quantum_memory.memory.life.uses import Practice, UsesFold, UsesState
+from quantum_memory.memory.life.uses_snapshot import UsesCodec
 from quantum_memory.memory.merging import Change, Since, Under, Version
-from quantum_memory.memory.skills import SkillsFold, SkillsState, Tried, find
+from quantum_memory.memory.prompting.material import Stretch, company
+from quantum_memory.memory.skills import Fit, SkillsFold, SkillsState, Tried, hit_of, ranked
 from quantum_memory.memory.skills_snapshot import SkillsCodec
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.memory.working import WorkingFold, WorkingState
 from quantum_memory.memory.working_snapshot import WorkingCodec
+from quantum_memory.policies.decay import Decay
+from quantum_memory.policies.forgetting import Forgetting
+from quantum_memory.policies.importance import Met
 from quantum_memory.settings import Settings
-from quantum_memory.types import Memory, MemoryId, Place, Skill
+from quantum_memory.types import Memory, MemoryId, Place, Skill, SkillHit, Vector
 
 
 class Known(NamedTuple):
@@ -34,12 +46,39 @@ class Known(NamedTuple):
     forgotten: bool
 
 
+class Encounter(NamedTuple):
+    """New memories of a place, as their vectors in order, and the cosine from which two say the same."""
+
+    place: Place
+    vectors: tuple[Vector, ...]
+    alike: float
+
+
+class Tidying(NamedTuple):
+    """By which rules a place would forget at a moment."""
+
+    place: Place
+    now: datetime
+    decay: Decay
+    policy: Forgetting
+
+
+class SkillQuestion(NamedTuple):
+    """Which skills at a place fit a text and its meaning, or either; all of them if it asks nothing."""
+
+    place: Place
+    text: str | None
+    meaning: Vector | None
+    top: int
+
+
 class EpisodicViews(NamedTuple):
     """The timelines of this host."""
 
     memories: Timeline[EpisodicState]
     working: Timeline[WorkingState]
     skills: Timeline[SkillsState]
+    uses: Timeline[UsesState]
 
 
 class EpisodicMemoryHost(ViewHost):
@@ -47,19 +86,30 @@ class EpisodicMemoryHost(ViewHost):
 
     def __init__(self, settings: Settings, history: History) -> None:
         super().__init__(settings, history)
+        self._indexer = Indexer(Sizes().sealed, settings.index.policy())
         self._views = Deferred(self._made)
 
     def _made(self) -> EpisodicViews:
         dim, size = self._settings.perception.dim, self._settings.views.working_memories
+        available(self._indexer.policy.device)
         return EpisodicViews(
-            self._timeline(MemoriesFold(dim, faiss_threads=self._settings.blas_threads), MemoriesCodec(dim)),
+            self._timeline(
+                MemoriesFold(dim, faiss_threads=self._settings.blas_threads, indexer=self._indexer),
+                MemoriesCodec(dim, indexer=self._indexer),
+            ),
             self._timeline(WorkingFold(size), WorkingCodec(size)),
             self._timeline(SkillsFold(), SkillsCodec()),
+            self._timeline(UsesFold(), UsesCodec()),
         )
 
     def timelines(self) -> Sequence[Timeline[Any]]:
-        """The memories, working memories and skills."""
+        """The memories, working memories, skills and uses."""
         return self._views()
+
+    def close(self) -> None:
+        """Finish what is being indexed and written down, as far as there is time."""
+        self._indexer.close(min(CLOSING_S, self._settings.timeouts.call_s / 2))
+        super().close()
 
     def search(self, asked: Sequence[tuple[Place, Query]]) -> list[Candidates]:
         """Candidates for each question, with the parts of their scores."""
@@ -75,13 +125,16 @@ class EpisodicMemoryHost(ViewHost):
 
     def latest(self, asked: Sequence[tuple[Place, int]]) -> list[tuple[MemoryId, ...]]:
         """The ids of the last so many memories at each place, in the order of remembering."""
-        tickets = [(self._views().memories.at(place).tickets, last) for place, last in asked]
-        found = [nlargest(last, held.items(), key=itemgetter(1)) for held, last in tickets]
-        return [tuple(one for one, _ in reversed(newest)) for newest in found]
+        return [latest(self._views().memories.at(place), last) for place, last in asked]
 
     def count(self, places: Sequence[Place]) -> list[int]:
         """How many memories there are at each place."""
-        return [len(self._views().memories.at(place).tickets) for place in places]
+        return [len(self._views().memories.at(place)) for place in places]
+
+    def company(self, asked: Sequence[tuple[Place, Mapping[MemoryId, int]]]) -> list[tuple[Stretch, ...]]:
+        """Memories with those just before and after them in their conversations; see ``material.company``."""
+        at = self._views().memories.at
+        return [company(at(place), reaches) for place, reaches in asked]
 
     def working(self, places: Sequence[Place]) -> list[list[Memory]]:
         """The latest memories at each place that are not forgotten, oldest first."""
@@ -91,9 +144,13 @@ class EpisodicMemoryHost(ViewHost):
         """Every skill at each place, by name."""
         return [list(self._views().skills.at(place).all()) for place in places]
 
-    def find_skills(self, asked: Sequence[tuple[Place, str, int]]) -> list[list[Skill]]:
-        """The skills that fit a situation, best first."""
-        return [[skill for skill, _ in find(self._views().skills.at(place), text, top)] for place, text, top in asked]
+    def find_skills(self, asked: Sequence[SkillQuestion]) -> list[list[SkillHit]]:
+        """The skills that fit each question, best first."""
+        return [self._fitting(one) for one in asked]
+
+    def tagged(self, asked: Sequence[tuple[Place, str]]) -> list[list[Memory]]:
+        """The memories at each place that have a tag, in the order of remembering."""
+        return [[one for one in memories(self._views().memories.at(place)) if tag in one.tags] for place, tag in asked]
 
     def memory_changes(self, asked: Sequence[Since]) -> list[tuple[Change[Memory], ...]]:
         """What became of memories between two places."""
@@ -118,16 +175,53 @@ class EpisodicMemoryHost(ViewHost):
         """What each place has under some names."""
         return [skills.versions(self._views().skills.at(one.place), one.keys) for one in asked]
 
+    def practice(self, asked: Sequence[Under]) -> list[Practice]:
+        """How memories were used up to each place, in the order of the ids."""
+        return [uses.practice(self._views().uses.at(one.place), one.keys) for one in asked]
+
+    def uses_since(self, asked: Sequence[Since]) -> list[tuple[Uses, ...]]:
+        """The uses that each place has counted since another."""
+        at = self._views().uses.at
+        bases = [UsesState() if one.base is None else at(one.base) for one in asked]
+        return [uses.news(base, uses.told(at(one.place))) for one, base in zip(asked, bases, strict=True)]
+
+    def uses_new(self, asked: Sequence[tuple[Place, tuple[Uses, ...]]]) -> list[tuple[Uses, ...]]:
+        """Those of another side's uses that each place has not counted."""
+        return [uses.news(self._views().uses.at(place), told) for place, told in asked]
+
+    def met(self, asked: Sequence[Encounter]) -> list[list[Met]]:
+        """How new memories meet what each place knows."""
+        states = [self._views().memories.at(one.place) for one in asked]
+        known = [(part.block.vectors(part.living()) for part in state.slices()) for state in states]
+        return [met(blocks, one.vectors, one.alike) for one, blocks in zip(asked, known, strict=True)]
+
+    def fading(self, asked: Sequence[Tidying]) -> list[tuple[tuple[Fading, ...], int]]:
+        """What each place would forget, and how many memories would stay."""
+        views = self._views()
+        return [
+            fading(memories(views.memories.at(one.place)), views.uses.at(one.place), one.decay, one.policy, one.now)
+            for one in asked
+        ]
+
+    def _fitting(self, asked: SkillQuestion) -> list[SkillHit]:
+        views = self._views()
+        known, state = views.skills.at(asked.place), views.memories.at(asked.place)
+        if asked.text is None and asked.meaning is None:
+            found = [Fit(skill, 0.0, {}) for skill in known.all()]
+        else:
+            found = list(ranked(known, asked.text, asked.meaning, asked.top))
+        return [hit_of(fit, tuple(one for one in fit.skill.sources if one not in state)) for fit in found]
+
     def _known(self, place: Place, ids: Sequence[MemoryId]) -> dict[MemoryId, Known]:
         state = self._views().memories.at(place)
-        alive = [one for one in ids if one in state.tickets]
+        alive = [one for one in ids if one in state]
         found = {memory.id: Known(memory.text, forgotten=False) for memory in fetch(state, alive)}
         return found | {one: Known(None, forgotten=True) for one in ids if one in state.forgotten}
 
     def _at_hand(self, place: Place) -> list[Memory]:
         views = self._views()
         state = views.memories.at(place)
-        return list(fetch(state, [one.id for one in views.working.at(place).recent() if one.id in state.tickets]))
+        return list(fetch(state, [one.id for one in views.working.at(place).recent() if one.id in state]))
 
 
 EpisodicMemoryActor = ray.remote(max_restarts=-1, max_task_retries=-1)(EpisodicMemoryHost)

@@ -6,13 +6,19 @@ A handle holds a name and a way to the actor, no memory; it can be pickled, sent
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from quantum_memory.actors.contexts import ContextRequest, assembled
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.equations import EquationRequest
+from quantum_memory.actors.importing import Bounds, ImportCall, ImportJob, ImportReport
+from quantum_memory.actors.learning import LESSON_TEXTS, Episodes, lesson_request, skill_of
+from quantum_memory.actors.living import LifeRequest
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.requests import (
     FeelRequest,
@@ -36,7 +42,12 @@ from quantum_memory.actors.transactions import Transaction, open_on, outside, st
 from quantum_memory.checks import bounded, named, utc, visible, whole, within
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.affect.dynamics.equation import MAX_OTHER_CHARS
+from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
+from quantum_memory.memory.exchange.registry import Format
+from quantum_memory.memory.exchange.sources import located
 from quantum_memory.memory.portable import AgentState
+from quantum_memory.memory.prompting.block import SECTIONS, Context, Level
+from quantum_memory.memory.prompting.material import MAX_NEIGHBOURS, Wish
 from quantum_memory.memory.semantic.bonds import MAX_DEPTH, MAX_HOPS, MAX_SEED, MAX_WAYS
 from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.semantic.names import unified
@@ -60,6 +71,7 @@ from quantum_memory.types import (
     Relation,
     RelationKey,
     Skill,
+    SkillHit,
     Tag,
     Tree,
     Utterance,
@@ -72,6 +84,8 @@ if TYPE_CHECKING:
     from quantum_memory.memory.affect.dynamics.equation import Equation
     from quantum_memory.memory.affect.dynamics.fitting import Shape
     from quantum_memory.memory.affect.mixed import Mixture
+    from quantum_memory.memory.life.provenance import Provenance
+    from quantum_memory.memory.life.reports import ConsolidationReport, DuplicatesReport, TidyReport
     from quantum_memory.memory.quantum import QuantumState
     from quantum_memory.memory.semantic import SemanticGraph
     from quantum_memory.memory.semantic.bonds import Neighbour, Way
@@ -160,6 +174,52 @@ class AgentHandle:
         """
         given = utterances(what, fields)
         return self._ask("remember_one", RememberRequest(self._here, given, self._directory.new_op()), texts=len(given))
+
+    @operation
+    def import_file(
+        self,
+        path: str | Path,
+        form: Format | None = None,
+        *,
+        zone: str | tzinfo = UTC,
+        dates: Dates = "auto",
+        columns: Mapping[str, str] | None = None,
+        skip_bad: bool = False,
+        dry_run: bool = False,
+        check: bool = True,
+        progress: Callable[[ImportReport], object] | None = None,
+    ) -> Call[ImportReport]:
+        """Remember what a file, an archive or a folder holds: JSON lines, chat exports, other memories; see ``docs``.
+
+        It is read as a stream, with several batches on their way. Whatever was acknowledged stays if it is cut off, and
+        the same import goes on from there: what the agent knows is passed over and not perceived again.
+
+        Args:
+            path: on the machine of the caller, also through ``.remote``.
+            form: its format; detected when left out.
+            zone: of times that bring none, as in "Europe/Berlin".
+            dates: the order of day and month in a chat of WhatsApp; found out when left out.
+            columns: of a table: for fields of an utterance, the names of their columns.
+            skip_bad: leave out what cannot be read, and list it in the report.
+            dry_run: write nothing, and say what would be added.
+            check: read all of it once before the first is written, so that a bad entry leaves nothing written.
+            progress: told of the report as it grows.
+
+        Raises: UnreadableLine, UnreadableEntry, UnreadableFile, UnsafeArchive, InvalidValue; OSError.
+        """
+        reading = Reading(zone_of(zone), dates, columns or {})
+        job = ImportJob(str(located(path).absolute()), form, reading, skip_bad, dry_run, check, progress)
+        return ImportCall(self, job)
+
+    @operation
+    def known(self, ids: MemoryId | Iterable[MemoryId]) -> Call[dict[MemoryId, str | None]]:
+        """The texts of those of these ids that the branch knows; ``None`` for one that was forgotten."""
+        return self._ask("known", self._here, texts_of("id", ids))
+
+    @operation
+    def bounds(self) -> Call[Bounds]:
+        """How long a text may be, how long an embedding is, and how many utterances one call may bring."""
+        return self._ask("bounds")
 
     @operation
     def forget(self, ids: MemoryId | Iterable[MemoryId]) -> Call[int]:
@@ -287,15 +347,83 @@ class AgentHandle:
     @operation
     def learn(self, name: str, steps: Iterable[str], when: str = "") -> Call[Skill]:
         """Learn a skill, or rewrite one; the counts of one with the same name go on."""
-        if isinstance(steps, str):
-            raise InvalidValue("steps", repr(steps), "a collection of texts")
-        taken = Skill(visible("name", name), texts_of("step", steps), visible("when", when) if when else "")
-        return self._ask("learn", self._here, taken, self._directory.new_op())
+        taken = skill_of(name, steps, when)
+        return self._ask("learn", self._here, taken, self._directory.new_op(), texts=1)
+
+    @operation
+    def learn_from(
+        self,
+        episodes: Episodes,
+        *,
+        name: str,
+        succeeded: bool | Sequence[bool] | None = None,
+        when: str | None = None,
+        preview: bool = False,
+    ) -> Call[Skill]:
+        """Learn a skill from what was done, or revise it: the steps that went well, in order, those that all share.
+
+        Args:
+            episodes: the ids of an attempt's memories, in order; those of several attempts; or a tag, whose memories
+                are taken by ``metadata["episode"]`` or else by session. Memories of kind or tag "action", or with
+                ``metadata["step"]``, are the steps, or all where none is marked; what comes before is the occasion.
+            name: of the skill. Attempts that it was learned from already are passed over.
+            succeeded: how each attempt ended, or all; when left out as ``metadata["succeeded"]`` says, else well.
+            when: the occasion, in place of what was known or what led to the attempts.
+            preview: only say what the skill would be.
+
+        Raises: MemoryNotFound for an id that is not there; InvalidValue, TooLong.
+        """
+        request = lesson_request(self._here, episodes, name, succeeded, when, self._directory.new_op())
+        return self._ask("learn_from", replace(request, preview=bool(preview)), texts=LESSON_TEXTS)
 
     @operation
     def practise(self, skill: str, *, succeeded: bool) -> Call[Skill]:
         """Note that a skill was used, and whether that went well. Raises: SkillNotFound."""
         return self._ask("practise", self._here, visible("skill", skill), bool(succeeded), self._directory.new_op())
+
+    # The life of its memories
+
+    @operation
+    def reinforce(self, ids: MemoryId | Iterable[MemoryId]) -> Call[int]:
+        """Note that memories were of use: they fade more slowly from now on. Returns how many they are.
+
+        With ``life.reinforce: recalled`` what recall finds is noted by itself, behind the reads.
+        Raises: MemoryNotFound, and then notes none; InvalidValue where ``life.reinforce`` is off.
+        """
+        return self._ask("reinforce", self._here, texts_of("id", ids), self._directory.new_op())
+
+    @operation
+    def tidy(self, *, dry_run: bool = True, most: int | None = None) -> Call[TidyReport]:
+        """Forget what has faded and does not matter: see ``life.forgetting``; says what would go, and why.
+
+        Args:
+            dry_run: change nothing; with ``False`` a checkpoint is made first, to roll back to.
+            most: how many memories may be left, in the place of the settings' number.
+        """
+        left = None if most is None else whole("most", most, 0, math.inf)
+        return self._ask("tidy", LifeRequest(self._here, bool(dry_run), self._directory.new_op(), left))
+
+    @operation
+    def merge_duplicates(self, *, dry_run: bool = True) -> Call[DuplicatesReport]:
+        """Merge memories that say the same in nearly the same words: one stays and knows the others.
+
+        With ``dry_run`` nothing is changed; without it a checkpoint is made first. See ``life.duplicates``.
+        """
+        return self._ask("merge_duplicates", LifeRequest(self._here, bool(dry_run), self._directory.new_op()))
+
+    @operation
+    def consolidate(self, *, dry_run: bool = True) -> Call[ConsolidationReport]:
+        """Make episodes of conversations that are over, and facts of what is said again and again.
+
+        They are memories of the kinds "episode" and "fact", in the words of their sources; doing it again adds nothing.
+        With ``dry_run`` nothing is changed; without it a checkpoint is made first. See ``life.consolidation``.
+        """
+        return self._ask("consolidate", LifeRequest(self._here, bool(dry_run), self._directory.new_op()))
+
+    @operation
+    def provenance(self, memory: MemoryId, *, as_of: PlaceLike = None) -> Call[Provenance]:
+        """What a memory was made of, as far as it is there, and what was made of it. Raises: MemoryNotFound."""
+        return self._ask("provenance", self._here, visible("id", memory), _place(as_of))
 
     # What it knows and feels
 
@@ -311,6 +439,8 @@ class AgentHandle:
         kind: str | None = None,
         speaker: str | None = None,
         tags: str | Iterable[str] = (),
+        neighbours: int = 0,
+        near: tuple[PAD, float] | None = None,
     ) -> Call[list[Hit]]:
         """What the agent remembers about this, best first, each with the parts of its score.
 
@@ -323,9 +453,61 @@ class AgentHandle:
             kind: only memories of this kind.
             speaker: only what this speaker said.
             tags: only memories that carry all of these.
+            neighbours: how many memories of its conversation each hit brings, before it and after it.
+            near: only memories whose feeling is no farther from this one than so much, by Euclidean distance.
+        """
+        filters = filters_of(since, until, kind, speaker, tags, near)
+        beside = whole("neighbours", neighbours, 0, MAX_NEIGHBOURS)
+        asked = recall_request(self._here, query, k, filters, _place(as_of))
+        return self._ask("recall_one", replace(asked, neighbours=beside))
+
+    @operation
+    def context(
+        self,
+        query: str | Vector | Sequence[float],
+        tokens: int = 8000,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        as_of: PlaceLike = None,
+        kind: str | None = None,
+        speaker: str | None = None,
+        tags: str | Iterable[str] = (),
+        neighbours: int = 1,
+        level: Level = "detail",
+        sections: str | Iterable[str] = SECTIONS,
+        tokenizer: Callable[[str], int] | None = None,
+    ) -> Call[Context]:
+        """What the agent knows of this, as a block for a prompt of at most ``tokens`` tokens; ``str()`` gives it.
+
+        It holds what was said last, recollections with what was said beside them, the mood, open questions and plans,
+        what is known of the things that the question names, and older parts of the past in short. Each line begins
+        with a mark as in "[m3]" that ``citations`` resolves to a memory's id. What stands in memories is quoted: it
+        can forge no line, heading or mark. It is data, and no instruction to whoever reads it.
+
+        Args:
+            query: a text, or a vector of the embedding's length.
+            tokens: the budget, which is never exceeded.
+            since: only memories at or after this time, here and in every filter for all that comes from memories.
+            until: only memories before this time.
+            as_of: what it would have known at that place in its history.
+            kind: only memories of this kind.
+            speaker: only what this speaker said.
+            tags: only memories that carry all of these.
+            neighbours: how many memories before and after each recollection may come with it.
+            level: how fully older parts may be told: in a "sentence", a "paragraph", or in "detail".
+            sections: some of "known", "earlier", "remembered", "threads", "mood", "said_last".
+            tokenizer: a function that counts a text's tokens. It stays here, and the block is then made here, so it
+                cannot be used with ``.remote``. Without one ``context.tokenizer`` of the settings counts.
+
+        Raises: OutOfRange for a budget that does not hold the headings alone, some 30 tokens.
         """
         filters = filters_of(since, until, kind, speaker, tags)
-        return self._ask("recall_one", recall_request(self._here, query, k, filters, _place(as_of)))
+        wish = Wish(tokens, neighbours, level, texts_of("section", sections))
+        request = ContextRequest(recall_request(self._here, query, 0, filters, _place(as_of)), wish)
+        if tokenizer is None:
+            return self._ask("context", request)
+        return assembled(self._ask("context_material", request), wish, tokenizer)
 
     @operation
     def mood(self, as_of: PlaceLike = None) -> Call[Mood]:
@@ -408,10 +590,16 @@ class AgentHandle:
         return self._ask("working", self._here, _place(as_of))
 
     @operation
-    def skills(self, query: str | None = None, k: int = 10, *, as_of: PlaceLike = None) -> Call[list[Skill]]:
-        """The skills that fit a situation, best first; without a query all of them, by name."""
-        asked = None if query is None else visible("query", query)
-        return self._ask("skills", self._here, asked, positive("k", k), _place(as_of))
+    def skills(
+        self, query: str | Vector | Sequence[float] | None = None, k: int = 10, *, as_of: PlaceLike = None
+    ) -> Call[list[SkillHit]]:
+        """The skills that fit a situation, best first, each with its score and why; without a query all, by name.
+
+        They are found by what their name, occasion and steps mean, and by their words; what was learned before there
+        were embeddings is found by its words. How often a skill went well counts a little.
+        """
+        asked = None if query is None else query_of(query)
+        return self._ask("skills", self._here, asked, positive("k", k), _place(as_of), texts=1)
 
     @operation
     def concepts(self, top: int = 20, *, as_of: PlaceLike = None) -> Call[list[tuple[Concept, float]]]:

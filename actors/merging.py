@@ -14,6 +14,7 @@ import msgspec
 
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.journal import Draft
+from quantum_memory.actors.learning import meant
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.ports import Port
 from quantum_memory.actors.quantum_state import QuantumStateHost
@@ -29,7 +30,7 @@ from quantum_memory.checks import bounded
 from quantum_memory.errors import AlreadyExists, CorruptRecord, InvalidInput, InvalidValue, MemoryNotFound
 from quantum_memory.memory import merging
 from quantum_memory.memory.episodic.merge import MemoryTrait, digest
-from quantum_memory.memory.events import Merged, MoodBrought, Picked
+from quantum_memory.memory.events import Merged, MoodBrought, Picked, Uses
 from quantum_memory.memory.merging import Change, Gone, RelationTrait, Since, Trait, Under, Verdict
 from quantum_memory.memory.skills import SkillTrait, Tried, news
 from quantum_memory.policies.merge import MergePolicy, ask, settled, winner
@@ -95,6 +96,7 @@ class Merger:
         self._parts, self._turns, self._writer, self._recaller = parts, turns, writer, recaller
         self._memories, self._skills = MemoryTrait(settings.limits.text_chars), SkillTrait()
         self._relations, self._weaver = RelationTrait(), Weaver(parts)
+        self._settings = settings
 
     async def merge(self, request: MergeRequest) -> MergeReport:
         """Take over what the other branch has, and this one has not, since both were one; or chosen memories of it.
@@ -229,7 +231,18 @@ class Merger:
             unheard=tuple(zip(woven.missed.unheard, woven.unheard_at, strict=True)),
             words=woven.words,
             unified=woven.unified,
+            uses=await self._uses(meetings["memories"]),
         )
+
+    async def _uses(self, meeting: Meeting) -> tuple[Uses, ...]:
+        """The uses of memories there that are not counted here."""
+        if meeting.base == meeting.source:
+            return ()
+        ask_for, since = self._parts.episodic.ask, Since(meeting.source, meeting.base)
+        told = await ask_for(EpisodicMemoryHost.uses_since, meeting.theirs.lineage, since)
+        if not told:
+            return ()
+        return await ask_for(EpisodicMemoryHost.uses_new, meeting.ours.lineage, (meeting.here, told))
 
     async def _joined(self, trait: Trait[V], meeting: Meeting, policy: MergePolicy) -> Verdict[V]:
         """What is taken over of one part."""
@@ -287,7 +300,9 @@ class Merger:
             picked = await port.ask(EpisodicMemoryHost.picked, lineage, Under(meeting.here, keys))
             changes, seen = _since_picked(changes, here, seen, picked)
         verdict = await asyncio.to_thread(merging.merge, trait, changes, here, seen, policy)
-        return await self._reworded(verdict) if trait.part == "memories" else verdict
+        if trait.part == "memories":
+            return await self._reworded(verdict)
+        return await self._meant(verdict, changes) if trait.part == "skills" else verdict
 
     async def _reworded(self, verdict: Verdict[Any]) -> Verdict[Any]:
         """The verdict with the memories perceived anew to which a function of the policy gave another text."""
@@ -296,6 +311,17 @@ class Merger:
             return verdict
         changed = [
             await self._writer.reperceived(memory) if memory.id in given else memory for memory in verdict.changed
+        ]
+        return verdict._replace(changed=tuple(changed))
+
+    async def _meant(self, verdict: Verdict[Any], changes: Sequence[Change[Any]]) -> Verdict[Any]:
+        """The verdict with the skills read anew whose words are no longer those of either side."""
+        known = {one.key for one in changes if isinstance(one.theirs, Tried) and one.theirs.skill.embedding is not None}
+        changed = [
+            one._replace(skill=await meant(self._parts, self._writer, self._settings, one.skill))
+            if one.skill.embedding is None and one.skill.name in known
+            else one
+            for one in verdict.changed
         ]
         return verdict._replace(changed=tuple(changed))
 

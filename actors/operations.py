@@ -109,6 +109,10 @@ class Operation(Generic[P, R]):
         """Do it and wait for the answer."""
         return self._build(*args, **kwargs).result()
 
+    def begun(self, *args: P.args, **kwargs: P.kwargs) -> Callable[[], R]:
+        """Begin it; calling what comes back waits, and raises as a call does. Bad arguments raise here."""
+        return self._build(*args, **kwargs).begun()
+
     def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R]:
         """Begin it; the answer is behind the reference, for ``ray.get`` or ``await``. Bad arguments raise here."""
         return self._build(*args, **kwargs).send()

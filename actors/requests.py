@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from blake3 import blake3
 
+from quantum_memory.actors.parcels import Packed, packed, unpacked
 from quantum_memory.checks import utc, vector, visible, whole, within
 from quantum_memory.errors import InvalidValue, ShapeMismatch, TooLong
 from quantum_memory.memory.affect.mixed import Mixture, point
@@ -23,6 +24,7 @@ from quantum_memory.types import (
     Commit,
     Filters,
     MemoryId,
+    Near,
     Place,
     Relation,
     RelationKey,
@@ -54,16 +56,20 @@ class RememberRequest:
     utterances: tuple[Utterance, ...]
     op_id: str
 
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return remember_request, (self.branch, packed(self.utterances), self.op_id)
+
 
 @dataclass(frozen=True, slots=True)
 class RecallRequest:
-    """A question to one branch, by text or by vector."""
+    """A question to one branch, by text or by vector; ``neighbours`` is how many memories each hit brings per side."""
 
     branch: Branch
     query: str | Vector
     k: int
     filters: Filters
     as_of: Where
+    neighbours: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,11 @@ class RelateRequest:
     relation: Relation
     op_id: str
     replaces: tuple[RelationKey, ...] = ()
+
+
+def remember_request(branch: Branch, utterances: Packed | tuple[Utterance, ...], op_id: str) -> RememberRequest:
+    """The request as it was before it travelled."""
+    return RememberRequest(branch, unpacked(utterances), op_id)
 
 
 def memory_id(op_id: str, number: int) -> MemoryId:
@@ -220,7 +231,12 @@ def texts_of(name: str, given: object) -> tuple[str, ...]:
 
 
 def filters_of(
-    since: datetime | None, until: datetime | None, kind: str | None, speaker: str | None, tags: str | Iterable[str]
+    since: datetime | None,
+    until: datetime | None,
+    kind: str | None,
+    speaker: str | None,
+    tags: str | Iterable[str],
+    near: tuple[PAD, float] | None = None,
 ) -> Filters:
     """Checked filters. Raises: InvalidInput."""
     for name, value in (("kind", kind), ("speaker", speaker)):
@@ -232,7 +248,15 @@ def filters_of(
         kind=kind,
         speaker=speaker,
         tags=texts_of("tags", tags),
+        near=None if near is None else _near(near),
     )
+
+
+def _near(near: object) -> Near:
+    """Raises: InvalidInput."""
+    if not isinstance(near, tuple) or len(near) != 2:
+        raise InvalidValue("near", repr(near), "a PAD and how far from it")
+    return Near(*near)
 
 
 def query_of(query: object) -> str | Vector:

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from quantum_memory.cluster import cli_affect, cli_agents, cli_archive, cli_care, cli_files, cli_history, cli_vault
+from quantum_memory.cluster import (
+    cli_affect,
+    cli_agents,
+    cli_archive,
+    cli_care,
+    cli_context,
+    cli_files,
+    cli_history,
+    cli_life,
+    cli_vault,
+)
 from quantum_memory.cluster.cli_session import Address, Config, Json, Namespace, Options, Session, Storage, command
 
 app = typer.Typer(
@@ -65,7 +75,9 @@ def doctor(session: Session) -> None:
 for part in (
     cli_agents.app,
     cli_affect.app,
+    cli_context.app,
     cli_history.app,
+    cli_life.app,
     cli_vault.app,
     cli_care.app,
     cli_files.app,

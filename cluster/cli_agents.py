@@ -169,6 +169,29 @@ def learn(
     session.show(tables.data(skill), lambda: tables.skills_table([skill]))
 
 
+@command(app, "learn-from")
+def learn_from(
+    session: Session,
+    agent: Agent,
+    *,
+    name: Annotated[str, typer.Argument(help="The skill's name.")],
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="One attempt's memories, in order.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Instead of ids: all attempts with this tag.")] = None,
+    succeeded: Annotated[
+        bool | None,
+        typer.Option("--succeeded/--failed", help="How it ended; as the memories say when left out, else well."),
+    ] = None,
+    when: Annotated[str | None, typer.Option("--when", help="In which situation.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Only show what the skill would be.")] = False,
+) -> None:
+    """Learn a skill from what the agent did, or revise it."""
+    if bool(ids) == (tag is not None):
+        raise typer.BadParameter("give either ids or --tag")
+    with session.agent(agent) as handle:
+        skill = handle.learn_from(tag or ids or [], name=name, succeeded=succeeded, when=when, preview=preview)
+    session.show(tables.data(skill), lambda: tables.skills_table([skill]))
+
+
 @command(app)
 def skills(
     session: Session,

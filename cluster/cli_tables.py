@@ -27,6 +27,7 @@ from quantum_memory.types import (
     Place,
     Relation,
     Skill,
+    SkillHit,
     Tag,
     Tree,
 )
@@ -49,13 +50,17 @@ def words(text: str, style: str = "", **layout: Any) -> Text:
 
 
 def data(value: Any) -> Any:
-    """A value as JSON can hold it: memories as ``qmem export`` writes them, times in ISO 8601, objects by field."""
+    """A value as JSON can hold it: memories as ``qmem export`` writes them, times in ISO 8601, objects by field.
+
+    A skill's embedding is left out.
+    """
     if isinstance(value, Memory):
         return record(value)
     if isinstance(value, Place):
         return value._asdict()
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: data(getattr(value, one.name)) for one in fields(value)}
+        shown = [one.name for one in fields(value) if not (isinstance(value, Skill) and one.name == "embedding")]
+        return {name: data(getattr(value, name)) for name in shown}
     if isinstance(value, Mapping):
         return {str(key): data(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -246,11 +251,15 @@ def skills_table(skills: Sequence[Skill]) -> RenderableType:
     """Skills with how often they went well."""
     if not skills:
         return words("no skills yet")
-    table = Table("skill", "when", "steps", "went well")
+    asked = [skill for skill in skills if isinstance(skill, SkillHit) and skill.why]
+    parts = list(dict.fromkeys(part for hit in asked for part in hit.why))
+    table = Table("skill", "when", "steps", "went well", *(["score", "why"] if asked else []))
     for skill in skills:
         tries = skill.successes + skill.failures
+        fits = [words(f"{skill.score:.3f}"), _why(skill.why, parts)] if isinstance(skill, SkillHit) and asked else []
+        steps = (step + " (optional)" * (index in skill.optional) for index, step in enumerate(skill.steps))
         table.add_row(
-            words(skill.name), words(skill.when), words("\n".join(skill.steps)), f"{skill.successes} of {tries}"
+            words(skill.name), words(skill.when), words("\n".join(steps)), f"{skill.successes} of {tries}", *fits
         )
     return table
 

@@ -7,9 +7,9 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,6 +19,7 @@ import ray
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.importing import Bounds, ImportJob, ImportReport
 from quantum_memory.actors.perceiving import key_of, said_of
 from quantum_memory.actors.requests import (
     RecallRequest,
@@ -35,6 +36,9 @@ from quantum_memory.actors.transactions import standing
 from quantum_memory.checks import named, visible
 from quantum_memory.cluster.launch import Running, absolute, close_vault, end_actors, launch, start_ray, statuses
 from quantum_memory.errors import InvalidValue, QuantumMemoryError, StorageFailure, Unavailable
+from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
+from quantum_memory.memory.exchange.registry import Format
+from quantum_memory.memory.exchange.sources import Source, of_path
 from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings, load
@@ -215,6 +219,45 @@ class MemoryCluster:
             for handle, query in zip(handles, questions.values(), strict=True)
         ]
         return dict(zip(questions, self._scatter("recall", requests), strict=True))
+
+    def import_file(
+        self,
+        path: str | Path,
+        agent: AgentName,
+        form: Format | None = None,
+        *,
+        zone: str | tzinfo = UTC,
+        dates: Dates = "auto",
+        columns: Mapping[str, str] | None = None,
+        skip_bad: bool = False,
+        dry_run: bool = False,
+        check: bool = True,
+        progress: Callable[[ImportReport], object] | None = None,
+    ) -> ImportReport:
+        """Remember what a file holds, for one agent or for as many as it has conversations.
+
+        ``agent`` says whose memory, made where it is new; ``alice@branch`` is a branch of hers. ``{conversation}`` in
+        it stands for the conversation that an entry belongs to, so that each gets an agent of its own. All else is as
+        for ``AgentHandle.import_file``.
+
+        Raises: as ``AgentHandle.import_file``; with ``dry_run`` an agent that is not there is no error.
+        """
+        reading = Reading(zone_of(zone), dates, columns or {})
+        source = of_path(path)
+        return self.import_source(
+            source, agent, ImportJob(source.name, form, reading, skip_bad, dry_run, check, progress)
+        )
+
+    def import_source(self, source: Source, agent: AgentName, job: ImportJob) -> ImportReport:
+        """The same for what is open already."""
+        limits = self.settings.limits
+        bounds = Bounds(limits.text_chars, self.settings.perception.dim, limits.batch)
+        return job.into(source, agent, lambda name: self._named(name, create=not job.dry_run), bounds)
+
+    def _named(self, spec: str, *, create: bool) -> AgentHandle:
+        """The agent and branch that ``alice`` or ``alice@branch`` mean."""
+        name, at, branch = spec.partition("@")
+        return self.agent(name, branch if at else None, create=create and not at)
 
     def perceive(self, texts: Sequence[str], speakers: Sequence[str | None] | None = None) -> list[Percept]:
         """What perception makes of texts: embedding, feeling, how sure that is. Nothing is stored, no agent is asked.

@@ -67,10 +67,11 @@ class Columns:
         count = len(values)
         us = np.fromiter((NEVER if at is None else (at - _EPOCH) // _MICROSECOND for at in values), np.int64, count)
         self.numbers(f"{name}/us", us, np.int64)
-        self.numbers(f"{name}/offset_us", np.fromiter(map(_offset_us, values), np.int64, count), np.int64)
+        self.numbers(f"{name}/offset_us", np.fromiter(map(zone_us, values), np.int64, count), np.int64)
 
 
-def _offset_us(at: datetime | None) -> int:
+def zone_us(at: datetime | None) -> int:
+    """How far the clock of a time is ahead of UTC, in microseconds."""
     offset = None if at is None or at.tzinfo is UTC else at.utcoffset()
     return 0 if offset is None else offset // _MICROSECOND
 
@@ -97,6 +98,10 @@ class Reading:
         """Go on only if this holds of a column."""
         if not holds:
             raise self.fault(name, reason)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        return name in self._arrays
 
     def attribute(self, name: str, kind: type[T]) -> T:
         """A plain value of just this type."""
@@ -173,7 +178,7 @@ class Reading:
             if plain:
                 return [None if at == NEVER else _EPOCH + timedelta(microseconds=at) for at in us.tolist()]
             pairs = zip(us.tolist(), offsets.tolist(), strict=True)
-            return [None if at == NEVER else _local(at, offset) for at, offset in pairs]
+            return [None if at == NEVER else moment(at, offset) for at, offset in pairs]
         except (OverflowError, ValueError) as error:
             raise self.fault(name, str(error)) from None
 
@@ -203,7 +208,8 @@ class Reading:
             raise self.fault(name, str(error)) from None
 
 
-def _local(us: int, offset_us: int) -> datetime:
+def moment(us: int, offset_us: int) -> datetime:
+    """The time at so many microseconds since 1970, as a clock shows it that is so far ahead of UTC."""
     zone = timezone(timedelta(microseconds=offset_us)) if offset_us else UTC
     return (_LOCAL_EPOCH + timedelta(microseconds=us + offset_us)).replace(tzinfo=zone)
 

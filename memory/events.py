@@ -168,6 +168,17 @@ class SkillUsed(msgspec.Struct, frozen=True, tag="skill_used", omit_defaults=Tru
     origin: str = ""
 
 
+class Used(msgspec.Struct, frozen=True, tag="used", omit_defaults=True):
+    """These memories were of use at a time, each once, however often it was asked for in between.
+
+    ``origin`` names the stretch of history in which that was, as in ``SkillUsed``.
+    """
+
+    ids: tuple[MemoryId, ...]
+    at: datetime
+    origin: str = ""
+
+
 class RolledBack(msgspec.Struct, frozen=True, tag="rolled_back"):
     """These parts are again what they were at an earlier place. Undone by rolling back to before this event."""
 
@@ -191,6 +202,15 @@ class Tries(msgspec.Struct, frozen=True):
     failures: int
 
 
+class Uses(msgspec.Struct, frozen=True):
+    """How often a memory was of use in the stretch of history that ``origin`` names, and when it last was."""
+
+    memory: MemoryId
+    origin: str
+    count: int
+    last: datetime
+
+
 class Merged(msgspec.Struct, frozen=True, tag="merged", omit_defaults=True):
     """What was taken over from another branch, by value, so that replay needs no other journal.
 
@@ -201,7 +221,7 @@ class Merged(msgspec.Struct, frozen=True, tag="merged", omit_defaults=True):
     a rollback of one part alone the graph may lack what the memories have, and the other way round: ``heard`` and
     ``unheard``, each with its time, are what the graph takes up and gives up although the memories stay as they are.
     ``words`` are what was said of relations on the other side and not here, of each the latest first, and ``unified``
-    the names that mean one thing there.
+    the names that mean one thing there. ``uses`` are those of memories, by stretch, that this side had not counted.
     """
 
     source: Place
@@ -221,6 +241,7 @@ class Merged(msgspec.Struct, frozen=True, tag="merged", omit_defaults=True):
     unheard: tuple[tuple[MemoryId, datetime | None], ...] = ()
     words: tuple[Word, ...] = ()
     unified: tuple[Unified, ...] = ()
+    uses: tuple[Uses, ...] = ()
 
 
 class Picked(msgspec.Struct, frozen=True, tag="picked", omit_defaults=True):
@@ -248,6 +269,7 @@ Event = (
     | Unified
     | SkillLearned
     | SkillUsed
+    | Used
     | RolledBack
     | Merged
     | Picked

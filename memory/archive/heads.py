@@ -31,7 +31,7 @@ from quantum_memory.memory.skills import SkillsFold
 from quantum_memory.memory.timeline import Fold, History, Timeline
 from quantum_memory.memory.vault.catalog import to_us
 from quantum_memory.memory.working import WorkingFold
-from quantum_memory.types import Memory, Place
+from quantum_memory.types import Memory, Place, Skill
 
 Views = Literal["every", "root", "none"]
 """Which branches have their heads written: every living one, the root alone, or none."""
@@ -88,7 +88,7 @@ class Heads:
             group,
             "skills",
             layout.SKILLS,
-            ((one.name, _text(one.steps), one.when, one.successes, one.failures, _us(one.at)) for one in skills),
+            map(_skill, skills),
         )
 
     @property
@@ -150,6 +150,11 @@ def _write(group: h5py.Group, name: str, columns: layout.Columns, rows: Iterable
     for row in rows:
         table.add(*row)
     table.close()
+
+
+def _skill(one: Skill) -> tuple[Any, ...]:
+    tried = one.successes, one.failures, _us(one.at)
+    return one.name, _text(one.steps), one.when, *tried, _text(one.optional), _text(one.sources), one.version
 
 
 def _text(value: Any) -> str:

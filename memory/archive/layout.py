@@ -122,6 +122,9 @@ SKILLS: Columns = {
     "successes": "int",
     "failures": "int",
     "at": "int?",
+    "optional": "text",
+    "sources": "text",
+    "version": "int",
 }
 HELD: Columns = {"memory": "int"}
 WORKING: Columns = {"id": "text"}

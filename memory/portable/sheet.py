@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,12 +15,12 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from quantum_memory.checks import bounded, plain, visible
+from quantum_memory.checks import bounded, plain, visible, whole
 from quantum_memory.errors import CorruptRecord, InvalidInput, InvalidValue, ShapeMismatch
 from quantum_memory.memory.portable.state import AgentState, MoodTensors
 from quantum_memory.memory.portable.web import Edge, Node
 from quantum_memory.memory.quantum import Grid, QuantumState
-from quantum_memory.types import PAD, Floats, Memory, Place, Relation, Skill
+from quantum_memory.types import PAD, Floats, Memory, Place, Relation, Skill, Vector
 
 FORMAT = "qmem-state"
 VERSION = 1
@@ -27,6 +28,7 @@ CHECKSUM_BYTES = 16
 EDGE_KINDS = ("mentions", "follows", "together")
 SAME_MOMENTS = 1e-9
 """How far a mean or a covariance may be from that of the cores: over rounding, under those of the finest grid."""
+MOST_TRIES = 2**62
 DTYPES = ("|u1", "<i8", "<f4", "<f8", "<c8", "<c16")
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -54,6 +56,10 @@ class SkillRow(_Row, frozen=True):
     successes: int
     failures: int
     at: datetime | None = None
+    optional: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
+    sources: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    version: int | msgspec.UnsetType = msgspec.UNSET
+    embedding: bytes | msgspec.UnsetType = msgspec.UNSET
 
 
 class RelationRow(_Row, frozen=True):
@@ -136,7 +142,7 @@ def taken_apart(state: AgentState) -> Sheet:
             )
             for one in memories
         ),
-        tuple(SkillRow(one.name, one.steps, one.when, one.successes, one.failures, one.at) for one in state.skills),
+        tuple(map(_skill_row, state.skills)),
         tuple(RelationRow(*one.key, one.weight, one.at, one.memory) for one in state.relations),
         tuple(NodeRow(*node) for node in state.nodes),
         state.working,
@@ -210,9 +216,7 @@ def _checked(sheet: Sheet) -> AgentState:
         texts.place,
         _in_utc(texts.at),
         tuple(_memory(row, number, arrays) for number, row in enumerate(texts.memories)),
-        tuple(
-            Skill(one.name, one.steps, one.when, one.successes, one.failures, _in_utc(one.at)) for one in texts.skills
-        ),
+        tuple(map(_skill, texts.skills)),
         tuple(
             Relation(one.subject, one.predicate, one.object, one.weight, _in_utc(one.at), one.memory)
             for one in texts.relations
@@ -224,6 +228,48 @@ def _checked(sheet: Sheet) -> AgentState:
         tuple(map(_ended, texts.ended or ())),
         texts.names or (),
     )
+
+
+def _skill_row(one: Skill) -> SkillRow:
+    """What is as for a skill of which nothing more is known is left unset, as older states left it out."""
+    return SkillRow(
+        one.name,
+        one.steps,
+        one.when,
+        one.successes,
+        one.failures,
+        one.at,
+        one.optional or msgspec.UNSET,
+        one.sources or msgspec.UNSET,
+        one.version if one.version != 1 else msgspec.UNSET,
+        msgspec.UNSET if one.embedding is None else one.embedding.astype("<f4", copy=False).tobytes(),
+    )
+
+
+def _skill(row: SkillRow) -> Skill:
+    """Raises: InvalidValue, OutOfRange, NotFinite; ValueError for bytes that are no float32 numbers."""
+    numbers = row.optional or ()
+    for earlier, number in pairwise((-1, *numbers)):
+        whole("optional", number, earlier + 1, len(row.steps) - 1)
+    return Skill(
+        row.name,
+        row.steps,
+        row.when,
+        row.successes,
+        row.failures,
+        _in_utc(row.at),
+        numbers,
+        row.sources or (),
+        1 if row.version is msgspec.UNSET else whole("version", row.version, 1, MOST_TRIES),
+        None if row.embedding is msgspec.UNSET else _embedding(row.embedding),
+    )
+
+
+def _embedding(data: bytes) -> Vector:
+    embedding = np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+    if not embedding.size or not np.isfinite(embedding).all():
+        raise InvalidValue("embedding of a skill", f"{len(data)} bytes", "finite numbers")
+    return embedding
 
 
 def _ended_row(one: Relation) -> EndedRow:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from quantum_memory.checks import utc
 from quantum_memory.memory.portable.web import Edge, Node, Web
 from quantum_memory.memory.quantum import QuantumState
-from quantum_memory.types import AgentName, Branch, Floats, Memory, MemoryId, Place, Relation, Skill
+from quantum_memory.types import AgentName, Branch, Floats, Memory, MemoryId, Place, Relation, Skill, Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,10 +88,18 @@ class AgentState:
         if not isinstance(other, AgentState):
             return NotImplemented
         plain = all(getattr(self, one.name) == getattr(other, one.name) for one in fields(self))
-        return plain and _same([one.embedding for one in self.memories], [one.embedding for one in other.memories])
+        return plain and _same(self._embeddings(), other._embeddings())
 
     def __hash__(self) -> int:
         return hash((self.agent, self.place))
+
+    def _embeddings(self) -> list[Vector]:
+        """Of memories and skills; one that is not there is empty."""
+        skills = [_NONE if one.embedding is None else one.embedding for one in self.skills]
+        return [*(one.embedding for one in self.memories), *skills]
+
+
+_NONE: Vector = np.empty(0, np.float32)
 
 
 def state_of(

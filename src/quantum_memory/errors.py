@@ -147,7 +147,7 @@ class InvalidSettings(InvalidInput):
 
 
 class UnreadableLine(InvalidInput):
-    """A line of a file that is to be imported cannot be read. Nothing of the file was taken."""
+    """A line of a file that is to be imported cannot be read."""
 
     def __init__(self, source: str, line: int, reason: str) -> None:
         super().__init__(source, line, reason)
@@ -155,6 +155,39 @@ class UnreadableLine(InvalidInput):
 
     def __str__(self) -> str:
         return f"{self.source}, line {self.line}: {self.reason}"
+
+
+class UnreadableEntry(InvalidInput):
+    """An entry of a document that is to be imported cannot be read; ``place`` says which, as in ``messages[17]``."""
+
+    def __init__(self, source: str, place: str, reason: str) -> None:
+        super().__init__(source, place, reason)
+        self.source, self.place, self.reason = source, place, reason
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.place}: {self.reason}"
+
+
+class UnreadableFile(InvalidInput):
+    """A file that is to be imported is not in the form that was asked for, or ends in the middle."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(source, reason)
+        self.source, self.reason = source, reason
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}"
+
+
+class UnsafeArchive(InvalidInput):
+    """An archive or a folder holds something built to do harm, or too much. Nothing of it was read."""
+
+    def __init__(self, source: str, member: str, reason: str) -> None:
+        super().__init__(source, member, reason)
+        self.source, self.member, self.reason = source, member, reason
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.member!r} {self.reason}"
 
 
 class AgentNotFound(NotFound):
@@ -250,6 +283,17 @@ class AlreadyExists(Conflict):
 
     def __str__(self) -> str:
         return f"the {self.kind} {self.name!r} exists already and is not the same"
+
+
+class IndexSealed(Conflict):
+    """Somebody would change a dense index that is finished; another one has to be built."""
+
+    def __init__(self, index: str, operation: str) -> None:
+        super().__init__(index, operation)
+        self.index, self.operation = index, operation
+
+    def __str__(self) -> str:
+        return f"{self.index}: {self.operation} is refused, a sealed index never changes"
 
 
 class StaleWriter(Conflict):
@@ -366,14 +410,14 @@ class MissingModel(Unavailable):
 
 
 class NoDevice(Unavailable):
-    """CuPy is installed, and it finds no GPU that it can use."""
+    """A package that computes on GPUs is installed, and it finds none that it can use."""
 
-    def __init__(self, package: str) -> None:
-        super().__init__(package)
-        self.package = package
+    def __init__(self, package: str, advice: str = "ask for the backend 'numpy' or 'auto'") -> None:
+        super().__init__(package, advice)
+        self.package, self.advice = package, advice
 
     def __str__(self) -> str:
-        return f"{self.package} is installed and finds no usable GPU: ask for the backend 'numpy' or 'auto'"
+        return f"{self.package} is installed and finds no usable GPU: {self.advice}"
 
 
 class BackendClosed(Unavailable):

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from quantum_memory.errors import InvalidSettings
 from quantum_memory.memory.affect.engines.engine import EngineName
+from quantum_memory.memory.episodic.dense import IndexPolicy
+from quantum_memory.memory.prompting.shares import Shares
 from quantum_memory.policies.recall import RecallWeights
 from quantum_memory.types import NEUTRAL, PAD
 
@@ -207,6 +209,13 @@ class WeightsSettings(Section):
     relevance: float = RecallWeights().relevance
     lexical: float = RecallWeights().lexical
     neighbours: float = RecallWeights().neighbours
+    nearness: float = RecallWeights().nearness
+    speaker: float = RecallWeights().speaker
+    statement: float = RecallWeights().statement
+    news: float = RecallWeights().news
+    time: float = RecallWeights().time
+    when: float = RecallWeights().when
+    bridge: float = RecallWeights().bridge
     graph: float = RecallWeights().graph
     recency: float = RecallWeights().recency
     importance: float = RecallWeights().importance
@@ -218,19 +227,163 @@ class WeightsSettings(Section):
 
 
 class RecallSettings(Section):
-    """What recall looks at: candidates by meaning and by words, steps of the walk, and how fast memories fade."""
+    """What recall looks at: candidates by meaning and by words, and how far the walk goes. See ``life`` for fading."""
 
     weights: WeightsSettings = WeightsSettings()
-    candidates: Count = 50
-    half_life_s: Positive = 180 * 86_400.0
+    candidates: Count = 30
     walk: Literal["quantum", "classical"] = "quantum"
-    walk_nodes: Count = 400
+    walk_nodes: Count = 128
 
     @field_validator("weights")
     @classmethod
     def _weigh_something(cls, weights: WeightsSettings) -> WeightsSettings:
         weights.policy()
         return weights
+
+
+class IndexSettings(Section):
+    """How large sealed segments are indexed; see ``IndexPolicy``, whose numbers these are."""
+
+    kind: Literal["auto", "flat", "pq", "hnsw", "ivf"] = "auto"
+    from_rows: int = IndexPolicy().from_rows
+    recall: float = IndexPolicy().recall
+    depth: int = IndexPolicy().depth
+    links: int = IndexPolicy().links
+    ef_construction: int = IndexPolicy().ef_construction
+    ef_search: int = IndexPolicy().ef_search
+    lists: int = IndexPolicy().lists
+    probes: int = IndexPolicy().probes
+    storage: Literal["flat", "sq8", "pq"] = "flat"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @model_validator(mode="after")
+    def _policy_takes_it(self) -> IndexSettings:
+        self.policy()
+        return self
+
+    def policy(self) -> IndexPolicy:
+        """The policy that indexes are built by. Raises: what ``IndexPolicy`` raises."""
+        return IndexPolicy(**self.model_dump())
+
+
+class SharesSettings(Section):
+    """How the sections of a context share its tokens; see ``Shares``."""
+
+    known: float = Shares().known
+    earlier: float = Shares().earlier
+    remembered: float = Shares().remembered
+    threads: float = Shares().threads
+    mood: float = Shares().mood
+    said_last: float = Shares().said_last
+
+    def policy(self) -> Shares:
+        """The shares as packing takes them. Raises: what ``Shares`` raises."""
+        return Shares(**self.model_dump())
+
+
+class ContextSettings(Section):
+    """How contexts are made: shares of their sections, and the walk that ranks sentences of the past.
+
+    ``tokenizer`` is what counts: the folder of a model or a ``tokenizer.json``, where the agents run; the packaged
+    MiniLM's when left out.
+    """
+
+    shares: SharesSettings = SharesSettings()
+    walk: Literal["quantum", "classical"] = "quantum"
+    tokenizer: str | None = None
+
+    @field_validator("shares")
+    @classmethod
+    def _share_something(cls, shares: SharesSettings) -> SharesSettings:
+        shares.policy()
+        return shares
+
+
+class DecaySettings(Section):
+    """How a kind of memory fades: see ``quantum_memory.policies.decay``. ``half_life_s`` is of the exponential law,
+    ``scale_s`` and ``exponent`` are of the power law.
+    """
+
+    law: Literal["power", "exponential", "never"] = "power"
+    scale_s: Annotated[float, Field(ge=1e-6, le=1e15)] = 86_400.0
+    exponent: Annotated[float, Field(ge=0, le=100)] = 0.5
+    half_life_s: Annotated[float, Field(ge=1e-6, le=1e15)] = 30 * 86_400.0
+
+
+class ImportanceSettings(Section):
+    """What makes a memory important besides what its caller says; see ``quantum_memory.policies.importance``.
+
+    Weights of parts in [0, 1]; that of what a memory speaks of is ``graph.importance``. With ``surprise`` or
+    ``repetition`` above 0 each write asks what is known first; ``alike`` is the cosine from which two say the same.
+    """
+
+    feeling: Annotated[float, Field(ge=0, le=1)] = 1.0
+    surprise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    repetition: Annotated[float, Field(ge=0, le=1)] = 0.0
+    alike: Annotated[float, Field(ge=-1, le=1)] = 0.9
+
+
+class DuplicatesSettings(Section):
+    """When two memories count as one; see ``quantum_memory.memory.life.duplicates``."""
+
+    words: Annotated[float, Field(ge=0.5, le=1)] = 0.7
+    cosine: Annotated[float, Field(ge=-1, le=1)] = 0.9
+    within_s: Annotated[float, Field(ge=0, le=1e15)] = 86_400.0
+
+
+class ForgettingSettings(Section):
+    """Which memories go when somebody tidies up; see ``quantum_memory.policies.forgetting``."""
+
+    floor: Annotated[float, Field(ge=0, le=1)] = 0.05
+    spared: Annotated[float, Field(ge=0, le=1)] = 0.5
+    oldest_s: dict[str, Annotated[float, Field(ge=0, le=1e15)]] = {}
+    most: Annotated[int, Field(ge=0)] | None = None
+    protected_kinds: tuple[str, ...] = ("fact", "equation")
+    protected_tags: tuple[str, ...] = ("keep",)
+
+
+class ConsolidationSettings(Section):
+    """What becomes an episode and what a fact; see ``quantum_memory.memory.life.episodes`` and ``.facts``.
+
+    An episode needs ``turns`` and tells ``told`` of them; ``gap_s`` of silence end it. A fact needs ``repeats``
+    statements whose cosine is ``cosine`` in the mean.
+    """
+
+    kinds: tuple[str, ...] = ("utterance",)
+    gap_s: Annotated[float, Field(ge=0, le=1e12)] = 1800.0
+    turns: Annotated[int, Field(ge=2)] = 4
+    told: Annotated[int, Field(ge=1, le=64)] = 3
+    repeats: Annotated[int, Field(ge=2)] = 3
+    cosine: Annotated[float, Field(ge=0, le=1)] = 0.75
+
+
+class LifeSettings(Section):
+    """How memories live: what makes them important, how they fade, and what becomes of them.
+
+    ``reinforce`` says which uses strengthen a memory: none (``off``), those that somebody marks (``marked``), or also
+    all that is recalled (``recalled``), journalled every ``flush_s`` or ``flush_uses``, whichever comes first. A use is
+    worth ``gain`` rememberings. ``checkpoint``: one is made before a step that changes anything.
+    """
+
+    importance: ImportanceSettings = ImportanceSettings()
+    decay: DecaySettings = DecaySettings()
+    decay_of: dict[str, DecaySettings] = {
+        "fact": DecaySettings(law="never"),
+        "equation": DecaySettings(law="never"),
+    }
+    reinforce: Literal["off", "marked", "recalled"] = "marked"
+    gain: Annotated[float, Field(ge=0, le=100)] = 1.0
+    flush_s: Positive = 5.0
+    flush_uses: Count = 1000
+    duplicates: DuplicatesSettings = DuplicatesSettings()
+    consolidation: ConsolidationSettings = ConsolidationSettings()
+    forgetting: ForgettingSettings = ForgettingSettings()
+    checkpoint: bool = True
+
+    @field_validator("reinforce", mode="before")
+    @classmethod
+    def _off_as_yaml_reads_it(cls, reinforce: object) -> object:
+        return "off" if reinforce is False else reinforce
 
 
 class ViewsSettings(Section):
@@ -325,6 +478,9 @@ class Settings(Section):
     mood: MoodSettings = MoodSettings()
     graph: GraphSettings = GraphSettings()
     recall: RecallSettings = RecallSettings()
+    index: IndexSettings = IndexSettings()
+    context: ContextSettings = ContextSettings()
+    life: LifeSettings = LifeSettings()
     views: ViewsSettings = ViewsSettings()
     vault: VaultSettings = VaultSettings()
     checkpoints: CheckpointsSettings = CheckpointsSettings()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -298,7 +298,14 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """Something the agent can do: the steps, when to use them, and how often that went well."""
+    """Something the agent can do: the steps, when to use them, and how often that went well.
+
+    Attributes:
+        optional: which steps are not always done, by their numbers from 0.
+        sources: ids of the memories that it was learned from, oldest first; they may be forgotten by now.
+        version: 1 at first, and one more each time that its steps or its occasion changed.
+        embedding: (d,) float32 of unit length, what all of it means; ``None`` if it was learned before there was one.
+    """
 
     name: str
     steps: tuple[str, ...]
@@ -306,19 +313,69 @@ class Skill:
     successes: int = 0
     failures: int = 0
     at: datetime | None = None
+    optional: tuple[int, ...] = ()
+    sources: tuple[MemoryId, ...] = ()
+    version: int = 1
+    embedding: Vector | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SkillHit(Skill):
+    """A skill that was asked for: it is equal to the skill that it is.
+
+    Attributes:
+        score: how well it fits; 0 where nothing was asked about.
+        why: the parts of the score by name, which add up to it: ``relevance``, ``lexical`` and ``success``.
+        gone: those of its sources that are not remembered any more, forgotten or rolled back.
+    """
+
+    score: float = 0.0
+    why: Mapping[str, float] = field(default_factory=dict)
+    gone: tuple[MemoryId, ...] = ()
+
+    @property
+    def skill(self) -> Skill:
+        """The skill alone."""
+        return Skill(**{one.name: getattr(self, one.name) for one in fields(Skill)})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Skill) and self.skill == (other.skill if isinstance(other, SkillHit) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.skill)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A recollection: the memory, its score, and why; the parts in ``why`` add up to ``score``."""
+    """A recollection: the memory, its score, and why; the parts in ``why`` add up to ``score``.
+
+    ``before`` and ``after`` are its neighbours in the conversation, in order, where they were asked for.
+    """
 
     memory: Memory
     score: float
     why: Mapping[str, float]
+    before: tuple[Memory, ...] = ()
+    after: tuple[Memory, ...] = ()
 
 
 UNASKED_KINDS: frozenset[str] = frozenset({"equation"})
 """Kinds of memories that say what follows from others: recall leaves them out unless it is asked for their kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The feelings that are no farther than ``radius`` from ``pad``, by Euclidean distance, from 0 to 2 √3.
+
+    Raises: InvalidValue, NotFinite, OutOfRange.
+    """
+
+    pad: PAD
+    radius: float
+
+    def __post_init__(self) -> None:
+        _a_pad("near", self.pad)
+        bounded("radius", self.radius, 0.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +390,7 @@ class Filters:
     kind: str | None = None
     speaker: str | None = None
     tags: tuple[str, ...] = ()
+    near: Near | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,10 +147,36 @@ def test_forget_mood_skills_and_concepts(qmem: Qmem) -> None:
         "simmer",
     ]
     assert [one["name"] for one in qmem.json("skills", "cli-cook", "cold weather")] == ["soup"]
+    steps = qmem.json("remember", "cli-cook", "knead the dough", "bake it", "--tag", "baking")["ids"]
+    assert qmem.json("learn-from", "cli-cook", "bread", *steps, "--failed", "--preview")["failures"] == 1
+    bread = qmem.json("learn-from", "cli-cook", "bread", "--tag", "baking", "--when", "guests come")
+    assert (bread["steps"], bread["sources"], bread["successes"]) == (["knead the dough", "bake it"], steps, 1)
+    (hit,) = qmem.json("skills", "cli-cook", "knead dough")
+    assert (hit["name"], set(hit["why"])) == ("bread", {"relevance", "lexical", "success"})
     assert "lisbon" in [one["concept"].lower() for one in qmem.json("concepts", "cli-cook")]
     assert qmem.json("forget", "cli-cook", ids[0])["forgotten"] == 1
     _, err = qmem.run("forget", "cli-cook", ids[0], code=1)
     assert ids[0] in err
+
+
+def test_the_life_of_memories_is_shown_first_and_done_when_told_to(qmem: Qmem) -> None:
+    told = [f"I drink green tea {often} in the garden" for often in ("often", "always", "mostly", "often")]
+    ids = qmem.json("remember", "cli-life", *told, "--speaker", "Ann", "--at", "2020-01-01")["ids"]
+    preview = qmem.json("dedupe", "cli-life")
+    assert (preview["dry_run"], [group["id"] for group in preview["groups"]]) == (True, [min(ids[0], ids[3])])
+    done = qmem.json("dedupe", "cli-life", "--apply")
+    assert done["checkpoint"]["message"] == "before merging duplicates"
+    stays = done["groups"][0]["id"]
+    gone = done["groups"][0]["absorbed"][0]["id"]
+    assert qmem.json("provenance", "cli-life", stays)["gone"] == [gone]
+    made = qmem.json("consolidate", "cli-life", "--apply")["made"]
+    assert [one["how"] for one in made] == ["fact"]
+    assert "made as fact" in qmem.run("provenance", "cli-life", made[0]["id"])[0]
+    assert "stay" in qmem.run("tidy", "cli-life", "--most", "2")[0]
+    tidied = qmem.json("tidy", "cli-life", "--most", "2", "--apply")
+    assert tidied["kept"] <= 2
+    qmem.run("rollback", "cli-life", f":{tidied['checkpoint']['place']['seq']}")
+    assert {one["id"] for one in qmem.json("tidy", "cli-life")["gone"]} <= {*ids}
 
 
 def test_import_and_export_undo_each_other(qmem: Qmem, cluster: MemoryCluster, tmp_path: Path) -> None:
@@ -170,7 +196,8 @@ def test_import_and_export_undo_each_other(qmem: Qmem, cluster: MemoryCluster, t
     )
     file = tmp_path / "out.jsonl"
     assert qmem.json("export", "cli-out", "--embeddings", "-o", str(file))["memories"] == 2
-    assert qmem.json("import", "cli-back", str(file)) == {"agent": "cli-back", "read": 2, "added": 2, "known": 0}
+    counts = {"agent": "cli-back", "read": 2, "added": 2, "known": 0, "skipped": 0, "format": "jsonl"}
+    assert qmem.json("import", "cli-back", str(file)) == counts
     for one, other in zip(given.memories(), cluster.agent("cli-back").memories(), strict=True):
         for name in FIELDS[:-1]:
             assert getattr(one, name) == getattr(other, name), name
@@ -206,6 +233,23 @@ def test_a_bad_line_leaves_nothing_written(qmem: Qmem, cluster: MemoryCluster, t
         _, err = qmem.run("import", "cli-bad", str(file), code=1)
         assert err.startswith(f"qmem: {file}, line 301: ")
     assert "cli-bad" not in qmem.json("agents")
+
+
+def test_an_import_with_options(qmem: Qmem, cluster: MemoryCluster, tmp_path: Path) -> None:
+    file = tmp_path / "chat.csv"
+    file.write_text("when,who,what\n2025-01-11T18:02,Ann,hello\nsoon,Bob,bad\n")
+    columns = ("--column", "text=what", "--column", "speaker=who", "--column", "at=when", "--zone", "Europe/Berlin")
+    dry = qmem.json("import", str(file), "--agent", "cli-opts", *columns, "--skip-bad", "--dry-run")
+    assert (dry["added"], dry["skipped"], dry["dry_run"], len(dry["bad"])) == (1, 1, True, 1)
+    assert "cli-opts" not in qmem.json("agents")
+    out, err = qmem.run("import", str(file), "--agent", "cli-opts", *columns, "--skip-bad")
+    assert out.splitlines() == [
+        "1 memories added to cli-opts, 0 were known already",
+        "1 could not be read and were left out",
+    ]
+    assert f"{file}, line 3: at: expected a time" in err
+    (one,) = cluster.agent("cli-opts").memories()
+    assert (one.speaker, one.text, one.at.isoformat()) == ("Ann", "hello", "2025-01-11T17:02:00+00:00")
 
 
 def test_export_replaces_a_file_whole_or_not_at_all(qmem: Qmem, tmp_path: Path) -> None:

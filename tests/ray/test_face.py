@@ -171,6 +171,24 @@ def test_skills_working_memory_concepts_and_graph(alice: qm.AgentHandle) -> None
     assert graph.number_of_edges() > len(LINES)
 
 
+def test_a_skill_is_learned_from_what_was_done_and_says_why_it_fits(alice: qm.AgentHandle) -> None:
+    opening = qm.Utterance("The sail is torn in a storm.", session="voyage", tags=("sailing",))
+    steps = ["find the tear", "sew it", "wax the seam"]
+    done = [qm.Utterance(step, kind="action", session="voyage", tags=("sailing",)) for step in steps]
+    ids = alice.remember([opening, *done])
+    assert alice.learn_from(ids, name="mend a sail", preview=True).steps == tuple(steps)
+    assert alice.skills() == []
+    skill = ray.get(alice.learn_from.remote("sailing", name="mend a sail", succeeded=True))
+    assert (skill.steps, skill.when, skill.successes) == (tuple(steps), opening.text, 1)
+    assert alice.learn_from(ids, name="mend a sail") == skill
+    (hit,) = alice.skills("a torn sail", k=1)
+    assert hit == skill
+    assert hit.score == pytest.approx(sum(hit.why.values()))
+    assert {"relevance", "lexical", "success"} == set(hit.why)
+    alice.forget(ids[1])
+    assert alice.skills()[0].gone == (ids[1],)
+
+
 def test_relations_have_dates_and_names_can_be_one(alice: qm.AgentHandle) -> None:
     acme, initech = ("Bob", "works at", "Acme"), ("Bob", "works at", "Initech")
     alice.relate(*acme, at=START, memory="t0")

@@ -43,6 +43,7 @@ from quantum_memory.types import (
     Relation,
     RelationKey,
     Skill,
+    SkillHit,
 )
 
 NOON = datetime(2025, 1, 11, 12, 0, tzinfo=UTC)
@@ -53,9 +54,11 @@ MOOD = Mood(PAD(0.5, -0.25, 0.0), (0.1, 0.2, 0.3), (("hope", 0.4), ("joy", 0.1))
 HIT = Hit(MEMORY, 0.75, {"relevance": 0.5, "lexical": 0.25, "mood": 0.0})
 BRANCH = Branch("b0", "alice", "main", "b0", "root", None, 0, NOON)
 COMMANDS = (
-    "agents", "audit", "backup", "backups", "branches", "checkpoint", "clone", "concepts", "convert", "delete", "demo",
-    "diff", "doctor", "equation", "export", "find", "forget", "fork", "gc", "import", "learn", "log", "merge", "mood",
-    "perceive", "picture", "recall", "remember", "restore", "rollback", "skills", "status", "tag", "verify",
+    "agents", "audit", "backup", "backups", "branches", "checkpoint", "clone", "concepts", "consolidate", "context",
+    "convert", "dedupe", "delete", "demo", "diff", "doctor", "equation", "export", "find", "forget", "fork", "gc",
+    "import",
+    "learn", "learn-from", "log", "merge", "mood", "perceive", "picture", "provenance", "recall", "remember",
+    "restore", "rollback", "skills", "status", "tag", "tidy", "verify",
 )  # fmt: skip
 
 
@@ -102,6 +105,8 @@ def test_help_loads_neither_ray_nor_torch() -> None:
         ["remember", "alice"],
         ["merge", "alice", "b", "--policy", "mine"],
         ["import", "alice", "x", "--format", "xml"],
+        ["learn-from", "alice", "cook"],
+        ["learn-from", "alice", "cook", "m1", "--tag", "cooking"],
         ["tag", "alice", "--delete"],
         ["tag", "alice", "best", "--delete", "--move"],
         ["find", "--since", "yesterday"],
@@ -130,7 +135,7 @@ def test_an_error_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    for path, reason in ((tmp_path / "missing.jsonl", "No such file"), (tmp_path, "Is a directory")):
+    for path, reason in ((tmp_path / "missing.jsonl", "No such file"), (tmp_path, "nothing in it is of a format")):
         code, out, err = call("import", "alice", str(path))
         assert (code, out) == (1, "")
         assert err.startswith(f"qmem: {path}: {reason}")
@@ -306,6 +311,16 @@ def test_skills_show_how_often_they_went_well() -> None:
     for piece in ("tea", "boil", "steep", "when sad", "3 of 4"):
         assert piece in text
     assert "no skills yet" in drawn(tables.skills_table([]))
+
+
+def test_skills_that_were_asked_for_say_why_they_fit_and_what_is_optional() -> None:
+    why = {"relevance": 0.5, "lexical": 0.2, "success": 0.075}
+    hit = SkillHit("tea", ("boil", "steep"), optional=(1,), embedding=np.ones(2, np.float32), score=0.775, why=why)
+    text = drawn(tables.skills_table([hit]))
+    for piece in ("0.775", "relevance", "+0.500", "steep (optional)"):
+        assert piece in text
+    assert tables.data(hit)["why"] == why
+    assert "embedding" not in tables.data(hit)
 
 
 def found(findings: list[doctor.Finding]) -> dict[str, doctor.Finding]:

@@ -28,6 +28,8 @@ from quantum_memory.memory.events import (
     Tries,
     Unified,
     Unrelated,
+    Used,
+    Uses,
     Word,
 )
 from quantum_memory.memory.vault.codec import FORMAT, HEADER_BYTES, decode, encode
@@ -51,6 +53,7 @@ TOLD = {
     "revised_at": None,
 }
 SKILL = {"name": "juggle", "steps": ["throw"], "when": "", "successes": 0, "failures": 0, "at": None}
+SKILL |= {"optional": [], "sources": [], "version": 1, "embedding": None}
 RELATION = {"subject": "Bob", "predicate": "likes", "object": "tea", "weight": 2.0, "at": NOON}
 RELATION |= {"memory": None, "until": None}
 KEY = ["Bob", "likes", "tea"]
@@ -101,6 +104,7 @@ ON_DISK = [
         SkillUsed("juggle", succeeded=True, origin="b:1"),
         {"type": "skill_used", "name": "juggle", "succeeded": True, "origin": "b:1"},
     ),
+    (Used(("m1", "m2"), NOON, "b:1"), {"type": "used", "ids": ["m1", "m2"], "at": NOON, "origin": "b:1"}),
     (
         Merged(
             Place("b", 3),
@@ -114,6 +118,7 @@ ON_DISK = [
             unheard=(("m4", NOON),),
             words=(Word(RelationKey("Bob", "likes", "tea"), NOON, 2.0),),
             unified=(Unified("Bob", ("Robert",)),),
+            uses=(Uses("m1", "b:1", 2, NOON),),
         ),
         {
             "type": "merged",
@@ -128,6 +133,7 @@ ON_DISK = [
             "unheard": [["m4", NOON]],
             "words": [{"key": KEY, "at": NOON, "weight": 2.0}],
             "unified": [{"type": "unified", "keep": "Bob", "names": ["Robert"]}],
+            "uses": [{"memory": "m1", "origin": "b:1", "count": 2, "last": NOON}],
         },
     ),
 ]
@@ -153,6 +159,14 @@ def test_what_was_written_before_graphs_were_told_apart_is_read() -> None:
     body = msgspec.msgpack.encode({"type": "picked", "source": ["b", 3], "memories": [TOLD], "revised": [], "seen": []})
     mark = bytes([FORMAT])
     assert decode(mark + blake3(mark + body).digest(HEADER_BYTES - 1) + body) == Picked(Place("b", 3), (MEMORY,))
+
+
+def test_a_skill_that_was_written_before_it_had_sources_and_an_embedding_is_read() -> None:
+    old = {name: value for name, value in SKILL.items() if name in ("name", "steps", "when", "successes", "failures")}
+    body = msgspec.msgpack.encode({"type": "skill_learned", "skill": old | {"at": NOON}})
+    mark = bytes([FORMAT])
+    event = decode(mark + blake3(mark + body).digest(HEADER_BYTES - 1) + body)
+    assert event == SkillLearned(Skill("juggle", ("throw",), at=NOON))
 
 
 def test_a_memory_that_was_written_before_there_were_revisions_is_read() -> None:

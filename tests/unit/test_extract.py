@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.memory.semantic.extract import KINDS, Concept, extract
-from quantum_memory.memory.semantic.tokens import MAX_WORD_CHARS
+from quantum_memory.memory.semantic.tokens import MAX_WORD_CHARS, cut, forms, segments
 from quantum_memory.memory.semantic.words import STOP_WORDS
 
 
@@ -44,6 +44,15 @@ def test_laws_on_any_text(text: str, speaker: str | None) -> None:
         assert len(concept.key) <= 8 * MAX_WORD_CHARS or speaker
         if concept.kind == "topic":
             assert concept.label not in STOP_WORDS
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    TEXTS | st.lists(st.sampled_from([*PIECES.split(), "_a.b._", "May", "5", " ", "-", "www.", "1,200.5"])).map("".join)
+)
+def test_looking_only_for_what_a_text_can_have_finds_the_same(text: str) -> None:
+    plain = unicodedata.normalize("NFKC", text).replace("’", "'")
+    assert segments(text) == cut(plain, forms(digits=True, signs=True, ascii_only=False))
 
 
 def test_forms_of_a_word_are_one_concept() -> None:

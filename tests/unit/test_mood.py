@@ -222,6 +222,54 @@ def test_a_batch_is_felt_one_by_one(memories: list[Memory]) -> None:
     assert batch.last == single.last
 
 
+def test_many_feelings_at_once_wait_and_make_forgotten_what_came_before() -> None:
+    """Nothing is computed for an event of many, however many follow each other, until somebody reads."""
+    fold, count = small(), 0
+    memories = [memory(i, (math.sin(i), math.cos(2 * i), math.sin(3 * i)), 0.9, 0.6) for i in range(192)]
+    slow = in_events(fold, memories, 8)
+    for size in (48, 192):
+        state = fold.empty()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fold, "_feel", lambda *_: pytest.fail("computed while nobody reads"))
+            for start in range(0, len(memories), size):
+                state = fold.apply(state, Remembered(tuple(memories[start : start + size])))
+                count = max(count, len(state.pending))
+        assert infidelity(fold, state, slow) <= 1e-6
+        settled = fold.settled(state)
+        assert (settled.times, settled.last) == (slow.times, slow.last)
+        assert math.dist(settled.trend, slow.trend) <= 1e-6
+    assert mood.PENDING < count <= mood.WAITING
+
+
+def test_what_waits_is_worked_in_little_by_little_and_as_if_it_had_not_waited() -> None:
+    fold = small()
+    many = [memory(i, (math.sin(i), math.cos(2 * i), math.sin(3 * i)), 0.9, 0.6) for i in range(120)]
+    bulk = fold.apply(fold.empty(), Remembered(tuple(many)))
+    steps, state = [], bulk
+    for i in range(12):
+        before = len(state.pending)
+        state = fold.apply(state, Remembered((memory(200 + i, (0.1 * i - 0.5, 0.2, 0.0)),)))
+        steps.append(before + 1 - len(state.pending))
+    assert max(steps) == 2 * mood.GROUP
+    assert len(state.pending) < mood.PENDING
+    again = fold.settled(bulk)
+    for i in range(12):
+        again = fold.apply(again, Remembered((memory(200 + i, (0.1 * i - 0.5, 0.2, 0.0)),)))
+    assert infidelity(fold, state, again) <= 1e-6
+
+
+@pytest.mark.parametrize(("rate", "strength"), [(0.01, 1.0), (0.2, 0.0), (0.9, 1.0)])
+def test_no_fewer_feelings_are_remembered_than_make_the_mood(rate: float, strength: float) -> None:
+    """However fast it learns and however strong they are, within what an event of many may leave waiting."""
+    fold = small(learning_rate=rate, max_bond=16)
+    dark = fold.apply(fold.empty(), Remembered(tuple(memory(i, (-0.9, -0.9, -0.9), 1.0, 1.0) for i in range(40))))
+    many = [memory(100 + i, (math.sin(i), 0.3, math.cos(i)), max(strength, 0.01), strength) for i in range(250)]
+    whole = fold.settled(in_events(fold, many, 5, fold.settled(dark)))
+    state = fold.apply(dark, Remembered(tuple(many)))
+    assert len(state.pending) <= mood.WAITING
+    assert infidelity(fold, state, whole) <= 1e-6
+
+
 class Journal:
     """A history of one branch in a list."""
 

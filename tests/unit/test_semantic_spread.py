@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
 from quantum_memory.memory.events import Remembered
+from quantum_memory.memory.semantic import neighbourhood
 from quantum_memory.memory.semantic.graph import GraphFold, GraphState, settled, to_networkx
+from quantum_memory.memory.semantic.neighbourhood import gather
 from quantum_memory.memory.semantic.pagerank import quantum_pagerank
 from quantum_memory.memory.semantic.spread import METHODS, Method, concepts, spread
 from quantum_memory.types import NEUTRAL, Memory
@@ -109,6 +111,30 @@ class Counting(dict[str, Any]):
     def __getitem__(self, key: str) -> Any:
         self.looked_up += 1
         return super().__getitem__(key)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.integers(0, 40), max_size=30),
+    st.dictionaries(st.integers(0, 40).map("m{}".format), st.floats(0.1, 1.0), min_size=1, max_size=5),
+    st.integers(1, 30),
+)
+def test_what_is_looked_at_last_has_the_edges_that_it_would_have_in_full(
+    numbers: list[int], seeds: dict[str, float], max_nodes: int
+) -> None:
+    """Of a memory that is in the part for good, only the edges to what is in it too are asked for."""
+    state = settled(remembered(*map(memory, dict.fromkeys(numbers))))
+    start = {(True, one): mass for one, mass in seeds.items() if one in state.memories}
+    if not start:
+        return
+    most = max(max_nodes, len(start))
+    some = gather(state, start, 0.85, most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbourhood._Met, "edges_within", lambda met, one: met.edges((True, one)))
+        full = gather(state, start, 0.85, most)
+    assert some.nodes == full.nodes
+    assert (some.adjacency.toarray() == full.adjacency.toarray()).all()
+    assert (some.start == full.start).all()
 
 
 def test_the_cost_does_not_grow_with_the_graph() -> None:

@@ -65,6 +65,15 @@ def told(state: EpisodicState) -> list[tuple[Any, ...]]:
     return [(one, repr(one), one.embedding.tobytes()) for one in memories(state)]
 
 
+def tickets(state: EpisodicState) -> dict[str, int]:
+    """The place of each living memory in the order of remembering."""
+    return {
+        memory.id: ticket
+        for part in state.slices()
+        for memory, ticket in zip(part.memories(), part.rows["ticket"][part.living()].tolist(), strict=True)
+    }
+
+
 def found(state: EpisodicState, query: Query) -> list[tuple[Any, ...]]:
     got = search(state, query)
     parts = zip(got.memories, got.relevance.tolist(), got.lexical.tolist(), got.neighbours.tolist(), strict=True)
@@ -73,7 +82,8 @@ def found(state: EpisodicState, query: Query) -> list[tuple[Any, ...]]:
 
 def assert_same_memories(one: EpisodicState, other: EpisodicState) -> None:
     assert told(one) == told(other)
-    for name in ("dim", "tickets", "forgotten", "picked", "next_ticket", "live_terms"):
+    assert tickets(one) == tickets(other)
+    for name in ("dim", "forgotten", "picked", "next_ticket", "live_terms"):
         assert getattr(one, name) == getattr(other, name), name
     everything = Query(limit=100)
     for number in (1, 5, 9):
