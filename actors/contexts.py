@@ -104,8 +104,10 @@ class Contexts:
 
     async def _relations(self, lineage: str, place: Place, query: str | None, wish: Wish) -> tuple[Relation, ...]:
         """What holds of the things that the question names, each once."""
-        named = [concept.label for concept in extract(query)][:MAX_NAMED] if query else []
-        if not named or "known" not in wish.sections:
+        if not query or "known" not in wish.sections or len(query) > self._settings.limits.text_chars:
+            return ()  # a question that is too long is refused by recall, before anybody reads it
+        named = [concept.label for concept in extract(query)][:MAX_NAMED]
+        if not named:
             return ()
         asked = [About(place, name) for name in named]
         found = await self._parts.graph.scatter(SemanticGraphHost.relations, [lineage] * len(asked), asked)

@@ -183,7 +183,7 @@ class EpisodicMemoryHost(ViewHost):
         """The uses that each place has counted since another."""
         at = self._views().uses.at
         bases = [UsesState() if one.base is None else at(one.base) for one in asked]
-        return [uses.news(base, uses.told(at(one.place))) for one, base in zip(asked, bases, strict=True)]
+        return [uses.since(base, at(one.place)) for one, base in zip(asked, bases, strict=True)]
 
     def uses_new(self, asked: Sequence[tuple[Place, tuple[Uses, ...]]]) -> list[tuple[Uses, ...]]:
         """Those of another side's uses that each place has not counted."""

@@ -441,6 +441,7 @@ class AgentHandle:
         tags: str | Iterable[str] = (),
         neighbours: int = 0,
         near: tuple[PAD, float] | None = None,
+        exact: bool = False,
     ) -> Call[list[Hit]]:
         """What the agent remembers about this, best first, each with the parts of its score.
 
@@ -455,11 +456,12 @@ class AgentHandle:
             tags: only memories that carry all of these.
             neighbours: how many memories of its conversation each hit brings, before it and after it.
             near: only memories whose feeling is no farther from this one than so much, by Euclidean distance.
+            exact: look at every memory for the nearest, where an index may miss one in some hundred; slower.
         """
         filters = filters_of(since, until, kind, speaker, tags, near)
         beside = whole("neighbours", neighbours, 0, MAX_NEIGHBOURS)
         asked = recall_request(self._here, query, k, filters, _place(as_of))
-        return self._ask("recall_one", replace(asked, neighbours=beside))
+        return self._ask("recall_one", replace(asked, neighbours=beside, exact=exact))
 
     @operation
     def context(

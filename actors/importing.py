@@ -210,8 +210,8 @@ class Importer:
             identity = str(utterance.id)
             if identity not in texts:
                 fresh.append(one)
-            elif texts[identity] in (None, utterance.text):
-                known += 1
+            elif not one.named or texts[identity] in (None, utterance.text):
+                known += 1  # an id made of this text is this text's, also where it was revised since
             else:
                 self._refuse(one.refused(f"id: the agent has another text under {identity!r}").found)
         self._report = replace(self._report, known=self._report.known + known)

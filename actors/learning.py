@@ -224,6 +224,8 @@ class Learner:
         attempts = tuple(attempt_of(one, end) for one, end in zip(episodes, endings, strict=True))
         old = await self._known(request.branch, request.name, here)
         lesson = Lesson(request.name, attempts, old, request.when)
+        if request.tag is not None:  # those that it was learned from already cost nothing
+            _few(tuple(one.ids for one in lesson.fresh))
         if lesson.empty:
             return old, None
         texts = lesson.texts()
@@ -240,7 +242,7 @@ class Learner:
             tagged = await episodic.ask(EpisodicMemoryHost.tagged, lineage, (here, request.tag))
             if not tagged:
                 raise InvalidValue("tag", repr(request.tag), "one that a memory has")
-            return _few(episodes_of(tagged))
+            return episodes_of(tagged)
         ids = tuple(one for episode in request.episodes for one in episode)
         found = await episodic.ask(EpisodicMemoryHost.memory_versions, lineage, Under(here, ids))
         memories = {key: one for key, one in found.items() if isinstance(one, Memory)}

@@ -152,33 +152,35 @@ class Life:
             return (await plan(Moment(await self._parts.journal.tip(branch), self._now()))).report
 
         async def write() -> S:
-            moment, repeated = await self._moment(request)
+            moment = await self._moment(request)
             events, report = await plan(moment)
             if not events:
                 return report
             commit = await self._checkpoint(moment.place, branch, message, request.op_id)
             drafts = [Draft(branch, event, f"{request.op_id}{'+' * index}") for index, event in enumerate(events)]
-            # One by one where some may be there already: those do not move the head.
-            for some in [[draft] for draft in drafts] if repeated else [drafts]:
-                await self._writer.commit(some)
+            # One by one: of several in one call the second would be written where the first is refused, if another
+            # writer moved the branch on by one in between. What stands already does not move the head.
+            for draft in drafts:
+                await self._writer.commit([draft])
             return replace(report, checkpoint=commit)
 
         async with self._turns.take([branch.id]):
             return await on_fresh_head(write)
 
-    async def _moment(self, request: LifeRequest) -> tuple[Moment, bool]:
-        """Where and when the step is decided: there and then where it was, if Ray repeats a call that was done."""
+    async def _moment(self, request: LifeRequest) -> Moment:
+        """Where and when the step is decided: there and then where it was, if it was begun before."""
         first = await self._parts.journal.ask(VaultHost.outcome, request.branch.agent, request.op_id)
         if first is None:
-            return Moment(await self._parts.journal.tip(request.branch), self._now()), False
+            return Moment(await self._parts.journal.tip(request.branch), self._now())
         branch, seq = first.place
-        return Moment(Place(branch, seq - 1), first.at), True
+        return Moment(Place(branch, seq - 1), first.at)
 
     async def _checkpoint(self, place: Place, branch: Branch, message: str, op_id: str) -> Commit | None:
         if not self._settings.life.checkpoint:
             return None
+        # Named by the place too: if another writer comes in between, the next attempt begins at a later one.
         (written,) = await self._parts.journal.write(
-            [CreateCommit(place.branch, place.seq, message, f"{op_id}-before")]
+            [CreateCommit(place.branch, place.seq, message, f"{op_id}-before-{place.seq}")]
         )
         if written.commit is None:
             raise PlaceNotFound(branch.agent, message)

@@ -54,15 +54,13 @@ class Recaller:
             for request, meaning, (_, place) in zip(requests, vectors, places, strict=True)
         ]
         found = await self._searched(lineages, looked, now)
-        led = await self._associated(lineages, looked, found, now)
+        led = await self._associated(lineages, looked, found)
         found = await self._with_strangers(lineages, looked, found, led)
         moods, practised = await asyncio.gather(
             self._moods(lineages, looked, found), self._practised(lineages, looked, found)
         )
-        parts = [
-            scoring.parts_of(query, candidates, walked, bridges, now)
-            for (_, query), candidates, (walked, bridges) in zip(looked, found, led, strict=True)
-        ]
+        # Hundreds of long texts that are read for times take half a second, in which others must be answered.
+        parts = await asyncio.to_thread(_parts_of, looked, found, led, now)
         ranked = zip(requests, parts, found, moods, practised, strict=True)
         return [self._rank(*one, now) for one in ranked]
 
@@ -94,7 +92,7 @@ class Recaller:
     def _query(self, request: RecallRequest, meaning: Vector) -> Query:
         limit = max(self._settings.recall.candidates, request.k) if request.k else 0
         text = request.query if isinstance(request.query, str) else None
-        return Query(text, meaning, request.filters, limit)
+        return Query(text, meaning, request.filters, limit, exact=request.exact)
 
     async def _searched(
         self, lineages: Sequence[str], looked: Sequence[tuple[Place, Query]], now: datetime
@@ -111,14 +109,13 @@ class Recaller:
         lineages: Sequence[str],
         looked: Sequence[tuple[Place, Query]],
         found: Sequence[Candidates],
-        now: datetime,
     ) -> list[Associations]:
         """What hangs together in the graph with the best candidates."""
         walk, bridge = self._weights.graph > 0.0, self._weights.bridge > 0.0
         if not walk and not bridge:
             return [Associations({}, {}) for _ in looked]
         begun = [
-            Seeds(place, query.text or "", scoring.seeds(query, candidates, self._weights, now), walk, bridge)
+            Seeds(place, query.text or "", scoring.seeds(candidates, self._weights), walk, bridge)
             for (place, query), candidates in zip(looked, found, strict=True)
         ]
         return await self._parts.graph.scatter(SemanticGraphHost.associate, lineages, begun)
@@ -202,3 +199,16 @@ class Recaller:
             Hit(memories[index], float(score), why)
             for index, score, why in zip(ranked.order.tolist(), ranked.scores, ranked.why, strict=True)
         ]
+
+
+def _parts_of(
+    looked: Sequence[tuple[Place, Query]],
+    found: Sequence[Candidates],
+    led: Sequence[Associations],
+    now: datetime,
+) -> list[dict[str, Floats]]:
+    """The parts of the candidates of each question, but for those that views have a say in."""
+    return [
+        scoring.parts_of(query, candidates, walked, bridges, now)
+        for (_, query), candidates, (walked, bridges) in zip(looked, found, led, strict=True)
+    ]

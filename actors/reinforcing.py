@@ -106,12 +106,15 @@ class Reinforcing:
             await self._worker
 
     def _note(self, branch: Branch, ids: Sequence[MemoryId]) -> None:
-        waiting = self._waiting.setdefault(branch.id, (branch, {}))[1]
-        room = BATCHES * self._life.flush_uses - self._count
+        room = max(0, BATCHES * self._life.flush_uses - self._count)
+        waiting = self._waiting.get(branch.id, (branch, {}))[1]
         new = [one for one in dict.fromkeys(ids) if one not in waiting]
-        waiting.update(dict.fromkeys(new[: max(0, room)]))
-        self._dropped += max(0, len(new) - max(0, room))
-        self._count += min(len(new), max(0, room))
+        taken = new[:room]
+        if taken:
+            waiting.update(dict.fromkeys(taken))
+            self._waiting[branch.id] = branch, waiting
+        self._dropped += len(new) - len(taken)
+        self._count += len(taken)
 
     async def _drain(self) -> None:
         while self._count:

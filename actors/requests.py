@@ -62,7 +62,10 @@ class RememberRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecallRequest:
-    """A question to one branch, by text or by vector; ``neighbours`` is how many memories each hit brings per side."""
+    """A question to one branch, by text or by vector.
+
+    ``neighbours`` is how many memories each hit brings per side, ``exact`` whether every memory is looked at.
+    """
 
     branch: Branch
     query: str | Vector
@@ -70,6 +73,7 @@ class RecallRequest:
     filters: Filters
     as_of: Where
     neighbours: int = 0
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

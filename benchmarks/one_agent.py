@@ -76,7 +76,7 @@ class OneAgent:
         weights, wanted = weights or self._weights, self._settings.recall
         query = Query(text, meaning, limit=wanted.candidates)
         found = reduce(scoring.joined, [search(self.state, one) for one in scoring.searches(query, self._now)])
-        seeds = scoring.seeds(query, found, weights, self._now)
+        seeds = scoring.seeds(found, weights)
         walked = (
             spread(self.graph, text, seeds, max_nodes=wanted.walk_nodes, method=wanted.walk) if weights.graph else {}
         )

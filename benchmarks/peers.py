@@ -109,13 +109,15 @@ def corpus_file(cache: Path, texts: Path | None, count: int) -> Path:
     file = cache / f"corpus-{told}.npz"
     if not file.exists():
         made = made_up(count) if texts is None else of_lines(texts, count)
+        part = file.with_name(f"part-{os.getpid()}.npz")
         np.savez(
-            file,
+            part,
             vectors=made.vectors,
             queries=made.queries,
             texts=np.array(made.texts),
             questions=np.array(made.questions),
         )
+        part.replace(file)  # what was broken off is never taken for a corpus
     return file
 
 

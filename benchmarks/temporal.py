@@ -62,9 +62,11 @@ def recall(every: Sequence[Measured], k: int) -> None:
     """Prints both measures, without and with, over all questions and over kinds of them."""
     table = np.stack([one.at_k for one in every])
     where = np.array([one.conversation for one in every])
-    pairs = list(itertools.product(NAMED, ASKED))
+    pairs, names = list(itertools.product(NAMED, ASKED)), sorted(set(where.tolist()))
+    if len(names) < 2:
+        raise SystemExit(f"only the conversation {names[0]}: no other is left to fit the weights to")
     held = np.empty((len(every), 2))
-    for name in sorted(set(where)):
+    for name in names:
         best = int(table[where != name, :, 0].mean(axis=0).argmax())
         held[where == name] = table[where == name, best]
         print(f"{name}: weights fitted to the others: {dict(zip(PARTS, pairs[best], strict=True))}")

@@ -249,9 +249,13 @@ def export(
 
 
 def _replace(path: Path, lines: Iterable[str]) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; what is a pipe or a device is written to."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():  # /dev/stdout or a pipe: to be written to, never to be replaced
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(lines)
+        return
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", newline="\n", dir=path.absolute().parent, prefix=path.name, delete=False
     ) as file:

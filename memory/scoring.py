@@ -22,8 +22,6 @@ from quantum_memory.types import Floats, MemoryId, Vector
 
 MOST_SEEDS = 20
 """Memories from which the graph is asked: the most promising so far."""
-MATCHING = ("relevance", "lexical", "neighbours", "nearness")
-"""The parts by which associations begin: those that say how well a memory matches the question."""
 MOST_TIMES = 4
 """Times of one question within which it is searched for once more each."""
 STRANGERS = 20
@@ -45,8 +43,8 @@ def searches(query: Query, now: datetime) -> tuple[Query, ...]:
     return tuple(found)
 
 
-def found_parts(query: Query, found: Candidates, now: datetime) -> dict[str, Floats]:
-    """The parts that follow from the search and the clock alone."""
+def matching_parts(found: Candidates) -> dict[str, Floats]:
+    """The parts that say how well a memory matches the question, by which associations begin."""
     memories = found.memories
     near = nearness(
         matching(found.relevance, found.lexical),
@@ -58,18 +56,25 @@ def found_parts(query: Query, found: Candidates, now: datetime) -> dict[str, Flo
         "relevance": found.relevance,
         "lexical": found.lexical,
         "neighbours": found.neighbours,
-        "news": found.news,
         "nearness": near,
+    }
+
+
+def found_parts(query: Query, found: Candidates, now: datetime) -> dict[str, Floats]:
+    """The parts that follow from the search and the clock alone."""
+    memories = found.memories
+    return {
+        **matching_parts(found),
+        "news": found.news,
         "speaker": spoken_by(query.text or "", [memory.speaker for memory in memories]),
         "statement": statements(memory.text for memory in memories),
         **time_parts(query.text or "", now, memories),
     }
 
 
-def seeds(query: Query, found: Candidates, weights: RecallWeights, now: datetime) -> dict[MemoryId, float]:
+def seeds(found: Candidates, weights: RecallWeights) -> dict[MemoryId, float]:
     """The candidates that match best, whatever else speaks for them, and how well, best first."""
-    parts = found_parts(query, found, now)
-    ranked = rank({name: parts[name] for name in MATCHING}, weights, MOST_SEEDS)
+    ranked = rank(matching_parts(found), weights, MOST_SEEDS)
     return {
         found.memories[index].id: float(score)
         for index, score in zip(ranked.order.tolist(), ranked.scores, strict=True)

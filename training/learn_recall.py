@@ -2,13 +2,14 @@
 
     python benchmarks/locomo.py --data FILE --parts talk.npz
     python benchmarks/multihop.py --data FILE --parts hops.npz
-    python training/learn_recall.py talk.npz hops.npz [--fixed recency importance mood] [--rounds 3]
+    python training/learn_recall.py talk.npz hops.npz [--fixed recency importance mood] [--rounds 6]
 
-Coordinate ascent over the weights of ``RecallWeights``, from the defaults, on the mean of recall@10, all-evidence@10
-and nDCG@10, each file counting the same; relevance stays 1, because only ratios count. It is done once for each group
-of each file, a conversation or a fold of questions, without that group, which is then measured with what was learned
-from all others; the figures told are these. Then once on all: those are the weights to take over, rounded, into
-policies/recall.py and ray_config.yaml.
+Coordinate ascent over the weights of ``RecallWeights`` on the mean of recall@10, all-evidence@10 and nDCG@10, each file
+counting the same; relevance stays 1, because only ratios count. All others begin at ``BEGIN`` but for those that are
+fixed: the defaults were learned from these very questions, so an ascent from them would have seen every answer. It is
+done once for each group of each file, a conversation or a fold of questions, without that group, which is then measured
+with what was learned from all others; the figures told are these. Then once on all: those are the weights to take over,
+rounded, into policies/recall.py and ray_config.yaml.
 
 Source: Metzler and Croft (2007), Linear feature-based models for information retrieval, section 4.3.
 """
@@ -34,6 +35,8 @@ from quantum_memory.types import Floats
 FACTORS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.1, 1.33, 2.0, 4.0)
 """What a weight is multiplied by in turn; from 0 it starts again at ``FIRST``."""
 FIRST = 0.05
+BEGIN = 0.5
+"""Where every weight that is learned begins."""
 K = 10
 LEAST_GAIN = 1e-4
 """A change that gains less than this is noise, and is not made."""
@@ -108,6 +111,11 @@ def learned(files: Sequence[Questions], start: Floats, fixed: frozenset[str], ro
     return weights
 
 
+def beginning(fixed: frozenset[str]) -> Floats:
+    """The weights that an ascent begins with: none of those that are learned was chosen by any answer."""
+    return np.array([getattr(RecallWeights(), name) if name in fixed else BEGIN for name in PART_NAMES])
+
+
 def told(weights: Floats) -> str:
     """The weights by name."""
     return ", ".join(f"{name} {weight:.3g}" for name, weight in zip(PART_NAMES, weights.tolist(), strict=True))
@@ -117,15 +125,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", type=Path, nargs="+", help="written by a benchmark's --parts")
     parser.add_argument("--fixed", nargs="*", default=["recency", "importance", "mood"], choices=PART_NAMES)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=6)
     asked = parser.parse_args()
     files, fixed = [Questions.load(path) for path in asked.parts], frozenset((*asked.fixed, "relevance"))
-    start = np.array([getattr(RecallWeights(), name) for name in PART_NAMES])
+    defaults, start = beginning(frozenset(PART_NAMES)), beginning(fixed)
     figures = "recall@10 {:.4f}, all-evidence@10 {:.4f}, nDCG@10 {:.4f}"
     for at, (path, questions) in enumerate(zip(asked.parts, files, strict=True)):
-        print(f"{path.name}, defaults: " + figures.format(*questions.measured(start).mean(0)))
+        print(f"{path.name}, defaults: " + figures.format(*questions.measured(defaults).mean(0)))
         held_out = np.zeros((len(questions.wanted), 3))
-        for name in sorted(set(questions.group.tolist())):
+        groups = sorted(set(questions.group.tolist()))
+        if len(groups) < 2:
+            raise SystemExit(f"{path} has the group {groups[0]} alone: nothing of it is left to learn from")
+        for name in groups:
             own = questions.group == name
             weights = learned([*files[:at], questions.only(~own), *files[at + 1 :]], start, fixed, asked.rounds)
             held_out[own] = questions.only(own).measured(weights)

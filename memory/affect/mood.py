@@ -365,7 +365,8 @@ class MoodFold:
             most, groups = WAITING, len(felt)
             count = self._remembered(felt)
             if count is not None:
-                state, felt, known = self.empty(), felt[-count:], 0
+                # Copies: what a reader left behind for a pending one is of a group that began elsewhere.
+                state, felt, known = self.empty(), tuple(one._replace() for one in felt[-count:]), 0
         while len(felt) > most and groups:
             state = self._with_group(state, felt[:GROUP], keep=known >= GROUP)
             felt, known, groups = felt[GROUP:], known - GROUP, groups - 1

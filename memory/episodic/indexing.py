@@ -10,6 +10,7 @@ from functools import partial
 
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.episodic.dense import IndexPolicy, build
+from quantum_memory.memory.episodic.dense.gpu import available
 from quantum_memory.memory.episodic.runs import Run, Slice
 
 WAITING = 256
@@ -20,7 +21,7 @@ class Indexer:
     """Sees to it that sealed runs get an index.
 
     Args:
-        sealed: rows from which a run has one; it is never joined again, so each row is indexed once.
+        sealed: rows from which a run is never joined again, nor are those before it; so each row is indexed once.
         policy: which index.
         clerk: who builds them; ``None`` for a thread of its own.
     """
@@ -30,11 +31,12 @@ class Indexer:
         self._clerk = clerk or Clerk("indexes", WAITING)
 
     def see(self, slices: Iterable[Slice]) -> None:
-        """Have the runs indexed among these that are sealed, large enough, and not indexed yet."""
-        for part in slices:
-            run = part.block
-            if part.length >= self._sealed and isinstance(run, Run) and not run.indexed:
-                flat = self.policy.kind_for(part.length) == "flat"
+        """Have the runs indexed among a state's that are never joined again, large enough, and not indexed yet."""
+        last = False
+        for part in reversed(tuple(slices)):
+            run, last = part.block, last or part.length >= self._sealed
+            if last and isinstance(run, Run) and not run.indexed:
+                flat = self.policy.kind_for(part.length) == "flat" and not available(self.policy.device)
                 run.indexed = flat or self._clerk.offer(run, partial(self._build, run))
 
     def wait(self, timeout_s: float | None = None) -> bool:

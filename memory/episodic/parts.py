@@ -20,6 +20,8 @@ FADE = 0.95
 """What is left of a match one memory farther on in the same session."""
 GAP_S = 3600.0
 """Memories without a session belong together where no more than this lies between them."""
+LEAST_LEFT = 0.01
+"""A seed that leaves less than this of a question's length is the question: what is left is the encoder's rounding."""
 _WORD = re.compile(r"[^\W_]+")
 _LEAST_NAME_CHARS = 2
 _QUESTION_MARKS = ("?", "\uff1f", "\u061f", "\u037e")
@@ -83,7 +85,7 @@ def bridged(
     """How well each candidate answers what the memory that leads to it leaves of the question.
 
     For a seed p and a candidate j this is the strength of the bridge times the cosine of j with the question's part
-    that is orthogonal to p; the best seed counts.
+    that is orthogonal to p; the best seed counts. One that leaves less than ``LEAST_LEFT`` leads nowhere.
 
     Args:
         question: (d,) of unit length.
@@ -102,7 +104,7 @@ def bridged(
         rest = question.astype(np.float64)
         rest = rest - float(rest @ vectors[leading]) * vectors[leading]
         length = math.sqrt(float(rest @ rest))
-        if length <= np.finfo(np.float32).eps:
+        if length < LEAST_LEFT:
             continue
         rows = np.array([row for row, _ in led])
         fits = (vectors[rows] @ (rest / length)).clip(0.0, 1.0) * np.array([strength for _, strength in led])

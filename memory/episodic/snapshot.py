@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 from rpds import HashTrieMap
 
-from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading, difference
+from quantum_memory.errors import InvalidInput
+from quantum_memory.memory.columns import Array, Arrays, Attributes, Columns, Dump, Reading, difference
 from quantum_memory.memory.episodic.chunk import Lexicon
 from quantum_memory.memory.episodic.columnar import Blobs, Ints, narrow
 from quantum_memory.memory.episodic.dense import load as load_index
@@ -33,6 +34,7 @@ MOST = 2**31 - 1
 BESIDE = ("zone_us", "revised", "metadata")
 """Columns that are there only if some memory needs them."""
 INDEX = "index/"
+PLACES, LAW = f"{INDEX}rows", f"{INDEX}law"
 _CONTINUES, _TOP_BITS = 0x80, 0xC0
 """What the top two bits of a byte are that goes on with a character in UTF-8."""
 
@@ -45,7 +47,8 @@ class MemoriesCodec:
         sizes: how long the runs of a loaded state are; the fold's.
         indexer: who indexes runs that were written down without an index; the fold's.
 
-    Indexes are written down with their runs where they are built. They say nothing that the vectors do not.
+    Indexes are written down with their runs, and come back with them unless another policy is in force by then. They
+    say nothing that the vectors do not. Without an indexer there are none.
     """
 
     part: Part = "memories"
@@ -105,25 +108,52 @@ class MemoriesCodec:
         return difference(_unindexed(self.dump(one)), _unindexed(self.dump(other)))
 
     def _put_indexes(self, columns: Columns, slices: Sequence[Slice]) -> None:
-        """The indexes of runs that stand where ``_runs`` will cut."""
-        start, sealed = 0, self._sizes.sealed
+        """The indexes of runs of which nothing was forgotten, where those stand, and what they were built by."""
+        if self._indexer is None:
+            return
+        places: list[tuple[int, int]] = []
+        start = 0
         for part in slices:
-            whole = part.length == sealed and not part.dead_count and start % sealed == 0
-            if whole and isinstance(part.block, Run) and part.block.index.kind != "flat":
+            end = start + part.length - part.dead_count
+            if isinstance(part.block, Run) and not part.dead_count and part.block.index.kind != "flat":
                 pieces = part.block.index.dump(vectors=False)
-                columns.arrays[f"{INDEX}{start // sealed}"] = np.frombuffer(b"".join(pieces), np.uint8)
-            start += part.length - part.dead_count
+                columns.arrays[f"{INDEX}{len(places)}"] = np.frombuffer(b"".join(pieces), np.uint8)
+                places.append((start, end))
+            start = end
+        columns.numbers(PLACES, np.array(places, np.int64).reshape(-1, 2), np.int64)
+        columns.texts(LAW, [self._indexer.policy.law])
 
     def _runs(self, read: Reading, table: Table) -> tuple[Slice, ...]:
-        """The rows in runs that are sealed, and what is left in one that is not."""
+        """The rows in runs: those that have an index as they were, the others sealed as far as there are enough."""
+        indexes = self._indexes(read, len(table))
+        starts: list[int] = []
+        at = 0
+        for begin, end in (*indexes, (len(table), len(table))):
+            pieces = max(1, (begin - at) // self._sizes.sealed)
+            starts += [at + (begin - at) * piece // pieces for piece in range(pieces) if begin > at]
+            starts += [begin] if end > begin else []
+            at = end
         found = []
-        for number, own in enumerate(cut(table, self._sizes.sealed)):
-            index = None
-            if read.has(f"{INDEX}{number}"):
-                policy = None if self._indexer is None else self._indexer.policy
-                index = load_index(read.numbers(f"{INDEX}{number}", np.uint8, (None,)), own.vectors, policy)
+        for start, own in zip(starts, cut(table, starts), strict=True):
+            held, index = indexes.get((start, start + len(own))), None
+            if held is not None and self._indexer is not None:
+                try:
+                    index = load_index(held, own.vectors, self._indexer.policy)
+                except InvalidInput as error:
+                    raise read.fault(PLACES, str(error)) from None
             found.append(Slice(Run(own, index), len(own)))
         return tuple(found)
+
+    def _indexes(self, read: Reading, count: int) -> dict[tuple[int, int], Array]:
+        """The indexes that may be used, by the first row of each and the one behind its last."""
+        if self._indexer is None or not read.has(PLACES) or read.texts(LAW, 1) != [self._indexer.policy.law]:
+            return {}
+        places = read.within(PLACES, np.int64, (None, 2), 0, count)
+        read.require(PLACES, (np.diff(places.reshape(-1)) >= 0).all(), "they do not ascend")
+        read.require(PLACES, (places[:, 0] < places[:, 1]).all(), "one holds no row")
+        names = [f"{INDEX}{number}" for number in range(len(places))]
+        held = [read.numbers(name, np.uint8, (None,)) for name in names]
+        return {(begin, end): index for (begin, end), index in zip(places.tolist(), held, strict=True)}
 
 
 def _unindexed(dump: Dump) -> Dump:

@@ -38,7 +38,7 @@ class Sizes:
     Attributes:
         tail: rows at which the tail becomes a run.
         sealed: rows from which a run is never joined again.
-        small: how many unsealed parts may pile up, left behind by forks, before they join.
+        small: how many unsealed parts may pile up, left behind by forks and by forgetting, before they join.
     """
 
     tail: int = 256
@@ -230,8 +230,9 @@ def _writable(
         return parts, tail.block, tail
     if tail is not None:
         parts = (*parts, tail)
-        if _unsealed(parts, sizes) > sizes.small:
-            parts = _collapse(parts, sizes, slack=2)
+    # Forks leave small parts behind, and so do tails of which most was forgotten and that were written anew.
+    if _unsealed(parts, sizes) > sizes.small:
+        parts = _collapse(parts, sizes, slack=2)
     chunk = Chunk(dim)
     return parts, chunk, Slice(chunk, 0)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -210,17 +211,16 @@ def _names(tables: Sequence[Table]) -> tuple[tuple[str, ...], list[NDArray[np.in
     return names, moved
 
 
-def cut(table: Table, step: int) -> list[Table]:
-    """Tables of so many rows each, and one of the rest. They share the vectors and texts of the table."""
-    if len(table) <= step:
+def cut(table: Table, starts: Sequence[int]) -> list[Table]:
+    """Tables that begin at these rows, which ascend from 0. They share the vectors and texts of the table."""
+    if len(starts) <= 1:
         return [table]
     whole, terms = table.postings, table.postings.each()
-    order = np.argsort(narrow(whole.rows // step, np.uint8, np.uint16), kind="stable")
-    starts = range(0, len(table), step)
-    bounds = np.searchsorted((whole.rows // step)[order], np.arange(len(starts) + 1))
+    piece = narrow(np.searchsorted(starts, whole.rows, side="right") - 1, np.uint8, np.uint16)
+    order = np.argsort(piece, kind="stable")
+    bounds = np.searchsorted(piece[order], np.arange(len(starts) + 1))
     found = []
-    for number, start in enumerate(starts):
-        end = min(start + step, len(table))
+    for number, (start, end) in enumerate(pairwise((*starts, len(table)))):
         mine = order[bounds[number] : bounds[number + 1]]
         low, high = np.searchsorted(table.tags["row"], (start, end))
         tags = table.tags[low:high].copy()

@@ -21,6 +21,11 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 # Chinese and Japanese write no spaces: each sign is a term of its own, or a whole sentence would be one word.
 _TERM = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:'[^\W_{_CJK}]+)?")
 
+# Long runs of signs, among which marks may be. Putting marks in order takes time with the square of their number.
+_SIGNS = re.compile(r"[^\w\s\x00-\x7f]{31,}")
+MOST_MARKS = 30
+"""So many marks on one letter are read, as many as in the Stream-Safe Text Format of Unicode's Annex 15."""
+
 STOP_WORDS = frozenset(
     """
     i me my myself we us our ours ourselves you your yours yourself yourselves he him his himself she her hers
@@ -42,6 +47,7 @@ def rules() -> dict[str, str]:
     return {
         "term": _TERM.pattern,
         "longest": str(MAX_TERM_CHARS),
+        "marks": str(MOST_MARKS),
         "stop_words": " ".join(sorted(STOP_WORDS)),
         "stemmer": Stemmer.version(),
         "unicode": unicodedata.unidata_version,
@@ -74,10 +80,20 @@ class Analyzer:
 
     def terms(self, text: str) -> list[str]:
         """The terms in the order of the text, repeated ones too."""
-        folded = unicodedata.normalize("NFKC", text).replace("\u2019", "'").casefold()
+        folded = unicodedata.normalize("NFKC", _SIGNS.sub(_few_marks, text)).replace("\u2019", "'").casefold()
         kept = [word[:MAX_TERM_CHARS] for word in _TERM.findall(folded) if word not in self._stop_words]
         stems: list[str] = self._stemmer.stemWords(kept)
         return stems
+
+
+def _few_marks(signs: re.Match[str]) -> str:
+    """The signs, of which no more than ``MOST_MARKS`` in a row are marks."""
+    kept, row = [], 0
+    for sign in signs.group():
+        row = row + 1 if unicodedata.combining(sign) else 0
+        if row <= MOST_MARKS:
+            kept.append(sign)
+    return "".join(kept)
 
 
 class Codes:

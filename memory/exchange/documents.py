@@ -61,7 +61,7 @@ def walk(source: Source, part: Part, wanted: Collection[str]) -> Iterator[tuple[
                 elif place in wanted and event not in (*CLOSERS, "map_key"):
                     yield place, value
                     bounded.since = 0
-        except ijson.JSONError as error:
+        except (ijson.JSONError, UnicodeDecodeError) as error:  # the latter for half a surrogate pair
             told = " ".join(str(error).split())
             raise UnreadableFile(label, f"not JSON after {count} whole entries: {told[:200]}") from None
 
@@ -110,5 +110,5 @@ def keys(source: Source, part: Part, root: Sequence[str]) -> Iterator[str]:
                     yield value
                 elif event in CLOSERS and path == where:
                     return
-        except (ijson.JSONError, UnreadableFile):
+        except (ijson.JSONError, UnicodeDecodeError, UnreadableFile):
             return

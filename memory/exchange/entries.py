@@ -36,6 +36,7 @@ class Entry:
         found: what is to be remembered, or why it cannot be.
         conversation: the conversation or the owner that it belongs to, where the format knows several.
         key: what tells it apart from all else in files of its format; ``None`` where the format has no such thing.
+        named: whether the file brought its id; any other is made of what the entry says.
     """
 
     source: str
@@ -43,6 +44,7 @@ class Entry:
     found: Utterance | Unreadable
     conversation: str | None = None
     key: str | None = None
+    named: bool = False
 
     def refused(self, reason: str) -> Entry:
         """The same place with what is wrong there."""
@@ -135,7 +137,7 @@ def identified(
         seen[identity] = one.place
         if len(seen) > WINDOW:
             del seen[next(iter(seen))]
-        yield replace(one, found=known)
+        yield replace(one, found=known, named=one.found.id is not None)
 
 
 def derived_id(before: str, one: Utterance) -> str:

@@ -18,7 +18,7 @@ from quantum_memory.memory.exchange.documents import elements
 from quantum_memory.memory.exchange.entries import Entry, Reading, entry, placed, refused, shown
 from quantum_memory.memory.exchange.sources import Source
 
-SESSION = re.compile(r"session_(\d+)")
+SESSION = re.compile(r"session_(0|[1-9][0-9]{0,8})")
 TIME_FORM = "%I:%M %p on %d %B, %Y"
 
 
@@ -38,14 +38,18 @@ def _turns(label: str, name: str, talk: object, reading: Reading) -> Iterator[En
     for number in sorted(int(found.group(1)) for key in talk if (found := SESSION.fullmatch(key))):
         session = f"session_{number}"
         turns = talk[session]
+        if not isinstance(turns, list):
+            yield refused(label, f"{name}.{session}", f"expected a list of turns, got {type(turns).__name__}")
+            continue
         try:
             begin = placed(datetime.strptime(talk[f"{session}_date_time"], TIME_FORM), reading.zone)  # noqa: DTZ007
-        except (KeyError, TypeError, ValueError, InvalidInput) as error:
+            begin + timedelta(seconds=len(turns))  # the last turn may be beyond the calendar's end
+        except (KeyError, TypeError, ValueError, OverflowError, InvalidInput) as error:
             yield refused(
                 label, f"{name}.{session}", f"date_time: expected a time as '1:56 pm on 8 May, 2023': {error}"
             )
             continue
-        for index, turn in enumerate(turns if isinstance(turns, list) else []):
+        for index, turn in enumerate(turns):
             place = f"{name}.{session}[{index}]"
             said = turn if isinstance(turn, Mapping) else {}
             yield entry(label, place, _made(said, name, session, begin + timedelta(seconds=index)), name, place)

@@ -53,7 +53,7 @@ def history(source: Source, reading: Reading) -> Iterator[Entry]:
     if source.path is None:
         raise UnreadableFile(source.name, "a database has to be a file of its own")
     try:
-        with closing(sqlite3.connect(f"{source.path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+        with closing(sqlite3.connect(f"{source.path.resolve().as_uri()}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
             for number, row in enumerate(database.execute(LAST_EVENTS)):
                 record = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row iterates over its values

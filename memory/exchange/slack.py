@@ -21,9 +21,7 @@ from quantum_memory.memory.exchange.sources import Source
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.json$")
 USERS = ("users.json", "org_users.json")
-SPOKEN = frozenset(
-    {None, "bot_message", "file_comment", "file_share", "me_message", "reply_broadcast", "thread_broadcast"}
-)
+SPOKEN = (None, "bot_message", "file_comment", "file_share", "me_message", "reply_broadcast", "thread_broadcast")
 """Subtypes that somebody said. The others tell who joined, what was renamed, and the like."""
 _TOKEN = re.compile(r"<([^<>]+)>")
 
@@ -96,7 +94,7 @@ def plain(text: str, users: Mapping[str, str]) -> str:
         target, _, label = found.group(1).partition("|")
         if target[:1] == "@":
             return f"@{users.get(target[1:], label or target[1:])}"
-        if target[:1] in "#!":
+        if target.startswith(("#", "!")):
             return f"{'#' if target[0] == '#' else '@'}{label or target[1:]}"
         return label or target
 

@@ -7,11 +7,15 @@ is read. Nothing is ever unpacked to disk. Knows no format.
 from __future__ import annotations
 
 import codecs
+import errno
 import io
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -30,6 +34,10 @@ SMALL_BYTES = 1 << 20
 READ_SUFFIXES = (".json", ".jsonl", ".ndjson", ".txt", ".csv", ".tsv", ".af")
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 WIDE_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, UnicodeDecodeError, struct.error
+)  # fmt: skip
+"""What ``zipfile`` raises for archives that are damaged, or packed in a way that it does not know."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +113,26 @@ def _rest_of_line(stream: IO[bytes], raw: bytes) -> int:
     return length
 
 
+@contextmanager
+def _undamaged(label: str) -> Iterator[None]:
+    """Raises: UnreadableFile for a damaged archive; OSError that has another reason."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise UnreadableFile(label, f"the archive is damaged: {error}") from None
+    except OSError as error:  # bzip2 tells damage so, without a number; and a seek to where no file can have a byte
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise UnreadableFile(label, f"the archive is damaged: {error}") from None
+
+
 class _Counted(io.RawIOBase):
     """The bytes of a part as UTF-8, counted in its source as they are taken."""
 
     def __init__(self, source: Source, part: Part) -> None:
         self._source, self._label = source, source.label(part)
-        self._file = part.begin()
+        with _undamaged(self._label):
+            self._file = part.begin()
         head = self._taken(CHUNK)
         if head.startswith(WIDE_MARKS):
             raise UnreadableFile(self._label, "it is in UTF-32, expected UTF-8 or UTF-16")
@@ -138,10 +160,8 @@ class _Counted(io.RawIOBase):
         super().close()
 
     def _taken(self, size: int) -> bytes:
-        try:
+        with _undamaged(self._label):
             raw = self._file.read(size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            raise UnreadableFile(self._label, f"the archive is damaged: {error}") from None
         self._source.position += len(raw)
         return raw
 
@@ -169,11 +189,14 @@ def located(path: object) -> Path:
 def of_path(path: str | Path) -> Source:
     """A file, the members of a zip archive, or the files of a folder that a format here may be in.
 
-    Raises: InvalidValue; UnsafeArchive; UnreadableFile for an archive that is damaged; OSError.
+    Raises: InvalidValue; UnsafeArchive; UnreadableFile for an archive that is damaged, and for a pipe, which could be
+        read only once; OSError.
     """
     place = located(path)
     if place.is_dir():
         return Source(str(path), list(_folder(place)), packed=True)
+    if not stat.S_ISREG(place.stat().st_mode):
+        raise UnreadableFile(str(path), "it is no file but a pipe or a device, and a file is read more than once")
     with place.open("rb") as file:
         zipped = file.read(4) == b"PK\x03\x04"
     if zipped:
@@ -198,11 +221,9 @@ def _opening(path: Path) -> Callable[[], IO[bytes]]:
 
 
 def _archive(path: Path) -> Source:
-    try:
+    with _undamaged(str(path)):
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise UnreadableFile(str(path), f"the archive is damaged: {error}") from None
-    members = [one for one in archive.infolist() if not one.is_dir()]
+    members = [one for one in archive.infolist() if not one.filename.endswith("/")]
     check_members(str(path), members)
     wanted = [one for one in members if PurePosixPath(one.filename).suffix.lower() in READ_SUFFIXES]
     parts = [Part(one.filename, one.file_size, _unpacking(archive, one)) for one in wanted]

@@ -55,7 +55,7 @@ def read(source: Source, reading: Reading) -> Iterator[Entry]:
 
 def _read_part(source: Source, part: Part, reading: Reading) -> Iterator[Entry]:
     label, before = source.label(part), source.position
-    first = next((line for _, line in source.lines(part) if isinstance(line, str)), "")
+    first = next((line for _, line in source.lines(part) if isinstance(line, str) and line.strip()), "")
     source.position = before
     csv.field_size_limit(MAX_LINE_BYTES)
     lines = _Lines(source, part)
@@ -66,16 +66,17 @@ def _read_part(source: Source, part: Part, reading: Reading) -> Iterator[Entry]:
             row = next(rows)
         except StopIteration:
             return
-        except UnreadableLine as error:
-            yield Entry(label, f"line {error.line}", error)
+        except (UnreadableLine, csv.Error) as error:
+            told = error if isinstance(error, UnreadableLine) else None
+            told = told or UnreadableLine(label, lines.number, f"not CSV: {error}")
+            if header is None:
+                raise UnreadableFile(label, f"its header cannot be read: line {told.line}: {told.reason}") from None
+            yield Entry(label, f"line {told.line}", told)
             continue
-        except csv.Error as error:
-            yield Entry(label, f"line {lines.number}", UnreadableLine(label, lines.number, f"not CSV: {error}"))
-            continue
-        if header is None:
+        if header is None and any(cell.strip() for cell in row):
             header = [name.strip() for name in row]
             columns = chosen(label, header, reading.columns)
-        elif any(cell.strip() for cell in row):
+        elif header is not None and any(cell.strip() for cell in row):
             yield _row(label, lines.number, header, row, columns, reading)
 
 

@@ -73,7 +73,7 @@ def read(source: Source, reading: Reading) -> Iterator[Entry]:
     A heading is a date alone in its line, such as ``2025-01-11``, ``## Saturday, 11 January 2025`` or
     ``--- January 11, 2025 ---``. It dates the turns below it that bring no date and names their session.
 
-    What is refused: a stamp that is no such time, and text before the first turn.
+    What is refused: a stamp that is no such time, with the lines that go on with it, and text before the first turn.
     """
     for part in source.parts:
         yield from _read_part(source, part, reading)
@@ -83,6 +83,7 @@ def _read_part(source: Source, part: Part, reading: Reading) -> Iterator[Entry]:
     label = source.label(part)
     stamped = _has_stamps(source, part)
     open_turn: Turn | None = None
+    bad = False
     day: date | None = None
     for number, line in source.lines(part):
         heading = _heading(line) if isinstance(line, str) else None
@@ -90,18 +91,18 @@ def _read_part(source: Source, part: Part, reading: Reading) -> Iterator[Entry]:
             day = heading
             continue
         begun = line if isinstance(line, UnreadableLine) else _begun(label, number, line, day, stamped, reading)
-        if isinstance(begun, Turn):
+        if begun is not None:
             if open_turn is not None:
                 yield _entry(label, open_turn)
-            open_turn = begun
-        elif isinstance(begun, UnreadableLine):
-            yield Entry(label, f"line {number}", begun)
+            open_turn, bad = (begun, False) if isinstance(begun, Turn) else (None, True)
+            if isinstance(begun, UnreadableLine):
+                yield Entry(label, f"line {number}", begun)
         elif open_turn is not None:
             too_long = open_turn.add(label, str(line).removeprefix(INDENT).rstrip())
             if too_long is not None:
                 yield Entry(label, f"line {open_turn.line}", too_long)
-                open_turn = None
-        elif str(line).strip():
+                open_turn, bad = None, True
+        elif str(line).strip() and not bad:  # what goes on after a bad line may be a part of that
             reason = f"no turn begins here: {shortened(str(line))!r} has no speaker"
             yield Entry(label, f"line {number}", UnreadableLine(label, number, reason))
     if open_turn is not None:

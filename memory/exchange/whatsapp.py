@@ -19,16 +19,17 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from quantum_memory.errors import InvalidInput, UnreadableFile, UnreadableLine
-from quantum_memory.memory.exchange.entries import Dates, Entry, Reading, placed
+from quantum_memory.memory.exchange.entries import WINDOW, Dates, Entry, Reading, keyed_id, placed
 from quantum_memory.memory.exchange.sources import Part, Source
 from quantum_memory.memory.exchange.transcript import STAMP, Turn, named
 
 MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202c"))
 NARROW = dict.fromkeys(map(ord, "\u202f\u00a0"), " ")
 HEAD = re.compile(
-    r"\[?(\d{1,4})([./-])(\d{1,2})\2(\d{2,4}),?\s+(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?"
+    r"\[?(\d{1,4})([./-])(\d{1,2})\2(\d{1,4}),?\s+(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?"
     r"(?:\s?([AaPp])\.?\s?[Mm]\.?)?(?:\]| -)\s"
 )
+YEAR_DIGITS = 4
 OMITTED = re.compile(r"^(?:<[^<>]*omitted>|(?:image|video|audio|sticker|GIF|document|Contact card) omitted)$")
 """What stands for media that were left out, on phones in English. It says nothing."""
 LOOKED_AT_FIRST = 40
@@ -54,6 +55,8 @@ def stamp(line: str) -> Stamp | None:
     if found is None:
         return None
     first, mark, second, third, hour, minute, seconds, half = found.groups()
+    if len(third) == 1 and len(first) != YEAR_DIGITS:
+        return None  # a day may have one digit, a year never
     hours = int(hour) % 12 + 12 * (half in "Pp") if half else int(hour)
     return Stamp(int(first), int(second), int(third), mark, (hours, int(minute), int(seconds or 0)), found.end())
 
@@ -97,32 +100,32 @@ def _read_part(source: Source, part: Part, reading: Reading) -> Iterator[Entry]:
     order = _order(source, part, reading.dates)
     turn: Turn | None = None
     same: dict[str, int] = {}
-    now: datetime | None = None
-    for number, line in source.lines(part):
-        if isinstance(line, UnreadableLine):
-            yield Entry(label, f"line {number}", line)
-            continue
-        line = cleaned(line)  # noqa: PLW2901 - the line as it was is of no use
-        head = stamp(line)
-        if head is None:
-            if turn is not None and (too_long := turn.add(label, line)) is not None:
+    day: str | None = None
+    for number, raw in source.lines(part):
+        line = raw if isinstance(raw, UnreadableLine) else cleaned(raw)
+        begun = line if isinstance(line, UnreadableLine) else _begun(label, number, line, order, reading)
+        if begun is None:
+            if turn is not None and (too_long := turn.add(label, str(line))) is not None:
                 yield Entry(label, f"line {turn.line}", too_long)
                 turn = None
             continue
         if turn is not None:
-            now, same = (now, same) if turn.at == now else (turn.at, {})
+            # Messages may be out of order, and an hour comes twice where summer ends, but both within a day.
+            day, same = (day, same) if turn.session == day and len(same) < WINDOW else (turn.session, {})
             yield from _entry(label, turn, same)
-        turn = None
-        begun = _turn(label, number, line, head, order, reading)
+        turn = None  # what goes on after a bad line may be a part of that
         if isinstance(begun, UnreadableLine):
             yield Entry(label, f"line {number}", begun)
         else:
             turn = begun
     if turn is not None:
-        yield from _entry(label, turn, same if turn.at == now else {})
+        yield from _entry(label, turn, same if turn.session == day else {})
 
 
-def _turn(label: str, number: int, line: str, head: Stamp, order: Dates, reading: Reading) -> Turn | UnreadableLine:
+def _begun(label: str, number: int, line: str, order: Dates, reading: Reading) -> Turn | UnreadableLine | None:
+    head = stamp(line)
+    if head is None:
+        return None
     try:
         at = placed(datetime(*_date(head, order), *head.clock), reading.zone)  # noqa: DTZ001  (placed gives the zone)
     except InvalidInput as error:
@@ -138,7 +141,7 @@ def _entry(label: str, turn: Turn, same: dict[str, int]) -> Iterator[Entry]:
     if turn.speaker is None or not text or OMITTED.match(text):
         return
     key = f"{turn.at} {turn.speaker}"
-    place = f"{key} {text}"
+    place = keyed_id("whatsapp", key, text)
     same[place] = same.get(place, 0) + 1
     yield Entry(label, f"line {turn.line}", turn.found(label), None, f"{key} {same[place]}")
 
@@ -146,7 +149,7 @@ def _entry(label: str, turn: Turn, same: dict[str, int]) -> Iterator[Entry]:
 def _date(head: Stamp, order: Dates) -> tuple[int, int, int]:
     first, second, third = head[:3]
     if order == "ymd" or first > 31:
-        return first, second, third
+        return first + 2000 if first < 100 else first, second, third
     year = third + 2000 if third < 100 else third
     return (year, second, first) if order == "dmy" else (year, first, second)
 

@@ -6,6 +6,7 @@ between them: what is said again another day is not a copy, it happened again.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -65,37 +66,80 @@ def groups(memories: Iterable[Memory], alike: Alike, now: datetime) -> list[Grou
     """The groups of near-duplicates, by the one that stays.
 
     Of each group the one with the most to say stays; of equals the earliest. Every other of a group is alike to that
-    one itself, so no chain of small differences is merged. Merging the groups leaves nothing that is alike.
+    one itself, so no chain of small differences is merged. Merging the groups leaves nothing that is alike, as far as
+    ``near.pairs`` finds it; copies of one text are all found.
     """
     merging = in_order(one for one in memories if one.kind not in UNASKED_KINDS and not derived(one))
-    said = [features(one.text) for one in merging]
-    fixed = [pins(one.text) for one in merging]
-    near: dict[int, dict[int, Twin]] = {}
-    for one, other, share in pairs(said, alike.words):
-        cosine = _same(merging[one], merging[other], alike)
-        if cosine is not None and fixed[one] == fixed[other]:
-            near.setdefault(one, {})[other] = Twin(merging[other], share, cosine)
-            near.setdefault(other, {})[one] = Twin(merging[one], share, cosine)
+    texts = _Texts(merging, alike)
     found, taken = [], set[int]()
-    for number in sorted(near, key=lambda index: (-len(said[index]), index)):
-        twins = {other: twin for other, twin in near[number].items() if other not in taken}
-        if number in taken or not twins:
+    for number in texts.fullest_first():
+        if number in taken:
             continue
-        taken.update((number, *twins))
+        taken.add(number)
+        twins = texts.twins(number, taken)
+        if not twins:
+            continue
+        taken.update(twins)
         together = tuple(twins[other] for other in sorted(twins))
         stays = merging[number]
         found.append(Group(stays, merged(stays, [twin.memory for twin in together], now), together))
     return sorted(found, key=lambda group: (group.stays.at, group.stays.id))
 
 
-def _same(one: Memory, other: Memory, alike: Alike) -> float | None:
-    """The cosine of two memories, if all but their words allow that they are one."""
-    if (one.kind, one.speaker) != (other.kind, other.speaker):
-        return None
-    if abs((one.at - other.at).total_seconds()) > alike.within_s:
-        return None
-    cosine = float(np.clip(np.dot(one.embedding.astype(np.float64), other.embedding), -1.0, 1.0))
-    return cosine if cosine >= alike.cosine else None
+class _Said(NamedTuple):
+    """What has to be the same of two memories that are alike, and the words that nearly have to be."""
+
+    kind: str
+    speaker: str | None
+    pins: frozenset[str]
+    words: frozenset[str]
+
+
+class _Texts:
+    """Memories in the order of time by what they say, so that of many copies of one text each is looked at once."""
+
+    def __init__(self, merging: Sequence[Memory], alike: Alike) -> None:
+        self._merging, self._alike = merging, alike
+        self._said = [_Said(one.kind, one.speaker, pins(one.text), features(one.text)) for one in merging]
+        self._at_s = [one.at.timestamp() for one in merging]
+        self._copies: dict[_Said, list[int]] = {}
+        for number, said in enumerate(self._said):
+            self._copies.setdefault(said, []).append(number)
+        distinct = list(self._copies)
+        sorts: dict[tuple[object, ...], int] = {}
+        of_sort = [sorts.setdefault(said[:3], len(sorts)) for said in distinct]
+        self._near: dict[_Said, dict[_Said, float]] = {}
+        for said in distinct:
+            if said.words and len(self._copies[said]) > 1:
+                self._near[said] = {said: 1.0}
+        for one, other, share in pairs([said.words for said in distinct], alike.words, of_sort):
+            for said, near in ((distinct[one], distinct[other]), (distinct[other], distinct[one])):
+                self._near.setdefault(said, {})[near] = share
+
+    def fullest_first(self) -> list[int]:
+        """The memories near which others are, by number: those with the most to say first, of equals the earliest."""
+        numbers = (number for said in self._near for number in self._copies[said])
+        return sorted(numbers, key=lambda number: (-len(self._said[number].words), number))
+
+    def twins(self, number: int, taken: set[int]) -> dict[int, Twin]:
+        """Those alike to one, by number, that are not taken."""
+        found: dict[int, Twin] = {}
+        for said, share in self._near[self._said[number]].items():
+            copies, reach_s = self._copies[said], self._alike.within_s + 1.0  # to the microsecond below
+            first = bisect_left(copies, self._at_s[number] - reach_s, key=self._at_s.__getitem__)
+            last = bisect_right(copies, self._at_s[number] + reach_s, key=self._at_s.__getitem__)
+            for other in copies[first:last]:
+                if other not in taken and (cosine := self._cosine(number, other)) is not None:
+                    found[other] = Twin(self._merging[other], share, cosine)
+        return found
+
+    def _cosine(self, number: int, twin: int) -> float | None:
+        """The cosine of two memories, if it and the time between them allow that they are one."""
+        one, other = self._merging[number], self._merging[twin]
+        if abs((one.at - other.at).total_seconds()) > self._alike.within_s:
+            return None
+        cosine = float(np.clip(np.dot(one.embedding.astype(np.float64), other.embedding), -1.0, 1.0))
+        return cosine if cosine >= self._alike.cosine else None
 
 
 def merged(stays: Memory, twins: Sequence[Memory], now: datetime) -> Memory:

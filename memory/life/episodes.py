@@ -11,7 +11,17 @@ import numpy as np
 
 from quantum_memory.checks import bounded, whole
 from quantum_memory.memory.life.facts import Found
-from quantum_memory.memory.life.provenance import KEY, Origin, derived, in_order, joined_tags, made_id, origin_of
+from quantum_memory.memory.life.provenance import (
+    KEY,
+    Origin,
+    derived,
+    in_order,
+    joined_tags,
+    made_id,
+    origin_of,
+    rewritten,
+    words_of,
+)
 from quantum_memory.types import PAD, Memory, MemoryId, Vector
 
 KIND = "episode"
@@ -71,7 +81,8 @@ def episodes(memories: Iterable[Memory], rule: Runs, now: datetime) -> Found:
     """The memories of episodes that follow from turns, as far as they are not there already.
 
     An episode has one id on every branch, from its first turn, or that which it has already. What is gone of its turns
-    stays in its provenance. Doing what is found and asking again finds nothing.
+    stays in its provenance, and words that somebody wrote anew stay. Doing what is found and asking again finds
+    nothing.
     """
     every = list(memories)
     there = {one.id: one for one in every}
@@ -98,18 +109,23 @@ def _episode(identity: MemoryId, run: Sequence[Memory], rule: Runs, old: Memory 
     origin = None if old is None else origin_of(old)
     sources = dict.fromkeys((*(origin.sources if origin else ()), *(one.id for one in run)))
     sure = [one.confidence for one in run]
+    text = summary(run, rule.told)[: rule.chars].rstrip()
+    kept = old if old is not None and rewritten(old) else None
     return Memory(
         id=identity,
-        text=summary(run, rule.told)[: rule.chars].rstrip(),
+        text=text if kept is None else kept.text,
         at=run[-1].at,
         pad=PAD.mean([one.pad for one in run], sure if any(sure) else None),
         confidence=sum(sure) / len(sure),
         importance=max(one.importance for one in run),
-        embedding=centroid(run),
+        embedding=centroid(run) if kept is None else kept.embedding,
         kind=KIND,
         session=run[0].session,
         tags=joined_tags(run),
-        metadata={**({} if old is None else old.metadata), KEY: Origin("episode", tuple(sources)).to_plain()},
+        metadata={
+            **({} if old is None else old.metadata),
+            KEY: Origin("episode", tuple(sources), words=words_of(text)).to_plain(),
+        },
     )
 
 

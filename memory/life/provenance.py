@@ -24,16 +24,19 @@ class Origin:
         how: by which step of its life.
         sources: the memories it was made of, oldest first.
         said: of duplicates that were merged into it, when and by whom each was said: as plain values.
+        words: digest of the text as it was made; empty where that is not known.
     """
 
     how: How
     sources: tuple[MemoryId, ...]
     said: tuple[Mapping[str, Any], ...] = ()
+    words: str = ""
 
     def to_plain(self) -> dict[str, Any]:
         """As it stands in the metadata."""
         told: dict[str, Any] = {"how": self.how, "sources": list(self.sources)}
-        return told | {"said": [dict(one) for one in self.said]} if self.said else told
+        told |= {"said": [dict(one) for one in self.said]} if self.said else {}
+        return told | ({"words": self.words} if self.words else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def origin_of(memory: Memory) -> Origin | None:
     if not isinstance(sources, list) or not all(isinstance(one, str) for one in sources):
         return None
     spoken = tuple(one for one in said if isinstance(one, Mapping)) if isinstance(said, list) else ()
-    return Origin(told["how"], tuple(sources), spoken)
+    words = told.get("words")
+    return Origin(told["how"], tuple(sources), spoken, words if isinstance(words, str) else "")
 
 
 def derived(memory: Memory) -> bool:
@@ -95,6 +99,17 @@ def provenance(memory: Memory, every: Iterable[Memory]) -> Provenance:
 def made_id(how: How, first: MemoryId) -> MemoryId:
     """The id of what is made of memories of which this is the first: the same on every branch and at every repeat."""
     return f"{how}:{blake3(f'{how}:{first}'.encode()).hexdigest(length=ID_BYTES)}"
+
+
+def words_of(text: str) -> str:
+    """The digest of a text, to tell later whether somebody wrote it anew."""
+    return blake3(text.encode()).hexdigest(length=ID_BYTES)
+
+
+def rewritten(memory: Memory) -> bool:
+    """Whether a memory that was made of others has other words by now than it was made with."""
+    origin = origin_of(memory)
+    return origin is not None and origin.words not in ("", words_of(memory.text))
 
 
 def in_order(memories: Iterable[Memory]) -> list[Memory]:

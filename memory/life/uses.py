@@ -119,6 +119,12 @@ def news(here: UsesState, theirs: Iterable[Uses]) -> tuple[Uses, ...]:
     return tuple(found)
 
 
+def since(base: UsesState, state: UsesState) -> tuple[Uses, ...]:
+    """The uses that a state has counted and an earlier one has not. Only what differs is compared one by one."""
+    changed = sorted(memory for memory, known in state.by_id.items() if base.by_id.get(memory) != known)
+    return news(base, told(state, changed))
+
+
 def practice(state: UsesState, ids: Sequence[MemoryId]) -> Practice:
     """How each of some memories was used, over all stretches."""
     counts, last_s = np.zeros(len(ids), np.int64), np.full(len(ids), np.nan)

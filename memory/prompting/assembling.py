@@ -16,7 +16,7 @@ from itertools import chain
 
 from quantum_memory.errors import OutOfRange
 from quantum_memory.memory.prompting import quoting
-from quantum_memory.memory.prompting.block import LEVELS, SECTIONS, Context, Level, SectionName
+from quantum_memory.memory.prompting.block import LEVELS, SECTIONS, Context, Level, Section, SectionName
 from quantum_memory.memory.prompting.centrality import Unit, telling
 from quantum_memory.memory.prompting.counting import TokenCounter
 from quantum_memory.memory.prompting.forms import GROWTH, Forms
@@ -81,9 +81,19 @@ def assemble(material: Material, wish: Wish, counter: TokenCounter, manner: Mann
         if name in wish.sections and getattr(manner.shares, name) > 0.0
     ]
     packed = pack(offers, wish.tokens, counter)
-    told = Counter(line.group for section in packed.sections if section.name == "earlier" for line in section.lines)
-    levels = {group.removesuffix(":"): _level(count) for group, count in told.items()}
+    levels = _levels(packed.sections, material)
     return Context(packed.text, packed.tokens, wish.tokens, packed.sections, packed.citations, levels, packed.left_out)
+
+
+def _levels(sections: tuple[Section, ...], material: Material) -> dict[str, Level]:
+    """How fully each part of the past is told, by the line above it; of several below one line that told most fully."""
+    sessions = {memory.id: memory.session for memory in chain.from_iterable(material.stretches)}
+    lines = [line for section in sections if section.name == "earlier" for line in section.lines]
+    told = Counter((line.group, None if line.memory is None else sessions[line.memory]) for line in lines)
+    most: dict[str, int] = {}
+    for (group, _), count in told.items():
+        most[group] = max(count, most.get(group, 0))
+    return {group.removesuffix(":"): _level(count) for group, count in most.items()}
 
 
 def _level(lines: int) -> Level:
@@ -230,7 +240,7 @@ def _rung(place: int) -> float:
 
 
 def _relation(relation: Relation) -> str:
-    words = " ".join(quoting.name(one) for one in relation.key)
+    words = quoting.quoted(" ".join(map(quoting.name, relation.key)))  # which together may read as a mark
     since = f" (since {quoting.day(relation.at)})" if relation.at is not None else ""
     until = f" (until {quoting.day(relation.until)})" if relation.until is not None else ""
     return words + since + until

@@ -84,7 +84,7 @@ class Context:
         sections: those that tell something, in the order of the block.
         citations: which memory each mark in the block stands for; numbered in the order in which they were chosen, so
             that "[m1]" mattered most.
-        levels: how fully each part of the past is told, by the line above it.
+        levels: how fully each part of the past is told, by the line above it; of several below one line that told most.
         left_out: what did not fit, in the order in which it was considered.
     """
 

@@ -82,7 +82,9 @@ class TokenizerFile:
 
 def _parts_words(tree: dict[str, Any]) -> bool:
     before = tree.get("pre_tokenizer") or {}
-    kinds = {one.get("type") for one in before.get("pretokenizers", [before])}
+    every = before.get("pretokenizers", [before])
+    # Metaspace and ByteLevel may be told to leave the text whole.
+    kinds = {one.get("type") for one in every if one.get("split", True) and one.get("use_regex", True)}
     wide = any(" " in token.get("content", "") for token in tree.get("added_tokens", ()))
     return bool(kinds & _SPLITS_AT_SPACES) and not wide
 

@@ -97,8 +97,8 @@ class Packed(NamedTuple):
 
 
 def least_budget(counter: TokenCounter) -> int:
-    """The tokens of a block with every heading and no line."""
-    return counter.count("\n".join((TITLE, *HEADINGS.values())))
+    """The tokens of a block with every heading and no line; never less than of the title, which every block has."""
+    return max(counter.count(TITLE), counter.count("\n".join((TITLE, *HEADINGS.values()))))
 
 
 def pack(offers: Sequence[Offer], budget: int, counter: TokenCounter) -> Packed:

@@ -16,6 +16,8 @@ from quantum_memory.memory.semantic.words import TITLES
 _END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”]*)\s*|\s*[\n\r\x0b\x0c\x85\u2028\u2029]+\s*")
 _LAST_WORD = re.compile(r"(?:^|\s)\(?([^\W\d_]+(?:\.[^\W\d_]+)*)\.$")
 _SHORT = TITLES | {"vs", "etc", "no", "st", "approx", "e.g", "i.e", "a.m", "p.m", "fig", "dept", "inc", "ltd", "co"}
+LAST_CHARS = 64
+"""In which an abbreviation ends; to look at more of what a sentence has so far took seconds where it is all of them."""
 GAP = " … "
 _THREAD = threading.local()
 
@@ -38,7 +40,7 @@ def sentences(text: str) -> list[str]:
 
 def _goes_on(piece: str) -> bool:
     """Whether the full stop at its end is that of an abbreviation or an initial."""
-    last = _LAST_WORD.search(piece)
+    last = _LAST_WORD.search(piece[-LAST_CHARS:])
     return last is not None and ((len(last[1]) == 1 and last[1] != "I") or last[1].lower() in _SHORT)
 
 

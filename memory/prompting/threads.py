@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from quantum_memory.memory.prompting.sentences import sentences, stems
@@ -57,14 +58,18 @@ class Thread:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Read:
-    """A memory, its sentences, those that do not ask, and the stems of these."""
+    """A memory, its sentences, those that do not ask, and the stems and concepts of these."""
 
     memory: Memory
     sentences: tuple[str, ...]
     told: tuple[str, ...]
     stems: tuple[frozenset[str], ...]
+
+    @cached_property
+    def concepts(self) -> frozenset[str]:
+        return frozenset(concept.key for concept in extract(" ".join(self.told)))
 
 
 def open_threads(memories: Sequence[Memory]) -> list[Thread]:
@@ -114,10 +119,7 @@ def _answered(read: Sequence[_Read], at: int, question: str) -> bool:
     about = {concept.key for concept in extract(question)} - _spoken_by(read[at].memory)
     if not about:
         return False
-    for later in read[at + 1 :]:
-        if later.told and len(about & {concept.key for concept in extract(" ".join(later.told))}) >= SHARE * len(about):
-            return True
-    return False
+    return any(later.told and len(about & later.concepts) >= SHARE * len(about) for later in read[at + 1 :])
 
 
 def _spoken_by(memory: Memory) -> set[str]:

@@ -16,7 +16,10 @@ from quantum_memory.types import Memory, MemoryId
 
 ACTION = "action"
 _MARK = re.compile(r"(?:[-*•–]|\(?\d{1,3}[.):]|step\s+\d{1,3}\s*[.:)-]?)\s+", re.IGNORECASE)
-_LINK = re.compile(r"(?:and\s+then|then|next|first|finally|lastly|after\s+that|afterwards)\b[\s,:]+", re.IGNORECASE)
+_LINK = re.compile(
+    r"(?:(?:and\s+then|then|finally|lastly|after\s+that|afterwards)\b[\s,:]+|(?:next|first)\s*[,:]\s*)", re.IGNORECASE
+)
+"""Words that only link. "Next" and "first" may belong to what is done, as in "first aid", so these need a comma."""
 
 
 class Attempt(NamedTuple):

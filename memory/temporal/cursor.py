@@ -12,7 +12,7 @@ MAX_COUNT = 1000
 
 
 _TOKEN = re.compile(
-    r"(?P<word>[A-Za-z]+)|(?P<date>(?a:\d{4}-\d\d?-\d\d?(?!\d)|\d+[/.]\d+[/.]\d+))|(?P<ordinal>[0-9]+)(?:st|nd|rd|th)\b"
+    r"(?P<word>[A-Za-z]+)|(?P<date>(?a:\d{4}-\d\d?-\d\d?(?!\d)|\d+(?:/\d+/|\.\d+\.)\d+))|(?P<ordinal>[0-9]+)(?:st|nd|rd|th)\b"
     r"|(?P<number>[0-9]+)|(?P<comma>,)|(?P<dash>[-–—])|(?P<possessive>'s\b)|(?P<sign>\S)"
 )
 _BEYOND = ("",) * 8  # no reading looks further past the end, and index -1 lies there too

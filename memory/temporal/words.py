@@ -130,7 +130,7 @@ _CLUES = frozenset(
         "ago",
     }
 )
-_CLUE = re.compile(r"[a-z]+|(?:19|20)\d\d|\d+[/.]\d+[/.]\d+|\d\d?(?:st|nd|rd|th)")
+_CLUE = re.compile(r"[a-z]+|(?:19|20)\d\d|\d{4}-\d|\d+[/.]\d+[/.]\d+|\d\d?(?:st|nd|rd|th)")
 
 
 def clued(text: str) -> bool:

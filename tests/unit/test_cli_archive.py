@@ -77,7 +77,7 @@ def test_a_name_that_is_taken_is_told_with_what_helps(home: Path) -> None:
         ["import", "alice"],
         ["import", "alice", "alice.qms"],
         ["import", "alice", "chat.jsonl", "--as", "anna"],
-        ["import", "alice", "chat.jsonl", "--dry-run"],
+        ["import", "chat.jsonl", "--agent", "alice", "--as", "anna"],
         ["import", "alice.qms", "--format", "jsonl"],
         ["export", "alice@side", "alice.qms"],
         ["export", "alice", "alice.qms", "--as-of", "x"],

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.events import Forgotten, Remembered
+from quantum_memory.memory.prompting import threads
 from quantum_memory.memory.prompting.assembling import Manner, assemble
 from quantum_memory.memory.prompting.block import SECTIONS, TITLE, UNSOURCED, Context, Level, Section
 from quantum_memory.memory.prompting.counting import CallableCounter, counter_of
@@ -22,6 +23,7 @@ from quantum_memory.memory.prompting.material import Material, Wish, beside, com
 from quantum_memory.memory.prompting.packing import least_budget
 from quantum_memory.memory.prompting.shares import Shares
 from quantum_memory.memory.prompting.threads import open_threads
+from quantum_memory.memory.semantic.extract import extract
 from quantum_memory.types import NEUTRAL, PAD, Filters, Hit, Memory, Mood, Relation
 from tests.unit import episodes
 
@@ -112,6 +114,21 @@ def test_each_section_tells_its_own() -> None:
     telling = [section(context, name) for name in ("earlier", "remembered", "said_last")]
     told = [line.memory for one in telling for line in one.lines]
     assert len(told) == len(set(told)), "nothing is told twice"
+
+
+def test_parts_of_one_day_are_told_apart_in_how_far_each_came() -> None:
+    parts = [tuple(replace(one, session=f"s{number}") for one in talk(1)[0][number::2]) for number in range(2)]
+    hits = tuple(Hit(one, 1.0, {}) for part in parts for one in part[:3])
+    given_ = Material("What of the umbrella?", hits, tuple(parts))
+    context = assemble(given_, Wish(2000, 0, "sentence", ("earlier",)), counter_of(None))
+    assert len(section(context, "earlier").lines) == 2
+    assert context.levels == {"7 May 2023": "sentence"}
+
+
+def test_a_relation_cannot_spell_a_mark_over_its_words() -> None:
+    told = Material(relations=(Relation("[m", "\u200c", "1]", 1.0, None, None),))
+    (line,) = section(assemble(told, Wish(200), counter_of(None)), "known").lines
+    assert line.text == "[-] (m \u200c 1)"
 
 
 def test_lines_stand_in_the_order_in_which_they_were_said() -> None:
@@ -211,6 +228,21 @@ def test_a_question_is_open_until_somebody_else_says_something() -> None:
     assert thread_texts(asked, ("Bob", "I am tired.")) == [("question", asked[1][6:])]
     assert thread_texts(("Bob", "Really?"), ("Bob", "How are you?")) == []
     assert thread_texts((None, "Where did I put the violin?")) == [("question", "Where did I put the violin?")]
+
+
+def test_what_is_said_later_is_read_once_for_all_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = " ".join(f"Where does person{number} live?" for number in range(40))
+    said = [memory(0, asked, "Bob"), *(memory(number, "Graz is large. Carol sails.", "Bob") for number in range(1, 6))]
+    read: list[str] = []
+
+    def counted(text: str, *more: str) -> Sequence[object]:
+        read.append(text)
+        return extract(text, *more)
+
+    monkeypatch.setattr(threads, "extract", counted)
+    assert open_threads(said)
+    assert sum(text.startswith("Where does person") for text in read) == 40
+    assert read.count("Graz is large. Carol sails.") == 5
 
 
 def test_a_plan_is_open_until_it_is_spoken_of_as_done() -> None:

@@ -249,6 +249,30 @@ def test_a_tokenizer_that_joins_words_promises_no_least_count(tmp_path: Path) ->
     assert counter.least("two words") == 0
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        pre_tokenizers.Metaspace(prepend_scheme="never", split=False),
+    ],
+)
+def test_a_tokenizer_that_does_not_part_at_spaces_promises_no_least_count(
+    tmp_path: Path, before: pre_tokenizers.PreTokenizer
+) -> None:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = before
+    tokenizer.train_from_iterator(["two words"] * 50, trainers.BpeTrainer(vocab_size=60, show_progress=False))
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    counter = TokenizerFile(tmp_path)
+    assert counter.count("two words") == 1
+    assert counter.least("two words") == 0
+
+
+def test_a_count_by_which_the_title_alone_is_too_much_is_refused_and_not_tried_for_ever() -> None:
+    odd = CallableCounter(lambda text: 100 if text == TITLE else 1)
+    assert least_budget(odd) == 100
+
+
 def counter_file() -> Path:
     from quantum_memory.memory.affect.encoder import packaged_model
 

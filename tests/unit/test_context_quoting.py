@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.memory.prompting import quoting
+from quantum_memory.memory.prompting import sentences as pieces_of
 from quantum_memory.memory.prompting.centrality import Unit, likeness, telling
 from quantum_memory.memory.prompting.forms import SHORTEST, Forms
 from quantum_memory.memory.prompting.sentences import GAP, best, excerpt, sentences, shortened, stems
@@ -103,6 +104,24 @@ def test_sentences_leave_nothing_out(text: str) -> None:
 )
 def test_sentences_end_where_they_do(text: str, found: list[str]) -> None:
     assert sentences(text) == found
+
+
+@pytest.mark.parametrize("short", ["A. ", "e.g. ", "(a.b) Dr. "])
+def test_a_text_of_abbreviations_alone_is_looked_at_once(monkeypatch: pytest.MonkeyPatch, short: str) -> None:
+    """What each end is judged by does not grow with what stands before it: 32,768 characters took nine seconds."""
+    longest = 0
+
+    class Counted:
+        def search(self, text: str) -> re.Match[str] | None:
+            nonlocal longest
+            longest = max(longest, len(text))
+            return last_word.search(text)
+
+    last_word = pieces_of._LAST_WORD
+    monkeypatch.setattr(pieces_of, "_LAST_WORD", Counted())
+    text = short * 500
+    assert "".join("".join(sentences(text)).split()) == "".join(text.split())
+    assert 0 < longest <= pieces_of.LAST_CHARS
 
 
 @settings(deadline=None)

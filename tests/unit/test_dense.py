@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidInput, InvalidValue, NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.episodic.dense import DenseIndex, FlatIndex, IndexPolicy, build, load, scan
+from quantum_memory.memory.episodic.dense.calibration import samples
 from quantum_memory.memory.episodic.dense.exact import Mask, Nearest
 from quantum_memory.memory.episodic.dense.gpu import GpuIndex
 from quantum_memory.memory.episodic.dense.library import Rows
@@ -296,6 +297,19 @@ def test_effort_that_is_left_open_is_as_much_as_the_recall_needs(kind: Any, nois
     vectors = rng.standard_normal((6_000, DIM)).astype(np.float32) if noise else clustered(6_000, 8)
     index = build(vectors[:-100].copy(), IndexPolicy(kind=kind, from_rows=256, recall=0.9, links=3, ef_construction=6))
     assert recall(index, vectors[-100:], None) >= 0.9
+
+
+def test_a_phrase_that_is_said_often_takes_no_more_effort() -> None:
+    """Which of equal rows are found does not matter, so they are not looked for."""
+    policy, said = IndexPolicy(from_rows=256), clustered(3_000, 9)
+    said[np.random.default_rng(9).choice(3_000, 600, replace=False)] = clustered(1, 10)[0]
+    for query, nearest in samples(said):
+        values = said[nearest] @ query
+        assert len(nearest) <= 10
+        assert not len(nearest) or np.count_nonzero(said @ query >= values.min() - 1e-6) <= 11
+    same = np.ones((300, DIM), np.float32)
+    assert not any(len(one.nearest) for one in samples(same))
+    assert build(same, policy).nearest(same[0], 3).rows.tolist() == [0, 1, 2]
 
 
 class Known(Ranked):

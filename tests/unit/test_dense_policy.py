@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any, get_args
 
 import faiss
@@ -10,7 +14,7 @@ import numpy as np
 import pytest
 
 from quantum_memory.errors import InvalidValue, MissingDependency, NoDevice, NotFinite, OutOfRange
-from quantum_memory.memory.episodic.dense import IndexPolicy, Kind, build, load
+from quantum_memory.memory.episodic.dense import FlatIndex, IndexPolicy, Kind, build, gpu, load
 from quantum_memory.memory.episodic.dense.gpu import available
 from quantum_memory.memory.episodic.dense.policy import Device
 from tests.unit.test_dense import clustered
@@ -75,6 +79,47 @@ def test_a_gpu_that_is_not_there_is_missed_only_by_who_asks_for_it(monkeypatch: 
     assert available("auto")
     assert available("cuda")
     assert not available("cpu")
+
+
+def test_a_policy_is_told_from_others_but_for_the_device() -> None:
+    other = {"kind": "hnsw", "from_rows": 500, "recall": 0.9, "depth": 10, "links": 3, "ef_construction": 5}
+    other |= {"ef_search": 10, "lists": 1, "probes": 1, "storage": "sq8"}
+    laws = {IndexPolicy(**{name: value}).law for name, value in other.items()} | {IndexPolicy().law}  # type: ignore[arg-type]  # one field each
+    assert len(laws) == len(other) + 1
+    assert {field.name for field in fields(IndexPolicy)} == {*other, "device"}
+    assert IndexPolicy(device="cpu").law == IndexPolicy(device="cuda").law == IndexPolicy().law
+
+
+class Busy:
+    """Stands for what FAISS has on a GPU, and counts who uses it at once."""
+
+    def __init__(self) -> None:
+        self.inside = self.most = 0
+
+    def search(self, _: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        time.sleep(0.01)
+        self.inside -= 1
+        return np.zeros((1, count)), np.arange(count)[np.newaxis]
+
+    def taken(self, *_: object) -> Busy:
+        self.search(np.empty(0), 1)
+        return self
+
+
+def test_a_gpu_serves_one_thread_at_a_time_whichever_index_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its scratch memory is one for all indexes."""
+    vectors, busy = clustered(300, 1), Busy()
+    monkeypatch.setattr(gpu, "_resources", object)
+    monkeypatch.setattr(faiss, "index_cpu_to_gpu", busy.taken, raising=False)
+    indexes = [gpu.moved(FlatIndex(vectors)) for _ in range(2)]
+    jobs: list[Callable[[], object]] = [partial(index.nearest, vectors[0], 3) for index in indexes]
+    jobs.append(lambda: gpu.moved(FlatIndex(vectors)))
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(job) for job in jobs * 4]:
+            done.result()
+    assert busy.most == 1
 
 
 def test_who_builds_keeps_the_vectors_and_gets_them_back_untouched() -> None:

@@ -136,6 +136,18 @@ def test_many_generations_of_forks_do_not_pile_up_slices() -> None:
     assert [found.id for found in memories(state)] == [f"x{number}" for number in range(300)]
 
 
+def test_forgetting_most_of_what_is_new_does_not_pile_up_slices() -> None:
+    fold = MemoriesFold(sizes=Sizes(tail=64, sealed=256, small=8))
+    state, kept = fold.empty(), []
+    for number in range(0, 500, 5):
+        new = [replace(memory(one % 40), id=f"x{one}") for one in range(number, number + 5)]
+        state = fold.apply(state, Remembered(tuple(new)))
+        state = fold.apply(state, Forgotten(tuple(one.id for one in new[:3])))
+        kept += [one.id for one in new[3:]]
+        assert len(state.slices()) <= 8 + 2
+    assert [found.id for found in memories(state)] == kept
+
+
 def test_a_long_branch_is_a_few_runs_and_a_large_one_is_never_written_again() -> None:
     fold = MemoriesFold(sizes=Sizes(tail=8, sealed=64))
     state = fold.empty()

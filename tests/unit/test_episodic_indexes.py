@@ -143,9 +143,79 @@ def test_a_restart_loads_indexes_and_builds_none(made: Made, monkeypatch: pytest
     assert made.codec.difference(back, made.state) is None
 
 
+def restarted(made: Made, state: EpisodicState, indexer: Indexer | None = None) -> EpisodicState:
+    """The state as it is when it was just loaded by an indexer that has built nothing yet."""
+    clerk = Clerk("none")
+    clerk.close()
+    dump = made.codec.dump(state)
+    own = indexer or Indexer(SIZES.sealed, made.indexer.policy, clerk)
+    return MemoriesCodec(DIM, SIZES, own).load(dump.arrays, dump.attributes)
+
+
+def test_forgetting_one_memory_costs_one_index_at_a_restart(made: Made) -> None:
+    kind = made.indexer.policy.kind
+    state = made.fold.apply(made.state, Forgotten(("x3",)))
+    back = restarted(made, state)
+    assert kinds(back)[:2] == ["flat", kind]
+    assert list(memories(back)) == list(memories(state))
+    again = made.again(state)
+    assert made.indexer.wait(60.0)
+    assert kinds(again)[:2] == [kind, kind], "a run before a sealed one is never joined again, and is indexed"
+
+
+def test_a_branch_that_grew_after_a_restart_keeps_its_indexes_at_the_next(made: Made) -> None:
+    state = made.again(made.state)
+    more = [replace(one, id=f"y{one.id}") for one in MANY]
+    for start in range(0, COUNT, 50):
+        state = made.fold.apply(state, Remembered(tuple(more[start : start + 50])))
+    assert made.indexer.wait(60.0)
+    assert kinds(state)[:5] == [made.indexer.policy.kind] * 5
+    back = restarted(made, state)
+    assert kinds(back)[:5] == kinds(state)[:5]
+    assert list(memories(back)) == [*MANY, *more]
+    for vector in VECTORS[:20]:
+        assert nearest(back, vector, 10) == nearest(state, vector, 10)
+
+
+def test_under_another_policy_an_index_is_not_taken_over(made: Made) -> None:
+    others = [replace(made.indexer.policy, kind="flat"), replace(made.indexer.policy, recall=0.8)]
+    for policy in others:
+        if policy == made.indexer.policy:
+            continue
+        clerk = Clerk("none")
+        clerk.close()
+        assert set(kinds(restarted(made, made.state, Indexer(SIZES.sealed, policy, clerk)))) == {"flat"}
+    assert set(kinds(MemoriesCodec(DIM, SIZES).load(*made.codec.dump(made.state)))) == {"flat"}
+
+
+@pytest.mark.parametrize(
+    "rows", [[[0, 512], [400, 900]], [[512, 512], [512, 1024]], [[-1, 512], [512, 1024]], [[0, 9]]]
+)
+def test_places_of_indexes_that_do_not_fit_are_refused(made: Made, rows: list[list[int]]) -> None:
+    dump = made.codec.dump(made.state)
+    assert np.asarray(dump.arrays["index/rows"]).tolist() in ([[0, 512], [512, 1024]], [])
+    with pytest.raises(CorruptRecord):
+        made.codec.load({**dump.arrays, "index/rows": np.array(rows, np.int64)}, dump.attributes)
+
+
+def test_on_a_gpu_runs_are_handed_on_though_they_stay_flat(monkeypatch: pytest.MonkeyPatch) -> None:
+    clerk = Clerk("none")
+    offered: list[Run] = []
+
+    def offer(run: Run, _: object) -> bool:
+        offered.append(run)
+        return True
+
+    monkeypatch.setattr(clerk, "offer", offer)
+    state = MemoriesFold(DIM, SIZES).apply(MemoriesFold(DIM, SIZES).empty(), Remembered(MANY))
+    monkeypatch.setattr(indexing, "available", lambda _: True)
+    Indexer(SIZES.sealed, IndexPolicy(kind="flat"), clerk).see(state.slices())
+    assert len(offered) == 2
+
+
 def test_an_index_that_is_damaged_is_refused(made: Made) -> None:
     dump = made.codec.dump(made.state)
-    names = [name for name in dump.arrays if name.startswith("index/")]
+    names = [name for name in dump.arrays if name.removeprefix("index/").isdigit()]
     assert len(names) == (0 if made.indexer.policy.kind == "flat" else 2)
     for name in names:
         whole = np.asarray(dump.arrays[name])

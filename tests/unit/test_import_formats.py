@@ -102,6 +102,7 @@ def test_a_later_export_of_whatsapp_without_the_oldest_messages_adds_what_is_new
         (["11.01.25"], "dmy"),
         (["2025-01-11"], "ymd"),
         (["2025/1/11"], "ymd"),
+        (["2025/1/5"], "ymd"),
     ],
 )
 def test_the_order_of_dates_is_found_out(lines: list[str], order: str) -> None:
@@ -533,3 +534,98 @@ def test_every_format_has_a_reader() -> None:
     assert set(registry.READERS) == set(registry.FORMATS)
     with pytest.raises(InvalidValue, match="format: expected jsonl"):
         registry.read(of_bytes("x", b""), "xml")  # type: ignore[arg-type]  # what a caller without types may give
+
+
+def test_a_day_of_one_digit_behind_the_year_begins_a_message_of_whatsapp() -> None:
+    raw = b"2025/1/12, 18:02 - Ann: hi\n2025/2/3, 18:02 - Bob: ho\n1/2/3, 18:02 - nothing\n"
+    found = told(raw, "whatsapp")
+    assert short(found) == [("Ann", "hi"), ("Bob", "ho\n1/2/3, 18:02 - nothing")]
+    assert found[1].at == datetime(2025, 2, 3, 18, 2, tzinfo=UTC)
+    (one,) = told(b"25/01/11, 18:02 - Ann: hi\n", "whatsapp", dates="ymd")
+    assert one.at == datetime(2025, 1, 11, 18, 2, tzinfo=UTC)
+
+
+def test_the_same_words_in_the_same_minute_are_all_kept_also_out_of_order() -> None:
+    minutes = ["06", "07", "06", "06"]
+    raw = "".join(f"1/13/25, 12:{minute} AM - Ann: ok\n" for minute in minutes).encode()
+    found = told(raw)
+    assert [f"{one.at:%M}" for one in found] == minutes
+    assert len({one.id for one in found}) == 4
+
+
+@pytest.mark.parametrize(
+    ("raw", "form"),
+    [
+        (b"[2025-01-11 18:02] Ann: hi\n[2025-13-11 18:03] Bob: x\nof Bob\n[2025-01-11 18:05] Ann: ho\n", "transcript"),
+        (
+            b"[2025-01-11 18:02] Ann: hi\n[2025-01-11 18:03] Bob: \xff\nof Bob\n[2025-01-11 18:05] Ann: ho\n",
+            "transcript",
+        ),
+        (
+            b"1/13/25, 12:05 AM - Ann: hi\n1/13/25, 12:06 AM - Bob: \xff\nof Bob\n1/13/25, 12:08 AM - Ann: ho\n",
+            "whatsapp",
+        ),
+    ],
+)
+def test_what_goes_on_after_a_bad_turn_is_not_given_to_the_turn_before(raw: bytes, form: Format) -> None:
+    first, bad, last = entries(raw, form)
+    assert isinstance(bad.found, UnreadableLine)
+    assert bad.found.line == 2
+    assert [one.found.text for one in (first, last) if isinstance(one.found, Utterance)] == ["hi", "ho"]
+
+
+@pytest.mark.parametrize("text", ["<|x>", "<!>", "<#>", "<@>", "<>", "<!date^1|soon>"])
+def test_odd_escapes_of_slack_are_no_crash(text: str) -> None:
+    (one,) = told([{"type": "message", "user": "U1", "text": f"a {text}", "ts": "1736618520.0"}], "slack")
+    assert one.text.startswith("a ")
+
+
+def test_a_subtype_of_slack_that_is_no_text_is_left_out() -> None:
+    assert told([{"type": "message", "subtype": {}, "text": "a", "ts": "1.0"}], "slack") == []
+
+
+@pytest.mark.parametrize(
+    ("talk", "place"),
+    [
+        ({"session_1": "turns", "session_1_date_time": "1:56 pm on 8 May, 2023"}, "c.session_1: expected a list"),
+        (
+            {"session_1": [{"speaker": "A", "text": "a"}] * 99, "session_1_date_time": "11:59 pm on 31 December, 9999"},
+            "c.session_1: date_time",
+        ),
+    ],
+)
+def test_a_session_of_locomo_that_is_none_is_told_by_its_name(talk: dict[str, Any], place: str) -> None:
+    (one,) = entries([{"sample_id": "c", "qa": [], "conversation": talk}])
+    assert isinstance(one.found, UnreadableEntry)
+    assert place in str(one.found)
+    assert told([{"sample_id": "c", "qa": [], "conversation": {"session_01": [], f"session_{'9' * 5000}": []}}]) == []
+
+
+def test_half_a_surrogate_pair_in_a_document_is_told_as_no_json() -> None:
+    with pytest.raises(UnreadableFile, match="not JSON"):
+        entries(b'[{"type": "message", "ts": "1", "text": "\\udf00"}]', "slack")
+    assert registry.detect(of_bytes("x.txt", b'["\\udf00"]')) == "transcript"
+
+
+def test_what_a_history_of_mem0_has_in_its_log_alone_is_read(tmp_path: Path) -> None:
+    """In SQLite's WAL mode the last writes lie beside the database until a checkpoint."""
+    path = tmp_path / "history.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=wal")
+        database.execute(
+            "CREATE TABLE history (memory_id TEXT, new_memory TEXT, event TEXT, created_at TEXT, updated_at TEXT,"
+            " is_deleted INTEGER, actor_id TEXT, role TEXT)"
+        )
+        database.execute("INSERT INTO history VALUES ('m1', 'rain', 'ADD', '2025-01-11', NULL, 0, NULL, NULL)")
+        database.commit()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("INSERT INTO history VALUES ('m1', 'snow', 'UPDATE', '2025-01-11', NULL, 0, NULL, NULL)")
+        database.commit()
+        assert [one.text for one in told(of_path(path))] == ["snow"]
+
+
+def test_a_table_may_begin_with_empty_lines_and_needs_a_header_that_can_be_read() -> None:
+    assert short(told(b"\n\ntext;speaker\nhi, you;Ann\n", "csv")) == [("Ann", "hi, you")]
+    for raw in (b"\xff,text\ntext,hi\n", b'"text\na,b\n'):
+        with pytest.raises(UnreadableFile, match="its header cannot be read: line"):
+            entries(raw, "csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import struct
 import tracemalloc
@@ -134,6 +135,55 @@ def test_an_encrypted_and_a_damaged_archive_are_refused(tmp_path: Path) -> None:
     (tmp_path / "d.zip").write_bytes(path.read_bytes()[:40])
     with pytest.raises(UnreadableFile, match="damaged"):
         of_path(tmp_path / "d.zip")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),
+    st.lists(st.tuples(st.floats(0, 0.999), st.sampled_from([0, 1, 9, 99, 255])), min_size=1, max_size=3),
+)
+def test_an_archive_with_any_bytes_changed_is_read_or_refused_by_name(
+    tmp_path_factory: pytest.TempPathFactory, compression: int, changes: list[tuple[float, int]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "changed.zip"
+    archive(path, ("c/2025-01-11.json", b'[{"type": "message", "ts": "1", "text": "a"}]'), compression=compression)
+    raw = bytearray(path.read_bytes())
+    for place, value in changes:
+        raw[4 + int(place * (len(raw) - 4))] = value
+    path.write_bytes(raw)
+    try:
+        assert len(list(registry.read(of_path(path), "slack"))) <= 1
+    except (UnreadableFile, UnsafeArchive) as error:
+        assert "changed.zip" in error.source  # noqa: PT017  (either outcome is right)
+
+
+@pytest.mark.parametrize("damage", ["name", "method", "offset", "empty"])
+def test_an_archive_whose_directory_lies_is_refused_by_name(tmp_path: Path, damage: str) -> None:
+    path = archive(tmp_path / "a.zip", ("c/2025-01-11.json", b'[{"type": "message", "ts": "1", "text": "a"}]'))
+    raw = bytearray(path.read_bytes())
+    at = raw.rindex(b"PK\x01\x02")
+    if damage == "name":
+        raw[30] ^= 1
+    elif damage == "method":
+        raw[at + 10] = 99
+    elif damage == "offset":
+        raw[at + 42 : at + 46] = struct.pack("<I", 0xFFFFFFF0)
+    else:
+        raw[at + 28 : at + 30] = b"\0\0"
+    path.write_bytes(raw)
+    with pytest.raises(UnreadableFile, match=r"a\.zip"):
+        list(registry.read(of_path(path)))
+
+
+def test_a_pipe_is_refused_because_it_can_be_read_only_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = os.open(tmp_path / "pipe", os.O_RDWR)
+    try:
+        os.write(writer, b'{"text": "a"}\n')
+        with pytest.raises(UnreadableFile, match="a pipe or a device"):
+            of_path(tmp_path / "pipe")
+    finally:
+        os.close(writer)
 
 
 def test_nothing_but_what_may_be_a_format_is_read_of_an_archive(tmp_path: Path) -> None:

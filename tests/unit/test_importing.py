@@ -204,6 +204,19 @@ def test_an_id_that_something_else_has_makes_an_entry_bad(front: Front, tmp_path
     assert (report.skipped, report.added + report.known) == (1, 2)
 
 
+def test_what_was_revised_since_is_known_and_stays_revised(front: Front, tmp_path: Path) -> None:
+    path, alice = write(tmp_path / "a.jsonl", [*turns(2), {"text": "mine", "id": "x"}]), front.agent()
+    alice.import_file(path)
+    first, _, own = alice.memories()
+    alice.revise(first.id, text="corrected")
+    report = alice.import_file(path)
+    assert (report.added, report.known) == (0, 3)
+    assert sorted(texts(front, "alice")) == ["corrected", "mine", "turn number 1"]
+    alice.revise(own.id, text="mine no more")
+    with pytest.raises(UnreadableLine, match="line 3: id: the agent has another text under 'x'"):
+        alice.import_file(path)  # an id that the file brings says nothing of the text
+
+
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(front: Front, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [*turns(4), {"txt": "bad"}])
     report = front.memory.import_file(path, "nobody", dry_run=True, skip_bad=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections import Counter
 from hashlib import blake2b
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from quantum_memory.memory.episodic.lexical import (
     match_flat,
     scores,
 )
-from quantum_memory.memory.episodic.words import MAX_TERM_CHARS, STOP_WORDS, Analyzer, Codes, number
+from quantum_memory.memory.episodic.words import MAX_TERM_CHARS, MOST_MARKS, STOP_WORDS, Analyzer, Codes, number
 from tests.unit.episodes import textbook_bm25
 
 DOCUMENTS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=9), min_size=1, max_size=12)
@@ -113,6 +115,22 @@ def test_knobs_out_of_bounds_are_refused() -> None:
 )
 def test_a_text_becomes_its_stems(text: str, terms: list[str]) -> None:
     assert Analyzer().terms(text) == terms
+
+
+def test_no_letter_has_more_marks_than_can_be_put_in_order_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def normalize(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
+        seen.append(text)
+        return plainly(form, text)
+
+    plainly = unicodedata.normalize
+    monkeypatch.setattr(unicodedata, "normalize", normalize)
+    hostile = "rain a" + "\u0301\u0327" * 5000 + "\u0301b" + "\u0301" * 31 + " tea"
+    assert Analyzer().terms(hostile)[::3] == ["rain", "tea"]
+    marks = "".join("1" if unicodedata.combining(sign) else " " for sign in seen[0]).split()
+    assert [len(row) for row in marks] == [MOST_MARKS, MOST_MARKS]
+    assert Analyzer().terms("x " + "\u338f" * 40 + "\u2014" * 40 + " y") == ["x", ("kg" * 40)[:MAX_TERM_CHARS], "y"]
 
 
 def test_a_stop_word_is_never_a_term() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,17 +13,20 @@ import numpy as np
 import pytest
 
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
+from quantum_memory.actors.journal import Draft
 from quantum_memory.actors.living import LifeRequest
 from quantum_memory.actors.reinforcing import BATCHES
 from quantum_memory.actors.requests import MergeRequest, RecallRequest, Tip
 from quantum_memory.actors.weighing import WHY
-from quantum_memory.errors import InvalidValue, MemoryNotFound, OutOfRange, Unavailable
+from quantum_memory.errors import InvalidValue, MemoryNotFound, OutOfRange, StaleWriter, Unavailable
+from quantum_memory.memory.events import Felt
 from quantum_memory.memory.life.provenance import made_id
 from quantum_memory.memory.life.reports import ConsolidationReport, DuplicatesReport, TidyReport
 from quantum_memory.memory.life.uses_snapshot import UsesCodec
 from quantum_memory.memory.merging import Under
+from quantum_memory.memory.vault.writes import Append, Written
 from quantum_memory.policies.merge import MergePolicy
-from quantum_memory.types import PAD, PARTS, Branch, Filters, Utterance
+from quantum_memory.types import PAD, PARTS, Branch, Filters, Place, Utterance
 from tests.unit.lives import direction
 from tests.unit.orchestra import Orchestra, ready
 
@@ -174,6 +177,14 @@ def test_reads_write_nothing_unless_they_are_to_reinforce(tmp_path: Path) -> Non
         orchestra.close()
 
 
+def test_a_question_without_an_answer_leaves_nothing_waiting(tmp_path: Path) -> None:
+    orchestra = made(tmp_path, reinforce="recalled", flush_s=1e6)
+    alice = orchestra.agent("alice")
+    assert orchestra.run(orchestra.host.recall_one(asked(alice))) == []
+    assert orchestra.host._reinforcing._waiting == {}
+    orchestra.close()
+
+
 def test_what_waits_is_written_at_the_end_and_a_full_batch_at_once(tmp_path: Path) -> None:
     orchestra = made(tmp_path, reinforce="recalled", flush_s=1e6, flush_uses=3)
     alice = orchestra.agent("alice")
@@ -251,6 +262,25 @@ def test_what_faded_goes_with_a_reason_and_can_be_had_back(orchestra: Orchestra,
     assert [one.id for one in orchestra.memories(alice)] == ids
 
 
+def test_a_writer_that_comes_in_between_is_not_undone_with_the_step(
+    orchestra: Orchestra, alice: Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = orchestra.remember(alice, [replace(ready(1, importance=0.1), at=LONG_AGO)], "r")
+    writer = orchestra.host._writer
+    commit = writer.commit
+
+    async def overtaken(drafts: Sequence[Draft]) -> list[Place]:
+        monkeypatch.setattr(writer, "commit", commit)
+        await commit([Draft(alice, Felt(LONG_AGO, PAD(0, 0, 0), 1.0, 0.1, ""), "other")])
+        raise StaleWriter(alice.id, 1, 2)
+
+    monkeypatch.setattr(writer, "commit", overtaken)
+    done = tidy(orchestra, alice, "t")
+    assert [one.id for one in done.gone] == ids
+    assert done.checkpoint is not None
+    assert done.checkpoint.place.seq == seq(orchestra, alice) - 1  # with what the other wrote
+
+
 def test_a_use_keeps_a_memory_and_a_cap_takes_the_least_worth(orchestra: Orchestra, alice: Branch) -> None:
     old = [replace(ready(number, importance=0.1 * number), at=LONG_AGO) for number in range(4)]
     ids = orchestra.remember(alice, old, "r")
@@ -266,6 +296,23 @@ def test_a_use_keeps_a_memory_and_a_cap_takes_the_least_worth(orchestra: Orchest
 
 
 # Duplicates
+
+
+def test_no_copy_goes_before_the_one_that_stays_knows_it(orchestra: Orchestra, alice: Branch) -> None:
+    """Another writer moves the branch on by one event, so the second event of the step would fit on it alone."""
+    text = "Bob lent me his big umbrella in the rain"
+    twins = [
+        Utterance(text, at=at, embedding=direction(1), pad=PAD(0, 0, 0), tags=(f"t{number}",))
+        for number, at in enumerate((LONG_AGO, LONG_AGO + timedelta(minutes=1)))
+    ]
+    ids = orchestra.remember(alice, twins, "r")
+    felt = Felt(LONG_AGO, PAD(0, 0, 0), 1.0, 0.1, "")
+    (other,) = orchestra.vault.write([Append(alice.id, seq(orchestra, alice), felt, "other")])
+    assert isinstance(other, Written)
+    done = duplicates(orchestra, alice, "d")
+    assert [(group.id, [one.id for one in group.absorbed]) for group in done.groups] == [(ids[0], ids[1:])]
+    (left,) = orchestra.memories(alice)
+    assert (left.id, left.tags) == (ids[0], ("t0", "t1"))
 
 
 def test_copies_become_one_that_knows_them_and_a_fork_keeps_its_own(orchestra: Orchestra, alice: Branch) -> None:

@@ -105,6 +105,46 @@ def test_two_facts_whose_sources_turn_out_to_be_one_become_one() -> None:
     assert set(origin.sources) == {turn.id for turn in talk}
 
 
+def test_what_is_said_again_after_its_sources_went_is_the_fact_that_is_known() -> None:
+    talk = [said(number, f"I like {TOPICS[0]}", 0, number) for number in range(12)]
+    (fact,) = facts(talk[:3], Repeated(), NOW).written
+    (grown,) = facts([fact, *talk[3:6]], Repeated(), NOW).written
+    origin = origin_of(grown)
+    assert grown.id == fact.id
+    assert origin is not None
+    assert origin.sources == tuple(one.id for one in talk[:6])
+    assert facts([grown, *talk[3:6]], Repeated(), NOW) == Found((), ())
+    for other in (
+        [replace(one, text=f"I never like {TOPICS[0]}") for one in talk[6:9]],
+        [replace(one, speaker="Bob") for one in talk[6:9]],
+        [replace(one, embedding=direction(1, number)) for number, one in enumerate(talk[6:9])],
+        [replace(one, text="We love the sea") for one in talk[6:9]],
+    ):
+        (another,) = facts([fact, *other], Repeated(), NOW).written
+        assert another.id == made_id("fact", "m6")
+
+
+def test_words_that_somebody_wrote_anew_stay() -> None:
+    talk = [said(number, f"I like {TOPICS[0]}", 0, number, session="s1") for number in range(6)]
+    (fact,), (episode,) = facts(talk[:4], Repeated(), NOW).written, episodes(talk[:4], Runs(), NOW).written
+    fact, episode = (
+        replace(one, text=f"In truth, {one.text}", embedding=direction(2), revised_at=NOW) for one in (fact, episode)
+    )
+    later = NOW + timedelta(days=1)
+    (fact_now,), (episode_now,) = (
+        facts([*talk, fact], Repeated(), later).written,
+        episodes([*talk, episode], Runs(), later).written,
+    )
+    for before, after in ((fact, fact_now), (episode, episode_now)):
+        origin = origin_of(after)
+        assert origin is not None
+        assert len(origin.sources) == 6
+        assert (after.id, after.text, after.speaker) == (before.id, before.text, before.speaker)
+        assert np.array_equal(after.embedding, before.embedding)
+    assert facts([*talk, fact_now], Repeated(), NOW) == Found((), ())
+    assert episodes([*talk, episode_now], Runs(), NOW) == Found(())
+
+
 def test_no_chain_of_small_steps_makes_one_group() -> None:
     """Each is near the next, and the ends are far apart: average linkage cuts the chain, single linkage would not."""
     angles = np.linspace(0.0, np.pi, 9)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantum_memory.errors import NotFinite, OutOfRange
+from quantum_memory.errors import NotFinite, OutOfRange, ShapeMismatch
 from quantum_memory.memory.life.duplicates import Alike, groups, merged
 from quantum_memory.memory.life.near import CROWD, Pair, jaccard, pairs
 from quantum_memory.memory.life.novelty import met
@@ -66,6 +66,10 @@ def test_pairs_refuse_a_share_that_most_texts_have() -> None:
     for least, error in ((0.4, OutOfRange), (float("nan"), NotFinite)):
         with pytest.raises(error):
             pairs([frozenset({"a"})], least)
+    with pytest.raises(ShapeMismatch, match="sorts"):
+        pairs([frozenset({"a"})], 0.5, [])
+    copies = [frozenset({"a"})] * 4
+    assert [pair[:2] for pair in pairs(copies, 0.5, [1, 2, 1, 2])] == [(0, 2), (1, 3)]
     assert pairs([], 0.5) == pairs([frozenset(), frozenset()], 0.5) == []
     assert jaccard(frozenset(), frozenset()) == 0.0
 
@@ -139,6 +143,26 @@ def test_what_was_said_by_another_of_another_number_or_on_another_day_is_no_copy
     ]
     for other in others:
         assert groups([first, other], Alike(), NOW) == [], other
+
+
+def test_many_copies_are_merged_at_once_for_each_speaker_and_day() -> None:
+    copies = [
+        said(
+            number,
+            "Good morning to all of you",
+            1,
+            minutes=2880.0 * (number % 3) + number / 100,
+            speaker=("Alice", "Bob")[number % 2],
+            embedding=direction(1),
+        )
+        for number in range(6 * CROWD)
+    ]
+    found = groups(copies, Alike(), NOW)
+    assert [len(group.twins) for group in found] == [CROWD - 1] * 6
+    for group in found:
+        assert {twin.memory.speaker for twin in group.twins} == {group.stays.speaker}
+        assert all(twin.memory.at - group.stays.at < timedelta(days=1) for twin in group.twins)
+    assert groups([group.becomes for group in found], Alike(), NOW) == []
 
 
 def test_what_merged_before_is_told_on() -> None:

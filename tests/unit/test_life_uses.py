@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quantum_memory.errors import CorruptRecord, InvalidValue, OutOfRange
 from quantum_memory.memory.events import Event, Forgotten, Merged, Used, Uses
-from quantum_memory.memory.life.uses import UsesFold, UsesState, joined, news, of, practice, told
+from quantum_memory.memory.life.uses import UsesFold, UsesState, joined, news, of, practice, since, told
 from quantum_memory.memory.life.uses_snapshot import UsesCodec
 from quantum_memory.memory.vault.codec import decode, encode
 from quantum_memory.types import Place
@@ -72,6 +72,7 @@ def test_joining_is_idempotent_commutative_and_associative(one: UsesState, two: 
 def test_what_is_new_of_the_other_side_is_all_that_a_merge_needs(ours: UsesState, theirs: UsesState) -> None:
     fold = UsesFold()
     needed = news(ours, told(theirs))
+    assert since(ours, theirs) == needed
     after = fold.apply(ours, merged(needed))
     assert after == joined(ours, told(theirs))
     assert news(after, told(theirs)) == ()

@@ -350,6 +350,19 @@ def test_reading_on_the_way_changes_nothing() -> None:
     assert fresh.settled(one).state.to_bytes() == watched.settled(other).state.to_bytes()
 
 
+@pytest.mark.parametrize("many", [74, 82])
+def test_reading_before_an_event_of_many_changes_nothing(many: int) -> None:
+    """Not one bit, though some of what waited is taken up in groups that begin elsewhere."""
+    quiet, watched = small(), small()
+    few = [memory(i, (math.sin(i), math.cos(2 * i) / 2, 0.1), 1.0, 1.0) for i in range(30)]
+    lot = [memory(100 + i, (math.cos(i), math.sin(2 * i) / 2, 0.1), 1.0, 1.0) for i in range(many)]
+    one, other = (fold.apply(fold.empty(), Remembered(tuple(few))) for fold in (quiet, watched))
+    watched.read(other)
+    one, other = quiet.apply(one, Remembered(tuple(lot))), watched.apply(other, Remembered(tuple(lot)))
+    assert len(one.pending) < len(few) + many, "what is forgotten is left out"
+    assert quiet.settled(one).state.to_bytes() == watched.settled(other).state.to_bytes()
+
+
 def test_settled_moods_are_kept_for_those_who_read_again_and_no_longer() -> None:
     fold = small()
     states = [fold.apply(fold.empty(), Remembered((memory(i, (0.1, 0, 0)),))) for i in range(mood.SETTLED_KEPT + 3)]

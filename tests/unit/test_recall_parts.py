@@ -103,6 +103,17 @@ def test_the_best_seed_counts_and_one_that_is_the_whole_question_leaves_nothing(
     assert both.tolist() == pytest.approx([0.0, 0.0, 0.4], abs=1e-6)
 
 
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-8, 1e-7, 1e-6, 1e-5]))
+def test_what_an_encoder_rounds_otherwise_is_no_rest_of_a_question(seed: int, noise: float) -> None:
+    rng = np.random.default_rng(seed)
+    told = unit(*rng.normal(size=384)).astype(np.float32)
+    others = [unit(*(rng.normal(size=384) + 10.0 * told)) for _ in range(8)]
+    asked = unit(*(told + noise * rng.normal(size=384))).astype(np.float32)  # the same text, in another batch
+    ids = ["told", *map(str, range(8))]
+    found = bridged(asked, ids, np.stack([told, *others]).astype(np.float32), {one: {"told": 1.0} for one in ids[1:]})
+    assert not found.any()
+
+
 WORDS = ("apple", "bread", "cheese", "dates")
 TURNS = st.lists(
     st.tuples(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3), st.booleans()), min_size=1, max_size=14

@@ -320,6 +320,11 @@ def test_a_tag_of_too_many_attempts_is_refused(orchestra: Orchestra) -> None:
     orchestra.remember(alice, many, "many")
     with pytest.raises(TooLong, match="101 attempts"):
         learned(orchestra, alice, "often", "x")
+    for start in (0, MAX_EPISODES - 10):  # as when it is learned from now and then: what is known does not count
+        numbers = range(start, start + MAX_EPISODES - 10)
+        some = [ready(n, f"open the door {n % 2}", session=f"t{n}", tags=("now and then",)) for n in numbers]
+        orchestra.remember(alice, some, f"now-{start}")
+        assert len(learned(orchestra, alice, "now and then", f"l-{start}").sources) == numbers.stop
 
 
 def test_a_skill_needs_steps_and_not_too_many() -> None:

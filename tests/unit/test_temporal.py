@@ -78,6 +78,7 @@ WITHIN = {
     "on Feb 29": "2020-02-29 2020-03-01",
     "what happened on the 5th?": "2023-10-05 2023-10-06",
     "2023-05-07": "2023-05-07 2023-05-08",
+    "born on 1823-05-07": "1823-05-07 1823-05-08",
     "5/7/2023": "2023-05-07 2023-05-08",
     "13/7/2023": "2023-07-13 2023-07-14",
     "7.5.2023": "2023-05-07 2023-05-08",
@@ -150,7 +151,7 @@ def test_one_side_of_a_time_has_the_stretch_at_its_edge(text: str, how: str, beg
         *("Did June come?", "fall off the bike", "Cyberpunk 2077", "over 2000 people", "every Friday", "each summer"),
         *("on the 5th floor", "Black Friday", "on February 30 2023", "version 1.2.3", "31/31/2023", "99999 years ago"),
         *("a new year-long plan", "one day", "the day", "the next day", "in 1 hour", "twice a week", "for two weeks"),
-        *("the end of the road", "early bird", "last", "before", "since when", "between us", "from home"),
+        *("the end of the road", "early bird", "last", "before", "since when", "between us", "from home", "2023/5.7"),
         *("I may 5 times", "they march 5 miles", "last day of school", "half a year ago", "a May 5 days long"),
     ],
 )

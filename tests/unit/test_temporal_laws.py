@@ -23,10 +23,12 @@ WORDS = st.sampled_from(
     [*sorted(STARTS), "ago", "and", "to", "-", ",", ".", "s", "3", "5th", "2022", "2023-05-07", "on", "eve"]
 )
 PHRASES = st.lists(WORDS, max_size=14).map(" ".join)
+FIGURES = st.text("0123456789/.-, on", max_size=14)
 DATES = st.dates(date(1950, 1, 1), date(2049, 12, 31))
 
 
-@given(st.one_of(st.text(max_size=60), PHRASES), MOMENTS)
+@given(st.one_of(st.text(max_size=60), PHRASES, FIGURES), MOMENTS)
+@example("on 2023/5.7, or 2023.5/7", datetime(2023, 10, 18, tzinfo=UTC))
 @example("hours ago 1 hour ago", datetime(2023, 10, 29, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1))
 @example("this week next century last decade", datetime.min.replace(tzinfo=timezone(timedelta(hours=23))))
 @example("tomorrow next year ١٢ May", datetime.max.replace(tzinfo=timezone(-timedelta(hours=23))))
@@ -39,7 +41,8 @@ def test_any_text_in_any_zone_gives_stretches_that_end_after_they_begin(text: st
     assert not spans or tells_when(text)
 
 
-@given(PHRASES)
+@given(st.one_of(PHRASES, FIGURES))
+@example("1823-05-07")
 @example("fifteenth start five second back")
 def test_the_cheap_looks_pass_over_nothing(text: str) -> None:
     """Neither the look for clues nor that for words to begin with hides what a reading from every token finds."""

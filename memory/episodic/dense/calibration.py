@@ -22,7 +22,11 @@ MARGIN = 1.3
 
 
 class Sample(NamedTuple):
-    """A row as a query, and the rows nearest to it: (d,) float32 and up to (10,) int64 without itself."""
+    """A row as a query, and the rows nearest to it: (d,) float32 and up to (10,) int64 without itself.
+
+    Those that tie with the next row are not among them: which of equals is found does not matter. A phrase that is said
+    a thousand times would else seem to need a search a thousand rows deep.
+    """
 
     query: Vector
     nearest: Rows
@@ -32,8 +36,9 @@ def samples(array: Vector) -> list[Sample]:
     """Rows at even distances with their exact neighbours. The same vectors give the same ones."""
     found = []
     for row in range(0, len(array), max(1, len(array) // SAMPLES))[:SAMPLES]:
-        nearest = best_of(array, array[row], NEIGHBOURS + 1, None).rows
-        found.append(Sample(array[row], nearest[nearest != row][:NEIGHBOURS]))
+        nearest = best_of(array, array[row], NEIGHBOURS + 2, None)
+        rows = nearest.rows if len(array) < NEIGHBOURS + 2 else nearest.rows[nearest.products > nearest.products[-1]]
+        found.append(Sample(array[row], rows[rows != row][:NEIGHBOURS]))
     return found
 
 
@@ -46,5 +51,6 @@ def places(order: Rows, wanted: Rows, size: int) -> NDArray[np.int64]:
 
 def effort(reached: list[NDArray[np.int64]], recall: float, least: int) -> int:
     """The effort by which this share of neighbours is reached, with a margin; ``reached`` says when each one was."""
-    needed = np.quantile(np.concatenate(reached), recall, method="higher") if reached else least
+    every = np.concatenate([np.empty(0, np.int64), *reached])
+    needed = np.quantile(every, recall, method="higher") if len(every) else least
     return max(least, round(MARGIN * float(needed)))

@@ -27,6 +27,8 @@ MOST_FOUND = 2048
 SPARE = 16
 """Rows beyond those asked for: the GPU rounds otherwise, and may order nearly equal ones otherwise."""
 SCRATCH_BYTES = 64 << 20
+_TURN = threading.Lock()
+"""Held by whoever uses the GPU: FAISS' scratch memory there is one for all indexes, and can serve one thread."""
 
 
 def available(device: Device) -> bool:
@@ -46,12 +48,12 @@ def available(device: Device) -> bool:
 
 
 class GpuIndex(Ranked):
-    """A flat or inverted index of the host, and FAISS' copy of it that is searched. One search at a time."""
+    """A flat or inverted index of the host, and FAISS' copy of it that is searched. One search at a time on a GPU."""
 
     def __init__(self, host: Indexed, moved: Any) -> None:
         super().__init__(host.array)
         self.kind = host.kind
-        self._host, self._moved, self._turn = host, moved, threading.Lock()
+        self._host, self._moved = host, moved
 
     @property
     def resident(self) -> int:
@@ -73,7 +75,7 @@ class GpuIndex(Ranked):
         return 0.0 if depth <= MOST_FOUND else float(len(self))
 
     def _first(self, query: Vector, depth: int) -> Rows:
-        with self._turn:
+        with _TURN:
             rows: Rows = self._moved.search(query[np.newaxis], depth)[1][0]
         return rows[rows >= 0]
 
@@ -87,7 +89,8 @@ def moved(host: Indexed) -> Indexed:
         source = host.with_vectors()
     else:
         return host
-    return GpuIndex(host, faiss.index_cpu_to_gpu(_resources(), 0, source))
+    with _TURN:
+        return GpuIndex(host, faiss.index_cpu_to_gpu(_resources(), 0, source))
 
 
 @functools.cache

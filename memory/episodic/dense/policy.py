@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from quantum_memory.checks import bounded, whole
@@ -63,6 +63,11 @@ class IndexPolicy:
         _whole_or_open("ef_search", self.ef_search, 10)
         _whole_or_open("lists", self.lists, 1)
         _whole_or_open("probes", self.probes, 1)
+
+    @property
+    def law(self) -> str:
+        """A text that is the same only for policies that build the same index; the device does not count."""
+        return repr(replace(self, device="auto"))
 
     def kind_for(self, rows: int, *, on_gpu: bool = False) -> Kind:
         """The kind of index for a segment of so many rows. A GPU looks at every row as fast as at codes."""
