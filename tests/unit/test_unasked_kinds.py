@@ -15,7 +15,6 @@ from quantum_memory.types import UNASKED_KINDS, Filters
 from tests.unit.couples import system, talk, utterances
 from tests.unit.orchestra import DIM, Orchestra
 
-
 EVERY = 500
 """More than there are memories."""
 
