@@ -71,9 +71,7 @@ class _Edges:
         self._number += 1
 
 
-def _draw_memories(
-    draw: _Edges, traces: Sequence[tuple[MemoryId, Trace]], told: Sequence[tuple[str, Told]]
-) -> None:
+def _draw_memories(draw: _Edges, traces: Sequence[tuple[MemoryId, Trace]], told: Sequence[tuple[str, Told]]) -> None:
     newest = {(memory, key): at for key, known in told for at, memory in enumerate(known.mentions)}
     for memory, trace in traces:
         for place, (key, label, kind) in enumerate(trace.concepts):

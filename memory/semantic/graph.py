@@ -441,11 +441,7 @@ def _worked_in(state: GraphState, changes: Sequence[Change]) -> GraphState:
 
 
 def _same_ground(one: GraphState, other: GraphState) -> bool:
-    return (
-        one.woven is other.woven
-        and one.forgotten is other.forgotten
-        and one.relations is other.relations
-    )
+    return one.woven is other.woven and one.forgotten is other.forgotten and one.relations is other.relations
 
 
 def _begins(changes: tuple[Change, ...], first: tuple[Change, ...]) -> bool:

@@ -249,7 +249,8 @@ class Run:
         starts, forms, of_form = self._views
         keys, labels, kinds = self.keys, self.labels, self.kinds
         return tuple(
-            Concept(keys[of_form[form]], labels[form], KINDS[kinds[form]]) for form in forms[starts[row] : starts[row + 1]]
+            Concept(keys[of_form[form]], labels[form], KINDS[kinds[form]])
+            for form in forms[starts[row] : starts[row + 1]]
         )
 
     def all_forms(self) -> list[Concept]:

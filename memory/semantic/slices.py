@@ -176,4 +176,3 @@ def stacked(slices: tuple[Slice, ...], heard: Sequence[Heard]) -> tuple[Slice, .
 def thinned(part: Slice) -> Slice:
     """The slice, written anew once more than half of it is dead: so the dead cost no more than the living."""
     return Slice(Run(part.run.taken(part.living()))) if 2 * part.gone > len(part.run) else part
-
