@@ -43,15 +43,15 @@ def drawn(state: GraphState) -> nx.MultiDiGraph:
     """The graph, its nodes and edges in an order that depends on what is in it alone."""
     state = settled(state)
     graph = nx.MultiDiGraph(format=FORMAT, version=VERSION)
-    traces, told = sorted(state.memories.items()), sorted(state.concepts.told().items(), key=itemgetter(0))
+    traces, concepts = sorted(state.memories.items()), sorted(state.concepts.told().items(), key=itemgetter(0))
     for memory, trace in traces:
         own = {} if trace.session is None else {"session": trace.session}
         graph.add_node(MEMORY + memory, kind="memory", label=memory, weight=1, **own)
-    for key, known in told:
+    for key, known in concepts:
         concept = known.concept()
         graph.add_node(CONCEPT + key, kind=concept.kind, label=concept.label, weight=len(known))
     draw = _Edges(graph)
-    _draw_memories(draw, traces, told)
+    _draw_memories(draw, traces, concepts)
     _draw_relations(graph, draw, state.relations)
     for key, alias in sorted(state.relations.names.aliases.items()):
         graph.add_node(ALIAS + key, kind="alias", label=alias.name, keep=alias.keep)
@@ -71,15 +71,17 @@ class _Edges:
         self._number += 1
 
 
-def _draw_memories(draw: _Edges, traces: Sequence[tuple[MemoryId, Trace]], told: Sequence[tuple[str, Told]]) -> None:
-    newest = {(memory, key): at for key, known in told for at, memory in enumerate(known.mentions)}
+def _draw_memories(
+    draw: _Edges, traces: Sequence[tuple[MemoryId, Trace]], concepts: Sequence[tuple[str, Told]]
+) -> None:
+    newest = {(memory, key): at for key, known in concepts for at, memory in enumerate(known.mentions)}
     for memory, trace in traces:
         for place, (key, label, kind) in enumerate(trace.concepts):
             told = {"place": place, "label": label, "form": kind, "newest": newest[memory, key]}
             draw(MEMORY + memory, CONCEPT + key, "mentions", told)
         if trace.after is not None:
             draw(MEMORY + memory, MEMORY + trace.after, "follows", {})
-    for key, known in told:
+    for key, known in concepts:
         for other, often in sorted(known.links.items()):
             if key < other:
                 draw(CONCEPT + key, CONCEPT + other, "together", {"weight": float(often)})
@@ -279,7 +281,7 @@ def _in_order(name: str, what: str, numbered: list[tuple[int, K]]) -> list[K]:
 def _remembered(
     memories: Iterable[MemoryId], after: Mapping[MemoryId, MemoryId], orders: Iterable[Sequence[MemoryId]]
 ) -> list[MemoryId] | None:
-    """All memories in an order that has each of these orders in it, by id where that is left open; ``None`` if none has.
+    """All memories in an order that has each of these in it, by id where that is open; ``None`` if there is none.
 
     After Kahn (1962).
     """

@@ -93,7 +93,7 @@ class _Met:
         if self._state.relations.said:
             found += [own for end in self._told(at) if (own := self._concepts.get(end)) is not None]
         to, weights = [number for number, _ in found], [weight for _, weight in found]
-        for near in (self._woven.before(at), self._woven.after(at)):
+        for near in self._woven.near(at):
             number = self._memories.get(near)
             if number is not None:
                 to.append(number)
@@ -130,7 +130,7 @@ class _Met:
         if self._state.relations.said:
             found += map(self._concept, self._told(at))
         to, weights = [number for number, _ in found], [weight for _, weight in found]
-        for near in (woven.before(at), woven.after(at)):
+        for near in woven.near(at):
             if near >= 0:
                 to.append(self._memory(near))
                 weights.append(FOLLOWS)

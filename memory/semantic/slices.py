@@ -75,16 +75,17 @@ class Slice:
 
     def count(self, place: int) -> int:
         """How many living rows mention a concept."""
-        posted = self.run.posted
         if self.dead is None:
-            return int(posted[place + 1]) - int(posted[place])
+            posted, _ = self.run.stands
+            found: int = posted[place + 1] - posted[place]
+            return found
         return int(self.counts()[place])
 
     def counts(self) -> Ints:
         """(c,) how many living rows mention each concept."""
         if self._counts is None:
             run = self.run
-            sizes = np.diff(run.posted.astype(np.int64))
+            sizes = sizes_of(run.posted)
             alive = self.alive()
             if alive is not None:
                 owner = np.repeat(np.arange(len(sizes)), sizes)
@@ -100,9 +101,8 @@ class Slice:
 
     def newest(self, place: int) -> Iterator[int]:
         """The same, the newest first, no sooner than they are asked for."""
-        run = self.run
-        rows = run.rows.data
-        for at in range(int(run.posted[place + 1]) - 1, int(run.posted[place]) - 1, -1):
+        posted, rows = self.run.stands
+        for at in range(posted[place + 1] - 1, posted[place] - 1, -1):
             if self.dead is None or self.lives(rows[at]):
                 yield rows[at]
 
@@ -111,7 +111,8 @@ class Slice:
 
         ``None`` as soon as they are more than ``most``.
         """
-        begin, end = int(self.run.posted[place]), int(self.run.posted[place + 1])
+        posted, _ = self.run.stands
+        begin, end = posted[place], posted[place + 1]
         if most is None and end - begin > FEW:
             return self._all_beside(begin, end, skipped)
         found: Counter[int] = Counter()
@@ -156,9 +157,15 @@ class Slice:
     def spoken(self) -> tuple[Ints, Ints]:
         """The row and the place of every concept that a living row mentions, row by row in its order."""
         run, alive = self.run, self.alive()
-        rows = np.repeat(np.arange(len(run)), np.diff(run.starts.astype(np.int64)))
+        rows = np.repeat(np.arange(len(run)), sizes_of(run.starts))
         places = run.of_form[run.forms].astype(np.int64)
         return (rows, places) if alive is None else (rows[alive[rows]], places[alive[rows]])
+
+
+def sizes_of(starts: NDArray[Any]) -> Ints:
+    """How long the stretches are that begin there, each where the one before it ends."""
+    ends: Ints = starts.astype(np.int64)
+    return ends[1:] - ends[:-1]
 
 
 def stacked(slices: tuple[Slice, ...], heard: Sequence[Heard]) -> tuple[Slice, ...]:

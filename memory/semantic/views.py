@@ -156,16 +156,12 @@ class Concepts(Mapping[str, Known]):
         parts = self._woven.slices
         return any(parts[part].count(place) for part, place in self._woven.spots(key))
 
-    def get(self, key: str, default: object = None) -> Known | None:  # type: ignore[override]  # a default is of no use
+    def __getitem__(self, key: str) -> Known:
         spots = self._woven.spots(key)
         count = self._woven.mentions(spots) if spots else 0
-        return Known(self._woven, key, spots, count) if count else None
-
-    def __getitem__(self, key: str) -> Known:
-        known = self.get(key)
-        if known is None:
+        if not count:
             raise KeyError(key)
-        return known
+        return Known(self._woven, key, spots, count)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._woven.all_keys())

@@ -9,20 +9,21 @@ Reads no text and no event, and knows no branch.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from rpds import List
 
 from quantum_memory.memory.episodic.words import id_number, number
 from quantum_memory.memory.semantic.extract import KINDS, Concept, ConceptKind
 from quantum_memory.memory.semantic.names import Names
 from quantum_memory.memory.semantic.runs import ALONE, Heard
-from quantum_memory.memory.semantic.slices import WINDOW, Mask, Slice, stacked, thinned
+from quantum_memory.memory.semantic.slices import WINDOW, Mask, Slice, sizes_of, stacked, thinned
 from quantum_memory.types import MemoryId
 
 NAMED_SHARE = 0.25
@@ -53,7 +54,7 @@ def commonest(forms: Iterable[tuple[Concept, int]]) -> Concept:
 
 
 class Woven:
-    """The memories of a state and what they speak of. It never changes: branches share the runs that they have in common.
+    """The memories of a state and what they speak of. It never changes: branches share the runs they have in common.
 
     A memory has a number here, its place among the rows of all slices, dead ones too; it is good for this value only.
 
@@ -69,7 +70,7 @@ class Woven:
         self._ends = list(accumulate(len(part.run) for part in slices))
         self.count = sum(map(len, slices))
         self._altered: dict[int, Mask | None] = {}
-        self._aliases: Any = None
+        self._aliases: NDArray[np.uint64] | None = None
         self._concepts = -1
 
     def __reduce__(self) -> Any:
@@ -131,8 +132,9 @@ class Woven:
 
     def split(self, at: int) -> tuple[int, int]:
         """The slice and the row of a memory."""
-        part = bisect_right(self._ends, at)
-        return part, at - self._begin(part)
+        ends = self._ends
+        part = bisect_right(ends, at)
+        return part, at - (ends[part - 1] if part else 0)
 
     def _begin(self, part: int) -> int:
         return self._ends[part - 1] if part else 0
@@ -159,25 +161,24 @@ class Woven:
         part, row = self.split(at)
         return self.slices[part].run.session_of(row)
 
-    def before(self, at: int) -> int:
-        """The memory of the same session just before one, or -1."""
-        return self._beside(at, -1)
-
-    def after(self, at: int) -> int:
-        """The memory of the same session just after one, or -1."""
-        return self._beside(at, 1)
-
-    def _beside(self, at: int, step: int) -> int:
+    def near(self, at: int) -> tuple[int, int]:
+        """The memories of the same session just before one and just after it, each -1 if there is none."""
         part, row = self.split(at)
-        run = self.slices[part].run
-        session = int(run.session[row])
-        if session == ALONE:
-            return -1
-        begin, end = int(run.begun[session]), int(run.begun[session + 1])
-        here = bisect_left(run.chains.data, row, begin, end)
-        found = self._living(part, range(here + step, end) if step > 0 else range(here - 1, begin - 1, -1))
-        others = range(part + 1, len(self.slices)) if step > 0 else range(part - 1, -1, -1)
-        return found if found >= 0 or not others else self._in_session(run.sessions[session], others, step)
+        whole = self.slices[part]
+        begin, here, end = whole.run.chain(row)
+        if begin == end:
+            return -1, -1
+        if whole.dead is None and begin < here < end - 1:
+            first = self._begin(part)
+            return first + whole.run.chained(here - 1), first + whole.run.chained(here + 1)
+        before = self._living(part, range(here - 1, begin - 1, -1))
+        after = self._living(part, range(here + 1, end))
+        earlier, later = range(part - 1, -1, -1), range(part + 1, len(self.slices))
+        if (before < 0 and earlier) or (after < 0 and later):
+            session = whole.run.session_of(row) or ""
+            before = before if before >= 0 else self._in_session(session, earlier, -1)
+            after = after if after >= 0 else self._in_session(session, later, 1)
+        return before, after
 
     def _in_session(self, name: str, parts: Iterable[int], step: int) -> int:
         """The first living memory of a session in these slices, which are gone through one way or the other; or -1."""
@@ -196,9 +197,10 @@ class Woven:
     def _living(self, part: int, places: Iterable[int]) -> int:
         """The first memory that lives among these places in the chains of a slice, or -1."""
         whole = self.slices[part]
-        chains = whole.run.chains.data
-        row = next((chains[at] for at in places if whole.lives(chains[at])), -1)
-        return row if row < 0 else self._begin(part) + row
+        for row in map(whole.run.chained, places):
+            if whole.lives(row):
+                return self._begin(part) + row
+        return -1
 
     def last(self, session: str) -> int:
         """The last memory of a session, or -1."""
@@ -206,8 +208,8 @@ class Woven:
 
     def trace(self, at: int) -> Trace:
         """What a memory put in."""
-        near = (self.before(at), self.after(at))
-        return Trace(self.concepts(at), self.session(at), *(None if one < 0 else self.id(one) for one in near))
+        before, after = (None if one < 0 else self.id(one) for one in self.near(at))
+        return Trace(self.concepts(at), self.session(at), before, after)
 
     def heard(self) -> Iterator[Heard]:
         """Every memory, in order."""
@@ -226,11 +228,16 @@ class Woven:
         """Where a concept may stand, the newest slice first: under its key, and under each name that leads to it."""
         if key in self.names.aliases:
             return []
-        wanted = [number(key), *(number(own) for own in self.names.groups.get(key, ()))]
+        wanted = [number(key)]
+        if len(self.names):
+            wanted += [number(own) for own in self.names.groups.get(key, ())]
         found = []
         for part in range(len(self.slices) - 1, -1, -1):
-            run = self.slices[part].run
-            found += [(part, place) for one in wanted if (place := run.place(one)) >= 0]
+            place_of = self.slices[part].run.place
+            for one in wanted:
+                place = place_of(one)
+                if place >= 0:
+                    found.append((part, place))
         return found
 
     def mentions(self, spots: Sequence[Spot]) -> int:
@@ -264,7 +271,7 @@ class Woven:
             run = self.slices[part].run
             other = np.isin(run.hashes, self._aliases)
             mask = np.zeros(len(run), np.bool_)
-            mask[run.rows[np.repeat(other, np.diff(run.posted.astype(np.int64)))]] = True
+            mask[run.rows[np.repeat(other, sizes_of(run.posted))]] = True
             self._altered[part] = mask if other.any() else None
         return self._altered[part]
 
