@@ -75,7 +75,10 @@ class _Met:
     def number(self, node: Node) -> int:
         """The number of a node, a new one if it was not met."""
         is_memory, key = node
-        return self._memory(self._woven.find(key)) if is_memory else self._concept(key)[0]
+        if not is_memory:
+            return self._concept(key)[0]
+        at = self._at.get(key)
+        return self._memory(self._woven.find(key) if at is None else at)
 
     def edges(self, node: Node) -> Edges:
         """The edges of a node that are followed."""

@@ -116,10 +116,12 @@ class Slice:
         if most is None and end - begin > FEW:
             return self._all_beside(begin, end, skipped)
         found: Counter[int] = Counter()
-        cut = end if end - begin <= FEW else begin + FEW
-        self._count_beside(found, begin, cut, skipped)
-        if most is not None and len(found) > most:
-            return None
+        cut = begin
+        for share in (FEW // 4, FEW - FEW // 4):  # so soon it mostly shows that a common concept has too many
+            cut, start = min(end, cut + share), cut
+            self._count_beside(found, start, cut, skipped)
+            if most is not None and len(found) > most:
+                return None
         if cut < end:
             found.update(self._all_beside(cut, end, skipped))
         return None if most is not None and len(found) > most else found
@@ -135,8 +137,9 @@ class Slice:
                 continue
             first, last = starts[row], starts[row + 1]
             here = first + ats[at]
-            near += [of_form[one] for one in forms[max(first, here - WINDOW) : here]]
-            near += [of_form[one] for one in forms[here + 1 : min(last, here + 1 + WINDOW)]]
+            low, high = here - WINDOW, here + 1 + WINDOW
+            near += [of_form[one] for one in forms[max(first, low) : here]]
+            near += [of_form[one] for one in forms[here + 1 : min(last, high)]]
         found.update(near)
 
     def _all_beside(self, begin: int, end: int, skipped: Mask | None) -> Counter[int]:
