@@ -55,7 +55,7 @@ def count(graph: SemanticGraph) -> int:
     """The edges of a graph."""
     state = graph.state
     mentions = sum(len(trace.concepts) for trace in state.memories.values())
-    together = sum(len(known.links) for known in state.concepts.values()) // 2
+    together = sum(len(known.links) for known in state.concepts.told().values()) // 2
     return mentions + together + len(state.relations)
 
 
@@ -103,9 +103,9 @@ def main() -> None:
         f"each of {FORKS} forks that learned a memory and a relation, {READ} of them read: "
         f"{(after - before) / FORKS:,.0f} bytes"
     )
-    build = cpu_ms(lambda: Sealed.of(state.concepts))
-    ahead = learned(graph, 12_345, 10).state.concepts
-    shared = Sealed.of(state.concepts)
+    build = cpu_ms(lambda: Sealed.of(state.woven))
+    ahead = learned(graph, 12_345, 10).state.woven
+    shared = Sealed.of(state.woven)
     grow = cpu_ms(lambda: shared.grown(ahead))
     print(f"matrix of {shared.weights.size:,} entries built: {build:.1f} ms; of a fork with 10 memories: {grow:.1f} ms")
     print(f"ranks of 20 steps over it: {cpu_ms(lambda: walk_ranks(shared.matrix(), steps=20)):.1f} ms")

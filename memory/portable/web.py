@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 from quantum_memory.memory.semantic.graph import GraphState, relations, settled
@@ -65,23 +66,23 @@ def nodes(state: GraphState) -> Iterator[Node]:
     """Memories by id, then concepts by key, of a settled state."""
     for memory in sorted(state.memories):
         yield Node("memory", memory, "memory", memory, 1)
-    for key in sorted(state.concepts):
-        known = state.concepts[key]
+    for key, known in sorted(state.concepts.told().items(), key=itemgetter(0)):
         concept = known.concept()
-        yield Node("concept", key, concept.kind, concept.label, len(known.mentions))
+        yield Node("concept", key, concept.kind, concept.label, len(known))
 
 
 def edges(state: GraphState) -> Iterator[Edge]:
     """The edges of a settled state, by their ends as ``nodes`` counts them."""
-    memories = {memory: number for number, memory in enumerate(sorted(state.memories))}
-    concepts = {key: number for number, key in enumerate(sorted(state.concepts), start=len(memories))}
+    traces, told = dict(state.memories.items()), state.concepts.told()
+    memories = {memory: number for number, memory in enumerate(sorted(traces))}
+    concepts = {key: number for number, key in enumerate(sorted(told), start=len(memories))}
     for memory, number in memories.items():
-        trace = state.memories[memory]
+        trace = traces[memory]
         for concept in trace.concepts:
             yield Edge(number, concepts[concept.key], "mentions", 1)
         if trace.after is not None:
             yield Edge(number, memories[trace.after], "follows", 1)
     for key, number in concepts.items():
-        for other, count in sorted(state.concepts[key].links.items()):
+        for other, count in sorted(told[key].links.items()):
             if key < other:
                 yield Edge(number, concepts[other], "together", count)

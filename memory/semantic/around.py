@@ -69,7 +69,7 @@ class _Around:
             for end in set(ends(self._state.relations.names, relation.key)) - {key}:
                 told[end].append(relation)
         known = None if self._then else self._state.concepts.get(key)
-        links = dict(known.links.items()) if known is not None else {}
+        links = known.links if known is not None else {}
         return {other: Bond(tuple(told.get(other, ())), links.get(other, 0)) for other in sorted({*told, *links})}
 
 
@@ -178,7 +178,7 @@ def communities(state: GraphState, seed: int = 0, resolution: float = 1.0) -> tu
     place = {key: at for at, key in enumerate(keys)}
     graph = nx.Graph()
     graph.add_nodes_from(range(len(keys)))  # by number: sets of texts have another order in each process
-    matrix = state.seal.sealed(state.concepts)
+    matrix = state.seal.sealed(state.woven)
     where = np.array([place[key] for key in matrix.keys], np.int64)
     rows = np.repeat(where, np.diff(matrix.starts))
     columns, upper = where[matrix.columns], rows < where[matrix.columns]

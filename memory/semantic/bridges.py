@@ -12,12 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from heapq import nlargest
-from itertools import islice
 from typing import TypeAlias
 
 from quantum_memory.checks import bounded
 from quantum_memory.memory.semantic.extract import ConceptKind, extract
 from quantum_memory.memory.semantic.graph import GraphState, settled
+from quantum_memory.memory.semantic.weave import Woven
 from quantum_memory.types import MemoryId
 
 Bridges: TypeAlias = "dict[MemoryId, dict[MemoryId, float]]"
@@ -53,30 +53,33 @@ def bridges(state: GraphState, query: str, seeds: Mapping[MemoryId, float]) -> B
     for memory, score in seeds.items():
         bounded(f"seeds[{memory!r}]", score, 0.0, math.inf)
     state = settled(state)
-    known = [(score, memory) for memory, score in seeds.items() if score > 0.0 and memory in state.memories]
+    woven = state.woven
+    known = [(score, memory) for memory, score in seeds.items() if score > 0.0 and woven.find(memory) >= 0]
     best = nlargest(MOST_SEEDS, known, key=lambda seed: (seed[0], seed[1]))
-    if not best or len(state.memories) < 2:
+    if not best or woven.count < 2:
         return {}
     asked = {state.relations.names.resolved(concept.key) for concept in extract(query)}
     found: Bridges = {}
     for score, seed in best:
-        for memory, strength in _leads(state, seed, asked):
+        for memory, strength in _leads(woven, seed, asked):
             ways, led = found.setdefault(memory, {}), strength * (score / best[0][0]) ** 2
             ways[seed] = max(led, ways.get(seed, 0.0))
     strongest = nlargest(MOST_LED_TO, found, key=lambda memory: (max(found[memory].values()), memory))
     return {memory: found[memory] for memory in strongest}
 
 
-def _leads(state: GraphState, seed: MemoryId, asked: set[str]) -> Iterator[tuple[MemoryId, float]]:
+def _leads(woven: Woven, seed: MemoryId, asked: set[str]) -> Iterator[tuple[MemoryId, float]]:
     """Other memories that share a rare name with this one, and how strongly each name ties them."""
-    every = math.log(len(state.memories))
-    for concept in state.memories[seed].concepts:
-        mentions = state.concepts[concept.key].mentions
-        if concept.kind not in NAMED or concept.key in asked or len(mentions) > MOST_MENTIONS:
+    every, here = math.log(woven.count), woven.find(seed)
+    for concept in woven.concepts(here):
+        if concept.kind not in NAMED or concept.key in asked:
             continue
-        rare = 1.0 - math.log(len(mentions)) / every
-        for memory in mentions:
-            if memory != seed and rare > 0.0:
-                opening = islice(state.memories[memory].concepts, OPENING)
-                about = any(first.key == concept.key for first in opening)
-                yield memory, rare if about else rare * MENTION
+        spots = woven.spots(concept.key)
+        mentions = woven.mentions(spots)
+        if mentions > MOST_MENTIONS:
+            continue
+        rare = 1.0 - math.log(mentions) / every
+        for at in woven.newest(spots):
+            if at != here and rare > 0.0:
+                about = concept.key in woven.keys(at)[:OPENING]
+                yield woven.id(at), rare if about else rare * MENTION

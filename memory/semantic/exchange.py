@@ -7,10 +7,13 @@ What was forgotten leaves no trace in it.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 import networkx as nx
@@ -23,7 +26,9 @@ from quantum_memory.memory.semantic.extract import KINDS, Concept
 from quantum_memory.memory.semantic.graph import MAX_CONCEPTS, GraphState, settled
 from quantum_memory.memory.semantic.names import Alias, Names
 from quantum_memory.memory.semantic.relations import Relations, Said, checked, ends
-from quantum_memory.memory.semantic.weave import Heard, Maps, put_in
+from quantum_memory.memory.semantic.runs import Heard
+from quantum_memory.memory.semantic.views import Told
+from quantum_memory.memory.semantic.weave import Trace, Woven
 from quantum_memory.types import MemoryId, Relation, RelationKey
 
 FORMAT = "qmem-graph"
@@ -38,16 +43,15 @@ def drawn(state: GraphState) -> nx.MultiDiGraph:
     """The graph, its nodes and edges in an order that depends on what is in it alone."""
     state = settled(state)
     graph = nx.MultiDiGraph(format=FORMAT, version=VERSION)
-    for memory in sorted(state.memories):
-        session = state.memories[memory].session
-        own = {} if session is None else {"session": session}
+    traces, concepts = sorted(state.memories.items()), sorted(state.concepts.told().items(), key=itemgetter(0))
+    for memory, trace in traces:
+        own = {} if trace.session is None else {"session": trace.session}
         graph.add_node(MEMORY + memory, kind="memory", label=memory, weight=1, **own)
-    for key in sorted(state.concepts):
-        known = state.concepts[key]
+    for key, known in concepts:
         concept = known.concept()
-        graph.add_node(CONCEPT + key, kind=concept.kind, label=concept.label, weight=len(known.mentions))
+        graph.add_node(CONCEPT + key, kind=concept.kind, label=concept.label, weight=len(known))
     draw = _Edges(graph)
-    _draw_memories(draw, state)
+    _draw_memories(draw, traces, concepts)
     _draw_relations(graph, draw, state.relations)
     for key, alias in sorted(state.relations.names.aliases.items()):
         graph.add_node(ALIAS + key, kind="alias", label=alias.name, keep=alias.keep)
@@ -67,17 +71,18 @@ class _Edges:
         self._number += 1
 
 
-def _draw_memories(draw: _Edges, state: GraphState) -> None:
-    newest = {(memory, key): at for key, known in state.concepts.items() for at, memory in enumerate(known.mentions)}
-    for memory in sorted(state.memories):
-        trace = state.memories[memory]
+def _draw_memories(
+    draw: _Edges, traces: Sequence[tuple[MemoryId, Trace]], concepts: Sequence[tuple[str, Told]]
+) -> None:
+    newest = {(memory, key): at for key, known in concepts for at, memory in enumerate(known.mentions)}
+    for memory, trace in traces:
         for place, (key, label, kind) in enumerate(trace.concepts):
             told = {"place": place, "label": label, "form": kind, "newest": newest[memory, key]}
             draw(MEMORY + memory, CONCEPT + key, "mentions", told)
         if trace.after is not None:
             draw(MEMORY + memory, MEMORY + trace.after, "follows", {})
-    for key in sorted(state.concepts):
-        for other, often in sorted(state.concepts[key].links.items()):
+    for key, known in concepts:
+        for other, often in sorted(known.links.items()):
             if key < other:
                 draw(CONCEPT + key, CONCEPT + other, "together", {"weight": float(often)})
 
@@ -158,8 +163,8 @@ class _Reader:
             self._node(node, own)
         for source, target, own in self._graph.edges(data=True):
             self._edge(source, target, own)
-        maps = self._maps()
-        return GraphState(*maps, relations=self._relations())
+        names = Names(HashTrieMap(self._aliases))
+        return GraphState(Woven(names=names).put_in(self._heard()), relations=self._relations(names))
 
     def _node(self, node: object, own: Attributes) -> None:
         name = visible("node", node)
@@ -209,9 +214,9 @@ class _Reader:
             subject, other = (whole(name, own.get(name), 0, MOST) for name in ("subject_newest", "object_newest"))
             self._fronts[key] = subject, other
 
-    def _maps(self) -> Maps:
-        """The maps of memories, in which every mention stands where it stood."""
-        heard = []
+    def _heard(self) -> list[Heard]:
+        """The memories, in an order in which every mention stands where it stood."""
+        heard = {}
         for memory in _chained(self._sessions, self._after):
             own = sorted(self._mentions.get(memory, ()))
             concepts = tuple(one.concept for one in own)
@@ -220,21 +225,25 @@ class _Reader:
                 raise InvalidValue(
                     "mentions", repr(memory), f"at most {MAX_CONCEPTS} concepts, each once, in places from 0"
                 )
-            heard.append(Heard(memory, concepts, self._sessions[memory]))
-        maps = put_in(Maps(HashTrieMap(), HashTrieMap(), HashTrieMap()), heard)
+            heard[memory] = Heard(memory, concepts, self._sessions[memory])
         listed: dict[str, list[tuple[int, MemoryId]]] = defaultdict(list)
         for memory, mentions in self._mentions.items():
             for one in mentions:
                 listed[one.concept.key].append((one.newest, memory))
-        known = maps.concepts
+        orders = {}
         for key, order in listed.items():
             if key in self._aliases:
                 raise InvalidValue("alias", repr(key), "a key that no memory mentions")
-            known = known.insert(key, known[key]._replace(mentions=List(_in_order("newest", key, order))))
-        return maps._replace(concepts=known)
+            orders[key] = _in_order("newest", key, order)[::-1]
+        found = _remembered(heard, self._after, orders.values())
+        if found is None:  # in graphs that were written earlier, a name that took up others had an order of its own
+            merged = {alias.key for alias in self._aliases.values()}
+            found = _remembered(heard, self._after, (own for key, own in orders.items() if key not in merged))
+        if found is None:
+            raise InvalidValue("newest", repr(sorted(orders)), "one order of memories for all concepts and sessions")
+        return [heard[memory] for memory in found]
 
-    def _relations(self) -> Relations:
-        names = Names(HashTrieMap(self._aliases))
+    def _relations(self, names: Names) -> Relations:
         if any(alias.key in self._aliases for alias in self._aliases.values()):
             raise InvalidValue("alias", repr(sorted(self._aliases)), "aliases of what is none itself")
         words = (
@@ -267,6 +276,31 @@ def _in_order(name: str, what: str, numbered: list[tuple[int, K]]) -> list[K]:
     if [number for number, _ in order] != list(range(len(order))):
         raise InvalidValue(name, f"{[number for number, _ in order]} of {what!r}", "numbers from 0, each once")
     return [one for _, one in order]
+
+
+def _remembered(
+    memories: Iterable[MemoryId], after: Mapping[MemoryId, MemoryId], orders: Iterable[Sequence[MemoryId]]
+) -> list[MemoryId] | None:
+    """All memories in an order that has each of these in it, by id where that is open; ``None`` if there is none.
+
+    After Kahn (1962).
+    """
+    later: dict[MemoryId, list[MemoryId]] = {memory: [] for memory in memories}
+    waiting = dict.fromkeys(later, 0)
+    for one, other in chain(after.items(), *map(pairwise, orders)):
+        later[one].append(other)
+        waiting[other] += 1
+    ready = [memory for memory, count in waiting.items() if not count]
+    heapq.heapify(ready)
+    found: list[MemoryId] = []
+    while ready:
+        memory = heapq.heappop(ready)
+        found.append(memory)
+        for other in later[memory]:
+            waiting[other] -= 1
+            if not waiting[other]:
+                heapq.heappush(ready, other)
+    return found if len(found) == len(waiting) else None
 
 
 def _chained(sessions: Mapping[MemoryId, str | None], after: Mapping[MemoryId, MemoryId]) -> Iterable[MemoryId]:

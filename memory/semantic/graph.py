@@ -24,7 +24,7 @@ from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 import networkx as nx
-from rpds import HashTrieMap, HashTrieSet
+from rpds import HashTrieSet
 
 from quantum_memory.memory.events import (
     Event,
@@ -43,16 +43,18 @@ from quantum_memory.memory.semantic.extract import Concept, extract
 from quantum_memory.memory.semantic.names import Names
 from quantum_memory.memory.semantic.pending import Anew, Brought, Change, Lost, Same, Told
 from quantum_memory.memory.semantic.relations import Relations, spoken
+from quantum_memory.memory.semantic.runs import Heard
 from quantum_memory.memory.semantic.sealed import Seal
-from quantum_memory.memory.semantic.weave import Heard, Known, Maps, Trace, put_in, rekeyed, take_out
+from quantum_memory.memory.semantic.views import Concepts, Last, Traces
+from quantum_memory.memory.semantic.weave import Woven
 from quantum_memory.types import Memory, MemoryId, Part, Relation
 
 MAX_CONCEPTS = 32
 """Concepts kept of one memory, names before topics: a long text would make every edge of it mean little."""
 GROUP = 64
-"""Changes worked into the maps together: one by one, each would copy its path through every map that it touches."""
+"""Changes worked in together: of one by one, each would make a run of its own to be joined with others."""
 TOGETHER = 1024
-"""Changes of one event worked in together at most: the more at once, the less often a concept they share is copied."""
+"""Changes of one event worked in together at most: the more at once, the fewer runs are joined."""
 SETTLED_KEPT = 8
 
 K = TypeVar("K")
@@ -90,27 +92,38 @@ class Missed(NamedTuple):
 class GraphState:
     """The graph at one place in history. It never changes: branches share all that they have in common.
 
-    The last few changes wait to be worked in together. Until then a state is its predecessor's maps and these, so that
-    a thousand forks that each learned something share one graph. What is said of the maps holds once nothing is
-    pending, and a settled state is the same however its changes were grouped.
+    The last few changes wait to be worked in together. Until then a state is what its predecessor had woven and these,
+    so that a thousand forks that each learned something share one graph. What is said of memories and concepts holds
+    once nothing is pending, and a settled state is the same however its changes were grouped.
 
     Attributes:
-        memories: what each memory put in.
-        concepts: the concepts by key.
-        last: the last memory of each session.
+        woven: the memories and what they speak of, seen through the names that ``relations`` has.
         forgotten: what is not to come back on this branch.
         relations: what was told of how things stand to one another, and under which names.
         pending: fewer than ``GROUP`` changes, oldest first.
         seal: the matrix by which concepts are ranked, shared by all states that come from one.
     """
 
-    memories: HashTrieMap[MemoryId, Trace] = field(default_factory=HashTrieMap)
-    concepts: HashTrieMap[str, Known] = field(default_factory=HashTrieMap)
-    last: HashTrieMap[str, MemoryId] = field(default_factory=HashTrieMap)
+    woven: Woven = field(default_factory=Woven)
     forgotten: HashTrieSet[MemoryId] = field(default_factory=HashTrieSet)
     relations: Relations = field(default_factory=Relations)
     pending: tuple[Change, ...] = ()
     seal: Seal = field(default_factory=Seal, compare=False, repr=False)
+
+    @property
+    def memories(self) -> Traces:
+        """What each memory put in, by id."""
+        return Traces(self.woven)
+
+    @property
+    def concepts(self) -> Concepts:
+        """The concepts by key."""
+        return Concepts(self.woven)
+
+    @property
+    def last(self) -> Last:
+        """The last memory of each session."""
+        return Last(self.woven)
 
 
 class GraphFold:
@@ -185,7 +198,7 @@ class GraphFold:
             if read is state:
                 return found
             count = len(read.pending)
-            if done < count < len(state.pending) and _same_maps(read, state) and _begins(state.pending, read.pending):
+            if done < count < len(state.pending) and _same_ground(read, state) and _begins(state.pending, read.pending):
                 nearest, done = found, count
         whole = _worked_in(replace(nearest, pending=()), state.pending[done:])
         self._read.append((state, whole))
@@ -219,8 +232,8 @@ def missed(state: GraphState, expected: Expected) -> Missed:
 
 
 def _trace_of(state: GraphState, memory: MemoryId) -> Heard | None:
-    trace = state.memories.get(memory)
-    return None if trace is None else Heard(memory, trace.concepts, trace.session)
+    at, woven = state.woven.find(memory), state.woven
+    return None if at < 0 else Heard(memory, woven.concepts(at), woven.session(at))
 
 
 def relations(state: GraphState, about: str | None = None) -> tuple[Relation, ...]:
@@ -238,21 +251,20 @@ def to_networkx(state: GraphState) -> nx.MultiGraph:
     equal states give equal graphs in the same order.
     """
     state = settled(state)
+    traces, told = sorted(state.memories.items()), sorted(state.concepts.told().items(), key=itemgetter(0))
     graph = nx.MultiGraph()
-    for memory in sorted(state.memories):
+    for memory, _ in traces:
         graph.add_node(("memory", memory), kind="memory", label=memory, weight=1)
-    for key in sorted(state.concepts):
-        concept = state.concepts[key].concept()
-        weight = len(state.concepts[key].mentions)
-        graph.add_node(("concept", key), kind=concept.kind, label=concept.label, weight=weight)
-    for memory in sorted(state.memories):
-        trace = state.memories[memory]
+    for key, known in told:
+        concept = known.concept()
+        graph.add_node(("concept", key), kind=concept.kind, label=concept.label, weight=len(known))
+    for memory, trace in traces:
         for concept in trace.concepts:
             graph.add_edge(("memory", memory), ("concept", concept.key), key="mentions", kind="mentions", weight=1)
         if trace.after is not None:
             graph.add_edge(("memory", memory), ("memory", trace.after), key="follows", kind="follows", weight=1)
-    for key in sorted(state.concepts):
-        for other, count in sorted(state.concepts[key].links.items()):
+    for key, known in told:
+        for other, count in sorted(known.links.items()):
             if key < other:
                 graph.add_edge(("concept", key), ("concept", other), key="together", kind="together", weight=count)
     for relation in state.relations.about():
@@ -368,7 +380,7 @@ class _Writer:
     def _knows(self, memory: MemoryId) -> bool:
         if memory in self._recent:
             return self._recent[memory] is not None
-        return memory in self._base.memories
+        return self._base.woven.find(memory) >= 0
 
     def _forgot(self, memory: MemoryId) -> bool:
         if memory in self._recent:
@@ -378,8 +390,7 @@ class _Writer:
     def _last_heard(self, memory: MemoryId) -> Heard | None:
         heard = self._recent.get(memory)
         if memory not in self._recent:
-            trace = self._base.memories[memory]
-            heard = Heard(memory, trace.concepts, trace.session)
+            heard = _trace_of(self._base, memory)
         return heard and heard._replace(concepts=self._names.concepts(heard.concepts))
 
 
@@ -397,11 +408,11 @@ def _heard(memory: Memory | Spoken, names: Names) -> Heard:
 
 def _worked_in(state: GraphState, changes: Sequence[Change]) -> GraphState:
     """The state with these changes made, in order; those of one kind that follow one another are made together."""
-    maps = Maps(state.memories, state.concepts, state.last)
+    woven = state.woven
     forgotten, told = state.forgotten, state.relations
     for kind, run in groupby(changes, type):
         if kind is Heard:
-            maps = put_in(maps, [change for change in run if isinstance(change, Heard)])
+            woven = woven.put_in([change for change in run if isinstance(change, Heard)])
         elif kind is Anew:
             # Of a memory that was revised twice the later one counts, and stands where it came.
             latest: dict[MemoryId, Heard] = {}
@@ -409,13 +420,13 @@ def _worked_in(state: GraphState, changes: Sequence[Change]) -> GraphState:
                 if isinstance(change, Anew):
                     latest.pop(change.heard.memory, None)
                     latest[change.heard.memory] = change.heard
-            maps = put_in(take_out(maps, latest), list(latest.values()))
+            woven = woven.take_out(latest).put_in(list(latest.values()))
             for memory in latest:
                 forgotten = forgotten.discard(memory)
         else:
             for change in run:
                 if isinstance(change, Lost):
-                    maps, forgotten = take_out(maps, change.ids), forgotten.update(change.ids)
+                    woven, forgotten = woven.take_out(change.ids), forgotten.update(change.ids)
                     told = told.unsay(change.ids, change.at)
                 elif isinstance(change, Told):
                     told = told.say(change.words)
@@ -425,17 +436,12 @@ def _worked_in(state: GraphState, changes: Sequence[Change]) -> GraphState:
                     names = told.names.joined(change.keep, change.names)
                     gone = told.names.gone(names, change.names)
                     told = told.join(names, gone)
-                    maps = rekeyed(maps, gone, names.concepts)
-    return GraphState(*maps, forgotten, told, seal=state.seal)
+                    woven = woven.renamed(names)
+    return GraphState(woven, forgotten, told, seal=state.seal)
 
 
-def _same_maps(one: GraphState, other: GraphState) -> bool:
-    return (
-        one.memories is other.memories
-        and one.concepts is other.concepts
-        and one.forgotten is other.forgotten
-        and one.relations is other.relations
-    )
+def _same_ground(one: GraphState, other: GraphState) -> bool:
+    return one.woven is other.woven and one.forgotten is other.forgotten and one.relations is other.relations
 
 
 def _begins(changes: tuple[Change, ...], first: tuple[Change, ...]) -> bool:

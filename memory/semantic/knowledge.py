@@ -69,7 +69,7 @@ class SemanticGraph:
 
     def __repr__(self) -> str:
         state = self.state
-        counts = f"{len(state.memories)} memories, {len(state.concepts)} concepts, {len(state.relations)} relations"
+        counts = f"{state.woven.count} memories, {len(state.concepts)} concepts, {len(state.relations)} relations"
         return f"<SemanticGraph of {counts}>"
 
     def fork(self) -> SemanticGraph:
@@ -295,8 +295,8 @@ class SemanticGraph:
 def _known(state: GraphState) -> tuple[object, ...]:
     """All that is known: no tombstones, and not how names came to be merged."""
     told = state.relations
-    return state.memories, state.concepts, state.last, told.by_key, told.past, told.said, told.ends, told.names
+    return state.woven, told.by_key, told.past, told.said, told.ends, told.names
 
 
 def _fields(state: GraphState) -> dict[str, Any]:
-    return {name: getattr(state, name) for name in ("memories", "concepts", "last", "forgotten", "seal")}
+    return {name: getattr(state, name) for name in ("woven", "forgotten", "seal")}

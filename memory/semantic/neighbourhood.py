@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from quantum_memory.memory.semantic.google import Floats
 from quantum_memory.memory.semantic.graph import GraphState
 from quantum_memory.memory.semantic.relations import ends
-from quantum_memory.memory.semantic.weave import Known
+from quantum_memory.memory.semantic.weave import Spot
 from quantum_memory.types import MemoryId
 
 FANOUT = 64
@@ -63,15 +63,22 @@ class _Met:
 
     def __init__(self, state: GraphState) -> None:
         self.nodes: list[Node] = []
-        self._state = state
-        self._memories: dict[MemoryId, int] = {}
+        self._state, self._woven = state, state.woven
+        self._memories: dict[int, int] = {}
+        self._at: dict[MemoryId, int] = {}
         self._concepts: dict[str, tuple[int, float]] = {}
-        self._count = len(state.memories)
+        # A memory's concepts are known by their places in its run: their keys are read of those alone that are new.
+        self._places: list[dict[int, tuple[int, float]]] = [{} for _ in self._woven.slices]
+        self._spots: dict[str, list[Spot]] = {}
+        self._mentions: dict[str, int] = {}
 
     def number(self, node: Node) -> int:
         """The number of a node, a new one if it was not met."""
         is_memory, key = node
-        return self._memory(key) if is_memory else self._concept(key)[0]
+        if not is_memory:
+            return self._concept(key)[0]
+        at = self._at.get(key)
+        return self._memory(self._woven.find(key) if at is None else at)
 
     def edges(self, node: Node) -> Edges:
         """The edges of a node that are followed."""
@@ -80,78 +87,90 @@ class _Met:
 
     def edges_within(self, memory: MemoryId) -> Edges:
         """The edges of a memory to nodes that were met already; what else there is of it is not even counted."""
-        trace, known = self._state.memories[memory], self._concepts
-        found = [own for concept in trace.concepts if (own := known.get(concept.key)) is not None]
+        at = self._at[memory]
+        part, row = self._woven.split(at)
+        known = self._places[part]
+        found = [own for place in self._woven.slices[part].run.places(row) if (own := known.get(place)) is not None]
+        if len(self._woven.names):
+            found = list(dict.fromkeys(found))
         if self._state.relations.said:
-            found += [own for end in self._told(memory) if (own := known.get(end)) is not None]
+            found += [own for end in self._told(at) if (own := self._concepts.get(end)) is not None]
         to, weights = [number for number, _ in found], [weight for _, weight in found]
-        for near in (trace.before, trace.after):
-            number = None if near is None else self._memories.get(near)
+        for near in self._woven.near(at):
+            number = self._memories.get(near)
             if number is not None:
                 to.append(number)
                 weights.append(FOLLOWS)
         return Edges(to, weights, 0.0)
 
-    def _memory(self, memory: MemoryId) -> int:
-        known = self._memories.get(memory)
+    def _memory(self, at: int) -> int:
+        known = self._memories.get(at)
         if known is None:
-            known = self._memories[memory] = len(self.nodes)
+            known = self._memories[at] = len(self.nodes)
+            memory = self._woven.id(at)
+            self._at[memory] = at
             self.nodes.append((True, memory))
         return known
 
     def _concept(self, key: str) -> tuple[int, float]:
         known = self._concepts.get(key)
         if known is None:
-            known = self._concepts[key] = len(self.nodes), _rare(self._count, self._state.concepts.get(key))
+            spots = self._spots[key] = self._woven.spots(key)
+            mentions = self._mentions[key] = self._woven.mentions(spots)
+            known = self._concepts[key] = len(self.nodes), _rare(self._woven.count, mentions)
             self.nodes.append((False, key))
+            for part, place in spots:
+                self._places[part][place] = known
         return known
 
     def _of_memory(self, memory: MemoryId) -> Edges:
-        trace = self._state.memories[memory]
-        known = self._concepts
-        found = [known.get(concept.key) or self._concept(concept.key) for concept in trace.concepts]
+        at, woven = self._at[memory], self._woven
+        part, row = woven.split(at)
+        run, known, names = woven.slices[part].run, self._places[part], woven.names
+        found = [known.get(place) or self._concept(names.resolved(run.keys[place])) for place in run.places(row)]
+        if len(names):
+            found = list(dict.fromkeys(found))
         if self._state.relations.said:
-            found += map(self._concept, self._told(memory))
+            found += map(self._concept, self._told(at))
         to, weights = [number for number, _ in found], [weight for _, weight in found]
-        for near in (trace.before, trace.after):
-            if near is not None:
+        for near in woven.near(at):
+            if near >= 0:
                 to.append(self._memory(near))
                 weights.append(FOLLOWS)
         return Edges(to, weights, sum(weights))
 
     def _of_concept(self, key: str) -> Edges:
-        state = self._state
         _, own = self._concept(key)
-        links = self._related(key, own) if len(state.relations) else {}
-        known = state.concepts.get(key)
-        mentions = () if known is None else known.mentions
-        if known is not None and len(known.links) <= FANOUT:
-            for other, count in known.links.items():
-                near, rare = self._concept(other)
-                links[near] = links.get(near, 0.0) + TOGETHER * count * min(own, rare)
-        newest = [self._memory(memory) for memory in islice(mentions, FANOUT)]
-        total = own * len(mentions) + math.fsum(links.values())
+        links = self._related(key, own) if len(self._state.relations) else {}
+        spots, mentions = self._spots[key], self._mentions[key]
+        beside = self._woven.links(key, spots, FANOUT) if mentions else None
+        for other, count in (beside or {}).items():
+            near, rare = self._concept(other)
+            links[near] = links.get(near, 0.0) + TOGETHER * count * min(own, rare)
+        newest = [self._memory(at) for at in islice(self._woven.newest(spots), FANOUT)]
+        total = own * mentions + math.fsum(links.values())
         return Edges([*newest, *links], [*([own] * len(newest)), *links.values()], total)
 
     def _related(self, key: str, own: float) -> dict[int, float]:
         """From a concept along its relations: to their other ends, and to memories that said so in other words."""
-        relations, memories = self._state.relations, self._state.memories
+        relations = self._state.relations
         links: dict[int, float] = {}
         for one in islice(relations.ends.get(key, ()), FANOUT):
             relation = relations.by_key[one]
             for end in set(ends(relations.names, one)) - {key}:
                 near, rare = self._concept(end)
                 links[near] = links.get(near, 0.0) + min(relation.weight, STRONGEST) * min(own, rare)
-            trace = None if relation.memory is None else memories.get(relation.memory)
-            if trace is not None and all(concept.key != key for concept in trace.concepts):
-                links[self._memory(str(relation.memory))] = own
+            at = -1 if relation.memory is None else self._woven.find(relation.memory)
+            if at >= 0 and key not in self._woven.keys(at):
+                links[self._memory(at)] = own
         return links
 
-    def _told(self, memory: MemoryId) -> Iterator[str]:
+    def _told(self, at: int) -> Iterator[str]:
         """The ends of what a memory said of them, where its words do not lead there already."""
         relations = self._state.relations
-        spoken = {concept.key for concept in self._state.memories[memory].concepts}
-        told = (key for key in sorted(relations.said.get(memory, ())) if key in relations.by_key)
+        said = relations.said.get(self._woven.id(at), ())
+        spoken = set(self._woven.keys(at)) if said else set()
+        told = (key for key in sorted(said) if key in relations.by_key)
         both = dict.fromkeys(end for key in islice(told, FANOUT) for end in ends(relations.names, key))
         return (end for end in both if end not in spoken)
 
@@ -161,11 +180,11 @@ def rarity(state: GraphState, key: str) -> float:
 
     One that relations alone know of is as rare as one that a single memory speaks of.
     """
-    return _rare(len(state.memories), state.concepts.get(key))
+    return _rare(state.woven.count, state.woven.mentions(state.woven.spots(key)))
 
 
-def _rare(memories: int, known: Known | None) -> float:
-    return math.log1p(max(1, memories) / (1 if known is None else len(known.mentions)))
+def _rare(memories: int, mentions: int) -> float:
+    return math.log1p(max(1, memories) / max(1, mentions))
 
 
 def gather(state: GraphState, start: Mapping[Node, float], alpha: float, max_nodes: int) -> Neighbourhood:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from quantum_memory.memory.events import Word
-from quantum_memory.memory.semantic.weave import Heard
+from quantum_memory.memory.semantic.runs import Heard
 from quantum_memory.types import MemoryId
 
 

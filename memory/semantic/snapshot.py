@@ -1,4 +1,4 @@
-"""Graphs as columns: memories, concepts and relations in order of their names, and which of them hang together.
+"""Graphs as columns: memories in the order of remembering and what they speak of, and relations by key.
 
 Owns the layout and its checks. A graph is written down with nothing pending, so it does not matter how its changes were
 grouped. Knows no file.
@@ -6,7 +6,7 @@ grouped. Knows no file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -20,11 +20,13 @@ from quantum_memory.memory.semantic.extract import KINDS, MAX_NAME_WORDS, Concep
 from quantum_memory.memory.semantic.graph import MAX_CONCEPTS, GraphState, settled
 from quantum_memory.memory.semantic.names import Alias, Names
 from quantum_memory.memory.semantic.relations import LEAST_WEIGHT, Relations, Said, ends
-from quantum_memory.memory.semantic.weave import WINDOW, Known, Trace
+from quantum_memory.memory.semantic.runs import Heard
+from quantum_memory.memory.semantic.slices import WINDOW
+from quantum_memory.memory.semantic.weave import Woven
 from quantum_memory.memory.snapshots import fingerprint
 from quantum_memory.types import MemoryId, Part, Relation, RelationKey
 
-VERSION = 3
+VERSION = 4
 NOTHING = -1
 MOST = 2**31 - 1
 PROBE = (
@@ -63,10 +65,13 @@ class GraphCodec:
     def dump(self, state: GraphState) -> Dump:
         """The settled graph."""
         state = settled(state)
-        forms = {form for known in state.concepts.values() for form in known.forms}
-        sessions = {trace.session for trace in state.memories.values() if trace.session is not None}
+        heard = list(state.woven.heard())
+        forms = sorted({concept for one in heard for concept in one.concepts})
         names = Listed(
-            sorted(state.memories), sorted(state.concepts), sorted(sessions | set(state.last)), sorted(forms)
+            [one.memory for one in heard],
+            sorted({form.key for form in forms}),
+            sorted({one.session for one in heard if one.session is not None}),
+            forms,
         )
         columns = Columns()
         columns.texts("memory", names.memories)
@@ -74,8 +79,7 @@ class GraphCodec:
         columns.texts("session", names.sessions)
         columns.texts("forgotten", sorted(state.forgotten))
         _put_forms(columns, names)
-        _put_traces(columns, names, state)
-        _put_concepts(columns, names, state)
+        _put_heard(columns, names, heard)
         _put_relations(columns, state.relations)
         return Dump(columns.arrays, {"memories": len(names.memories), "concepts": len(names.concepts)})
 
@@ -84,20 +88,13 @@ class GraphCodec:
         read = Reading("snapshot of graph", arrays, attributes)
         concepts = read.distinct_texts("concept", read.count("concepts"))
         memories = read.distinct_texts("memory", read.count("memories"))
-        names = Listed(memories, concepts, read.distinct_texts("session"), _forms(read, concepts))
+        listed = Listed(memories, concepts, read.distinct_texts("session"), _forms(read, concepts))
         forgotten = HashTrieSet(read.distinct_texts("forgotten"))
-        traces = _traces(read, names)
         read.require("forgotten", not any(map(forgotten.__contains__, memories)), "a memory is there and forgotten")
-        last = _numbers(read, "last", len(names.sessions), len(memories)).tolist()
-        return GraphState(
-            traces,
-            _concepts(read, names),
-            HashTrieMap(
-                {session: memories[at] for session, at in zip(names.sessions, last, strict=True) if at != NOTHING}
-            ),
-            forgotten,
-            _relations(read),
-        )
+        told = _relations(read)
+        heard = _heard(read, listed)
+        read.require("concept", not any(key in told.names.aliases for key in concepts), "a concept has another name")
+        return GraphState(Woven(names=told.names).put_in(heard), forgotten, told)
 
     def difference(self, one: GraphState, other: GraphState) -> str | None:
         """What differs, byte by byte, once nothing is pending."""
@@ -115,41 +112,13 @@ def _put_forms(columns: Columns, names: Listed) -> None:
     columns.numbers("form/kind", [kind[form.kind] for form in names.forms], np.int32)
 
 
-def _put_traces(columns: Columns, names: Listed, state: GraphState) -> None:
-    """Of each memory its session, its neighbours there, and its concepts as they stood."""
-    memory: dict[MemoryId | None, int] = {**_numbered(names.memories), None: NOTHING}
+def _put_heard(columns: Columns, names: Listed, heard: Sequence[Heard]) -> None:
+    """Of each memory its session and its concepts as they stood."""
     session: dict[str | None, int] = {**_numbered(names.sessions), None: NOTHING}
     form = _numbered(names.forms)
-    traces = [state.memories[name] for name in names.memories]
-    columns.numbers("trace/session", [session[trace.session] for trace in traces], np.int32)
-    columns.numbers("trace/before", [memory[trace.before] for trace in traces], np.int32)
-    columns.numbers("trace/after", [memory[trace.after] for trace in traces], np.int32)
-    columns.grouped("trace/form", [trace.concepts for trace in traces])
-    columns.numbers("trace/form", [form[one] for trace in traces for one in trace.concepts], np.int32)
-    columns.numbers("last", [memory[state.last.get(name)] for name in names.sessions], np.int32)
-
-
-def _put_concepts(columns: Columns, names: Listed, state: GraphState) -> None:
-    """Of each concept its forms, its mentions, newest first, and its links, each with how often."""
-    memory, concept, form = _numbered(names.memories), _numbered(names.concepts), _numbered(names.forms)
-    known = [state.concepts[key] for key in names.concepts]
-    columns.grouped("mention", [each.mentions for each in known])
-    columns.numbers("mention", [memory[one] for each in known for one in each.mentions], np.int32)
-    _put_counts(columns, "forms", [each.forms for each in known], form)
-    _put_counts(columns, "links", [each.links for each in known], concept)
-
-
-def _put_counts(columns: Columns, name: str, counts: Sequence[HashTrieMap[T, int]], number: Mapping[T, int]) -> None:
-    """For each concept how often it has each of these things, by their numbers."""
-    columns.grouped(name, counts)
-    found: list[int] = []  # a thing and how often, by turns: millions of pairs would keep the collector busy
-    for each in counts:
-        for thing, count in each.items():
-            found += (number[thing], count)
-    which, often = np.array(found, np.int32).reshape(-1, 2).T
-    order = np.lexsort((which, np.repeat(np.arange(len(counts)), [len(each) for each in counts])))
-    columns.numbers(name, which[order], np.int32)
-    columns.numbers(f"{name}_often", often[order], np.int32)
+    columns.numbers("trace/session", [session[one.session] for one in heard], np.int32)
+    columns.grouped("trace/form", [one.concepts for one in heard])
+    columns.numbers("trace/form", [form[concept] for one in heard for concept in one.concepts], np.int32)
 
 
 def _put_relations(columns: Columns, relations: Relations) -> None:
@@ -199,50 +168,21 @@ def _forms(read: Reading, concepts: list[str]) -> list[Concept]:
     return [Concept(concepts[key], label, KINDS[kind]) for key, label, kind in zip(keys, labels, kinds, strict=True)]
 
 
-def _traces(read: Reading, names: Listed) -> HashTrieMap[MemoryId, Trace]:
+def _heard(read: Reading, names: Listed) -> list[Heard]:
     count = len(names.memories)
-    memories: list[MemoryId | None] = [*names.memories, None]  # NOTHING is -1 and finds the last
-    sessions: list[str | None] = [*names.sessions, None]
-    form = [names.forms[one] for one in _numbers(read, "trace/form", None, len(names.forms), 0).tolist()]
-    columns = zip(
-        names.memories,
-        read.grouped("trace/form", form, count),
-        _numbers(read, "trace/session", count, len(names.sessions)).tolist(),
-        _numbers(read, "trace/before", count, count).tolist(),
-        _numbers(read, "trace/after", count, count).tolist(),
-        strict=True,
-    )
-    return HashTrieMap(
-        {
-            memory: Trace(tuple(concepts), sessions[session], memories[before], memories[after])
-            for memory, concepts, session, before, after in columns
-        }
-    )
-
-
-def _concepts(read: Reading, names: Listed) -> HashTrieMap[str, Known]:
-    count = len(names.concepts)
-    spoken = [names.memories[one] for one in _numbers(read, "mention", None, len(names.memories), 0).tolist()]
-    mentions = read.grouped("mention", spoken, count)
-    forms, links = _counted(read, "forms", names.forms, count), _counted(read, "links", names.concepts, count)
-    found = {}
-    for key, form, own, link in zip(names.concepts, forms, mentions, links, strict=True):
-        read.require("mention", own, "a concept of which no memory speaks")
-        read.require("forms", form and all(one.key == key for one in form), "a concept has forms of another, or none")
-        found[key] = Known(form, List(own), link)
-    return HashTrieMap(found)
-
-
-def _counted(read: Reading, name: str, things: Sequence[T], count: int) -> Iterator[HashTrieMap[T, int]]:
-    """For each concept how often it has each of these things."""
-    which = _numbers(read, name, None, len(things), 0)
-    often = read.within(f"{name}_often", np.int32, (len(which),), 1, MOST)
-    owner = np.repeat(np.arange(count), read.sizes(name, count, len(which)))
-    rising = np.diff(owner * max(1, len(things)) + which) > 0
-    read.require(name, rising.all(), "they do not rise")
-    named, counts = [things[one] for one in which.tolist()], often.tolist()
-    groups = zip(read.grouped(name, named, count), read.grouped(name, counts, count), strict=True)
-    return (HashTrieMap(dict(zip(own, often, strict=True))) for own, often in groups)
+    sessions: list[str | None] = [*names.sessions, None]  # NOTHING is -1 and finds the last
+    numbers = _numbers(read, "trace/form", None, len(names.forms), 0).tolist()
+    read.require("form/label", len(set(numbers)) == len(names.forms), "a form that no memory has")
+    told = read.grouped("trace/form", [names.forms[one] for one in numbers], count)
+    own = _numbers(read, "trace/session", count, len(names.sessions)).tolist()
+    read.require("session", len({*own, NOTHING}) == len(sessions), "a session that no memory has")
+    heard = [
+        Heard(memory, tuple(concepts), sessions[session])
+        for memory, concepts, session in zip(names.memories, told, own, strict=True)
+    ]
+    twice = any(len({concept.key for concept in one.concepts}) < len(one.concepts) for one in heard)
+    read.require("trace/form", not twice, "a memory has a concept twice")
+    return heard
 
 
 def _keys(read: Reading, name: str) -> list[RelationKey]:

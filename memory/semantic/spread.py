@@ -82,7 +82,7 @@ def concepts(state: GraphState, top: int = 20, *, steps: int = 50) -> tuple[tupl
     """
     whole("top", top, 0, math.inf)
     state = settled(state)
-    sealed = state.seal.sealed(state.concepts)
+    sealed = state.seal.sealed(state.woven)
     keys, ranks = sealed.keys, walk_ranks(sealed.matrix(), steps=steps)
     order = np.lexsort((np.arange(len(keys)), -ranks))[:top]
     return tuple((state.concepts[keys[at]].concept(), float(ranks[at])) for at in order)
@@ -90,10 +90,11 @@ def concepts(state: GraphState, top: int = 20, *, steps: int = 50) -> tuple[tupl
 
 def _start(state: GraphState, query: str, seeds: Mapping[MemoryId, float], most: int) -> dict[Node, float]:
     """Where the walk starts and how much, the heaviest ``most`` nodes; empty if the graph knows none of it."""
+    woven = state.woven
     named = (state.relations.names.resolved(concept.key) for concept in extract(query))
     known = (key for key in named if key in state.concepts or key in state.relations.ends)
     asked = {(False, key): rarity(state, key) for key in known}
-    given = {(True, memory): score for memory, score in seeds.items() if score > 0.0 and memory in state.memories}
+    given = {(True, memory): score for memory, score in seeds.items() if score > 0.0 and woven.find(memory) >= 0}
     start: dict[Node, float] = {}
     for part, share in ((asked, QUERY_SHARE), (given, 1.0 - QUERY_SHARE)):
         largest = max(part.values(), default=1.0)

@@ -21,7 +21,7 @@ def standings(state: GraphState, texts: Sequence[Spoken]) -> list[float]:
     A text that speaks of nothing that is known has 0. O(edges) for all texts together.
     """
     state = settled(state)
-    sealed = state.seal.sealed(state.concepts)
+    sealed = state.seal.sealed(state.woven)
     if not sealed.keys:
         return [0.0] * len(texts)
     ranks = walk_ranks(sealed.matrix(), steps=STEPS)

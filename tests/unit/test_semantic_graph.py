@@ -45,7 +45,7 @@ from quantum_memory.memory.semantic.graph import (
     to_networkx,
 )
 from quantum_memory.memory.semantic.relations import Said
-from quantum_memory.memory.semantic.weave import WINDOW
+from quantum_memory.memory.semantic.slices import WINDOW
 from quantum_memory.types import NEUTRAL, Memory, Place, Relation, RelationKey
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -445,8 +445,7 @@ def test_a_fork_that_learned_a_little_shares_all_maps_with_its_parent() -> None:
     root = remembered(*map(memory, range(200)))
     forks = [fold([Remembered((memory(1000 + number),))], root) for number in range(20)]
     for number, state in enumerate(forks):
-        assert state.memories is root.memories
-        assert state.concepts is root.concepts
+        assert state.woven is root.woven
         assert f"m{1000 + number}" in FOLD.settled(state).memories
         assert set(FOLD.settled(state).memories) - set(root.memories) == {f"m{1000 + number}"}
 
@@ -491,7 +490,7 @@ def test_forks_share_and_do_not_meet() -> None:
     assert "violin" not in right.concepts
     assert "m3" in left.memories
     assert "m3" not in right.memories
-    assert left.memories["m5"] is root.memories["m5"] is right.memories["m5"]
+    assert left.memories["m5"] == root.memories["m5"] == right.memories["m5"]
 
 
 def test_a_memory_and_a_concept_of_one_name_are_two_nodes() -> None:

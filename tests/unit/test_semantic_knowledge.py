@@ -286,7 +286,7 @@ def test_a_fork_does_not_see_what_the_other_learns() -> None:
     assert graph.aliases("Bob") == ()
     assert graph.relations() == ()
     assert fork != graph
-    assert fork.state.memories["m4"] is graph.state.memories["m4"]
+    assert fork.state.woven.slices[0] is graph.state.woven.slices[0]
 
 
 # What can be asked
