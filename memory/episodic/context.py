@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
@@ -66,11 +68,11 @@ def surroundings(slices: Sequence[Slice], alive: Sequence[Mask | None], of: Addr
     """
     count, reach = len(of.row), context.reach
     found = Addresses(np.repeat(of.which[:, np.newaxis], 2 * reach, axis=1), np.full((count, 2 * reach), -1, np.int64))
+    if not count or not reach:
+        return found
     walk = _Walk(slices, alive, context.gap_s, found)
-    for index in np.unique(of.which).tolist():
-        mine = np.flatnonzero(of.which == index)
-        for forward in (False, True):
-            walk.within(index, mine, of.row[mine], forward)
+    order = np.argsort(of.which, kind="stable")
+    walk.go(order, of.which[order], of.row[order])
     return found
 
 
@@ -84,31 +86,52 @@ def neighbours(slices: Sequence[Slice], address: Address, context: Context) -> l
 
 
 class _Walk:
-    """Goes from rows to their neighbours and writes down where it came. Rows of one slice go together."""
+    """Goes from rows to their neighbours and writes down where it came. All rows go a step together."""
 
     def __init__(self, slices: Sequence[Slice], alive: Sequence[Mask | None], gap_s: float, found: Addresses) -> None:
         self._slices, self._alive, self._gap_s, self._found = slices, alive, gap_s, found
         self._reach = found.row.shape[1] // 2
+        self._lengths = np.array([part.length for part in slices])
         self._beyond: dict[tuple[int, bool, str | None], Address | None] = {}
 
-    def within(self, index: int, walkers: Ints, at: Ints, forward: bool) -> None:
-        """Let these walkers, who stand at rows of one slice, go their way; who leaves it goes on alone."""
-        part, alive = self._slices[index], self._alive[index]
-        link, rows = part.block.rows["after" if forward else "before"], part.block.rows
+    def go(self, walkers: Ints, which: Ints, row: Ints) -> None:
+        """Let these walkers go both ways, from rows whose slices ascend; who leaves a slice goes on alone."""
+        held = self._held(which, row)
+        for forward in (False, True):
+            self._one_way(walkers, which, row, held, forward)
+
+    def _one_way(self, walkers: Ints, which: Ints, at: Ints, held: NDArray[np.void], forward: bool) -> None:
+        link = "after" if forward else "before"
         for step in range(self._reach):
+            to = held[link].astype(np.int64)
+            inside = self._shown(which, to)
+            gone = ~inside
+            for walker, index, row in zip(walkers[gone].tolist(), which[gone].tolist(), at[gone].tolist(), strict=True):
+                self._alone(walker, (index, row), step, forward)
+            walkers, which, held, to = walkers[inside], which[inside], held[inside], to[inside]
             if not len(walkers):
                 return
-            to = link[at].astype(np.int64)
-            inside = (to >= 0) & (to < part.length)
-            if alive is not None:
-                inside[inside] = alive[to[inside]]
-            for walker, row in zip(walkers[~inside].tolist(), at[~inside].tolist(), strict=True):
-                self._alone(walker, (index, row), step, forward)
-            walkers, at, to = walkers[inside], at[inside], to[inside]
-            near = np.abs(rows["at_us"][to] - rows["at_us"][at]) / 1e6 <= self._gap_s
-            near |= rows["session"][at] != NOBODY
-            walkers, at = walkers[near], to[near]
+            there = self._held(which, to)
+            near = np.abs(there["at_us"] - held["at_us"]) / 1e6 <= self._gap_s
+            near |= held["session"] != NOBODY
+            if not near.all():
+                walkers, which, there, to = walkers[near], which[near], there[near], to[near]
+            at, held = to, there
             self._found.row[walkers, step + self._reach * forward] = at
+
+    def _held(self, which: Ints, row: Ints) -> NDArray[np.void]:
+        """(n,) ROW of rows whose slices ascend."""
+        return np.concatenate([self._slices[index].block.rows[row[own]] for index, own in _by_slice(which)])
+
+    def _shown(self, which: Ints, row: Ints) -> Mask:
+        """Which of these rows, whose slices ascend, are living rows that slices show; a row may be -1."""
+        shown = (row >= 0) & (row < self._lengths[which])
+        for index, own in _by_slice(which):
+            alive = self._alive[index]
+            if alive is not None:
+                shown[own] &= alive[np.where(shown[own], row[own], 0)]
+        found: Mask = shown
+        return found
 
     def _alone(self, walker: int, at: Address, step: int, forward: bool) -> None:
         session = self._slices[at[0]].block.session(at[1])
@@ -151,6 +174,12 @@ class _Walk:
                     return other, row
                 row = int(link[row])
         return None
+
+
+def _by_slice(which: Ints) -> Iterator[tuple[int, slice]]:
+    """Each slice and where it stands among these, which ascend."""
+    bounds = [0, *(np.flatnonzero(which[1:] != which[:-1]) + 1).tolist(), len(which)]
+    return ((int(which[low]), slice(low, high)) for low, high in pairwise(bounds) if high > low)
 
 
 def _end(part: Slice, session: int, forward: bool) -> int:
