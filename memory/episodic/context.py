@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.runs import Slice
 from quantum_memory.memory.episodic.state import Address
 from quantum_memory.memory.episodic.tables import NOBODY, UNHEARD
+
+_UNKNOWN: Final[Address] = (-1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +63,28 @@ class Addresses(NamedTuple):
     row: Ints
 
 
-def surroundings(slices: Sequence[Slice], alive: Sequence[Mask | None], of: Addresses, context: Context) -> Addresses:
+Beyond: TypeAlias = "dict[tuple[int, bool, int], Address | None]"
+"""By slice, direction and session there: the next living row of that session beyond the slice, or ``None``."""
+
+
+def surroundings(
+    slices: Sequence[Slice],
+    alive: Sequence[Mask | None],
+    of: Addresses,
+    context: Context,
+    beyond: Beyond | None = None,
+) -> Addresses:
     """The neighbours of m rows: (m, 2 reach) addresses, those before from the nearest on, then those after.
 
-    There are fewer at the ends of a session. ``alive`` has the living rows of each slice, ``None`` for all.
+    There are fewer at the ends of a session. ``alive`` has the living rows of each slice, ``None`` for all. Who asks of
+    the same slices more than once gives the same ``beyond``, empty at first, which is filled.
     """
     count, reach = len(of.row), context.reach
     found = Addresses(np.repeat(of.which[:, np.newaxis], 2 * reach, axis=1), np.full((count, 2 * reach), -1, np.int64))
-    if not count or not reach:
-        return found
-    walk = _Walk(slices, alive, context.gap_s, found)
-    order = np.argsort(of.which, kind="stable")
-    walk.go(order, of.which[order], of.row[order])
+    if count and reach:
+        order = np.argsort(of.which, kind="stable")
+        walk = _Walk(slices, alive, context.gap_s, found, {} if beyond is None else beyond)
+        walk.go(order, of.which[order], of.row[order])
     return found
 
 
@@ -86,38 +98,57 @@ def neighbours(slices: Sequence[Slice], address: Address, context: Context) -> l
 
 
 class _Walk:
-    """Goes from rows to their neighbours and writes down where it came. All rows go a step together."""
+    """Goes from rows to their neighbours and writes down where it came. All rows go a step together, both ways."""
 
-    def __init__(self, slices: Sequence[Slice], alive: Sequence[Mask | None], gap_s: float, found: Addresses) -> None:
+    def __init__(
+        self,
+        slices: Sequence[Slice],
+        alive: Sequence[Mask | None],
+        gap_s: float,
+        found: Addresses,
+        beyond: Beyond,
+    ) -> None:
         self._slices, self._alive, self._gap_s, self._found = slices, alive, gap_s, found
         self._reach = found.row.shape[1] // 2
         self._lengths = np.array([part.length for part in slices])
-        self._beyond: dict[tuple[int, bool, str | None], Address | None] = {}
+        self._beyond = beyond
 
-    def go(self, walkers: Ints, which: Ints, row: Ints) -> None:
-        """Let these walkers go both ways, from rows whose slices ascend; who leaves a slice goes on alone."""
-        held = self._held(which, row)
-        for forward in (False, True):
-            self._one_way(walkers, which, row, held, forward)
-
-    def _one_way(self, walkers: Ints, which: Ints, at: Ints, held: NDArray[np.void], forward: bool) -> None:
-        link = "after" if forward else "before"
+    def go(self, walkers: Ints, which: Ints, at: Ints) -> None:
+        """Let two walkers go from each of these rows, whose slices ascend; who leaves a slice goes on alone."""
+        forward = np.tile([False, True], len(walkers))
+        walkers, which, at, held = (np.repeat(one, 2) for one in (walkers, which, at, self._held(which, at)))
         for step in range(self._reach):
-            to = held[link].astype(np.int64)
+            to = np.where(forward, held["after"], held["before"]).astype(np.int64)
             inside = self._shown(which, to)
-            gone = ~inside
-            for walker, index, row in zip(walkers[gone].tolist(), which[gone].tolist(), at[gone].tolist(), strict=True):
-                self._alone(walker, (index, row), step, forward)
-            walkers, which, held, to = walkers[inside], which[inside], held[inside], to[inside]
+            if not inside.all():
+                self._leave(step, ~inside, walkers, which, at, forward, held["session"])
+                walkers, which, held, to = walkers[inside], which[inside], held[inside], to[inside]
+                forward = forward[inside]
             if not len(walkers):
                 return
             there = self._held(which, to)
-            near = np.abs(there["at_us"] - held["at_us"]) / 1e6 <= self._gap_s
-            near |= held["session"] != NOBODY
+            near = (held["session"] != NOBODY) | (np.abs(there["at_us"] - held["at_us"]) / 1e6 <= self._gap_s)
             if not near.all():
-                walkers, which, there, to = walkers[near], which[near], there[near], to[near]
+                walkers, which, there, to, forward = walkers[near], which[near], there[near], to[near], forward[near]
             at, held = to, there
             self._found.row[walkers, step + self._reach * forward] = at
+
+    def _leave(
+        self,
+        step: int,
+        gone: Mask,
+        walkers: Ints,
+        which: Ints,
+        at: Ints,
+        forward: Mask,
+        sessions: NDArray[np.int32],
+    ) -> None:
+        """Those that come to no living row of their slice any more in one step."""
+        columns = (column[gone].tolist() for column in (walkers, which, at, forward, sessions))
+        for walker, index, row, ahead, session in zip(*columns, strict=True):
+            if self._alive[index] is None and self._beyond.get((index, ahead, session), _UNKNOWN) is None:
+                continue
+            self._alone(walker, (index, row), step, ahead)
 
     def _held(self, which: Ints, row: Ints) -> NDArray[np.void]:
         """(n,) ROW of rows whose slices ascend."""
@@ -156,7 +187,7 @@ class _Walk:
             if part.lives(row):
                 return index, row
             row = int(link[row])
-        key = index, forward, session
+        key = index, forward, part.block.code(session)
         if key not in self._beyond:
             self._beyond[key] = self._further(index, session, forward)
         return self._beyond[key]

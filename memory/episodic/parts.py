@@ -12,6 +12,7 @@ from functools import cache
 from itertools import count, takewhile
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from quantum_memory.memory.episodic.columnar import Blobs, Ints
 from quantum_memory.types import Floats, MemoryId, Vector
@@ -37,7 +38,7 @@ def matching(relevance: Floats, lexical: Floats) -> Floats:
     return both.clip(0.0, 1.0)
 
 
-def nearness(match: Floats, sessions: Sequence[str | None], tickets: Sequence[int], at_s: Sequence[float]) -> Floats:
+def nearness(match: Floats, sessions: Sequence[str | None], tickets: ArrayLike, at_s: ArrayLike) -> Floats:
     """The best match of the same session, ``FADE`` times as much for each memory that lies between.
 
     What was asked for is often told over several turns, of which one matches: the others are found by it.
@@ -45,8 +46,8 @@ def nearness(match: Floats, sessions: Sequence[str | None], tickets: Sequence[in
     Args:
         match: (m,) how well each candidate matches, in [0, 1]; each is near to itself.
         sessions: the session of each, or ``None``.
-        tickets: the places in the order of remembering.
-        at_s: when each happened, in seconds.
+        tickets: (m,) the places in the order of remembering.
+        at_s: (m,) when each happened, in seconds.
     """
     numbers: dict[str | None, int] = {None: -1}
     codes = [numbers.setdefault(session, len(numbers)) for session in sessions]
