@@ -124,7 +124,8 @@ def through_ray(placement: str, size: int, vectors: Vector, questions: Sequence[
                     for one in some[begin : begin + 1000]
                 ]
             )
-        walls, with_words = [], []
+        walls: list[float] = []
+        with_words: list[float] = []
         for meaning, question in zip(vectors[size:], questions, strict=True):
             for query, into in ((meaning, walls), (question, with_words)):
                 begin_s = time.perf_counter()

@@ -136,7 +136,8 @@ def _column(name: str, parts: Mapping[str, Floats]) -> Floats:
     column = np.asarray(parts[name], dtype=np.float64)
     if column.ndim != 1:
         raise ShapeMismatch(name, ("m",), column.shape)
-    bad = np.flatnonzero(~np.isfinite(column))
-    if len(bad):
+    finite = np.isfinite(column)
+    if not finite.all():
+        bad = np.flatnonzero(~finite)
         raise NotFinite(name, float(column[bad[0]]), f"candidate {int(bad[0])}")
     return column

@@ -16,7 +16,7 @@ from quantum_memory.memory.episodic.columnar import Ints
 from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.runs import Slice
 from quantum_memory.memory.episodic.state import Address
-from quantum_memory.memory.episodic.tables import NOBODY, UNHEARD
+from quantum_memory.memory.episodic.tables import NOBODY, ROW, UNHEARD
 
 _UNKNOWN: Final[Address] = (-1, -1)
 
@@ -111,12 +111,14 @@ class _Walk:
         self._slices, self._alive, self._gap_s, self._found = slices, alive, gap_s, found
         self._reach = found.row.shape[1] // 2
         self._lengths = np.array([part.length for part in slices])
+        self._starts, self._all_live = np.arange(len(slices) + 1), all(mask is None for mask in alive)
         self._beyond = beyond
 
     def go(self, walkers: Ints, which: Ints, at: Ints) -> None:
         """Let two walkers go from each of these rows, whose slices ascend; who leaves a slice goes on alone."""
         forward = np.tile([False, True], len(walkers))
-        walkers, which, at, held = (np.repeat(one, 2) for one in (walkers, which, at, self._held(which, at)))
+        held = np.repeat(self._held(which, at), 2)
+        walkers, which, at = np.repeat(walkers, 2), np.repeat(which, 2), np.repeat(at, 2)
         for step in range(self._reach):
             to = np.where(forward, held["after"], held["before"]).astype(np.int64)
             inside = self._shown(which, to)
@@ -152,17 +154,26 @@ class _Walk:
 
     def _held(self, which: Ints, row: Ints) -> NDArray[np.void]:
         """(n,) ROW of rows whose slices ascend."""
-        return np.concatenate([self._slices[index].block.rows[row[own]] for index, own in _by_slice(which)])
+        held = np.empty(len(row), ROW)  # to join arrays of records takes numpy several times as long as to fill one
+        for index, own in self._by_slice(which):
+            held[own] = self._slices[index].block.rows[row[own]]
+        return held
 
     def _shown(self, which: Ints, row: Ints) -> Mask:
         """Which of these rows, whose slices ascend, are living rows that slices show; a row may be -1."""
-        shown = (row >= 0) & (row < self._lengths[which])
-        for index, own in _by_slice(which):
+        shown: Mask = (row >= 0) & (row < self._lengths[which])
+        if self._all_live:
+            return shown
+        for index, own in self._by_slice(which):
             alive = self._alive[index]
             if alive is not None:
                 shown[own] &= alive[np.where(shown[own], row[own], 0)]
-        found: Mask = shown
-        return found
+        return shown
+
+    def _by_slice(self, which: Ints) -> Iterator[tuple[int, slice]]:
+        """Each slice and where it stands among these, which ascend."""
+        bounds = np.searchsorted(which, self._starts).tolist()
+        return ((index, slice(low, high)) for index, (low, high) in enumerate(pairwise(bounds)) if high > low)
 
     def _alone(self, walker: int, at: Address, step: int, forward: bool) -> None:
         session = self._slices[at[0]].block.session(at[1])
@@ -205,12 +216,6 @@ class _Walk:
                     return other, row
                 row = int(link[row])
         return None
-
-
-def _by_slice(which: Ints) -> Iterator[tuple[int, slice]]:
-    """Each slice and where it stands among these, which ascend."""
-    bounds = [0, *(np.flatnonzero(which[1:] != which[:-1]) + 1).tolist(), len(which)]
-    return ((int(which[low]), slice(low, high)) for low, high in pairwise(bounds) if high > low)
 
 
 def _end(part: Slice, session: int, forward: bool) -> int:

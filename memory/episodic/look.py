@@ -72,7 +72,12 @@ class Look:
 
     def rows(self, numbers: Ints) -> NDArray[np.void]:
         """(m,) ROW of numbers that ascend. Names in it are of the slice alone: see ``labels``."""
-        return joined([part.block.rows[rows] for part, rows in self._parts(numbers)], np.empty(0, ROW))
+        held = np.empty(len(numbers), ROW)  # to join arrays of records takes numpy several times as long
+        low = 0
+        for part, rows in self._parts(numbers):
+            held[low : low + len(rows)] = part.block.rows[rows]
+            low += len(rows)
+        return held
 
     def vectors(self, numbers: Ints) -> Vector:
         """(m, d) embeddings of numbers that ascend; (0, 0) of none."""

@@ -49,8 +49,8 @@ def nearness(match: Floats, sessions: Sequence[str | None], tickets: ArrayLike, 
         tickets: (m,) the places in the order of remembering.
         at_s: (m,) when each happened, in seconds.
     """
-    numbers: dict[str | None, int] = {None: -1}
-    codes = [numbers.setdefault(session, len(numbers)) for session in sessions]
+    numbers = {session: number for number, session in enumerate(dict.fromkeys(sessions))} | {None: -1}
+    codes = [numbers[session] for session in sessions]
     place, when = np.asarray(tickets, np.int64), np.asarray(at_s, np.float64)
     order = np.lexsort((place, np.array(codes, np.int64)))
     of, place, when = np.array(codes, np.int64)[order], place[order], when[order]

@@ -108,7 +108,7 @@ class Found:
         """These, then others."""
         return Found(
             np.concatenate([self.numbers, more.numbers]),
-            np.concatenate([self.rows, more.rows]),
+            _rows_joined(self.rows, more.rows),
             (*self.sessions, *more.sessions),
             np.concatenate([self.relevance, more.relevance]),
             np.concatenate([self.lexical, more.lexical]),
@@ -262,6 +262,12 @@ class Sighting:
                 rows = rows[score[rows] >= floor]
             found.append((begin + rows, score[rows]))
         return _top(found, limit)
+
+
+def _rows_joined(one: NDArray[np.void], other: NDArray[np.void]) -> NDArray[np.void]:
+    held = np.empty(len(one) + len(other), one.dtype)
+    held[: len(one)], held[len(one) :] = one, other
+    return held
 
 
 def _among(some: Ints, numbers: Ints) -> Mask:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,10 @@ ASKED = st.builds(
 )
 
 
+def told(used: Practice, _: Sequence[str]) -> Practice:
+    return used
+
+
 @settings(deadline=None, max_examples=120)
 @given(HAPPENINGS, SIZES, ASKED, WALKED, BRIDGES)
 def test_columns_give_what_memories_give(
@@ -61,7 +67,7 @@ def test_columns_give_what_memories_give(
         assert np.array_equal(sought.lasting(Decay()), Decay().retention(ages, kinds))
         used = Practice(np.arange(len(kinds)), np.where(ages > 100.0, NOW.timestamp() - 50.0, np.nan))
         uses = used.counts.astype(np.float64), NOW.timestamp() - used.last_s
-        assert np.array_equal(sought.lasting(Decay(), lambda _, used=used: used), Decay().retention(ages, kinds, *uses))
+        assert np.array_equal(sought.lasting(Decay(), partial(told, used)), Decay().retention(ages, kinds, *uses))
 
 
 COLUMN = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]) | st.floats(0.0, 1.0), min_size=12, max_size=12)
