@@ -97,12 +97,12 @@ class OneAgent:
         return Asked(tuple(sought.look.ids(sought.found.numbers)), parts, seconds)
 
     def recall(self, text: str, meaning: Vector, k: int = 10) -> tuple[list[Hit], dict[str, float]]:
-        """What recall does beyond perceiving the question, to its end: the hits, and the seconds of each stage."""
-        wanted, weights, stages, begin = self._settings.recall, self._weights, {}, time.perf_counter()
+        """What recall does beyond perceiving the question, to its end: hits, and processor seconds by stage."""
+        wanted, weights, stages, begin = self._settings.recall, self._weights, {}, time.thread_time()
 
         def passed(stage: str) -> None:
             nonlocal begin
-            stages[stage], begin = time.perf_counter() - begin, time.perf_counter()
+            stages[stage], begin = time.thread_time() - begin, time.thread_time()
 
         sought = scoring.Sought(self.state, Query(text, meaning, limit=max(wanted.candidates, k)), self._now)
         passed("search")

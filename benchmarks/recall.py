@@ -3,9 +3,9 @@
     python benchmarks/recall.py [--sizes 10000 100000] [--large] [--questions 200] [--texts FILE] [--ray]
 
 One thread, in this process: an agent under the default settings, asked as the actors ask it; no hops and no journal.
-Wall and processor time of the whole recall and of each stage, in milliseconds. ``--large`` adds a million memories, for
-which the graph alone takes some 11 GB. With ``--ray`` the same questions also go through the public face, with ready
-vectors and the journal, in both placements, at the first size.
+Wall and processor time of the whole recall, processor time of its stages, in milliseconds. ``--large`` adds a million
+memories, for which the graph alone takes some 11 GB. With ``--ray`` the same questions also go through the public face,
+with ready vectors and the journal, in both placements, at the first size.
 
 Vectors are made as in ann.py, the last ones being the questions'. Texts are of a small grammar, in sessions of twenty;
 ``--texts`` reads them from a file of lines instead, over and over. A question is about a remembered text.
