@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import ray
 
 from quantum_memory.actors.deferred import Deferred
+from quantum_memory.actors.seeking import Contenders, Led, Question, Seeker
 from quantum_memory.actors.views import CLOSING_S, ViewHost
 from quantum_memory.memory import skills
 from quantum_memory.memory.episodic import merge
 from quantum_memory.memory.episodic.dense.gpu import available
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.indexing import Indexer
-from quantum_memory.memory.episodic.search import Candidates, Query, fetch, latest, memories, search
+from quantum_memory.memory.episodic.search import fetch, latest, memories
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.events import Uses
@@ -88,6 +89,7 @@ class EpisodicMemoryHost(ViewHost):
         super().__init__(settings, history)
         self._indexer = Indexer(Sizes().sealed, settings.index.policy())
         self._views = Deferred(self._made)
+        self._seeker = Seeker(settings, self._remembered, self._used)
 
     def _made(self) -> EpisodicViews:
         dim, size = self._settings.perception.dim, self._settings.views.working_memories
@@ -111,9 +113,13 @@ class EpisodicMemoryHost(ViewHost):
         self._indexer.close(min(CLOSING_S, self._settings.timeouts.call_s / 2))
         super().close()
 
-    def search(self, asked: Sequence[tuple[Place, Query]]) -> list[Candidates]:
-        """Candidates for each question, with the parts of their scores."""
-        return [search(self._views().memories.at(place), query) for place, query in asked]
+    def seeds(self, asked: Sequence[Question]) -> list[dict[MemoryId, float]]:
+        """For each question the memories from which the graph is to be asked, and how well they match, best first."""
+        return [self._seeker.seeds(one) for one in asked]
+
+    def contenders(self, asked: Sequence[Led]) -> list[Contenders]:
+        """For each question the memories that may be among its best, and the parts of their scores but for the mood."""
+        return [self._seeker.contenders(one) for one in asked]
 
     def known(self, asked: Sequence[tuple[Place, tuple[MemoryId, ...]]]) -> list[dict[MemoryId, Known]]:
         """What each branch knows of ids; an unknown one is left out."""
@@ -202,6 +208,12 @@ class EpisodicMemoryHost(ViewHost):
             fading(memories(views.memories.at(one.place)), views.uses.at(one.place), one.decay, one.policy, one.now)
             for one in asked
         ]
+
+    def _remembered(self, place: Place) -> EpisodicState:
+        return self._views().memories.at(place)
+
+    def _used(self, place: Place) -> UsesState:
+        return self._views().uses.at(place)
 
     def _fitting(self, asked: SkillQuestion) -> list[SkillHit]:
         views = self._views()

@@ -6,10 +6,10 @@ Not a benchmark itself: locomo.py and multihop.py measure recall with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,16 @@ from quantum_memory.actors.life_rules import decay
 from quantum_memory.memory import scoring
 from quantum_memory.memory.affect.mood import MoodState
 from quantum_memory.memory.episodic.fold import MemoriesFold
-from quantum_memory.memory.episodic.search import Query, search
+from quantum_memory.memory.episodic.indexing import Indexer
+from quantum_memory.memory.episodic.search import Query
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.events import Related, Remembered
 from quantum_memory.memory.semantic.bridges import bridges
 from quantum_memory.memory.semantic.graph import GraphFold, GraphState
 from quantum_memory.memory.semantic.spread import spread
-from quantum_memory.policies.recall import PART_NAMES, RecallWeights
+from quantum_memory.policies.recall import PART_NAMES, RecallWeights, contenders, rank
 from quantum_memory.settings import Settings
-from quantum_memory.types import Floats, Memory, Relation, Vector
+from quantum_memory.types import Floats, Hit, Memory, Relation, Vector
 
 TOGETHER = 256
 """Memories in one event."""
@@ -49,16 +50,25 @@ class OneAgent:
         memories: in the order of remembering.
         now: when it is asked; recency and the mood are as of then.
         relations: what it was told besides.
+        indexer: indexes runs that are long enough; without one every search looks at every row.
     """
 
-    def __init__(self, memories: Sequence[Memory], now: datetime, relations: Sequence[Relation] = ()) -> None:
+    def __init__(
+        self,
+        memories: Iterable[Memory],
+        now: datetime,
+        relations: Sequence[Relation] = (),
+        indexer: Indexer | None = None,
+    ) -> None:
         self._settings, self._now = Settings(), now
         self._weights = self._settings.recall.weights.policy()
-        events = [Remembered(tuple(memories[at : at + TOGETHER])) for at in range(0, len(memories), TOGETHER)]
-        episodic, graph = MemoriesFold(), GraphFold()
+        self._decay = decay(self._settings.life)
+        episodic, graph = MemoriesFold(indexer=indexer), GraphFold()
         self._mood = mood_fold(self._settings.mood)
         state, known, felt = episodic.empty(), graph.empty(), self._mood.empty()
-        for event in events:
+        given = iter(memories)
+        while some := tuple(islice(given, TOGETHER)):
+            event = Remembered(some)
             state, known = episodic.apply(state, event), graph.apply(known, event)
             felt = self._mood.apply(felt, event)
         if relations:
@@ -75,27 +85,54 @@ class OneAgent:
         begin = time.perf_counter()
         weights, wanted = weights or self._weights, self._settings.recall
         query = Query(text, meaning, limit=wanted.candidates)
-        found = reduce(scoring.joined, [search(self.state, one) for one in scoring.searches(query, self._now)])
-        seeds = scoring.seeds(found, weights)
+        sought = scoring.Sought(self.state, query, self._now)
+        seeds = sought.seeds(weights)
         walked = (
             spread(self.graph, text, seeds, max_nodes=wanted.walk_nodes, method=wanted.walk) if weights.graph else {}
         )
         led = bridges(self.graph, text, seeds) if weights.bridge else {}
-        strangers = scoring.strangers(found, walked, led)
-        if strangers:
-            found = scoring.joined(found, search(self.state, replace(query, limit=0, also=strangers)))
-        parts = scoring.parts_of(query, found, walked, led, self._now) | self._others(found.memories)
-        return Asked(tuple(one.id for one in found.memories), parts, time.perf_counter() - begin)
+        parts = sought.led_to(walked, led)
+        parts |= self._others(sought)
+        seconds = time.perf_counter() - begin
+        return Asked(tuple(sought.look.ids(sought.found.numbers)), parts, seconds)
 
-    def _others(self, memories: Sequence[Memory]) -> dict[str, Floats]:
-        ages = [max(0.0, (self._now - one.at).total_seconds()) for one in memories]
-        pads = np.array([one.pad for one in memories], dtype=np.float64).reshape(-1, 3)
-        sure = np.array([one.confidence for one in memories], dtype=np.float64)
-        kinds = [one.kind for one in memories]
+    def recall(self, text: str, meaning: Vector, k: int = 10) -> tuple[list[Hit], dict[str, float]]:
+        """What recall does beyond perceiving the question, to its end: hits, and processor seconds by stage."""
+        wanted, weights, stages, begin = self._settings.recall, self._weights, {}, time.thread_time()
+
+        def passed(stage: str) -> None:
+            nonlocal begin
+            stages[stage], begin = time.thread_time() - begin, time.thread_time()
+
+        sought = scoring.Sought(self.state, Query(text, meaning, limit=max(wanted.candidates, k)), self._now)
+        passed("search")
+        seeds = sought.seeds(weights)
+        passed("seeds")
+        walked = spread(self.graph, text, seeds, max_nodes=wanted.walk_nodes, method=wanted.walk)
+        passed("walk")
+        led = bridges(self.graph, text, seeds)
+        passed("bridges")
+        parts, felt = sought.led_to(walked, led), sought.felt()
+        parts |= {"recency": sought.lasting(self._decay), "importance": felt[:, 4]}
+        passed("parts")
+        chosen = contenders(parts, weights, k, "mood")
+        memories = sought.look.memories(sought.found.numbers[chosen])
+        passed("memories")
+        few = {name: part[chosen] for name, part in parts.items()}
+        few["mood"] = self._mood.congruence(self._felt, felt[chosen, :3], felt[chosen, 3])
+        passed("mood")
+        ranked = rank(few, weights, k)
+        order = zip(ranked.order.tolist(), ranked.scores, ranked.why, strict=True)
+        hits = [Hit(memories[index], float(score), why) for index, score, why in order]
+        passed("rank")
+        return hits, stages
+
+    def _others(self, sought: scoring.Sought) -> dict[str, Floats]:
+        felt = sought.felt()
         return {
-            "recency": decay(self._settings.life).retention(np.array(ages, dtype=np.float64), kinds),
-            "importance": np.array([one.importance for one in memories], dtype=np.float64),
-            "mood": self._mood.congruence(self._felt, pads, sure) if memories else np.zeros(0),
+            "recency": sought.lasting(self._decay),
+            "importance": felt[:, 4],
+            "mood": self._mood.congruence(self._felt, felt[:, :3], felt[:, 3]) if len(felt) else np.zeros(0),
         }
 
 

@@ -48,7 +48,8 @@ def measured(answer: Answer, now: datetime, memories: Sequence[Memory], k: int) 
     defaults, found, text = RecallWeights(), answer.found, answer.question.text
     others = [name for name in PART_NAMES if name in found.parts and name not in PARTS]
     base = np.sum([getattr(defaults, name) * found.parts[name] for name in others], axis=0)
-    mine = time_parts(text, now, memories)
+    at_s = np.array([one.at.timestamp() for one in memories])
+    mine = time_parts(text, now, at_s, lambda: [(one.text, one.at) for one in memories])
     evidence, at_k = answer.question.evidence, []
     for pair in itertools.product(NAMED, ASKED):
         score = base + sum(weight * mine[name] for weight, name in zip(pair, PARTS, strict=True))

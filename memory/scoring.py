@@ -6,22 +6,29 @@ do the benchmarks, which therefore measure what users get.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 
-from quantum_memory.memory.episodic.parts import bridged, matching, nearness, spoken_by, statements
-from quantum_memory.memory.episodic.search import Candidates, Query
+from quantum_memory.memory.episodic.columnar import Ints
+from quantum_memory.memory.episodic.look import Look
+from quantum_memory.memory.episodic.parts import bridged, matching, nearness, spoken_by
+from quantum_memory.memory.episodic.search import Chosen, Found, Query, Sighting
+from quantum_memory.memory.episodic.state import EpisodicState
+from quantum_memory.memory.life.uses import Practice
 from quantum_memory.memory.semantic.bridges import Bridges
 from quantum_memory.memory.temporal.parts import time_parts, window
 from quantum_memory.memory.temporal.reading import understood
+from quantum_memory.policies.decay import Decay
 from quantum_memory.policies.recall import RecallWeights, rank
-from quantum_memory.types import Floats, MemoryId, Vector
+from quantum_memory.types import Floats, MemoryId
 
 MOST_SEEDS = 20
 """Memories from which the graph is asked: the most promising so far."""
+MATCHING = ("relevance", "lexical", "neighbours", "nearness")
+"""The parts by which associations begin: those that say how well a memory matches the question."""
 MOST_TIMES = 4
 """Times of one question within which it is searched for once more each."""
 STRANGERS = 20
@@ -43,80 +50,138 @@ def searches(query: Query, now: datetime) -> tuple[Query, ...]:
     return tuple(found)
 
 
-def matching_parts(found: Candidates) -> dict[str, Floats]:
-    """The parts that say how well a memory matches the question, by which associations begin."""
-    memories = found.memories
-    near = nearness(
-        matching(found.relevance, found.lexical),
-        [memory.session for memory in memories],
-        found.tickets.tolist(),
-        [memory.at.timestamp() for memory in memories],
-    )
-    return {
-        "relevance": found.relevance,
-        "lexical": found.lexical,
-        "neighbours": found.neighbours,
-        "nearness": near,
-    }
+class Sought:
+    """One question in one state: its candidates so far, as columns. What the graph says of it is told once, at the end.
+
+    Args:
+        state: what is remembered; it does not change.
+        query: what is asked, and under which filters.
+        now: when it is asked.
+
+    Raises: ShapeMismatch if the embedding is not as long as those of the state.
+    """
+
+    def __init__(self, state: EpisodicState, query: Query, now: datetime) -> None:
+        self._query, self._now = query, now
+        self._sighting = Sighting(state, query)
+        first, *others = searches(query, now)
+        self.found = self._sighting.measured(self._sighting.chosen(first))
+        for one in others:
+            self._add(self._sighting.chosen(one))
+        self._sighting.settle()
+
+    @property
+    def look(self) -> Look:
+        """What numbers of candidates stand for."""
+        return self._sighting.look
+
+    def seeds(self, weights: RecallWeights) -> dict[MemoryId, float]:
+        """The candidates that match best, whatever else speaks for them, and how well, best first."""
+        found = self.found
+        parts = dict(zip(MATCHING, (found.relevance, found.lexical, found.neighbours, _near(found)), strict=True))
+        ranked = rank(parts, weights, MOST_SEEDS)
+        good = ranked.scores > 0.0
+        ids = self.look.ids(found.numbers[ranked.order[good]])
+        return dict(zip(ids, ranked.scores[good].tolist(), strict=True))
+
+    def led_to(self, walked: Mapping[MemoryId, float], bridges: Bridges) -> dict[str, Floats]:
+        """The parts of all candidates, with those that only the graph found now among them.
+
+        Args:
+            walked: how much hangs together with the seeds by a walk, in [0, 1].
+            bridges: what shares a rare name with one of them, as the graph gives it.
+        """
+        here = dict(zip(self.look.ids(self.found.numbers), self.found.numbers.tolist(), strict=True))
+        strange = [memory for memory in dict.fromkeys([*walked, *bridges]) if memory not in here]
+        numbers = here | dict(zip(strange, self.look.find(strange).tolist(), strict=True))
+        if self._query.limit:
+            named = np.array(self._strangers(walked, bridges, numbers), np.int64)
+            if len(named):
+                self._add(self._sighting.named(named, self._query.filters))
+        return self._parts(walked, bridges, numbers)
+
+    def felt(self) -> Floats:
+        """(m, 5) pleasure, arousal, dominance, confidence and importance of all candidates."""
+        return self._in_order(self.look.felt)
+
+    def lasting(self, decay: Decay, practised: Callable[[Sequence[MemoryId]], Practice] | None = None) -> Floats:
+        """(m,) what the decay policy leaves of each candidate. Where uses count, their ids tell how they were used."""
+        now_s, numbers = self._now.timestamp(), self.found.numbers
+        order = np.argsort(numbers)
+        kinds = [str(kind) for kind in self.look.labels("kind", numbers[order])]
+        ages = np.maximum(0.0, now_s - self.found.at_s)
+        used = None if practised is None else practised(self.look.ids(numbers))
+        uses = () if used is None else (used.counts.astype(np.float64)[order], (now_s - used.last_s)[order])
+        kept = np.empty(len(order))
+        kept[order] = decay.retention(ages[order], kinds, *uses)
+        return kept
+
+    def _in_order(self, read: Callable[[Ints], Floats]) -> Floats:
+        """What is read of numbers that ascend, in the order of the candidates."""
+        order = np.argsort(self.found.numbers)
+        values = read(self.found.numbers[order])
+        placed = np.empty_like(values)
+        placed[order] = values
+        return placed
+
+    def _add(self, chosen: Chosen) -> None:
+        """Make these candidates too, after those that are some already."""
+        new = chosen.without(self.found.numbers)
+        if len(new.numbers):
+            self.found = self.found.followed_by(self._sighting.measured(new))
+
+    def _strangers(
+        self, walked: Mapping[MemoryId, float], bridges: Bridges, numbers: Mapping[MemoryId, int]
+    ) -> list[int]:
+        """What only the graph found: the best of the walk, and what bridges lead to."""
+        here = set(self.found.numbers.tolist())
+        best = sorted((one for one in walked.items() if numbers[one[0]] not in here), key=lambda one: (-one[1], one[0]))
+        named = [*(memory for memory, _ in best[:STRANGERS]), *bridges]
+        return [numbers[memory] for memory in named if numbers[memory] >= 0 and numbers[memory] not in here]
+
+    def _parts(
+        self, walked: Mapping[MemoryId, float], bridges: Bridges, numbers: Mapping[MemoryId, int]
+    ) -> dict[str, Floats]:
+        found, look, text = self.found, self.look, self._query.text or ""
+        size = len(found.numbers)
+        place = dict(zip(found.numbers.tolist(), range(size), strict=True))
+        at = {memory: place[number] for memory, number in numbers.items() if number in place}
+        return {
+            "relevance": found.relevance,
+            "lexical": found.lexical,
+            "neighbours": found.neighbours,
+            "news": found.news,
+            "nearness": _near(found),
+            "speaker": self._in_order(lambda numbers: spoken_by(text, look.labels("speaker", numbers))),
+            "statement": self._in_order(look.statements),
+            **time_parts(text, self._now, found.at_s, lambda: look.said(found.numbers)),
+            "graph": _spread_out(walked, at, size),
+            "bridge": self._bridged(bridges, at),
+        }
+
+    def _bridged(self, bridges: Bridges, at: Mapping[MemoryId, int]) -> Floats:
+        part = np.zeros(len(self.found.numbers))
+        concerned = {seed for ways in bridges.values() for seed in ways}.union(bridges)
+        ids = sorted((memory for memory in concerned if memory in at), key=at.__getitem__)
+        if self._query.embedding is None or not ids:
+            return part
+        rows = np.array([at[memory] for memory in ids])
+        numbers = self.found.numbers[rows]
+        order = np.argsort(numbers)
+        vectors = np.empty((len(ids), len(self._query.embedding)), np.float32)
+        vectors[order] = self.look.vectors(numbers[order])
+        part[rows] = bridged(self._query.embedding, ids, vectors, bridges)
+        return part
 
 
-def found_parts(query: Query, found: Candidates, now: datetime) -> dict[str, Floats]:
-    """The parts that follow from the search and the clock alone."""
-    memories = found.memories
-    return {
-        **matching_parts(found),
-        "news": found.news,
-        "speaker": spoken_by(query.text or "", [memory.speaker for memory in memories]),
-        "statement": statements(memory.text for memory in memories),
-        **time_parts(query.text or "", now, memories),
-    }
+def _near(found: Found) -> Floats:
+    return nearness(matching(found.relevance, found.lexical), found.sessions, found.rows["ticket"], found.at_s)
 
 
-def seeds(found: Candidates, weights: RecallWeights) -> dict[MemoryId, float]:
-    """The candidates that match best, whatever else speaks for them, and how well, best first."""
-    ranked = rank(matching_parts(found), weights, MOST_SEEDS)
-    return {
-        found.memories[index].id: float(score)
-        for index, score in zip(ranked.order.tolist(), ranked.scores, strict=True)
-        if score > 0.0
-    }
-
-
-def strangers(found: Candidates, walked: Mapping[MemoryId, float], bridges: Bridges) -> tuple[MemoryId, ...]:
-    """The memories that only the graph found: the best of the walk, and those that bridges lead to."""
-    here = {memory.id for memory in found.memories}
-    best = sorted((one for one in walked.items() if one[0] not in here), key=lambda one: (-one[1], one[0]))
-    walkers = (memory for memory, _ in best[:STRANGERS])
-    return tuple(dict.fromkeys([*walkers, *(memory for memory in bridges if memory not in here)]))
-
-
-def joined(found: Candidates, more: Candidates) -> Candidates:
-    """Both, without those of the second that are in the first already."""
-    here = {memory.id for memory in found.memories}
-    new = [index for index, memory in enumerate(more.memories) if memory.id not in here]
-    return Candidates(
-        (*found.memories, *(more.memories[index] for index in new)),
-        np.concatenate([found.relevance, more.relevance[new]]),
-        np.concatenate([found.lexical, more.lexical[new]]),
-        np.concatenate([found.neighbours, more.neighbours[new]]),
-        np.concatenate([found.news, more.news[new]]),
-        np.concatenate([found.tickets, more.tickets[new]]),
-    )
-
-
-def parts_of(
-    query: Query, found: Candidates, walked: Mapping[MemoryId, float], bridges: Bridges, now: datetime
-) -> dict[str, Floats]:
-    """The parts that follow from the search, the clock, and what the graph associates."""
-    ids = [memory.id for memory in found.memories]
-    parts = found_parts(query, found, now)
-    parts["graph"] = np.array([walked.get(memory, 0.0) for memory in ids], dtype=np.float64)
-    parts["bridge"] = np.zeros(len(ids))
-    if query.embedding is not None and bridges:
-        parts["bridge"] = bridged(query.embedding, ids, _vectors(found), bridges)
-    return parts
-
-
-def _vectors(found: Candidates) -> Vector:
-    """(m, d) embeddings of the candidates."""
-    return np.stack([memory.embedding for memory in found.memories])
+def _spread_out(walked: Mapping[MemoryId, float], at: Mapping[MemoryId, int], count: int) -> Floats:
+    """(count,) what the walk gives each candidate, 0 to those that it did not come to."""
+    part = np.zeros(count)
+    for memory, rank_of in walked.items():
+        if memory in at:
+            part[at[memory]] = rank_of
+    return part

@@ -14,6 +14,8 @@ from quantum_memory.errors import InvalidValue, NotFinite, ShapeMismatch
 from quantum_memory.types import Floats
 
 MAX_WEIGHT = 1e6
+_ROUNDING = 1e-9
+"""Relative error of a score, on the high side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +93,51 @@ def rank(parts: Mapping[str, Floats], weights: RecallWeights, k: int | None = No
 
     Raises: InvalidValue for a name that has no weight; ShapeMismatch, NotFinite.
     """
+    gains = _gains(parts, weights)
+    scores = _sum(gains)
+    order = np.argsort(-scores, kind="stable")[: None if k is None else max(k, 0)]
+    why = tuple({name: float(gain[index]) for name, gain in gains.items()} for index in order)
+    return Ranking(order, scores[order], why)
+
+
+def contenders(parts: Mapping[str, Floats], weights: RecallWeights, k: int, missing: str) -> NDArray[np.int64]:
+    """Those of which the ``k`` best are, whatever a part in [0, 1] that is not known yet will give each; ascending.
+
+    Raises: as ``rank``.
+    """
+    scores, most = _sum(_gains(parts, weights)), getattr(weights, missing)
+    if k <= 0 or k >= len(scores):
+        return np.arange(len(scores) if k > 0 else 0)
+    floor = float(np.partition(scores, len(scores) - k)[len(scores) - k])
+    slack = _ROUNDING * (abs(floor) + most)
+    return np.flatnonzero(scores >= floor - most - slack)
+
+
+def _gains(parts: Mapping[str, Floats], weights: RecallWeights) -> dict[str, Floats]:
+    """What each part adds to the scores, in the order of the weights."""
     gains = {name: getattr(weights, name) * _column(name, parts) for name in PART_NAMES if name in parts}
     if unknown := parts.keys() - gains.keys():
         raise InvalidValue("part", repr(min(unknown)), f"one of {', '.join(PART_NAMES)}")
     size = len(next(iter(gains.values()), ()))
-    scores = np.zeros(size)
     for name, gain in gains.items():
         if gain.shape != (size,):
             raise ShapeMismatch(name, (size,), gain.shape)
+    return gains
+
+
+def _sum(gains: Mapping[str, Floats]) -> Floats:
+    scores = np.zeros(len(next(iter(gains.values()), ())))
+    for gain in gains.values():
         scores = scores + gain
-    order = np.argsort(-scores, kind="stable")[: None if k is None else max(k, 0)]
-    why = tuple({name: float(gain[index]) for name, gain in gains.items()} for index in order)
-    return Ranking(order, scores[order], why)
+    return scores
 
 
 def _column(name: str, parts: Mapping[str, Floats]) -> Floats:
     column = np.asarray(parts[name], dtype=np.float64)
     if column.ndim != 1:
         raise ShapeMismatch(name, ("m",), column.shape)
-    bad = np.flatnonzero(~np.isfinite(column))
-    if len(bad):
+    finite = np.isfinite(column)
+    if not finite.all():
+        bad = np.flatnonzero(~finite)
         raise NotFinite(name, float(column[bad[0]]), f"candidate {int(bad[0])}")
     return column

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from quantum_memory.memory.episodic.columnar import Ints
 from quantum_memory.memory.episodic.dense import Mask, Nearest, scan
 from quantum_memory.memory.episodic.lexical import POSTING, Group, Postings, Terms, match_flat
-from quantum_memory.memory.episodic.records import Records, micros
+from quantum_memory.memory.episodic.parts import statements
+from quantum_memory.memory.episodic.records import Records, felt, micros
 from quantum_memory.memory.episodic.tables import NOBODY, ROW, TAG, UNHEARD, Table
 from quantum_memory.memory.episodic.words import Analyzer, Codes, number
 from quantum_memory.types import Memory, MemoryId, Vector
@@ -129,6 +131,18 @@ class Chunk:
         return found
 
     @property
+    def kinds(self) -> NDArray[np.int32]:
+        """The kind of each row."""
+        found: NDArray[np.int32] = self.rows["kind"]
+        return found
+
+    @property
+    def speakers(self) -> NDArray[np.int32]:
+        """The speaker of each row."""
+        found: NDArray[np.int32] = self.rows["speaker"]
+        return found
+
+    @property
     def lengths(self) -> NDArray[np.int32]:
         """The terms of each row's document."""
         found: NDArray[np.int32] = self.rows["terms"]
@@ -144,6 +158,30 @@ class Chunk:
     def session(self, row: int) -> str | None:
         """The session of a row."""
         return self._records[row].session
+
+    def labels(self, column: str, rows: Ints) -> list[str | None]:
+        """The kinds, speakers or sessions of some rows."""
+        return [getattr(self._records[row], column) for row in rows.tolist()]
+
+    def likely(self, ids: Sequence[MemoryId], numbers: NDArray[np.uint64]) -> list[int]:  # noqa: ARG002 - ids do
+        """Which of these ids, whose numbers these are, some row may have: their places among them."""
+        return [at for at, memory in enumerate(ids) if memory in self._ids]
+
+    def ids(self, rows: Ints) -> list[MemoryId]:
+        """The ids of some rows."""
+        return [self._records[row].id for row in rows.tolist()]
+
+    def said(self, rows: Ints) -> list[tuple[str, datetime]]:
+        """The texts of some rows, and when each was said."""
+        return [(one.text, one.at) for one in (self._records[row] for row in rows.tolist())]
+
+    def felt(self, rows: Ints) -> NDArray[np.float64]:
+        """(m, 5) in the order of ``FELT``."""
+        return felt([self._records[row] for row in rows.tolist()])
+
+    def statements(self, rows: Ints) -> NDArray[np.float64]:
+        """(m,) 0 for a text that ends as a question, and 1 for any other."""
+        return statements(self._records[row].text for row in rows.tolist())
 
     def first(self, session: int) -> int:
         """The first row of a session, or -1."""

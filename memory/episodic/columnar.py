@@ -28,6 +28,12 @@ def exact_floats(values: NDArray[np.float64]) -> NDArray[np.floating]:
     return single if np.array_equal(single, values) else values
 
 
+def ascending(values: Ints) -> Ints:
+    """The distinct ones, ascending. For some hundreds ``np.unique`` takes several times as long."""
+    held = np.sort(values)
+    return held[np.append(True, held[1:] != held[:-1])] if len(held) else held
+
+
 class Blobs:
     """Byte strings one after another. Shapes: ``data`` (bytes,) uint8; ``starts`` (n + 1,) whole numbers."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
@@ -14,7 +16,9 @@ from quantum_memory.memory.episodic.columnar import Ints
 from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.runs import Slice
 from quantum_memory.memory.episodic.state import Address
-from quantum_memory.memory.episodic.tables import NOBODY, UNHEARD
+from quantum_memory.memory.episodic.tables import NOBODY, ROW, UNHEARD
+
+_UNKNOWN: Final[Address] = (-1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +63,28 @@ class Addresses(NamedTuple):
     row: Ints
 
 
-def surroundings(slices: Sequence[Slice], alive: Sequence[Mask | None], of: Addresses, context: Context) -> Addresses:
+Beyond: TypeAlias = "dict[tuple[int, bool, int], Address | None]"
+"""By slice, direction and session there: the next living row of that session beyond the slice, or ``None``."""
+
+
+def surroundings(
+    slices: Sequence[Slice],
+    alive: Sequence[Mask | None],
+    of: Addresses,
+    context: Context,
+    beyond: Beyond | None = None,
+) -> Addresses:
     """The neighbours of m rows: (m, 2 reach) addresses, those before from the nearest on, then those after.
 
-    There are fewer at the ends of a session. ``alive`` has the living rows of each slice, ``None`` for all.
+    There are fewer at the ends of a session. ``alive`` has the living rows of each slice, ``None`` for all. Who asks of
+    the same slices more than once gives the same ``beyond``, empty at first, which is filled.
     """
     count, reach = len(of.row), context.reach
     found = Addresses(np.repeat(of.which[:, np.newaxis], 2 * reach, axis=1), np.full((count, 2 * reach), -1, np.int64))
-    walk = _Walk(slices, alive, context.gap_s, found)
-    for index in np.unique(of.which).tolist():
-        mine = np.flatnonzero(of.which == index)
-        for forward in (False, True):
-            walk.within(index, mine, of.row[mine], forward)
+    if count and reach:
+        order = np.argsort(of.which, kind="stable")
+        walk = _Walk(slices, alive, context.gap_s, found, {} if beyond is None else beyond)
+        walk.go(order, of.which[order], of.row[order])
     return found
 
 
@@ -84,31 +98,82 @@ def neighbours(slices: Sequence[Slice], address: Address, context: Context) -> l
 
 
 class _Walk:
-    """Goes from rows to their neighbours and writes down where it came. Rows of one slice go together."""
+    """Goes from rows to their neighbours and writes down where it came. All rows go a step together, both ways."""
 
-    def __init__(self, slices: Sequence[Slice], alive: Sequence[Mask | None], gap_s: float, found: Addresses) -> None:
+    def __init__(
+        self,
+        slices: Sequence[Slice],
+        alive: Sequence[Mask | None],
+        gap_s: float,
+        found: Addresses,
+        beyond: Beyond,
+    ) -> None:
         self._slices, self._alive, self._gap_s, self._found = slices, alive, gap_s, found
         self._reach = found.row.shape[1] // 2
-        self._beyond: dict[tuple[int, bool, str | None], Address | None] = {}
+        self._lengths = np.array([part.length for part in slices])
+        self._starts, self._all_live = np.arange(len(slices) + 1), all(mask is None for mask in alive)
+        self._beyond = beyond
 
-    def within(self, index: int, walkers: Ints, at: Ints, forward: bool) -> None:
-        """Let these walkers, who stand at rows of one slice, go their way; who leaves it goes on alone."""
-        part, alive = self._slices[index], self._alive[index]
-        link, rows = part.block.rows["after" if forward else "before"], part.block.rows
+    def go(self, walkers: Ints, which: Ints, at: Ints) -> None:
+        """Let two walkers go from each of these rows, whose slices ascend; who leaves a slice goes on alone."""
+        forward = np.tile([False, True], len(walkers))
+        held = np.repeat(self._held(which, at), 2)
+        walkers, which, at = np.repeat(walkers, 2), np.repeat(which, 2), np.repeat(at, 2)
         for step in range(self._reach):
+            to = np.where(forward, held["after"], held["before"]).astype(np.int64)
+            inside = self._shown(which, to)
+            if not inside.all():
+                self._leave(step, ~inside, walkers, which, at, forward, held["session"])
+                walkers, which, held, to = walkers[inside], which[inside], held[inside], to[inside]
+                forward = forward[inside]
             if not len(walkers):
                 return
-            to = link[at].astype(np.int64)
-            inside = (to >= 0) & (to < part.length)
-            if alive is not None:
-                inside[inside] = alive[to[inside]]
-            for walker, row in zip(walkers[~inside].tolist(), at[~inside].tolist(), strict=True):
-                self._alone(walker, (index, row), step, forward)
-            walkers, at, to = walkers[inside], at[inside], to[inside]
-            near = np.abs(rows["at_us"][to] - rows["at_us"][at]) / 1e6 <= self._gap_s
-            near |= rows["session"][at] != NOBODY
-            walkers, at = walkers[near], to[near]
+            there = self._held(which, to)
+            near = (held["session"] != NOBODY) | (np.abs(there["at_us"] - held["at_us"]) / 1e6 <= self._gap_s)
+            if not near.all():
+                walkers, which, there, to, forward = walkers[near], which[near], there[near], to[near], forward[near]
+            at, held = to, there
             self._found.row[walkers, step + self._reach * forward] = at
+
+    def _leave(
+        self,
+        step: int,
+        gone: Mask,
+        walkers: Ints,
+        which: Ints,
+        at: Ints,
+        forward: Mask,
+        sessions: NDArray[np.int32],
+    ) -> None:
+        """Those that come to no living row of their slice any more in one step."""
+        columns = (column[gone].tolist() for column in (walkers, which, at, forward, sessions))
+        for walker, index, row, ahead, session in zip(*columns, strict=True):
+            if self._alive[index] is None and self._beyond.get((index, ahead, session), _UNKNOWN) is None:
+                continue
+            self._alone(walker, (index, row), step, ahead)
+
+    def _held(self, which: Ints, row: Ints) -> NDArray[np.void]:
+        """(n,) ROW of rows whose slices ascend."""
+        held = np.empty(len(row), ROW)  # to join arrays of records takes numpy several times as long as to fill one
+        for index, own in self._by_slice(which):
+            held[own] = self._slices[index].block.rows[row[own]]
+        return held
+
+    def _shown(self, which: Ints, row: Ints) -> Mask:
+        """Which of these rows, whose slices ascend, are living rows that slices show; a row may be -1."""
+        shown: Mask = (row >= 0) & (row < self._lengths[which])
+        if self._all_live:
+            return shown
+        for index, own in self._by_slice(which):
+            alive = self._alive[index]
+            if alive is not None:
+                shown[own] &= alive[np.where(shown[own], row[own], 0)]
+        return shown
+
+    def _by_slice(self, which: Ints) -> Iterator[tuple[int, slice]]:
+        """Each slice and where it stands among these, which ascend."""
+        bounds = np.searchsorted(which, self._starts).tolist()
+        return ((index, slice(low, high)) for index, (low, high) in enumerate(pairwise(bounds)) if high > low)
 
     def _alone(self, walker: int, at: Address, step: int, forward: bool) -> None:
         session = self._slices[at[0]].block.session(at[1])
@@ -133,7 +198,7 @@ class _Walk:
             if part.lives(row):
                 return index, row
             row = int(link[row])
-        key = index, forward, session
+        key = index, forward, part.block.code(session)
         if key not in self._beyond:
             self._beyond[key] = self._further(index, session, forward)
         return self._beyond[key]

@@ -148,6 +148,20 @@ def scores(groups: Sequence[Group], weights: Floats, lengths: Whole, mean_length
     return total
 
 
+def scores_at(
+    groups: Sequence[Group], weights: Floats, rows: Whole, lengths: Whole, mean_length: float, knobs: Bm25
+) -> Floats:
+    """(m,) what ``scores`` has at these rows, bit for bit. ``lengths`` (m,) are those of their documents."""
+    total = np.zeros(len(rows))
+    norm = knobs.k1 * (1.0 - knobs.b + knobs.b * (lengths.astype(np.int64) / mean_length))
+    for group in groups:
+        at = np.searchsorted(group.rows, rows)
+        here = np.flatnonzero(group.rows[np.minimum(at, len(group.rows) - 1)] == rows)
+        tf = group.counts[at[here]].astype(np.float64)
+        total[here] = tf * (knobs.k1 + 1.0) / (tf + norm[here]) * weights[group.term] + total[here]
+    return total
+
+
 def distinct(terms: Iterable[int]) -> Terms:
     """The terms of a query, each once, in their order."""
     return np.array(list(dict.fromkeys(terms)), dtype=np.uint64)

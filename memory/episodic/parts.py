@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from functools import cache
+from itertools import count, takewhile
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from quantum_memory.memory.episodic.columnar import Blobs, Ints
 from quantum_memory.types import Floats, MemoryId, Vector
 
 LEXICAL_SHARE = 0.6
@@ -26,6 +29,9 @@ _WORD = re.compile(r"[^\W_]+")
 _LEAST_NAME_CHARS = 2
 _QUESTION_MARKS = ("?", "\uff1f", "\u061f", "\u037e")
 _CLOSING = " \t\r\n\"')]\u201d\u2019\u00bb"
+_ASKING = ord("?")
+_UNCLEAR = np.array([code > 127 or chr(code) in _CLOSING for code in range(256)])
+"""Last bytes of texts that do not tell how the text ends."""
 
 
 def matching(relevance: Floats, lexical: Floats) -> Floats:
@@ -34,7 +40,7 @@ def matching(relevance: Floats, lexical: Floats) -> Floats:
     return both.clip(0.0, 1.0)
 
 
-def nearness(match: Floats, sessions: Sequence[str | None], tickets: Sequence[int], at_s: Sequence[float]) -> Floats:
+def nearness(match: Floats, sessions: Sequence[str | None], tickets: ArrayLike, at_s: ArrayLike) -> Floats:
     """The best match of the same session, ``FADE`` times as much for each memory that lies between.
 
     What was asked for is often told over several turns, of which one matches: the others are found by it.
@@ -42,23 +48,34 @@ def nearness(match: Floats, sessions: Sequence[str | None], tickets: Sequence[in
     Args:
         match: (m,) how well each candidate matches, in [0, 1]; each is near to itself.
         sessions: the session of each, or ``None``.
-        tickets: the places in the order of remembering.
-        at_s: when each happened, in seconds.
+        tickets: (m,) the places in the order of remembering.
+        at_s: (m,) when each happened, in seconds.
     """
-    near = np.array(match, dtype=np.float64)
-    order = sorted(range(len(near)), key=lambda one: (sessions[one] is None, sessions[one] or "", tickets[one]))
-    steps = [
-        FADE ** (tickets[after] - tickets[before])
-        if sessions[before] == sessions[after]
-        and (sessions[after] is not None or abs(at_s[after] - at_s[before]) <= GAP_S)
-        else 0.0
-        for before, after in pairwise(order)
-    ]
-    for (before, after), left in zip(pairwise(order), steps, strict=True):
-        near[after] = max(near[after], left * near[before])
-    for (before, after), left in reversed(list(zip(pairwise(order), steps, strict=True))):
-        near[before] = max(near[before], left * near[after])
-    return near
+    numbers = {session: number for number, session in enumerate(dict.fromkeys(sessions))} | {None: -1}
+    codes = [numbers[session] for session in sessions]
+    place, when = np.asarray(tickets, np.int64), np.asarray(at_s, np.float64)
+    order = np.lexsort((place, np.array(codes, np.int64)))
+    of, place, when = np.array(codes, np.int64)[order], place[order], when[order]
+    joined = of[1:] == of[:-1]
+    joined &= (of[1:] >= 0) | (np.abs(when[1:] - when[:-1]) <= GAP_S)
+    steps = np.where(joined, _faded().take(np.diff(place), mode="clip"), 0.0).tolist()
+    near = np.asarray(match, np.float64)[order].tolist()
+    for at, left in enumerate(steps):
+        if left and left * near[at] > near[at + 1]:
+            near[at + 1] = left * near[at]
+    for at in range(len(steps) - 1, -1, -1):
+        if steps[at] and steps[at] * near[at + 1] > near[at]:
+            near[at] = steps[at] * near[at + 1]
+    found = np.empty(len(near))
+    found[order] = near
+    return found
+
+
+@cache
+def _faded() -> Floats:
+    """Powers of ``FADE``, down to the first that is 0."""
+    powers = takewhile(lambda left: left > 0.0, (FADE**step for step in count()))
+    return np.array([*powers, 0.0])
 
 
 def spoken_by(question: str, speakers: Iterable[str | None]) -> Floats:
@@ -74,6 +91,17 @@ def spoken_by(question: str, speakers: Iterable[str | None]) -> Floats:
 def statements(texts: Iterable[str]) -> Floats:
     """0 for a text that ends as a question, which rarely answers one, and 1 for any other."""
     return np.array([not text.rstrip(_CLOSING).endswith(_QUESTION_MARKS) for text in texts], dtype=np.float64)
+
+
+def statements_of(texts: Blobs, rows: Ints) -> Floats:
+    """The same of some of these texts, most of which are told by their last byte alone."""
+    starts, ends = texts.starts[rows].astype(np.int64), texts.starts[rows + 1].astype(np.int64)
+    last = texts.data.take(ends - 1, mode="clip") if len(texts.data) else np.zeros(len(rows), np.uint8)
+    found: Floats = (last != _ASKING).astype(np.float64)
+    for at in np.flatnonzero(_UNCLEAR[last] & (ends > starts)).tolist():
+        found[at] = statements([texts.text(int(rows[at]))])[0]
+    found[ends == starts] = 1.0
+    return found
 
 
 def bridged(

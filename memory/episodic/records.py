@@ -69,7 +69,6 @@ class Records:
     @classmethod
     def of(cls, memories: Sequence[Memory]) -> Records:
         """The columns of these memories."""
-        felt = [(*_axes(one), one.confidence, one.importance) for one in memories]
         revised = [
             (NEVER, 0) if one.revised_at is None else (micros(one.revised_at), zone_us(one.revised_at))
             for one in memories
@@ -77,7 +76,7 @@ class Records:
         return cls.made(
             Blobs.of([one.id.encode() for one in memories]),
             Blobs.of([one.text.encode() for one in memories]),
-            np.array(felt, np.float64).reshape(-1, 5),
+            felt(memories),
             np.array([zone_us(one.at) for one in memories], np.int64),
             np.array(revised, np.int64).reshape(-1, 2),
             Blobs.of([_ENCODER.encode(one.metadata) for one in memories]),
@@ -203,6 +202,11 @@ def id_numbers(ids: Blobs) -> NDArray[np.uint64]:
     """(n,) the ``id_number`` of each."""
     digests = [blake2b(one, digest_size=8).digest() for one in ids.raw(np.arange(len(ids)))]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+
+
+def felt(memories: Sequence[Memory]) -> NDArray[np.float64]:
+    """(n, 5) what memories feel like and matter, in the order of ``FELT``."""
+    return np.array([(*_axes(one), one.confidence, one.importance) for one in memories], np.float64).reshape(-1, 5)
 
 
 def _axes(memory: Memory) -> tuple[float, float, float]:

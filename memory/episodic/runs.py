@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.columnar import Ints, narrow
 from quantum_memory.memory.episodic.dense import DenseIndex, FlatIndex, Mask, Nearest
 from quantum_memory.memory.episodic.lexical import Group, Terms
+from quantum_memory.memory.episodic.parts import statements_of
 from quantum_memory.memory.episodic.tables import Table, concat
 from quantum_memory.types import Memory, MemoryId, Vector
 
@@ -26,7 +28,8 @@ class Run:
     """A finished block: a table, and an index over its vectors.
 
     Attributes:
-        sessions, lengths: the columns of the rows that every search reads, in one piece.
+        kinds, speakers, sessions, lengths: the columns of the rows that whole searches read, each in one piece.
+        since, until: the first and the last moment of any row, in microseconds since 1970; of none, the second is less.
         index: over the vectors. Another one may take its place at any time, which finds the same or nearly the same.
         indexed: whether one was built, or is about to be.
     """
@@ -34,7 +37,12 @@ class Run:
     def __init__(self, table: Table, index: DenseIndex | None = None) -> None:
         self._table = table
         self._ends = table.ends()
+        self._labels = (*table.names, None)
+        self.kinds = narrow(table.rows["kind"], np.int8, np.int16)
+        self.speakers = narrow(table.rows["speaker"], np.int8, np.int16)
         self.sessions = np.ascontiguousarray(table.rows["session"])
+        us = table.rows["at_us"]
+        self.since, self.until = (int(us.min()), int(us.max())) if len(us) else (0, -1)
         self.lengths = narrow(table.rows["terms"], np.uint8, np.uint16)
         self.index: DenseIndex = index or FlatIndex(table.vectors)
         self.indexed = index is not None
@@ -51,7 +59,8 @@ class Run:
         """Bytes by what they are for."""
         table = self._table
         records, names = table.records, sum(map(sys.getsizeof, table.names)) + sys.getsizeof(table.codes)
-        rows = table.rows.nbytes + self.sessions.nbytes + self.lengths.nbytes + table.tags.nbytes
+        columns = (table.rows, self.kinds, self.speakers, self.sessions, self.lengths, table.tags)
+        rows = sum(column.nbytes for column in columns)
         return {
             "vectors": table.vectors.nbytes,
             "index": self.index.resident,
@@ -68,6 +77,27 @@ class Run:
     def session(self, row: int) -> str | None:
         code = int(self._table.rows["session"][row])
         return None if code < 0 else self._table.names[code]
+
+    def labels(self, column: str, rows: Ints) -> list[str | None]:
+        return [self._labels[code] for code in self._table.rows[column][rows].tolist()]
+
+    def likely(self, ids: Sequence[MemoryId], numbers: NDArray[np.uint64]) -> list[int]:  # noqa: ARG002 - numbers do
+        own = self._table.records.numbers
+        at = np.minimum(np.searchsorted(own, numbers), len(own) - 1)
+        return np.flatnonzero(own[at] == numbers).tolist() if len(own) else []
+
+    def ids(self, rows: Ints) -> list[MemoryId]:
+        return self._table.records.ids.texts(rows)
+
+    def said(self, rows: Ints) -> list[tuple[str, datetime]]:
+        records = self._table.records
+        return list(zip(records.texts.texts(rows), records.ats(rows, self.rows["at_us"][rows]), strict=True))
+
+    def felt(self, rows: Ints) -> NDArray[np.float64]:
+        return self._table.records.felt[rows].astype(np.float64)
+
+    def statements(self, rows: Ints) -> NDArray[np.float64]:
+        return statements_of(self._table.records.texts, rows)
 
     def first(self, session: int) -> int:
         return int(self._ends.first[session])
@@ -121,6 +151,16 @@ class Slice:
     def sessions(self) -> NDArray[np.int32]:
         """(length,) the session of each row, or NOBODY."""
         return self.block.sessions[: self.length]
+
+    @property
+    def kinds(self) -> NDArray[np.integer]:
+        """(length,) the kind of each row."""
+        return self.block.kinds[: self.length]
+
+    @property
+    def speakers(self) -> NDArray[np.integer]:
+        """(length,) the speaker of each row, or NOBODY."""
+        return self.block.speakers[: self.length]
 
     @property
     def lengths(self) -> NDArray[np.integer]:

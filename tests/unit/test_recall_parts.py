@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantum_memory.memory.episodic.columnar import Blobs
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.news import WORDS as WORDS_OF_NEWS
-from quantum_memory.memory.episodic.parts import FADE, GAP_S, bridged, matching, nearness, spoken_by, statements
+from quantum_memory.memory.episodic.parts import (
+    FADE,
+    GAP_S,
+    bridged,
+    matching,
+    nearness,
+    spoken_by,
+    statements,
+    statements_of,
+)
 from quantum_memory.memory.episodic.search import Query, search
 from quantum_memory.memory.episodic.state import Sizes
 from quantum_memory.memory.events import Forgotten, Remembered
@@ -81,6 +91,15 @@ def test_the_speaker_is_named_by_any_word_of_the_name() -> None:
 def test_questions_are_told_from_statements() -> None:
     texts = ["Who?", "Who is it? I know.", "He asked (why?)", "\u4f55\uff1f ", "Yes.", "?"]
     assert statements(texts).tolist() == [0.0, 1.0, 0.0, 0.0, 1.0, 0.0]
+
+
+ENDS = st.text(alphabet="a?.\uff1f\u061f\u037e \n\"')]\u201d\u2019\u00bb\u4f55", max_size=6)
+
+
+@given(st.lists(ENDS, max_size=6))
+def test_the_last_bytes_tell_of_questions_what_the_texts_tell(texts: list[str]) -> None:
+    held = Blobs.of([text.encode() for text in texts])
+    assert statements_of(held, np.arange(len(texts))).tolist() == statements(texts).tolist()
 
 
 def unit(*values: float) -> Floats:

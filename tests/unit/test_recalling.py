@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.requests import RecallRequest
 from quantum_memory.memory import scoring
 from quantum_memory.memory.episodic.fold import MemoriesFold
-from quantum_memory.memory.episodic.search import Candidates, Query, search
+from quantum_memory.memory.episodic.search import Chosen, Query, Sighting, search
+from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.events import Remembered
 from quantum_memory.policies.recall import PART_NAMES, RecallWeights
-from quantum_memory.types import NEUTRAL, Branch, Filters, Floats, Memory, Place, Utterance
+from quantum_memory.types import NEUTRAL, Branch, Filters, Floats, Memory, Utterance
 from tests.unit.orchestra import Orchestra
 
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
@@ -33,13 +32,13 @@ def day(number: int) -> datetime:
     return datetime(2026, 3, number, tzinfo=UTC)
 
 
-def found(*texts: str) -> Candidates:
+def remembered(*texts: str) -> EpisodicState:
     memories = [
         Memory(f"m{at}", text, NOW, NEUTRAL, 1.0, 0.5, np.eye(8, dtype=np.float32)[at % 8])
         for at, text in enumerate(texts)
     ]
     fold = MemoriesFold()
-    return search(fold.apply(fold.empty(), Remembered(tuple(memories))), Query(" ".join(texts)))
+    return fold.apply(fold.empty(), Remembered(tuple(memories)))
 
 
 @pytest.fixture
@@ -66,32 +65,40 @@ def test_a_time_that_is_named_never_lets_more_through_than_the_filters() -> None
     assert (before.filters.since, before.filters.until) == (day(4), day(8))
 
 
-def test_joined_candidates_are_each_there_once_with_their_own_parts() -> None:
-    both = found("apple", "bread", "cheese")
-    twice = scoring.joined(both, both)
-    assert twice.memories == both.memories
-    fewer = Candidates(both.memories[:1], *(column[:1] for column in _columns(both)))
-    again = scoring.joined(fewer, both)
-    assert again.memories == both.memories
-    assert all((one == other).all() for one, other in zip(_columns(again), _columns(both), strict=True))
-
-
-def _columns(one: Candidates) -> Sequence[NDArray[Any]]:
-    return one.relevance, one.lexical, one.neighbours, one.news, one.tickets
+def test_what_several_searches_find_is_there_once_with_its_own_parts() -> None:
+    question = "apple or bread on 18 March 2026"
+    state = remembered("apple", "bread", "cheese")
+    assert len(scoring.searches(Query(question), NOW)) == 2
+    twice = scoring.Sought(state, Query(question), NOW)
+    once = search(state, Query(question))
+    assert twice.look.ids(twice.found.numbers) == [memory.id for memory in once.memories] == ["m0", "m1", "m2"]
+    for part in ("relevance", "lexical", "neighbours", "news"):
+        assert (getattr(twice.found, part) == getattr(once, part)).all()
 
 
 def test_strangers_are_the_best_of_the_walk_and_all_that_bridges_lead_to() -> None:
-    here = found("apple")
-    walked = {"m0": 1.0} | {f"w{at}": 1.0 / (at + 2) for at in range(scoring.STRANGERS + 5)}
-    named = scoring.strangers(here, walked, {"m0": {"m0": 1.0}, "w1": {"m0": 1.0}, "b": {"m0": 1.0}})
-    assert named == (*(f"w{at}" for at in range(scoring.STRANGERS)), "b")
+    texts = [f"word{at}" for at in range(100)]
+    sought = scoring.Sought(remembered(*texts), Query("word0", limit=1), NOW)
+    here = set(sought.look.ids(sought.found.numbers))
+    far = [f"m{at}" for at in range(5, 100, 3)]  # each is a neighbour of no other
+    assert here.isdisjoint(far)
+    assert len(far) > scoring.STRANGERS + 1
+    walked = {"m0": 1.0, "unknown": 1.0} | {memory: 1.0 / (at + 2) for at, memory in enumerate(far[:-1])}
+    parts = sought.led_to(walked, {"m0": {"m0": 1.0}, far[0]: {"m0": 1.0}, far[-1]: {"m0": 1.0}, "none": {"m0": 1.0}})
+    new = sought.look.ids(sought.found.numbers)
+    assert len(set(new)) == len(new) == len(parts["graph"])
+    assert set(new) & set(far) == {*far[: scoring.STRANGERS - 1], far[-1]}, (
+        "an unknown one takes a place and gives none"
+    )
+    given = dict(zip(new, parts["graph"].tolist(), strict=True))
+    assert {memory: given[memory] for memory in far[:5]} == {memory: walked[memory] for memory in far[:5]}
 
 
 def test_associations_begin_at_what_matches_whatever_else_speaks_for_it() -> None:
-    every = found("apple", "yesterday I ate it all up at noon")
+    sought = scoring.Sought(remembered("apple", "yesterday I ate it all up at noon"), Query("when was apple"), NOW)
     weights = RecallWeights(time=1e6, when=1e6, statement=1e6, news=1e6)
-    assert scoring.seeds(every, weights) == scoring.seeds(every, RecallWeights())
-    assert scoring.seeds(Candidates((), *(column[:0] for column in _columns(every))), weights) == {}
+    assert sought.seeds(weights) == sought.seeds(RecallWeights()) != {}
+    assert scoring.Sought(MemoriesFold().empty(), Query("apple"), NOW).seeds(weights) == {}
 
 
 def test_figures_that_are_no_date_neither_break_a_question_nor_a_memory(alice: tuple[Orchestra, Branch]) -> None:
@@ -108,14 +115,14 @@ def test_a_question_is_looked_up_exactly_on_request(
     orchestra, branch = alice
     orchestra.remember(branch, [Utterance("Anna met Bert yesterday."), Utterance("And Bert left.")], "r")
     looked: list[Query] = []
-    plain = EpisodicMemoryHost.search
+    plain = Sighting.chosen
 
     @wraps(plain)
-    def spied(self: EpisodicMemoryHost, asked: Sequence[tuple[Place, Query]]) -> list[Candidates]:
-        looked.extend(query for _, query in asked)
-        return plain(self, asked)
+    def spied(self: Sighting, query: Query) -> Chosen:
+        looked.append(query)
+        return plain(self, query)
 
-    monkeypatch.setattr(EpisodicMemoryHost, "search", spied)
+    monkeypatch.setattr(Sighting, "chosen", spied)
     request = RecallRequest(branch, "Who met Bert last week?", 3, Filters(), None, exact=exact)
     assert orchestra.run(orchestra.host.recall_one(request))
     assert len(looked) >= 2
@@ -126,14 +133,14 @@ def test_texts_are_read_beside_the_event_loop(alice: tuple[Orchestra, Branch], m
     orchestra, branch = alice
     orchestra.remember(branch, "We met on 7 May 2023.", "r")
     threads: list[int] = []
-    plain = scoring.parts_of
+    plain = scoring.Sought.led_to
 
     @wraps(plain)
-    def spied(*given: Any) -> dict[str, Floats]:
+    def spied(self: scoring.Sought, *given: Any) -> dict[str, Floats]:
         threads.append(threading.get_ident())
-        return plain(*given)
+        return plain(self, *given)
 
-    monkeypatch.setattr(scoring, "parts_of", spied)
+    monkeypatch.setattr(scoring.Sought, "led_to", spied)
     assert orchestra.recall(branch, "When did we meet?")
     assert len(threads) == 1
     assert threading.get_ident() not in threads

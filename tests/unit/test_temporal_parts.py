@@ -12,7 +12,7 @@ from quantum_memory.memory.temporal.fit import fit, fit_told
 from quantum_memory.memory.temporal.parts import PARTS, time_parts, window
 from quantum_memory.memory.temporal.reading import spoken_of, tells_when, understood
 from quantum_memory.memory.temporal.span import TimeSpan
-from quantum_memory.types import PAD, Memory
+from quantum_memory.types import PAD, Floats, Memory
 
 NOW = datetime(2023, 10, 18, 15, 30, tzinfo=UTC)
 TEXTS = ["I went to the support group yesterday.", "We moved last year.", "It took two weeks.", "Hello there."]
@@ -25,10 +25,15 @@ def said(number: int, text: str, days_ago: int) -> Memory:
     return Memory(f"m{number}", text, at, PAD(0.0, 0.0, 0.0), 0.5, 0.5, np.array([1.0, 0.0], np.float32))
 
 
+def parted(question: str, memories: list[Memory]) -> dict[str, Floats]:
+    at_s = np.array([one.at.timestamp() for one in memories])
+    return time_parts(question, NOW, at_s, lambda: [(one.text, one.at) for one in memories])
+
+
 @given(CANDIDATES, st.sampled_from(QUESTIONS))
 def test_the_parts_are_those_of_each_candidate_alone(candidates: list[tuple[str, int]], question: str) -> None:
     memories = [said(number, *one) for number, one in enumerate(candidates)]
-    found = time_parts(question, NOW, memories)
+    found = parted(question, memories)
     assert tuple(found) == PARTS
     for index, one in enumerate(memories):
         spans = understood(question, NOW)
@@ -40,14 +45,14 @@ def test_the_parts_are_those_of_each_candidate_alone(candidates: list[tuple[str,
 
 def test_the_turn_that_speaks_of_the_day_wins_over_one_of_another_month() -> None:
     memories = [said(0, TEXTS[3], 200), said(1, TEXTS[0], 163), said(2, TEXTS[3], 20)]  # the second on 8 May
-    found = time_parts("What did she do on 7 May 2023?", NOW, memories)
+    found = parted("What did she do on 7 May 2023?", memories)
     assert found["time"].argmax() == 1
     assert found["time"][1] == 1.0
     assert not found["when"].any()
 
 
 def test_a_question_without_time_gives_nothing() -> None:
-    found = time_parts("What is her name?", NOW, [said(0, TEXTS[0], 1)])
+    found = parted("What is her name?", [said(0, TEXTS[0], 1)])
     assert not found["time"].any()
     assert not found["when"].any()
 

@@ -1,0 +1,80 @@
+"""The words of one question in one state: matched once, then scored wherever that is asked for.
+
+Owns how BM25 of a whole state is made of its slices'. Knows no filter and no embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+
+from quantum_memory.memory.episodic import lexical
+from quantum_memory.memory.episodic.columnar import Ints
+from quantum_memory.memory.episodic.dense import Mask
+from quantum_memory.memory.episodic.lexical import Bm25, Group
+from quantum_memory.memory.episodic.look import Look
+from quantum_memory.memory.episodic.state import EpisodicState
+from quantum_memory.types import Floats
+
+
+class Phrase:
+    """Where the terms of a text stand in a state, and what they weigh.
+
+    Attributes:
+        best: the best BM25 that any living row has; 0 if none has any.
+    """
+
+    def __init__(self, state: EpisodicState, look: Look, text: str | None, knobs: Bm25) -> None:
+        self._look, self._knobs = look, knobs
+        self._groups: list[list[Group]] = []
+        self._scores: list[Floats] = []
+        self.best = 0.0
+        if not text or not state.live_terms:
+            return
+        terms = lexical.distinct(state.lexicon.terms(text))
+        matches = (part.block.match(terms, part.length) for part in look.slices)
+        self._groups = [_living(groups, alive) for groups, alive in zip(matches, look.alive, strict=True)]
+        frequencies = np.zeros(len(terms), np.int64)
+        for group in chain.from_iterable(self._groups):
+            frequencies[group.term] += len(group.rows)
+        count = len(state)
+        self._weights, self._mean = lexical.inverse_frequencies(count, frequencies), state.live_terms / count
+        self._scores = [
+            lexical.scores(groups, self._weights, part.lengths, self._mean, knobs)
+            for groups, part in zip(self._groups, look.slices, strict=True)
+        ]
+        self.best = max(float(score.max(initial=0.0)) if len(groups) else 0.0 for score, groups in self._each())
+
+    def _each(self) -> zip[tuple[Floats, list[Group]]]:
+        return zip(self._scores, self._groups, strict=True)
+
+    def of_slice(self, index: int) -> Floats | None:
+        """(length,) BM25 of every row of a slice, dead ones have none; ``None`` if no term stands in it."""
+        return self._scores[index] if self._scores and self._groups[index] else None
+
+    def at(self, numbers: Ints) -> Floats:
+        """(m,) BM25 over the best, in [0, 1], of numbers that ascend."""
+        if self.best <= 0.0:
+            return np.zeros(len(numbers))
+        found = [self._of(index, rows) for index, rows in self._look.by_slice(numbers)]
+        return np.concatenate(found) / self.best if found else np.zeros(0)
+
+    def settle(self) -> None:
+        """Keep no more of it than ``at`` needs: 8 bytes for each row of the state are let go."""
+        self._scores = []
+
+    def _of(self, index: int, rows: Ints) -> Floats:
+        if self._scores:
+            return self._scores[index][rows]
+        lengths = self._look.slices[index].lengths[rows]
+        return lexical.scores_at(self._groups[index], self._weights, rows, lengths, self._mean, self._knobs)
+
+
+def _living(groups: Sequence[Group], alive: Mask | None) -> list[Group]:
+    """The groups without dead rows, and without those that have no others."""
+    if alive is None:
+        return list(groups)
+    kept = [(group, alive[group.rows]) for group in groups]
+    return [Group(group.term, group.rows[lives], group.counts[lives]) for group, lives in kept if lives.any()]
