@@ -5,6 +5,7 @@ Owns when a run gets its index. Never changes what a run holds.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from functools import partial
 
@@ -28,6 +29,7 @@ class Indexer:
     def __init__(self, sealed: int, policy: IndexPolicy | None = None, clerk: Clerk | None = None) -> None:
         self._sealed, self.policy = sealed, policy or IndexPolicy()
         self._clerk = clerk or Clerk("indexes", WAITING)
+        self._building = threading.Lock()
 
     def see(self, slices: Iterable[Slice]) -> None:
         """Have the runs indexed among these that are sealed, large enough, and not indexed yet."""
@@ -36,6 +38,12 @@ class Indexer:
             if part.length >= self._sealed and isinstance(run, Run) and not run.indexed:
                 flat = self.policy.kind_for(part.length) == "flat"
                 run.indexed = flat or self._clerk.offer(run, partial(self._build, run))
+
+    def ensure(self, run: Run) -> None:
+        """Index a run here and now, if it is to have an index and has none yet. Any thread may call it."""
+        if len(run) >= self._sealed and self.policy.kind_for(len(run)) != "flat":
+            run.indexed = True
+            self._build(run)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Come back when all that was seen is indexed, or the time is over. Whether nothing is left."""
@@ -51,4 +59,6 @@ class Indexer:
         self._clerk.close(timeout_s)
 
     def _build(self, run: Run) -> None:
-        run.index = build(run.index.array, self.policy)
+        with self._building:
+            if run.index.kind == "flat":
+                run.index = build(run.index.array, self.policy)

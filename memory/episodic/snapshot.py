@@ -1,12 +1,12 @@
-"""Memories as columns, in the order of remembering, with their terms counted. Knows no file.
+"""Memories as columns, in the order of remembering, with their terms counted; sealed runs by the names of their files.
 
-The columns do not show how a state is cut into runs, so equal states give equal columns. What was forgotten leaves its
-id and nothing else.
+Without files the columns do not show how a state is cut into runs, so equal states give equal columns. What was
+forgotten leaves its id and nothing else there; in a sealed run it is a bit, and goes with the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -16,23 +16,28 @@ from rpds import HashTrieMap
 from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading, difference
 from quantum_memory.memory.episodic.chunk import Lexicon
 from quantum_memory.memory.episodic.columnar import Blobs, Ints, narrow
+from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.dense import load as load_index
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.lexical import Postings
 from quantum_memory.memory.episodic.records import DECODER, Records, id_numbers
 from quantum_memory.memory.episodic.runs import Run, Slice, tabled
+from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.episodic.tables import NOBODY, ROW, TAG, Table, cut
 from quantum_memory.memory.episodic.words import id_number, rules
-from quantum_memory.memory.snapshots import fingerprint
-from quantum_memory.types import Part
+from quantum_memory.memory.snapshots import FILES, fingerprint, named
+from quantum_memory.types import MemoryId, Part
 
-VERSION = 3
+VERSION = 4
 WHAT = "snapshot of memories"
 MOST = 2**31 - 1
 BESIDE = ("zone_us", "revised", "metadata")
 """Columns that are there only if some memory needs them."""
-INDEX = "index/"
+INDEX, DEAD = "index/", "dead/"
+A_FILE = -1
+"""Stands in the column "cut" for a file; other numbers there are of rows."""
+DIGEST_BYTES = 32
 _CONTINUES, _TOP_BITS = 0x80, 0xC0
 """What the top two bits of a byte are that goes on with a character in UTF-8."""
 
@@ -44,23 +49,41 @@ class MemoriesCodec:
         dim: length of every embedding, as the fold has it.
         sizes: how long the runs of a loaded state are; the fold's.
         indexer: who indexes runs that were written down without an index; the fold's.
+        segments: where sealed runs are files; without it all is written as columns, and what names files is refused.
 
     Indexes are written down with their runs where they are built. They say nothing that the vectors do not.
     """
 
     part: Part = "memories"
 
-    def __init__(self, dim: int | None = None, sizes: Sizes | None = None, indexer: Indexer | None = None) -> None:
-        self._dim, self._sizes, self._indexer = dim, sizes or Sizes(), indexer
+    def __init__(
+        self,
+        dim: int | None = None,
+        sizes: Sizes | None = None,
+        indexer: Indexer | None = None,
+        segments: Segments | None = None,
+    ) -> None:
+        self._dim, self._sizes, self._indexer, self._segments = dim, sizes or Sizes(), indexer, segments
         self.fingerprint = fingerprint(self.part, VERSION, dim=dim, sealed=self._sizes.sealed, **rules())
 
     def dump(self, state: EpisodicState) -> Dump:
-        """Everything but the cut into runs. May be called while the fold goes on elsewhere."""
-        table = tabled(state.slices())
-        columns = Columns()
+        """Sealed runs by name, where they are files, and the rest in columns without a cut.
+
+        May be called while the fold goes on elsewhere. Raises: what ``segments`` raises.
+        """
+        return self._dumped(state, self._segments)
+
+    def _dumped(self, state: EpisodicState, segments: Segments | None) -> Dump:
+        slices, columns = state.slices(), Columns()
+        sealed = [part for part in slices if segments is not None and self._is_sealed(part)]
+        rest = [part for part in slices if not any(part is one for one in sealed)]
+        if segments is not None and sealed:
+            _put_files(columns, slices, sealed, segments.keep([_run(part) for part in sealed]))
+        table = tabled(rest)
         if table is not None:
             _put(columns, table)
-            self._put_indexes(columns, state.slices())
+            if not sealed:
+                self._put_indexes(columns, rest)
         forgotten, picked = sorted(state.forgotten), sorted(state.picked)
         columns.texts("forgotten", forgotten)
         columns.times("forgotten/at", [state.forgotten[memory] for memory in forgotten])
@@ -81,11 +104,10 @@ class MemoriesCodec:
         read.require("beside", beside == [name for name in BESIDE if name in beside], f"{beside} are no columns")
         read.require("memories", count or not read.has("vectors"), "0, and there are vectors")
         table = _table(read, count, next_ticket, dim, frozenset(beside)) if count else None
+        parts = tuple(self._parts(read, table, dim))
+        _check_order(read, parts, next_ticket)
         forgotten, picked = read.distinct_texts("forgotten"), read.distinct_texts("picked")
-        if table is not None:
-            living = any(table.records.find(memory, id_number(memory)) >= 0 for memory in forgotten)
-            read.require("forgotten", not living, "an id is both living and forgotten")
-        parts = () if table is None else self._runs(read, table)
+        read.require("forgotten", not _any_living(parts, forgotten), "an id is both living and forgotten")
         if self._indexer is not None:
             self._indexer.see(parts)
         return EpisodicState(
@@ -97,12 +119,15 @@ class MemoriesCodec:
             ),
             picked=HashTrieMap(dict(zip(picked, read.blobs("picked/digest", len(picked)), strict=True))),
             next_ticket=next_ticket,
-            live_terms=0 if table is None else int(table.rows["terms"].sum()),
+            live_terms=sum(int(part.lengths[part.living()].sum()) for part in parts),
         )
 
     def difference(self, one: EpisodicState, other: EpisodicState) -> str | None:
-        """What differs, byte by byte; indexes do not count."""
-        return difference(_unindexed(self.dump(one)), _unindexed(self.dump(other)))
+        """What differs, byte by byte; neither indexes count nor what lies in files."""
+        return difference(*(_unindexed(self._dumped(state, None)) for state in (one, other)))
+
+    def _is_sealed(self, part: Slice) -> bool:
+        return isinstance(part.block, Run) and len(part.block) == part.length >= self._sizes.sealed
 
     def _put_indexes(self, columns: Columns, slices: Sequence[Slice]) -> None:
         """The indexes of runs that stand where ``_runs`` will cut."""
@@ -114,16 +139,103 @@ class MemoriesCodec:
                 columns.arrays[f"{INDEX}{start // sealed}"] = np.frombuffer(b"".join(pieces), np.uint8)
             start += part.length - part.dead_count
 
-    def _runs(self, read: Reading, table: Table) -> tuple[Slice, ...]:
-        """The rows in runs that are sealed, and what is left in one that is not."""
+    def _parts(self, read: Reading, table: Table | None, dim: int) -> Iterator[Slice]:
+        """The slices: sealed runs from files, and between them the rows of the table."""
+        count = 0 if table is None else len(table)
+        if not read.has(FILES):
+            yield from () if table is None else self._runs(read, table, range(0, count, self._sizes.sealed))
+            return
+        names = named({FILES: read.numbers(FILES, np.uint8, (None, DIGEST_BYTES))})
+        order = read.within("cut", np.int64, (None,), A_FILE, count).tolist()
+        fits = order.count(A_FILE) == len(names) and sum(rows for rows in order if rows > 0) == count and 0 not in order
+        read.require("cut", fits, f"it does not cut up {count} rows and {len(names)} files")
+        if self._segments is None:
+            raise read.fault(FILES, "it names files, and there is no place for them here")
+        sealed = iter(_files(read, [self._segments.run(name) for name in names], dim))
+        starts = np.cumsum([0, *(rows for rows in order if rows > 0)])[:-1].tolist()
+        rest = iter(() if table is None else self._runs(read, table, starts))
+        for rows in order:
+            yield next(sealed if rows == A_FILE else rest)
+
+    def _runs(self, read: Reading, table: Table, starts: Sequence[int]) -> tuple[Slice, ...]:
+        """The rows in runs that begin there."""
         found = []
-        for number, own in enumerate(cut(table, self._sizes.sealed)):
+        for number, own in enumerate(cut(table, starts)):
             index = None
             if read.has(f"{INDEX}{number}"):
                 policy = None if self._indexer is None else self._indexer.policy
                 index = load_index(read.numbers(f"{INDEX}{number}", np.uint8, (None,)), own.vectors, policy)
             found.append(Slice(Run(own, index), len(own)))
         return tuple(found)
+
+
+def _run(part: Slice) -> Run:
+    if not isinstance(part.block, Run):
+        raise TypeError(f"a {type(part.block).__name__} is not sealed")
+    return part.block
+
+
+def _put_files(columns: Columns, slices: Sequence[Slice], sealed: Sequence[Slice], names: Sequence[str]) -> None:
+    """The names of sealed runs, which of their rows are dead, and where they stand among the other rows."""
+    order: list[int] = []
+    for part in slices:
+        if any(part is one for one in sealed):
+            order.append(A_FILE)
+        elif order and order[-1] != A_FILE:
+            order[-1] += part.length - part.dead_count
+        else:
+            order.append(part.length - part.dead_count)
+    digests = np.frombuffer(b"".join(bytes.fromhex(name) for name in names), np.uint8)
+    columns.numbers(FILES, digests.reshape(-1, DIGEST_BYTES), np.uint8)
+    columns.numbers("cut", [rows for rows in order if rows], np.int64)
+    for number, part in enumerate(sealed):
+        if part.dead_count:
+            columns.numbers(f"{DEAD}{number}", np.packbits(~_alive(part), bitorder="little"), np.uint8)
+
+
+def _alive(part: Slice) -> Mask:
+    alive = part.alive()
+    return np.ones(part.length, np.bool_) if alive is None else alive
+
+
+def _files(read: Reading, runs: Sequence[Run], dim: int) -> Iterator[Slice]:
+    """The slices of sealed runs, without the dead rows."""
+    for number, run in enumerate(runs):
+        read.require(FILES, run.whole.vectors.shape[1] == dim, f"{run.name} has vectors of another length")
+        part = Slice(run, len(run))
+        if read.has(f"{DEAD}{number}"):
+            bits = read.numbers(f"{DEAD}{number}", np.uint8, ((len(run) + 7) // 8,))
+            dead = np.unpackbits(bits, bitorder="little")
+            gone = np.flatnonzero(dead)
+            read.require(f"{DEAD}{number}", len(gone) and gone[-1] < len(run), "none is dead, or one that is not there")
+            part = part.without(gone)
+        yield part
+
+
+def _check_order(read: Reading, parts: Sequence[Slice], next_ticket: int) -> None:
+    """See that the slices follow each other, and that no two of them hold the same memory."""
+    last = -1
+    for part in parts:
+        read.require("cut", int(part.rows["ticket"][0]) > last, "the rows are not in the order of remembering")
+        last = int(part.rows["ticket"][-1])
+    read.require("next_ticket", last < next_ticket, f"{next_ticket}, and there is a memory {last}")
+    if len(parts) < 2:
+        return
+    numbers = np.concatenate([_run(part).whole.records.by_row()[part.living()] for part in parts])
+    numbers.sort()
+    twice = set(numbers[1:][numbers[1:] == numbers[:-1]].tolist())
+    # Two ids may share a number, which next to none do: then the ids themselves are compared.
+    ids = [memory.id for part in parts for memory in part.memories() if id_number(memory.id) in twice] if twice else []
+    read.require("id", len(set(ids)) == len(ids), "an id stands twice")
+
+
+def _any_living(parts: Sequence[Slice], forgotten: Sequence[MemoryId]) -> bool:
+    numbers = np.array([id_number(memory) for memory in forgotten], np.uint64)
+    for part in parts:
+        for place in np.flatnonzero(np.isin(numbers, _run(part).whole.records.numbers)).tolist():
+            if part.find(forgotten[place], int(numbers[place])) >= 0:
+                return True
+    return False
 
 
 def _unindexed(dump: Dump) -> Dump:

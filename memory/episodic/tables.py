@@ -210,17 +210,17 @@ def _names(tables: Sequence[Table]) -> tuple[tuple[str, ...], list[NDArray[np.in
     return names, moved
 
 
-def cut(table: Table, step: int) -> list[Table]:
-    """Tables of so many rows each, and one of the rest. They share the vectors and texts of the table."""
-    if len(table) <= step:
+def cut(table: Table, starts: Sequence[int]) -> list[Table]:
+    """Tables of the rows from each of these on, the first of which is 0. They share the vectors and texts of it."""
+    if len(starts) < 2:
         return [table]
     whole, terms = table.postings, table.postings.each()
-    order = np.argsort(narrow(whole.rows // step, np.uint8, np.uint16), kind="stable")
-    starts = range(0, len(table), step)
-    bounds = np.searchsorted((whole.rows // step)[order], np.arange(len(starts) + 1))
+    of = narrow(np.searchsorted(np.asarray(starts), whole.rows, side="right") - 1, np.uint8, np.uint16)
+    order = np.argsort(of, kind="stable")
+    bounds = np.searchsorted(of[order], np.arange(len(starts) + 1))
     found = []
     for number, start in enumerate(starts):
-        end = min(start + step, len(table))
+        end = starts[number + 1] if number + 1 < len(starts) else len(table)
         mine = order[bounds[number] : bounds[number + 1]]
         low, high = np.searchsorted(table.tags["row"], (start, end))
         tags = table.tags[low:high].copy()

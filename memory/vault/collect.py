@@ -325,8 +325,9 @@ def _unnamed(connection: sa.Connection, old: Iterable[BlockInfo], trims: Sequenc
     rows = [
         *connection.execute(sa.select(_S.branch, _S.first_seq, _S.block)),
         *connection.execute(sa.select(_N.branch, _N.seq, _N.block)),
+        *connection.execute(sa.select(_N.branch, _N.seq, _N.files).where(_N.files.is_not(None))),
     ]
-    named = {block for branch, seq, block in rows if seq <= keep.get(branch, END)}
+    named = {block for branch, seq, told in rows if seq <= keep.get(branch, END) for block in told.split()}
     return [block for block in old if block.name not in named]
 
 
