@@ -135,7 +135,7 @@ class Spacing:
     stays linear in all folding, even where a thousand forks come due with the same past behind them.
 
     A view of limited reach does not grow; it needs no ``share``. One whose snapshots name files that are written once
-    costs no more than what is in no file, however large it is: ``most`` events lie between two, unless ``every`` is more.
+    costs no more than what is in no file, however large it is: ``most`` events lie between two, or ``every`` if more.
     """
 
     every: int
@@ -203,7 +203,8 @@ class Snapshots(Generic[S]):
         """See to it that the state is written down if it is due; its tally from now on."""
         if not self._spacing.due(tally, place.seq):
             return tally
-        taken = self._clerk.offer((self._codec.part, place.branch), lambda: self._keep(place, state))
+        # Two views may tell of one part; each has a drawer of its own.
+        taken = self._clerk.offer((self._codec.fingerprint, place.branch), lambda: self._keep(place, state))
         return self._spacing.paid(tally, place.seq) if taken else tally
 
     def _keep(self, place: Place, state: S) -> None:
