@@ -1,7 +1,7 @@
 """Snapshots in a vault: the bytes as blocks, and a row that says which view they are, of which branch, and when.
 
-Files that snapshots share are blocks too, which their rows name. Knows nothing of what is in them. They are a cache: any
-row or block of theirs may be deleted at any time.
+Files that snapshots share are blocks too, which their rows name. Knows nothing of what is in them. They are a cache:
+any row or block of theirs may be deleted at any time.
 """
 
 from __future__ import annotations
