@@ -14,7 +14,7 @@ from quantum_memory.actors.views import CLOSING_S, FileKeeper, VaultFiles, ViewH
 from quantum_memory.memory import skills
 from quantum_memory.memory.episodic import merge
 from quantum_memory.memory.episodic.dense.gpu import available
-from quantum_memory.memory.episodic.fold import MemoriesFold
+from quantum_memory.memory.episodic.fold import MemoriesFold, rows_of
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.search import Candidates, Query, fetch, latest, memories, search
 from quantum_memory.memory.episodic.segments import Segments
@@ -31,6 +31,7 @@ from quantum_memory.memory.merging import Change, Since, Under, Version
 from quantum_memory.memory.prompting.material import Stretch, company
 from quantum_memory.memory.skills import Fit, SkillsFold, SkillsState, Tried, hit_of, ranked
 from quantum_memory.memory.skills_snapshot import SkillsCodec
+from quantum_memory.memory.snapshots import one_each
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.memory.working import WorkingFold, WorkingState
 from quantum_memory.memory.working_snapshot import WorkingCodec
@@ -41,7 +42,7 @@ from quantum_memory.settings import Settings
 from quantum_memory.types import Memory, MemoryId, Place, Skill, SkillHit, Vector
 
 APART = 4096
-"""Events between two snapshots of memories, however many there are: sealed runs are not written again."""
+"""Memories between two snapshots of them, however many there are: sealed runs are not written again."""
 
 
 class Known(NamedTuple):
@@ -106,6 +107,7 @@ class EpisodicMemoryHost(ViewHost):
                 MemoriesFold(dim, faiss_threads=self._settings.blas_threads, indexer=self._indexer),
                 MemoriesCodec(dim, indexer=self._indexer, segments=segments),
                 most=None if segments is None else APART,
+                weigh=one_each if segments is None else rows_of,
             ),
             self._timeline(WorkingFold(size), WorkingCodec(size)),
             self._timeline(SkillsFold(), SkillsCodec()),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.memory.clerk import Clerk
-from quantum_memory.memory.events import Entry, RolledBack
+from quantum_memory.memory.events import Entry, Event, RolledBack
 from quantum_memory.memory.held import Held
-from quantum_memory.memory.snapshots import Saved, Snapshots, Spacing, StateCodec
+from quantum_memory.memory.snapshots import Saved, Snapshots, Spacing, StateCodec, one_each
 from quantum_memory.memory.timeline import Fold, History, Timeline
 from quantum_memory.memory.vault.shelf import packing
 from quantum_memory.settings import Settings
@@ -131,17 +131,23 @@ class ViewHost(ABC):
         self._settings, self._history = settings, history
         self._clerk = Clerk(f"{type(self).__name__}-snapshots")
 
-    def _timeline(self, fold: Fold[S], codec: StateCodec[S], most: int | None = None) -> Timeline[S]:
+    def _timeline(
+        self,
+        fold: Fold[S],
+        codec: StateCodec[S],
+        most: int | None = None,
+        weigh: Callable[[Event], int] = one_each,
+    ) -> Timeline[S]:
         """The timeline of a view, which writes its states down where the settings say so.
 
-        ``most`` events lie between two snapshots of a view that is not written whole each time.
+        Events of a weight of ``most`` lie between two snapshots of a view that is not written whole each time.
         """
         settings, history = self._settings, self._history
         snapshots: Snapshots[S] | None = None
         if keeps_snapshots(settings) and isinstance(history, SnapshotKeeper):
             spacing = Spacing(settings.vault.snapshot_events, 0.0 if fold.reach is not None else GROWTH, most)
             pack = packing(settings.vault.compression)
-            snapshots = Snapshots(codec, VaultShelf(history), pack, self._clerk, spacing)
+            snapshots = Snapshots(codec, VaultShelf(history), pack, self._clerk, spacing, weigh)
         return Timeline(fold, history, settings.views.resident_states, snapshots)
 
     @abstractmethod

@@ -19,6 +19,7 @@ from quantum_memory.checks import bounded
 from quantum_memory.errors import CorruptRecord, QuantumMemoryError, StorageFailure
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.columns import Arrays, Attributes, Dump
+from quantum_memory.memory.events import Event
 from quantum_memory.types import BranchId, Part, Place
 
 S = TypeVar("S")
@@ -164,6 +165,11 @@ class Spacing:
         return Tally(0, tally.purse)
 
 
+def one_each(_: Event) -> int:
+    """Every event weighs the same."""
+    return 1
+
+
 class Snapshots(Generic[S]):
     """The snapshots of one view: found, loaded, and handed to a clerk to be written down.
 
@@ -173,13 +179,23 @@ class Snapshots(Generic[S]):
         packing: how arrays become bytes.
         clerk: who writes them down in the background.
         spacing: when.
+        weigh: how much of what lies between two snapshots an event is; a view whose events bring many things counts
+            these.
 
     One owner calls it; the clerk calls ``codec.dump``, ``packing.pack`` and ``shelf.keep`` from a thread of its own.
     """
 
-    def __init__(self, codec: StateCodec[S], shelf: Shelf, packing: Packing, clerk: Clerk, spacing: Spacing) -> None:
+    def __init__(
+        self,
+        codec: StateCodec[S],
+        shelf: Shelf,
+        packing: Packing,
+        clerk: Clerk,
+        spacing: Spacing,
+        weigh: Callable[[Event], int] = one_each,
+    ) -> None:
         self._codec, self._shelf, self._packing = codec, shelf, packing
-        self._clerk, self._spacing = clerk, spacing
+        self._clerk, self._spacing, self.weigh = clerk, spacing, weigh
 
     def nearest(self, branch: BranchId, after: int, upto: int) -> tuple[int, S] | None:
         """The latest state of a branch with after <= seq <= upto that can be loaded, and its number."""

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from quantum_memory.errors import BlockMissing, CorruptRecord, OutOfRange
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.episodic.dense import IndexPolicy
-from quantum_memory.memory.episodic.fold import MemoriesFold
+from quantum_memory.memory.episodic.fold import MemoriesFold, rows_of
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.search import Query, memories, search
@@ -30,14 +30,14 @@ from quantum_memory.memory.episodic.segment import MAGIC, opened, pieces
 from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
-from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered
+from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, Revised
 from quantum_memory.memory.life.uses import UsesFold
 from quantum_memory.memory.life.uses_snapshot import UsesCodec
 from quantum_memory.memory.mapped import FileCache
 from quantum_memory.memory.snapshots import FILES, Snapshots, Spacing, Tally, named, packed, unpacked
 from quantum_memory.memory.timeline import Timeline
 from quantum_memory.types import Place
-from tests.unit.episodes import DIM, EVENTS, START, memory
+from tests.unit.episodes import DIM, EVENTS, START, memory, merged
 from tests.unit.histories import PlainHistory, Replay
 from tests.unit.shelves import PACKING, PlainShelf
 from tests.unit.test_snapshots import assert_same_memories, folded
@@ -460,6 +460,20 @@ def test_two_views_that_tell_of_one_part_do_not_take_each_others_turn() -> None:
     go_on.set()
     assert clerk.wait(30.0)
     assert {fold for _, _, fold in shelf.kept} == {memories_.fingerprint, uses.fingerprint}
+
+
+def test_events_that_bring_many_memories_weigh_as_many() -> None:
+    one, many = Remembered(MANY[:1]), Remembered(MANY)
+    revised_, nothing = Revised(MANY[:7]), Forgotten(("x1", "x2"))
+    both = merged(MANY[:2], ("x9",), MANY[3:6])
+    assert [rows_of(event) for event in (one, many, revised_, nothing, both)] == [1, 40, 7, 1, 5]
+    history, replay, clerk, shelf = PlainHistory(), Replay(), Clerk("test"), PlainShelf()
+    history.rows, history.journal = replay.history.rows, replay.history.journal
+    history.journal["r0"] = [Entry(Place("r0", 1), START, many)]
+    snapshots = Snapshots(MemoriesCodec(DIM), shelf, PACKING, clerk, Spacing(20), rows_of)
+    Timeline(MemoriesFold(DIM), history, 9, snapshots).at(Place("r0", 1))
+    assert clerk.wait(30.0)
+    assert shelf.places() == [Place("r0", 1)], "one event of forty memories is enough"
 
 
 def test_snapshots_of_what_is_in_files_lie_no_further_apart_however_long_history_is() -> None:
