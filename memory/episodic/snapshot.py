@@ -16,28 +16,33 @@ from rpds import HashTrieMap
 from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading, difference
 from quantum_memory.memory.episodic.chunk import Lexicon
 from quantum_memory.memory.episodic.columnar import Blobs, Ints, narrow
-from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.dense import load as load_index
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.lexical import Postings
+from quantum_memory.memory.episodic.naming import (
+    A_FILE,
+    DIGEST_BYTES,
+    any_living,
+    check_order,
+    put_files,
+    run_of,
+    slices_of,
+)
 from quantum_memory.memory.episodic.records import DECODER, Records, id_numbers
 from quantum_memory.memory.episodic.runs import Run, Slice, tabled
 from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.episodic.tables import NOBODY, ROW, TAG, Table, cut
-from quantum_memory.memory.episodic.words import id_number, rules
+from quantum_memory.memory.episodic.words import rules
 from quantum_memory.memory.snapshots import FILES, fingerprint, named
-from quantum_memory.types import MemoryId, Part
+from quantum_memory.types import Part
 
 VERSION = 4
 WHAT = "snapshot of memories"
 MOST = 2**31 - 1
 BESIDE = ("zone_us", "revised", "metadata")
 """Columns that are there only if some memory needs them."""
-INDEX, DEAD = "index/", "dead/"
-A_FILE = -1
-"""Stands in the column "cut" for a file; other numbers there are of rows."""
-DIGEST_BYTES = 32
+INDEX = "index/"
 _CONTINUES, _TOP_BITS = 0x80, 0xC0
 """What the top two bits of a byte are that goes on with a character in UTF-8."""
 
@@ -78,7 +83,7 @@ class MemoriesCodec:
         sealed = [part for part in slices if segments is not None and self._is_sealed(part)]
         rest = [part for part in slices if not any(part is one for one in sealed)]
         if segments is not None and sealed:
-            _put_files(columns, slices, sealed, segments.keep([_run(part) for part in sealed]))
+            put_files(columns, slices, sealed, segments.keep([run_of(part) for part in sealed]))
         table = tabled(rest)
         if table is not None:
             _put(columns, table)
@@ -105,9 +110,9 @@ class MemoriesCodec:
         read.require("memories", count or not read.has("vectors"), "0, and there are vectors")
         table = _table(read, count, next_ticket, dim, frozenset(beside)) if count else None
         parts = tuple(self._parts(read, table, dim))
-        _check_order(read, parts, next_ticket)
+        check_order(read, parts, next_ticket)
         forgotten, picked = read.distinct_texts("forgotten"), read.distinct_texts("picked")
-        read.require("forgotten", not _any_living(parts, forgotten), "an id is both living and forgotten")
+        read.require("forgotten", not any_living(parts, forgotten), "an id is both living and forgotten")
         if self._indexer is not None:
             self._indexer.see(parts)
         return EpisodicState(
@@ -151,7 +156,7 @@ class MemoriesCodec:
         read.require("cut", fits, f"it does not cut up {count} rows and {len(names)} files")
         if self._segments is None:
             raise read.fault(FILES, "it names files, and there is no place for them here")
-        sealed = iter(_files(read, [self._segments.run(name) for name in names], dim))
+        sealed = iter(slices_of(read, [self._segments.run(name) for name in names], dim))
         starts = np.cumsum([0, *(rows for rows in order if rows > 0)])[:-1].tolist()
         rest = iter(() if table is None else self._runs(read, table, starts))
         for rows in order:
@@ -167,75 +172,6 @@ class MemoriesCodec:
                 index = load_index(read.numbers(f"{INDEX}{number}", np.uint8, (None,)), own.vectors, policy)
             found.append(Slice(Run(own, index), len(own)))
         return tuple(found)
-
-
-def _run(part: Slice) -> Run:
-    if not isinstance(part.block, Run):
-        raise TypeError(f"a {type(part.block).__name__} is not sealed")
-    return part.block
-
-
-def _put_files(columns: Columns, slices: Sequence[Slice], sealed: Sequence[Slice], names: Sequence[str]) -> None:
-    """The names of sealed runs, which of their rows are dead, and where they stand among the other rows."""
-    order: list[int] = []
-    for part in slices:
-        if any(part is one for one in sealed):
-            order.append(A_FILE)
-        elif order and order[-1] != A_FILE:
-            order[-1] += part.length - part.dead_count
-        else:
-            order.append(part.length - part.dead_count)
-    digests = np.frombuffer(b"".join(bytes.fromhex(name) for name in names), np.uint8)
-    columns.numbers(FILES, digests.reshape(-1, DIGEST_BYTES), np.uint8)
-    columns.numbers("cut", [rows for rows in order if rows], np.int64)
-    for number, part in enumerate(sealed):
-        if part.dead_count:
-            columns.numbers(f"{DEAD}{number}", np.packbits(~_alive(part), bitorder="little"), np.uint8)
-
-
-def _alive(part: Slice) -> Mask:
-    alive = part.alive()
-    return np.ones(part.length, np.bool_) if alive is None else alive
-
-
-def _files(read: Reading, runs: Sequence[Run], dim: int) -> Iterator[Slice]:
-    """The slices of sealed runs, without the dead rows."""
-    for number, run in enumerate(runs):
-        read.require(FILES, run.whole.vectors.shape[1] == dim, f"{run.name} has vectors of another length")
-        part = Slice(run, len(run))
-        if read.has(f"{DEAD}{number}"):
-            bits = read.numbers(f"{DEAD}{number}", np.uint8, ((len(run) + 7) // 8,))
-            dead = np.unpackbits(bits, bitorder="little")
-            gone = np.flatnonzero(dead)
-            read.require(f"{DEAD}{number}", len(gone) and gone[-1] < len(run), "none is dead, or one that is not there")
-            part = part.without(gone)
-        yield part
-
-
-def _check_order(read: Reading, parts: Sequence[Slice], next_ticket: int) -> None:
-    """See that the slices follow each other, and that no two of them hold the same memory."""
-    last = -1
-    for part in parts:
-        read.require("cut", int(part.rows["ticket"][0]) > last, "the rows are not in the order of remembering")
-        last = int(part.rows["ticket"][-1])
-    read.require("next_ticket", last < next_ticket, f"{next_ticket}, and there is a memory {last}")
-    if len(parts) < 2:
-        return
-    numbers = np.concatenate([_run(part).whole.records.by_row()[part.living()] for part in parts])
-    numbers.sort()
-    twice = set(numbers[1:][numbers[1:] == numbers[:-1]].tolist())
-    # Two ids may share a number, which next to none do: then the ids themselves are compared.
-    ids = [memory.id for part in parts for memory in part.memories() if id_number(memory.id) in twice] if twice else []
-    read.require("id", len(set(ids)) == len(ids), "an id stands twice")
-
-
-def _any_living(parts: Sequence[Slice], forgotten: Sequence[MemoryId]) -> bool:
-    numbers = np.array([id_number(memory) for memory in forgotten], np.uint64)
-    for part in parts:
-        for place in np.flatnonzero(np.isin(numbers, _run(part).whole.records.numbers)).tolist():
-            if part.find(forgotten[place], int(numbers[place])) >= 0:
-                return True
-    return False
 
 
 def _unindexed(dump: Dump) -> Dump:
