@@ -10,11 +10,13 @@ from typing import NamedTuple
 from quantum_memory.actors.folds import plain_folds
 from quantum_memory.errors import InvalidValue, QuantumMemoryError
 from quantum_memory.memory.affect.snapshot import MoodCodec
+from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.life.uses import UsesFold
 from quantum_memory.memory.life.uses_snapshot import UsesCodec
 from quantum_memory.memory.semantic.snapshot import GraphCodec
 from quantum_memory.memory.skills_snapshot import SkillsCodec
+from quantum_memory.memory.snapshots import Files
 from quantum_memory.memory.vault.backup import Backups, Manifest
 from quantum_memory.memory.vault.backup.schedule import Schedule
 from quantum_memory.memory.vault.owner import identity
@@ -87,7 +89,8 @@ class Caretaker:
             mend: whether to repair.
             spare: where backups lie, for blocks that are damaged here; those of the settings when left out.
         """
-        report = verify(self._vault, views_of(self._settings), packing(self._settings.vault.compression))
+        views = views_of(self._settings, self._vault.shelf)
+        report = verify(self._vault, views, packing(self._settings.vault.compression))
         repairs: list[Repair] = []
         if mend and not report.sound:
             where = spare or self._settings.backups.to
@@ -110,12 +113,12 @@ class Caretaker:
         return every[-1].at if every else None
 
 
-def views_of(settings: Settings) -> list[ViewCheck]:
-    """Every view as the hosts fold it and write it down under these settings."""
+def views_of(settings: Settings, files: Files | None = None) -> list[ViewCheck]:
+    """Every view as the hosts fold it and write it down under these settings, and where its files are."""
     dim, size = settings.perception.dim, settings.views.working_memories
     folds = plain_folds(settings, dim)
     return [
-        ViewCheck(folds.memories, MemoriesCodec(dim)),
+        ViewCheck(folds.memories, MemoriesCodec(dim, segments=None if files is None else Segments(files))),
         ViewCheck(folds.graph, GraphCodec()),
         ViewCheck(folds.mood, MoodCodec(folds.mood)),
         ViewCheck(folds.working, WorkingCodec(size)),

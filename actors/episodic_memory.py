@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 import ray
 
 from quantum_memory.actors.deferred import Deferred
+from quantum_memory.actors.room import Room
 from quantum_memory.actors.seeking import Contenders, Led, Question, Seeker
-from quantum_memory.actors.views import CLOSING_S, ViewHost
+from quantum_memory.actors.views import CLOSING_S, FileKeeper, VaultFiles, ViewHost, keeps_snapshots
 from quantum_memory.memory import skills
 from quantum_memory.memory.episodic import merge
 from quantum_memory.memory.episodic.dense.gpu import available
-from quantum_memory.memory.episodic.fold import MemoriesFold
+from quantum_memory.memory.episodic.fold import MemoriesFold, rows_of
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.search import fetch, latest, memories
+from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.events import Uses
@@ -30,6 +32,7 @@ from quantum_memory.memory.merging import Change, Since, Under, Version
 from quantum_memory.memory.prompting.material import Stretch, company
 from quantum_memory.memory.skills import Fit, SkillsFold, SkillsState, Tried, hit_of, ranked
 from quantum_memory.memory.skills_snapshot import SkillsCodec
+from quantum_memory.memory.snapshots import one_each
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.memory.working import WorkingFold, WorkingState
 from quantum_memory.memory.working_snapshot import WorkingCodec
@@ -38,6 +41,9 @@ from quantum_memory.policies.forgetting import Forgetting
 from quantum_memory.policies.importance import Met
 from quantum_memory.settings import Settings
 from quantum_memory.types import Memory, MemoryId, Place, Skill, SkillHit, Vector
+
+APART = 4096
+"""Memories between two snapshots of them, however many there are: sealed runs are not written again."""
 
 
 class Known(NamedTuple):
@@ -88,16 +94,22 @@ class EpisodicMemoryHost(ViewHost):
     def __init__(self, settings: Settings, history: History) -> None:
         super().__init__(settings, history)
         self._indexer = Indexer(Sizes().sealed, settings.index.policy())
+        self._room = Room(settings)
         self._views = Deferred(self._made)
         self._seeker = Seeker(settings, self._remembered, self._used)
 
     def _made(self) -> EpisodicViews:
         dim, size = self._settings.perception.dim, self._settings.views.working_memories
         available(self._indexer.policy.device)
+        history, segments = self._history, None
+        if keeps_snapshots(self._settings) and isinstance(history, FileKeeper):
+            segments = Segments(VaultFiles(history), self._room.cache(), self._indexer)
         return EpisodicViews(
             self._timeline(
                 MemoriesFold(dim, faiss_threads=self._settings.blas_threads, indexer=self._indexer),
-                MemoriesCodec(dim, indexer=self._indexer),
+                MemoriesCodec(dim, indexer=self._indexer, segments=segments),
+                most=None if segments is None else APART,
+                weigh=one_each if segments is None else rows_of,
             ),
             self._timeline(WorkingFold(size), WorkingCodec(size)),
             self._timeline(SkillsFold(), SkillsCodec()),
@@ -112,6 +124,7 @@ class EpisodicMemoryHost(ViewHost):
         """Finish what is being indexed and written down, as far as there is time."""
         self._indexer.close(min(CLOSING_S, self._settings.timeouts.call_s / 2))
         super().close()
+        self._room.close()
 
     def seeds(self, asked: Sequence[Question]) -> list[dict[MemoryId, float]]:
         """For each question the memories from which the graph is to be asked, and how well they match, best first."""

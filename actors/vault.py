@@ -13,7 +13,7 @@ from quantum_memory.actors.archives import ArchiveDesk
 from quantum_memory.actors.caretaker import Caretaker, Verified
 from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.tending import Tending
-from quantum_memory.errors import AgentNotFound, QuantumMemoryError
+from quantum_memory.errors import AgentNotFound, BlockMissing, QuantumMemoryError, WriteFailed
 from quantum_memory.memory.archive import Exported, Imported, Views
 from quantum_memory.memory.events import Entry, RolledBack
 from quantum_memory.memory.snapshots import Saved
@@ -221,11 +221,30 @@ class VaultHost:
         shelf = self._vault.shelf
         return None if shelf is None else shelf.nearest(branch, part, fold, after, upto)
 
-    def snapshot_keep(self, place: Place, part: Part, fold: str, data: bytes) -> None:
+    def snapshot_keep(self, place: Place, part: Part, fold: str, data: bytes, files: Sequence[str] = ()) -> None:
         """See ``Shelf.keep``."""
         shelf = self._vault.shelf
         if shelf is not None:
-            shelf.keep(place, part, fold, data)
+            shelf.keep(place, part, fold, data, files)
+
+    def files_lacking(self, names: Sequence[str]) -> list[str]:
+        """See ``Files.lacking``. Without blocks all are lacking."""
+        shelf = self._vault.shelf
+        return list(names) if shelf is None else shelf.lacking(names)
+
+    def file(self, name: str) -> bytes:
+        """See ``Files.file``."""
+        shelf = self._vault.shelf
+        if shelf is None:
+            raise BlockMissing(self._vault.storage, name)
+        return shelf.file(name)
+
+    def put_file(self, data: bytes) -> str:
+        """See ``Files.put_file``."""
+        shelf = self._vault.shelf
+        if shelf is None:
+            raise WriteFailed(self._vault.storage, "it was opened without blocks")
+        return shelf.put_file(data)
 
     def backup(self, to: str | None, full: bool) -> Manifest:
         """Make a backup now. See ``Caretaker.backup``."""

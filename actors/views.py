@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.memory.clerk import Clerk
-from quantum_memory.memory.events import Entry, RolledBack
+from quantum_memory.memory.events import Entry, Event, RolledBack
 from quantum_memory.memory.held import Held
-from quantum_memory.memory.snapshots import Saved, Snapshots, Spacing, StateCodec
+from quantum_memory.memory.snapshots import Saved, Snapshots, Spacing, StateCodec, one_each
 from quantum_memory.memory.timeline import Fold, History, Timeline
 from quantum_memory.memory.vault.shelf import packing
 from quantum_memory.settings import Settings
@@ -38,10 +38,21 @@ class SnapshotKeeper(Protocol):
 
     def snapshot_nearest(self, branch: BranchId, part: Part, fold: str, after: int, upto: int) -> Saved | None: ...
 
-    def snapshot_keep(self, place: Place, part: Part, fold: str, data: bytes) -> None: ...
+    def snapshot_keep(self, place: Place, part: Part, fold: str, data: bytes, files: Sequence[str] = ()) -> None: ...
 
 
-class RemoteHistory(History, SnapshotKeeper):
+@runtime_checkable
+class FileKeeper(Protocol):
+    """What a history can do that also keeps the files that snapshots share: VaultHost, RemoteHistory. See ``Files``."""
+
+    def files_lacking(self, names: Sequence[str]) -> list[str]: ...
+
+    def file(self, name: str) -> bytes: ...
+
+    def put_file(self, data: bytes) -> str: ...
+
+
+class RemoteHistory(History, SnapshotKeeper, FileKeeper):
     """History read from the VaultActor. It blocks, so it belongs in a host and never on an event loop."""
 
     def __init__(self, directory: Directory) -> None:
@@ -68,8 +79,20 @@ class RemoteHistory(History, SnapshotKeeper):
         found: Saved | None = self._ask("snapshot_nearest", branch, part, fold, after, upto)
         return found
 
-    def snapshot_keep(self, place: Place, part: Part, fold: str, data: bytes) -> None:
-        self._ask("snapshot_keep", place, part, fold, data)
+    def snapshot_keep(self, place: Place, part: Part, fold: str, data: bytes, files: Sequence[str] = ()) -> None:
+        self._ask("snapshot_keep", place, part, fold, data, files)
+
+    def files_lacking(self, names: Sequence[str]) -> list[str]:
+        found: list[str] = self._ask("files_lacking", names)
+        return found
+
+    def file(self, name: str) -> bytes:
+        found: bytes = self._ask("file", name)
+        return found
+
+    def put_file(self, data: bytes) -> str:
+        name: str = self._ask("put_file", data)
+        return name
 
     def _ask(self, method: str, *args: object) -> Any:
         return self._directory.call("vault", 0, method, args).result()
@@ -80,6 +103,13 @@ class VaultShelf:
 
     def __init__(self, keeper: SnapshotKeeper) -> None:
         self.nearest, self.keep = keeper.snapshot_nearest, keeper.snapshot_keep
+
+
+class VaultFiles:
+    """The files of whoever keeps those of a history; ``Files``."""
+
+    def __init__(self, keeper: FileKeeper) -> None:
+        self.lacking, self.file, self.put_file = keeper.files_lacking, keeper.file, keeper.put_file
 
 
 def keeps_snapshots(settings: Settings) -> bool:
@@ -101,14 +131,23 @@ class ViewHost(ABC):
         self._settings, self._history = settings, history
         self._clerk = Clerk(f"{type(self).__name__}-snapshots")
 
-    def _timeline(self, fold: Fold[S], codec: StateCodec[S]) -> Timeline[S]:
-        """The timeline of a view, which writes its states down where the settings say so."""
+    def _timeline(
+        self,
+        fold: Fold[S],
+        codec: StateCodec[S],
+        most: int | None = None,
+        weigh: Callable[[Event], int] = one_each,
+    ) -> Timeline[S]:
+        """The timeline of a view, which writes its states down where the settings say so.
+
+        Events of a weight of ``most`` lie between two snapshots of a view that is not written whole each time.
+        """
         settings, history = self._settings, self._history
         snapshots: Snapshots[S] | None = None
         if keeps_snapshots(settings) and isinstance(history, SnapshotKeeper):
-            spacing = Spacing(settings.vault.snapshot_events, 0.0 if fold.reach is not None else GROWTH)
+            spacing = Spacing(settings.vault.snapshot_events, 0.0 if fold.reach is not None else GROWTH, most)
             pack = packing(settings.vault.compression)
-            snapshots = Snapshots(codec, VaultShelf(history), pack, self._clerk, spacing)
+            snapshots = Snapshots(codec, VaultShelf(history), pack, self._clerk, spacing, weigh)
         return Timeline(fold, history, settings.views.resident_states, snapshots)
 
     @abstractmethod

@@ -4,7 +4,8 @@
 
 One process and one thread, ready-made vectors of 384 numbers, no Ray. Texts have word frequencies and a length like
 those of talk; vectors lie in clusters. ``--large`` adds a million memories, which takes 3 GB. Times are of the CPU, so
-that other processes count less; seconds after a restart are of the clock.
+that other processes count less; seconds after a restart are of the clock, and of the CPU where they say so. A restart
+is measured from a snapshot that holds everything, and from one that names files, fetched or at hand to be mapped.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import gc
 import json
 import platform
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,11 +32,14 @@ from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.search import Query, search
+from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.events import Remembered
+from quantum_memory.memory.mapped import FileCache
 from quantum_memory.memory.semantic.graph import GraphFold
 from quantum_memory.memory.snapshots import packed, unpacked
+from quantum_memory.memory.vault.blocks import BlockStore, open_blocks
 from quantum_memory.memory.vault.shelf import packing
 from quantum_memory.types import PAD, Filters, Memory, Place
 
@@ -81,6 +87,16 @@ def resident() -> int:
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
     return int(psutil.Process().memory_full_info().uss)
+
+
+def of_its_own() -> int:
+    """Bytes of this process that are in no file; pages of mapped files belong to all who map them."""
+    gc.collect()
+    if sys.platform != "linux":
+        return resident()
+    ctypes.CDLL(None).malloc_trim(0)
+    told = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+    return 1024 * int(told["Anonymous"].split()[0])
 
 
 def grown(fold: Any, count: int) -> tuple[Any, float, int]:
@@ -148,6 +164,45 @@ def calibration() -> float:
     return float(np.median(taken))
 
 
+class Kept:
+    """The files of a folder of blocks."""
+
+    def __init__(self, blocks: BlockStore) -> None:
+        self.file, self.put_file, self._blocks = blocks.get, blocks.put, blocks
+
+    def lacking(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if not self._blocks.has(name)]
+
+
+def first_answer(codec: MemoriesCodec, data: bytes, asked: Memory) -> dict[str, float]:
+    """Seconds from a snapshot's bytes to a state and from there to an answer, and the bytes it then has of its own."""
+    before, cpu = of_its_own(), time.process_time()
+    back, loaded = timed(partial(unpacked, codec, packing(3), PLACE, data))
+    _, answered = timed(partial(search, back, Query(asked.text, asked.embedding)))
+    taken = time.process_time() - cpu
+    own = (of_its_own() - before) / len(back)
+    return {"s": loaded, "answer_s": answered, "to_first_answer_cpu_s": taken, "own_bytes_a_memory": own}
+
+
+def restarted(state: EpisodicState, asked: Memory, indexer: Indexer) -> dict[str, float]:
+    """What it takes to write a state with its sealed runs as files, to have it again, and what it then holds."""
+    pack, found = packing(3), dict[str, float]()
+    with tempfile.TemporaryDirectory() as folder:
+        kept, cache = Kept(open_blocks(f"{folder}/blocks")), FileCache(Path(folder) / "cache", 1 << 40)
+
+        def codec() -> MemoriesCodec:
+            return MemoriesCodec(DIM, indexer=indexer, segments=Segments(kept, cache, indexer))
+
+        data, found["files_written_s"] = timed(lambda: packed(codec(), pack, state))
+        found["snapshot_naming_files_bytes_a_memory"] = len(data) / len(state)
+        for name in ("store", "files"):
+            if name == "store":
+                for path in cache.folder.iterdir() if cache.folder.exists() else ():
+                    path.unlink()
+            found |= {f"from_{name}_{what}": value for what, value in first_answer(codec(), data, asked).items()}
+    return found
+
+
 def measure(count: int, queries: int, *, restart: bool) -> dict[str, float]:
     indexer = Indexer(Sizes().sealed)
     fold, codec = MemoriesFold(DIM, indexer=indexer), MemoriesCodec(DIM, indexer=indexer)
@@ -172,6 +227,7 @@ def measure(count: int, queries: int, *, restart: bool) -> dict[str, float]:
         found |= {f"search{name}_{share}_ms": value for share, value in milliseconds(state, asked, **wanted).items()}
     found["recall_at_10"] = recall(state, asked[:100])
     if restart:
+        found |= restarted(state, asked[0], indexer)
         pack = packing(3)
         data = packed(codec, pack, state)
         del state

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+import numpy as np
 from blake3 import blake3
 
 from quantum_memory.checks import bounded
 from quantum_memory.errors import CorruptRecord, QuantumMemoryError, StorageFailure
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.columns import Arrays, Attributes, Dump
+from quantum_memory.memory.events import Event
 from quantum_memory.types import BranchId, Part, Place
 
 S = TypeVar("S")
 DIGEST_CHARS = 16
+FILES = "files"
+"""The column of a dump that names files beside it: (n, 32) uint8, the BLAKE3 of each."""
 logger = logging.getLogger(__name__)
 
 
@@ -29,7 +33,8 @@ class StateCodec(Protocol[S]):
     """How the states of a view are written down.
 
     Laws: ``load(*dump(state))`` reads as ``state`` does, and so does whatever is folded on top of it. Equal states
-    give equal dumps, whatever way they came about. Nothing but plain typed arrays and JSON values goes in.
+    give equal dumps, whatever way they came about, but for what lies in files that they name in the column ``FILES``.
+    Nothing but plain typed arrays and JSON values goes in.
 
     ``fingerprint`` names the codec's version and every parameter of the fold that changes what it makes of events.
     ``difference`` says what is not alike in two states, beyond the fold's stated tolerance; nothing if they are alike.
@@ -64,8 +69,27 @@ class Shelf(Protocol):
         """The latest one of a branch with after <= seq <= upto that can be read."""
         ...
 
-    def keep(self, place: Place, part: Part, fold: str, data: bytes) -> None:
-        """Keep one; older ones of the same branch and view may go."""
+    def keep(self, place: Place, part: Part, fold: str, data: bytes, files: Sequence[str] = ()) -> None:
+        """Keep one, and the files that it names; older ones of the same branch and view may go."""
+        ...
+
+
+class Files(Protocol):
+    """Where files that snapshots share are kept, by the BLAKE3 of their content in hexadecimal digits.
+
+    A file that no snapshot names may go some time after it was put.
+    """
+
+    def lacking(self, names: Sequence[str]) -> list[str]:
+        """Those of these that are not there."""
+        ...
+
+    def file(self, name: str) -> bytes:
+        """What is in a file. Raises: CorruptRecord, Quarantined, BlockMissing, VaultUnavailable."""
+        ...
+
+    def put_file(self, data: bytes) -> str:
+        """Keep a file, durably, and return its name. Raises: WriteFailed."""
         ...
 
 
@@ -111,19 +135,24 @@ class Spacing:
     purse that all states since the last one share, into which every event folded goes once. So all writing together
     stays linear in all folding, even where a thousand forks come due with the same past behind them.
 
-    A view of limited reach does not grow; it needs no ``share``.
+    A view of limited reach does not grow; it needs no ``share``. One whose snapshots name files that are written once
+    costs no more than what is in no file, however large it is: ``most`` events lie between two, or ``every`` if more.
     """
 
     every: int
     share: float = 0.25
+    most: int | None = None
 
     def __post_init__(self) -> None:
         bounded("every", self.every, 1, 2**53)
         bounded("share", self.share, 0.0, 1.0)
+        if self.most is not None:
+            bounded("most", self.most, 1, 2**53)
 
     def price(self, seq: int) -> int:
         """How many events a snapshot at this number costs."""
-        return max(self.every, int(self.share * seq))
+        grown = int(self.share * seq)
+        return max(self.every, grown if self.most is None else min(grown, self.most))
 
     def due(self, tally: Tally, seq: int) -> bool:
         """Whether a state with this tally is to be written down at this number."""
@@ -136,6 +165,11 @@ class Spacing:
         return Tally(0, tally.purse)
 
 
+def one_each(_: Event) -> int:
+    """Every event weighs the same."""
+    return 1
+
+
 class Snapshots(Generic[S]):
     """The snapshots of one view: found, loaded, and handed to a clerk to be written down.
 
@@ -145,13 +179,23 @@ class Snapshots(Generic[S]):
         packing: how arrays become bytes.
         clerk: who writes them down in the background.
         spacing: when.
+        weigh: how much of what lies between two snapshots an event is; a view whose events bring many things counts
+            these.
 
     One owner calls it; the clerk calls ``codec.dump``, ``packing.pack`` and ``shelf.keep`` from a thread of its own.
     """
 
-    def __init__(self, codec: StateCodec[S], shelf: Shelf, packing: Packing, clerk: Clerk, spacing: Spacing) -> None:
+    def __init__(
+        self,
+        codec: StateCodec[S],
+        shelf: Shelf,
+        packing: Packing,
+        clerk: Clerk,
+        spacing: Spacing,
+        weigh: Callable[[Event], int] = one_each,
+    ) -> None:
         self._codec, self._shelf, self._packing = codec, shelf, packing
-        self._clerk, self._spacing = clerk, spacing
+        self._clerk, self._spacing, self.weigh = clerk, spacing, weigh
 
     def nearest(self, branch: BranchId, after: int, upto: int) -> tuple[int, S] | None:
         """The latest state of a branch with after <= seq <= upto that can be loaded, and its number."""
@@ -175,17 +219,29 @@ class Snapshots(Generic[S]):
         """See to it that the state is written down if it is due; its tally from now on."""
         if not self._spacing.due(tally, place.seq):
             return tally
-        taken = self._clerk.offer((self._codec.part, place.branch), lambda: self._keep(place, state))
+        # Two views may tell of one part; each has a drawer of its own.
+        taken = self._clerk.offer((self._codec.fingerprint, place.branch), lambda: self._keep(place, state))
         return self._spacing.paid(tally, place.seq) if taken else tally
 
     def _keep(self, place: Place, state: S) -> None:
         codec = self._codec
-        self._shelf.keep(place, codec.part, codec.fingerprint, packed(codec, self._packing, state))
+        dump = codec.dump(state)
+        data = _packed(codec, self._packing, dump)
+        self._shelf.keep(place, codec.part, codec.fingerprint, data, named(dump.arrays))
+
+
+def named(arrays: Arrays) -> list[str]:
+    """The names of the files that a dump refers to."""
+    found = arrays.get(FILES)
+    return [] if not isinstance(found, np.ndarray) else [bytes(digest).hex() for digest in found.astype(np.uint8)]
 
 
 def packed(codec: StateCodec[Any], packing: Packing, state: object) -> bytes:
-    """A state as the bytes of its snapshot. Equal states give equal bytes."""
-    dump = codec.dump(state)
+    """A state as the bytes of its snapshot. Equal states give equal bytes, but for files: see ``StateCodec``."""
+    return _packed(codec, packing, codec.dump(state))
+
+
+def _packed(codec: StateCodec[Any], packing: Packing, dump: Dump) -> bytes:
     return packing.pack(dump.arrays, {**dump.attributes, "part": codec.part, "fold": codec.fingerprint})
 
 

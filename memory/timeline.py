@@ -167,7 +167,8 @@ class Timeline(Generic[S]):
             if self._fold.part in entry.event.parts:
                 kept = self._kept_at(entry.event.to)
         else:
-            kept = _Kept(self._fold.apply(kept.state, entry.event), kept.tally.plus(1), kept.gaps)
+            tally = kept.tally.plus(self._weight([entry]))
+            kept = _Kept(self._fold.apply(kept.state, entry.event), tally, kept.gaps)
         self._hold(entry.place, kept)
         if before in self._held and before not in self._pinned:
             self._drop(before)
@@ -232,7 +233,11 @@ class Timeline(Generic[S]):
         gaps = kept.gaps
         if len(entries) != span.upto - span.after:
             gaps = _joined(gaps, _missing(span, [entry.place.seq for entry in entries]))
-        return _Kept(state, kept.tally.plus(len(entries)), gaps)
+        return _Kept(state, kept.tally.plus(self._weight(entries)), gaps)
+
+    def _weight(self, entries: Sequence[Entry]) -> int:
+        """How much of what lies between two snapshots these are."""
+        return 0 if self._snapshots is None else sum(self._snapshots.weigh(entry.event) for entry in entries)
 
     def _outdated(self, place: Place, gaps: frozenset[Span]) -> bool:
         """Whether the state at a place can be had with less missing by now. Then none is held that lacks the same."""

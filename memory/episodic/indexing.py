@@ -5,6 +5,7 @@ Owns when a run gets its index. Never changes what a run holds.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from functools import partial
 
@@ -29,6 +30,7 @@ class Indexer:
     def __init__(self, sealed: int, policy: IndexPolicy | None = None, clerk: Clerk | None = None) -> None:
         self._sealed, self.policy = sealed, policy or IndexPolicy()
         self._clerk = clerk or Clerk("indexes", WAITING)
+        self._building = threading.Lock()
 
     def see(self, slices: Iterable[Slice]) -> None:
         """Have the runs indexed among a state's that are never joined again, large enough, and not indexed yet."""
@@ -38,6 +40,12 @@ class Indexer:
             if last and isinstance(run, Run) and not run.indexed:
                 flat = self.policy.kind_for(part.length) == "flat" and not available(self.policy.device)
                 run.indexed = flat or self._clerk.offer(run, partial(self._build, run))
+
+    def ensure(self, run: Run) -> None:
+        """Index a run here and now, if it is to have an index and has none yet. Any thread may call it."""
+        if len(run) >= self._sealed and self.policy.kind_for(len(run)) != "flat":
+            run.indexed = True
+            self._build(run)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Come back when all that was seen is indexed, or the time is over. Whether nothing is left."""
@@ -53,4 +61,6 @@ class Indexer:
         self._clerk.close(timeout_s)
 
     def _build(self, run: Run) -> None:
-        run.index = build(run.index.array, self.policy)
+        with self._building:
+            if run.index.kind == "flat":
+                run.index = build(run.index.array, self.policy)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -180,6 +180,17 @@ class Records:
             None if self.revised is None else self.revised[start:end],
             None if self.metadata is None else self.metadata.cut(start, end),
             self.by_row()[start:end],
+        )
+
+    def within(self, whole: Records, start: int, end: int) -> Records:
+        """The same records, in the columns of others of which they are the rows from one number to another."""
+        metadata, felt = self.metadata, self.felt
+        if metadata is not None and whole.metadata is not None:
+            metadata = whole.metadata.cut(start, end)
+        if felt.dtype == whole.felt.dtype:
+            felt = whole.felt[start:end]
+        return replace(
+            self, ids=whole.ids.cut(start, end), texts=whole.texts.cut(start, end), felt=felt, metadata=metadata
         )
 
     @classmethod

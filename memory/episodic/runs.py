@@ -7,10 +7,11 @@ nothing here ever changes a row that some slice shows.
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,32 +21,113 @@ from quantum_memory.memory.episodic.columnar import Ints, narrow
 from quantum_memory.memory.episodic.dense import DenseIndex, FlatIndex, Mask, Nearest
 from quantum_memory.memory.episodic.lexical import Group, Terms
 from quantum_memory.memory.episodic.parts import statements_of
-from quantum_memory.memory.episodic.tables import Table, concat
+from quantum_memory.memory.episodic.tables import Ends, Table, concat
 from quantum_memory.types import Memory, MemoryId, Vector
+
+
+class Beside(NamedTuple):
+    """What a run has beside its table, made of it.
+
+    Attributes:
+        ends: where each session begins and ends.
+        kinds, speakers, sessions, lengths: the columns of the rows that whole searches read, each in one piece.
+        since, until: the first and the last moment of any row, in microseconds since 1970; of none, the second is less.
+    """
+
+    ends: Ends
+    kinds: NDArray[np.integer]
+    speakers: NDArray[np.integer]
+    sessions: NDArray[np.int32]
+    lengths: NDArray[np.integer]
+    since: int
+    until: int
+
+    @classmethod
+    def of(cls, table: Table) -> Beside:
+        """That of a table which nobody else has seen yet: its rows are tied to each other."""
+        rows, ends = table.rows, table.ends()
+        kinds, speakers = (narrow(rows[column], np.int8, np.int16) for column in ("kind", "speaker"))
+        sessions, lengths = np.ascontiguousarray(rows["session"]), narrow(rows["terms"], np.uint8, np.uint16)
+        since, until = (int(rows["at_us"].min()), int(rows["at_us"].max())) if len(rows) else (0, -1)
+        return cls(ends, kinds, speakers, sessions, lengths, since, until)
 
 
 class Run:
     """A finished block: a table, and an index over its vectors.
 
+    What it holds never changes, but where that lies may: in a file that is mapped, or in a larger run.
+
     Attributes:
-        kinds, speakers, sessions, lengths: the columns of the rows that whole searches read, each in one piece.
         since, until: the first and the last moment of any row, in microseconds since 1970; of none, the second is less.
         index: over the vectors. Another one may take its place at any time, which finds the same or nearly the same.
         indexed: whether one was built, or is about to be.
+        name: of the file that holds it, once there is one.
     """
 
-    def __init__(self, table: Table, index: DenseIndex | None = None) -> None:
+    def __init__(self, table: Table, index: DenseIndex | None = None, beside: Beside | None = None) -> None:
         self._table = table
-        self._ends = table.ends()
+        self._beside = beside or Beside.of(table)
         self._labels = (*table.names, None)
-        self.kinds = narrow(table.rows["kind"], np.int8, np.int16)
-        self.speakers = narrow(table.rows["speaker"], np.int8, np.int16)
-        self.sessions = np.ascontiguousarray(table.rows["session"])
-        us = table.rows["at_us"]
-        self.since, self.until = (int(us.min()), int(us.max())) if len(us) else (0, -1)
-        self.lengths = narrow(table.rows["terms"], np.uint8, np.uint16)
+        self.since, self.until = self._beside.since, self._beside.until
         self.index: DenseIndex = index or FlatIndex(table.vectors)
         self.indexed = index is not None
+        self.name: str | None = None
+        self._within: list[tuple[weakref.ref[Run], int]] = []
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def whole(self) -> Table:
+        """All of it, with the rows tied."""
+        return self._table
+
+    @property
+    def beside(self) -> Beside:
+        return self._beside
+
+    @property
+    def kinds(self) -> NDArray[np.integer]:
+        return self._beside.kinds
+
+    @property
+    def speakers(self) -> NDArray[np.integer]:
+        return self._beside.speakers
+
+    @property
+    def sessions(self) -> NDArray[np.int32]:
+        return self._beside.sessions
+
+    @property
+    def lengths(self) -> NDArray[np.integer]:
+        return self._beside.lengths
+
+    def become(self, twin: Run) -> None:
+        """Show the columns of an equal run from now on, and let its own go."""
+        self._table, self._beside = twin.whole, twin.beside
+        self.index, self.indexed = twin.index, self.indexed or twin.indexed
+        self._lend()
+
+    def contain(self, part: Run, start: int) -> None:
+        """Let a run whose rows are rows of this one, from ``start`` on, show this one's vectors and texts."""
+        self._within.append((weakref.ref(part), start))
+        part._borrow(self._table, start)
+
+    def _borrow(self, whole: Table, start: int) -> None:
+        own, end = self._table, start + len(self._table)
+        records = own.records.within(whole.records, start, end)
+        self._table = replace(own, vectors=whole.vectors[start:end], records=records)
+        if self.index.kind == "flat":
+            self.index = FlatIndex(self._table.vectors)
+        self._lend()
+
+    def _lend(self) -> None:
+        """Let those that show columns of this run show those that it has now."""
+        self._within = [(part, start) for part, start in self._within if part() is not None]
+        for part, start in self._within:
+            held = part()
+            if held is not None:
+                held._borrow(self._table, start)  # noqa: SLF001 - it is one of these
 
     @property
     def rows(self) -> NDArray[np.void]:
@@ -100,10 +182,10 @@ class Run:
         return statements_of(self._table.records.texts, rows)
 
     def first(self, session: int) -> int:
-        return int(self._ends.first[session])
+        return int(self._beside.ends.first[session])
 
     def last(self, session: int) -> int:
-        return int(self._ends.last[session])
+        return int(self._beside.ends.last[session])
 
     def find(self, memory: MemoryId, code: int) -> Sequence[int]:
         row = self._table.records.find(memory, code)
@@ -208,6 +290,16 @@ def tabled(slices: Sequence[Slice]) -> Table | None:
 
 
 def joined(slices: Sequence[Slice]) -> Slice | None:
-    """One finished run of the living rows of neighbouring slices, or ``None`` if there are none."""
+    """One finished run of the living rows of neighbouring slices, or ``None`` if there are none.
+
+    Runs that are whole in it show its columns from then on, so what older states still hold of them costs little.
+    """
     table = tabled(slices)
-    return None if table is None else Slice(Run(table), len(table))
+    if table is None:
+        return None
+    run, start = Run(table), 0
+    for part in slices:
+        if isinstance(part.block, Run) and not part.dead_count:
+            run.contain(part.block, start)
+        start += part.length - part.dead_count
+    return Slice(run, len(table))

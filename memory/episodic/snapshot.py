@@ -1,12 +1,12 @@
-"""Memories as columns, in the order of remembering, with their terms counted. Knows no file.
+"""Memories as columns, in the order of remembering, with their terms counted; sealed runs by the names of their files.
 
-The columns do not show how a state is cut into runs, so equal states give equal columns. What was forgotten leaves its
-id and nothing else.
+Without files the columns do not show how a state is cut into runs, so equal states give equal columns. What was
+forgotten leaves its id and nothing else there; in a sealed run it is a bit, and goes with the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -20,15 +20,25 @@ from quantum_memory.memory.episodic.columnar import Blobs, Ints, narrow
 from quantum_memory.memory.episodic.dense import load as load_index
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.lexical import Postings
+from quantum_memory.memory.episodic.naming import (
+    A_FILE,
+    DIGEST_BYTES,
+    any_living,
+    check_order,
+    put_files,
+    run_of,
+    slices_of,
+)
 from quantum_memory.memory.episodic.records import DECODER, Records, id_numbers
 from quantum_memory.memory.episodic.runs import Run, Slice, tabled
+from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.episodic.tables import NOBODY, ROW, TAG, Table, cut
-from quantum_memory.memory.episodic.words import id_number, rules
-from quantum_memory.memory.snapshots import fingerprint
+from quantum_memory.memory.episodic.words import rules
+from quantum_memory.memory.snapshots import FILES, fingerprint, named
 from quantum_memory.types import Part
 
-VERSION = 3
+VERSION = 4
 WHAT = "snapshot of memories"
 MOST = 2**31 - 1
 BESIDE = ("zone_us", "revised", "metadata")
@@ -46,6 +56,7 @@ class MemoriesCodec:
         dim: length of every embedding, as the fold has it.
         sizes: how long the runs of a loaded state are; the fold's.
         indexer: who indexes runs that were written down without an index; the fold's.
+        segments: where sealed runs are files; without it all is written as columns, and what names files is refused.
 
     Indexes are written down with their runs, and come back with them unless another policy is in force by then. They
     say nothing that the vectors do not. Without an indexer there are none.
@@ -53,17 +64,34 @@ class MemoriesCodec:
 
     part: Part = "memories"
 
-    def __init__(self, dim: int | None = None, sizes: Sizes | None = None, indexer: Indexer | None = None) -> None:
-        self._dim, self._sizes, self._indexer = dim, sizes or Sizes(), indexer
+    def __init__(
+        self,
+        dim: int | None = None,
+        sizes: Sizes | None = None,
+        indexer: Indexer | None = None,
+        segments: Segments | None = None,
+    ) -> None:
+        self._dim, self._sizes, self._indexer, self._segments = dim, sizes or Sizes(), indexer, segments
         self.fingerprint = fingerprint(self.part, VERSION, dim=dim, sealed=self._sizes.sealed, **rules())
 
     def dump(self, state: EpisodicState) -> Dump:
-        """Everything but the cut into runs. May be called while the fold goes on elsewhere."""
-        table = tabled(state.slices())
-        columns = Columns()
+        """Sealed runs by name, where they are files, and the rest in columns without a cut.
+
+        May be called while the fold goes on elsewhere. Raises: what ``segments`` raises.
+        """
+        return self._dumped(state, self._segments)
+
+    def _dumped(self, state: EpisodicState, segments: Segments | None) -> Dump:
+        slices, columns = state.slices(), Columns()
+        sealed = [part for part in slices if segments is not None and self._is_sealed(part)]
+        rest = [part for part in slices if not any(part is one for one in sealed)]
+        if segments is not None and sealed:
+            put_files(columns, slices, sealed, segments.keep([run_of(part) for part in sealed]))
+        table = tabled(rest)
         if table is not None:
             _put(columns, table)
-            self._put_indexes(columns, state.slices())
+            if not sealed:
+                self._put_indexes(columns, rest)
         forgotten, picked = sorted(state.forgotten), sorted(state.picked)
         columns.texts("forgotten", forgotten)
         columns.times("forgotten/at", [state.forgotten[memory] for memory in forgotten])
@@ -84,11 +112,10 @@ class MemoriesCodec:
         read.require("beside", beside == [name for name in BESIDE if name in beside], f"{beside} are no columns")
         read.require("memories", count or not read.has("vectors"), "0, and there are vectors")
         table = _table(read, count, next_ticket, dim, frozenset(beside)) if count else None
+        parts = tuple(self._parts(read, table, dim))
+        check_order(read, parts, next_ticket)
         forgotten, picked = read.distinct_texts("forgotten"), read.distinct_texts("picked")
-        if table is not None:
-            living = any(table.records.find(memory, id_number(memory)) >= 0 for memory in forgotten)
-            read.require("forgotten", not living, "an id is both living and forgotten")
-        parts = () if table is None else self._runs(read, table)
+        read.require("forgotten", not any_living(parts, forgotten), "an id is both living and forgotten")
         if self._indexer is not None:
             self._indexer.see(parts)
         return EpisodicState(
@@ -100,12 +127,15 @@ class MemoriesCodec:
             ),
             picked=HashTrieMap(dict(zip(picked, read.blobs("picked/digest", len(picked)), strict=True))),
             next_ticket=next_ticket,
-            live_terms=0 if table is None else int(table.rows["terms"].sum()),
+            live_terms=sum(int(part.lengths[part.living()].sum()) for part in parts),
         )
 
     def difference(self, one: EpisodicState, other: EpisodicState) -> str | None:
-        """What differs, byte by byte; indexes do not count."""
-        return difference(_unindexed(self.dump(one)), _unindexed(self.dump(other)))
+        """What differs, byte by byte; neither indexes count nor what lies in files."""
+        return difference(*(_unindexed(self._dumped(state, None)) for state in (one, other)))
+
+    def _is_sealed(self, part: Slice) -> bool:
+        return isinstance(part.block, Run) and len(part.block) == part.length >= self._sizes.sealed
 
     def _put_indexes(self, columns: Columns, slices: Sequence[Slice]) -> None:
         """The indexes of runs of which nothing was forgotten, where those stand, and what they were built by."""
@@ -122,6 +152,24 @@ class MemoriesCodec:
             start = end
         columns.numbers(PLACES, np.array(places, np.int64).reshape(-1, 2), np.int64)
         columns.texts(LAW, [self._indexer.policy.law])
+
+    def _parts(self, read: Reading, table: Table | None, dim: int) -> Iterator[Slice]:
+        """The slices: sealed runs from files, and between them the rows of the table."""
+        count = 0 if table is None else len(table)
+        if not read.has(FILES):
+            yield from () if table is None else self._runs(read, table)
+            return
+        names = named({FILES: read.numbers(FILES, np.uint8, (None, DIGEST_BYTES))})
+        order = read.within("cut", np.int64, (None,), A_FILE, count).tolist()
+        fits = order.count(A_FILE) == len(names) and sum(rows for rows in order if rows > 0) == count and 0 not in order
+        read.require("cut", fits, f"it does not cut up {count} rows and {len(names)} files")
+        if self._segments is None:
+            raise read.fault(FILES, "it names files, and there is no place for them here")
+        sealed = iter(slices_of(read, [self._segments.run(name) for name in names], dim))
+        starts = np.cumsum([0, *(rows for rows in order if rows > 0)])[:-1].tolist()
+        rest = iter(() if table is None else [Slice(Run(own), len(own)) for own in cut(table, starts)])
+        for rows in order:
+            yield next(sealed if rows == A_FILE else rest)
 
     def _runs(self, read: Reading, table: Table) -> tuple[Slice, ...]:
         """The rows in runs: those that have an index as they were, the others sealed as far as there are enough."""

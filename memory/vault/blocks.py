@@ -5,7 +5,6 @@ Knows nothing of what the bytes mean, and never changes a block that has its nam
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -24,9 +23,8 @@ from quantum_memory.errors import (
     VaultUnavailable,
     WriteFailed,
 )
+from quantum_memory.memory.hashed import checked
 
-NAME = re.compile(r"[0-9a-f]{64}")
-TEMPORARY = ".tmp-"
 QUARANTINE = "quarantine"
 OWNER = "owner"
 
@@ -87,6 +85,24 @@ class BlockStore(ABC):
         if blake3(data).hexdigest() != name:
             raise CorruptRecord(f"block {name} in {self.where}", f"its {len(data)} bytes do not have this hash")
         return data
+
+    def renew(self, name: str) -> bool:
+        """Make a block count as put just now, so that no collection takes it for a while. Whether it is there.
+
+        It is not read. Where only writing makes it new it is read and written again, and is not there if it is damaged.
+
+        Raises: WriteFailed, VaultUnavailable.
+        """
+        with self._changing:
+            if self._look(checked(name)) is None:
+                return False
+            if self._touch(name):
+                return True
+            data = self._read(name)
+            if data is None or blake3(data).hexdigest() != name:
+                return False
+            self._write(name, data)
+            return True
 
     def has(self, name: str) -> bool:
         """Whether the block is there, whole or damaged. One in quarantine is not."""
@@ -181,13 +197,6 @@ def open_blocks(where: str | Path) -> BlockStore:
         return LocalBlocks(Path(where))
     protocol, _, path = where.partition("://")
     return LocalBlocks(Path(path)) if protocol in ("file", "local") else RemoteBlocks(where)
-
-
-def checked(name: str) -> str:
-    """The name of a block, if it is one: nothing else becomes part of a path. Raises: InvalidValue."""
-    if not isinstance(name, str) or NAME.fullmatch(name) is None:
-        raise InvalidValue("block", repr(name), "64 hexadecimal digits in lower case")
-    return name
 
 
 class MemoryBlocks(BlockStore):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from quantum_memory.errors import VaultUnavailable, WriteFailed
 from quantum_memory.memory.durable import sync_folder
-from quantum_memory.memory.vault.blocks import NAME, OWNER, QUARANTINE, TEMPORARY, BlockInfo, BlockStore, Swept, checked
+from quantum_memory.memory.hashed import NAME, TEMPORARY, checked
+from quantum_memory.memory.vault.blocks import OWNER, QUARANTINE, BlockInfo, BlockStore, Swept
 
 
 class LocalBlocks(BlockStore):

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from fsspec.core import url_to_fs
 
 from quantum_memory.errors import InvalidValue, MissingDependency, VaultUnavailable, WriteFailed
-from quantum_memory.memory.vault.blocks import NAME, OWNER, QUARANTINE, TEMPORARY, BlockInfo, BlockStore, Swept, checked
+from quantum_memory.memory.hashed import NAME, TEMPORARY, checked
+from quantum_memory.memory.vault.blocks import OWNER, QUARANTINE, BlockInfo, BlockStore, Swept
 
 FRESH_S = 300.0
 """A block that is put again and is older than this is written again: whoever collects must see that it is new."""

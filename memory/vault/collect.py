@@ -309,6 +309,7 @@ def _finish(batch: Batch, trim: Trim) -> None:
         batch.execute(sa.delete(table).where(*where))
     batch.execute(sa.delete(schema.merges).where(_M.branch == trim.branch, _M.seq > trim.skeleton))
     if not trim.row:
+        batch.execute(sa.delete(schema.snapshots).where(_N.branch == trim.branch))  # one may be of where it began
         batch.execute(sa.delete(schema.branches).where(_B.id == trim.branch))
     if trim.kind != "transaction":
         detail = f"{trim.events} events and {trim.commits} commits after {trim.keep}"
@@ -321,12 +322,13 @@ def _before(now: datetime, grace_s: float, block_grace_s: float) -> float:
 
 def _unnamed(connection: sa.Connection, old: Iterable[BlockInfo], trims: Sequence[Trim]) -> list[BlockInfo]:
     """Of old blocks those that no row names that stays. The listing must be older than what is read here."""
-    keep = {trim.branch: trim.keep for trim in trims}
+    keep = {trim.branch: trim.keep if trim.row else -1 for trim in trims}
     rows = [
         *connection.execute(sa.select(_S.branch, _S.first_seq, _S.block)),
         *connection.execute(sa.select(_N.branch, _N.seq, _N.block)),
+        *connection.execute(sa.select(_N.branch, _N.seq, _N.files).where(_N.files.is_not(None))),
     ]
-    named = {block for branch, seq, block in rows if seq <= keep.get(branch, END)}
+    named = {block for branch, seq, told in rows if seq <= keep.get(branch, END) for block in told.split()}
     return [block for block in old if block.name not in named]
 
 

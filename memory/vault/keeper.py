@@ -353,7 +353,8 @@ def put_aside(database: Database, blocks: BlockStore, block: str) -> list[tuple[
 
     Raises: WriteFailed, InvalidValue.
     """
-    snapshots = sa.delete(schema.snapshots).where(schema.snapshots.c.block == block)
+    own = sa.or_(schema.snapshots.c.block == block, schema.names_file(block))
+    snapshots = sa.delete(schema.snapshots).where(own)
     with database.transaction() as connection:
         hit = connection.execute(sa.select(_S.branch, _S.first_seq, _S.last_seq).where(_S.block == block)).all()
         connection.execute(sa.update(schema.segments).where(_S.block == block).values(state=QUARANTINED))

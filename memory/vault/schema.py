@@ -200,9 +200,19 @@ snapshots = sa.Table(
     sa.Column("block", sa.Text, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("files", sa.Text),
     sa.Index("snapshots_by_block", "block"),
 )
-"""Views written down, so that they need not be folded again. ``fold`` tells how they were folded."""
+"""Views written down, so that they need not be folded again. ``fold`` tells how they were folded.
+
+``files`` are the blocks that a snapshot shares with others, with spaces between them; NULL if there are none.
+"""
+
+
+def names_file(block: str) -> sa.ColumnElement[bool]:
+    """Whether a snapshot shares this block with others."""
+    return snapshots.c.files.contains(block, autoescape=True)
+
 
 remembered = sa.Table(
     "remembered",

@@ -1,6 +1,7 @@
 """Snapshots in a vault: the bytes as blocks, and a row that says which view they are, of which branch, and when.
 
-Knows nothing of what is in them. They are a cache: any row or block of theirs may be deleted at any time.
+Files that snapshots share are blocks too, which their rows name. Knows nothing of what is in them. They are a cache:
+any row or block of theirs may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from quantum_memory.checks import utc
-from quantum_memory.errors import NotFound, PlaceNotFound, StorageFailure
+from quantum_memory.errors import BlockMissing, CorruptRecord, NotFound, PlaceNotFound, StorageFailure
 from quantum_memory.memory.columns import Arrays, Attributes
 from quantum_memory.memory.snapshots import Packing, Saved
 from quantum_memory.memory.vault import container
@@ -48,7 +50,7 @@ def packing(compression: int) -> Packing:
 
 
 class SnapshotShelf:
-    """The snapshots of a vault; a ``Shelf``. Thread-safe.
+    """The snapshots of a vault, and the files that they share; a ``Shelf`` and ``Files``. Thread-safe.
 
     Args:
         database: the vault's.
@@ -78,25 +80,69 @@ class SnapshotShelf:
                 logger.warning("the snapshot of %s at %s:%s is passed over: %s", part, branch, seq, error)
         return None
 
-    def keep(self, place: Place, part: Part, fold: str, data: bytes) -> None:
+    def keep(self, place: Place, part: Part, fold: str, data: bytes, files: Sequence[str] = ()) -> None:
         """Keep a snapshot, in place of one at the same place; of others the highest and the newest stay.
 
         The bytes are durable before the row is. What no row names any more goes with the next collection of garbage.
 
-        Raises: PlaceNotFound for a place that the journal does not have, WriteFailed, VaultUnavailable.
+        Raises: PlaceNotFound for a place that the journal does not have, BlockMissing for a file that is not there,
+            WriteFailed, VaultUnavailable.
         """
         at = to_us(utc("now", self._now()))
         block = self._blocks.put(data)
-        same = _is(place.branch, part, fold)
         row = {"branch": place.branch, "part": part, "fold": fold, "seq": place.seq}
+        row |= {"block": block, "bytes": len(data), "at": at, "files": " ".join(files) or None}
+        new: set[str] = set()
+        while not self._inserted(place, row, set(files), new):
+            with self._database.read() as connection:
+                named = _named(connection, part) if files else set()
+            for name in sorted({*files} - named - new):
+                if not self._blocks.renew(name):
+                    raise BlockMissing(self._blocks.where, name)
+                new.add(name)
+
+    def _inserted(self, place: Place, row: dict[str, Any], files: set[str], new: set[str]) -> bool:
+        """Whether the row is in, beside no more than a few others.
+
+        Not if it names a file that is neither new nor named by another row: a collection under way may be taking it.
+        """
+        same = _is(place.branch, row["part"], row["fold"])
         with self._database.transaction() as connection:
+            if files - new and files - new - _named(connection, row["part"]):
+                return False
             _check_place(connection, place)
             connection.execute(sa.delete(snapshots).where(same, snapshots.c.seq == place.seq))
-            connection.execute(sa.insert(snapshots), {**row, "block": block, "bytes": len(data), "at": at})
+            connection.execute(sa.insert(snapshots), row)
             found = connection.execute(sa.select(snapshots.c.seq, snapshots.c.at).where(same)).all()
             surplus = _surplus([(int(seq), int(at)) for seq, at in found])
             if surplus:
                 connection.execute(sa.delete(snapshots).where(same, snapshots.c.seq.in_(surplus)))
+        return True
+
+    def lacking(self, names: Sequence[str]) -> list[str]:
+        """Those of these files that are not there. Raises: VaultUnavailable."""
+        return [name for name in names if not self._blocks.has(name)]
+
+    def file(self, name: str) -> bytes:
+        """What is in a file. A damaged one is put aside, so that whoever has it whole may put it again.
+
+        Raises: CorruptRecord, Quarantined, BlockMissing, VaultUnavailable, WriteFailed.
+        """
+        try:
+            return self._blocks.get(name)
+        except CorruptRecord:
+            self._blocks.quarantine(name)
+            raise
+
+    def put_file(self, data: bytes) -> str:
+        """Keep a file and return its name. It goes again if no snapshot comes to name it. Raises: WriteFailed."""
+        return self._blocks.put(data)
+
+
+def _named(connection: sa.Connection, part: Part) -> set[str]:
+    """The files that snapshots of a part name."""
+    query = sa.select(snapshots.c.files).where(snapshots.c.part == part, snapshots.c.files.is_not(None)).distinct()
+    return {name for told in connection.execute(query).scalars() for name in told.split()}
 
 
 def _is(branch: BranchId, part: Part, fold: str) -> sa.ColumnElement[bool]:

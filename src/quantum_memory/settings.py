@@ -387,10 +387,16 @@ class LifeSettings(Section):
 
 
 class ViewsSettings(Section):
-    """What is held in memory: states of each view, and how many memories an agent has before its inner eye."""
+    """What is held in memory: states of each view, and how many memories an agent has before its inner eye.
+
+    ``cache`` is the folder in which each node has sealed memories at hand to be mapped; without one it is beside
+    a local vault, or a temporary one. Over ``cache_mb`` MiB the least recently used go; they are fetched again.
+    """
 
     resident_states: Annotated[int, Field(ge=2)] = 20_000
     working_memories: Count = 128
+    cache: str | None = None
+    cache_mb: Annotated[int, Field(ge=1, le=1 << 40)] = 8192
 
 
 class VaultSettings(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -21,10 +23,10 @@ class PlainShelf:
     def nearest(self, branch: BranchId, part: Part, fold: str, after: int, upto: int) -> Saved | None:
         self.asked += 1
         own = self.kept.get((branch, part, fold), {})
-        seqs = [seq for seq in own if after <= seq <= upto]
+        seqs = [seq for seq in list(own) if after <= seq <= upto]
         return Saved(max(seqs), own[max(seqs)]) if seqs else None
 
-    def keep(self, place: Place, part: Part, fold: str, data: bytes) -> None:
+    def keep(self, place: Place, part: Part, fold: str, data: bytes, files: Sequence[str] = ()) -> None:  # noqa: ARG002 - keeps all
         self.kept.setdefault((place.branch, part, fold), {})[place.seq] = data
 
     def places(self) -> list[Place]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,7 +42,8 @@ class KeepingHistory(PlainHistory):
     def snapshot_nearest(self, *_: object) -> None:
         return None
 
-    def snapshot_keep(self, place: Place, part: str, fold: str, data: bytes) -> None:
+    def snapshot_keep(self, place: Place, part: str, fold: str, data: bytes, files: Sequence[str] = ()) -> None:
+        assert not files
         assert part == "mood", fold
         self.kept[place] = data
 

@@ -22,7 +22,7 @@ from quantum_memory.errors import (
     WriteFailed,
 )
 from quantum_memory.memory.durable import sync_folder
-from quantum_memory.memory.vault.blocks import NAME
+from quantum_memory.memory.hashed import NAME
 
 FORMAT = 1
 _FILE = re.compile(r"backup-\d{8}T\d{12}Z-\d{1,20}\.json")

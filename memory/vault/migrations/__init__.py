@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema
 from quantum_memory.memory.vault import schema
 
-HEAD = "0002"
+HEAD = "0003"
 """The last step, whose tables are those of ``schema``."""
 
 VERSION_TABLE = "alembic_version"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from quantum_memory.errors import CorruptRecord, QuantumMemoryError
+from quantum_memory.errors import CorruptRecord, NotFound, QuantumMemoryError, Quarantined
 from quantum_memory.memory.events import Merged
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.batch import Batch
@@ -165,8 +165,22 @@ class _Mender:
 
     def _drop_snapshot(self, finding: Finding) -> str:
         with self._vault.maintenance() as batch:
-            batch.execute(sa.delete(schema.snapshots).where(_N.block == finding.block, _N.branch == finding.branch))
+            shared = batch.execute(sa.select(_N.seq).where(schema.names_file(finding.block)).limit(1)).first()
+            own = sa.or_(_N.block == finding.block, schema.names_file(finding.block))
+            batch.execute(sa.delete(schema.snapshots).where(own, _N.branch == finding.branch))
+        if shared is not None:
+            self._put_aside(finding.block)
         return "the snapshot was dropped; the view is folded from the journal"
+
+    def _put_aside(self, block: str) -> None:
+        """Put a file that snapshots shared out of the way if it is damaged: then it is written again."""
+        if self._vault.blocks is not None:
+            try:
+                self._vault.blocks.get(block)
+            except CorruptRecord:
+                self._vault.blocks.quarantine(block)
+            except (NotFound, Quarantined):
+                return
 
     def _drop_contexts(self, _: Finding) -> str:
         with self._vault.maintenance() as batch:

@@ -24,6 +24,7 @@ from quantum_memory.memory.vault.verify.references import check_references
 from quantum_memory.types import BranchId, Place
 
 _S, _R, _J = schema.snapshots.c, schema.remembered.c, schema.journal.c
+_DROP: Remedy = "drop"
 
 
 class _Shelved(NamedTuple):
@@ -34,6 +35,7 @@ class _Shelved(NamedTuple):
     fold: str
     seq: int
     block: str
+    files: str | None
 
 
 class ViewCheck(NamedTuple):
@@ -64,8 +66,9 @@ def verify(
         rows = _check_catalog(vault, report, progress)
         if vault.blocks is not None:
             progress("snapshots")
+            files: dict[str, str | None] = {}
             for row in rows:
-                _check_snapshot(vault, views, packing, row, report)
+                _check_snapshot(vault, views, packing, row, files, report)
     return report
 
 
@@ -93,7 +96,7 @@ def _check_catalog(vault: Vault, report: Report, progress: Callable[[str], None]
 
 
 def _shelved(connection: sa.Connection) -> list[_Shelved]:
-    found = connection.execute(sa.select(_S.branch, _S.part, _S.fold, _S.seq, _S.block).order_by(_S.branch))
+    found = connection.execute(sa.select(_S.branch, _S.part, _S.fold, _S.seq, _S.block, _S.files).order_by(_S.branch))
     return [_Shelved(*row) for row in found]
 
 
@@ -128,16 +131,36 @@ def _check_snapshot(
     views: Sequence[ViewCheck],
     packing: Packing | None,
     row: _Shelved,
+    files: dict[str, str | None],
     report: Report,
 ) -> None:
+    """Look at a snapshot and at the files that it names. ``files`` has what is wrong with those looked at already."""
     if not _still_listed(vault, row):
         return
     report.count("snapshot")
-    wrong = _wrong_with(vault, views, packing, row)
+    block, wrong = row.block, None
+    for name in (row.files or "").split():
+        if name not in files:
+            report.count("file")
+            files[name] = _unreadable(vault, name)
+        told = files[name]
+        if told is not None and wrong is None:
+            block, wrong = name, (told, _DROP)
+    wrong = wrong or _wrong_with(vault, views, packing, row)
     if wrong is not None and _still_listed(vault, row):
         what, remedy = wrong
         where = f"of {row.part} at {row.branch}@{row.seq}"
-        report.add("snapshot", where, what, remedy, branch=row.branch, seq=row.seq, block=row.block)
+        report.add("snapshot", where, what, remedy, branch=row.branch, seq=row.seq, block=block)
+
+
+def _unreadable(vault: Vault, block: str) -> str | None:
+    """Why a block cannot be had, if it cannot."""
+    try:
+        if vault.blocks is not None:
+            vault.blocks.get(block)
+    except QuantumMemoryError as error:
+        return str(error)
+    return None
 
 
 def _wrong_with(
@@ -146,10 +169,9 @@ def _wrong_with(
     """What is wrong with a snapshot, and what could be done about it."""
     if vault.blocks is None or vault.shelf is None:
         return None
-    try:
-        vault.blocks.get(row.block)
-    except QuantumMemoryError as error:
-        return str(error), "drop"
+    told = _unreadable(vault, row.block)
+    if told is not None:
+        return told, "drop"
     for view in views:
         if packing is None or (view.codec.part, view.codec.fingerprint) != (row.part, row.fold):
             continue

@@ -25,6 +25,6 @@ def faults(vault: Vault, settings: Settings | None = None) -> list[str]:
 
     Raises: VaultUnavailable.
     """
-    views = [] if settings is None else views_of(settings)
+    views = [] if settings is None else views_of(settings, vault.shelf)
     packs = None if settings is None else packing(settings.vault.compression)
     return [str(finding) for finding in verify(vault, views, packs).findings]
