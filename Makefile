@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Processes that play tests beside each other.
+WORKERS ?= 2
 # One BLAS thread per process: two made compression up to 500 times slower.
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
@@ -25,11 +27,12 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## play a year of two people's conversation into an agent, and look at it from all sides
 	$(BIN)/qmem demo
 
+# One worker plays all that needs Ray, the others the rest: --dist loadgroup, see tests/ray/conftest.py.
 test: $(STAMP)  ## every test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
 
 test-fast: $(STAMP)  ## the unit tests alone: no Ray, nothing slow
-	$(BIN)/python -m pytest -q tests/unit -m "not slow"
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/unit -m "not slow"
 
 test-slow: $(STAMP)  ## only the slow tests: real kills, large states
 	$(BIN)/python -m pytest -q -m slow

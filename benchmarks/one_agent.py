@@ -108,18 +108,23 @@ class OneAgent:
         passed("search")
         seeds = sought.seeds(weights)
         passed("seeds")
-        walked = spread(self.graph, text, seeds, max_nodes=wanted.walk_nodes, method=wanted.walk)
+        walked = (
+            spread(self.graph, text, seeds, max_nodes=wanted.walk_nodes, method=wanted.walk) if weights.graph else {}
+        )
         passed("walk")
-        led = bridges(self.graph, text, seeds)
+        led = bridges(self.graph, text, seeds) if weights.bridge else {}
         passed("bridges")
         parts, felt = sought.led_to(walked, led), sought.felt()
-        parts |= {"recency": sought.lasting(self._decay), "importance": felt[:, 4]}
+        parts["importance"] = felt[:, 4]
+        parts["recency"] = sought.lasting(self._decay) if weights.recency else np.zeros(len(felt))
         passed("parts")
         chosen = contenders(parts, weights, k, "mood")
         memories = sought.look.memories(sought.found.numbers[chosen])
         passed("memories")
         few = {name: part[chosen] for name, part in parts.items()}
-        few["mood"] = self._mood.congruence(self._felt, felt[chosen, :3], felt[chosen, 3])
+        few["mood"] = np.zeros(len(chosen))
+        if weights.mood:
+            few["mood"] = self._mood.congruence(self._felt, felt[chosen, :3], felt[chosen, 3])
         passed("mood")
         ranked = rank(few, weights, k)
         order = zip(ranked.order.tolist(), ranked.scores, ranked.why, strict=True)

@@ -31,7 +31,7 @@ MATCHING = ("relevance", "lexical", "neighbours", "nearness")
 """The parts by which associations begin: those that say how well a memory matches the question."""
 MOST_TIMES = 4
 """Times of one question within which it is searched for once more each."""
-STRANGERS = 20
+STRANGERS = 5
 """Memories that only the walk found and that become candidates."""
 
 

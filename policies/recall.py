@@ -38,8 +38,8 @@ class RecallWeights:
         importance: how much the memory matters in itself.
         mood: overlap of its feeling with the mood of now.
 
-    Those above recency are fitted to LoCoMo and MuSiQue (``training/learn_recall.py``). The others are small on
-    purpose: they settle what those leave open and never bury a memory that answers the question.
+    Those above recency are fitted to LoCoMo and MuSiQue (``training/learn_recall.py``). The last three are 0: no
+    question there asks for what is recent, important or in the mood. An agent to whom they matter sets them.
 
     Raises: InvalidValue, NotFinite, OutOfRange.
     """
@@ -55,9 +55,9 @@ class RecallWeights:
     when: float = 0.15
     bridge: float = 4.0
     graph: float = 0.25
-    recency: float = 0.01
-    importance: float = 0.01
-    mood: float = 0.01
+    recency: float = 0.0
+    importance: float = 0.0
+    mood: float = 0.0
 
     def __post_init__(self) -> None:
         for part in PART_NAMES:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from heapq import nlargest
+from itertools import islice
 from typing import TypeAlias
 
 from quantum_memory.checks import bounded
@@ -54,23 +55,24 @@ def bridges(state: GraphState, query: str, seeds: Mapping[MemoryId, float]) -> B
         bounded(f"seeds[{memory!r}]", score, 0.0, math.inf)
     state = settled(state)
     woven = state.woven
-    known = [(score, memory) for memory, score in seeds.items() if score > 0.0 and woven.find(memory) >= 0]
-    best = nlargest(MOST_SEEDS, known, key=lambda seed: (seed[0], seed[1]))
+    promising = sorted(((score, memory) for memory, score in seeds.items() if score > 0.0), reverse=True)
+    known = ((score, memory, at) for score, memory in promising if (at := woven.find(memory)) >= 0)
+    best = list(islice(known, MOST_SEEDS))
     if not best or woven.count < 2:
         return {}
     asked = {state.relations.names.resolved(concept.key) for concept in extract(query)}
     found: Bridges = {}
-    for score, seed in best:
-        for memory, strength in _leads(woven, seed, asked):
+    for score, seed, here in best:
+        for memory, strength in _leads(woven, here, asked):
             ways, led = found.setdefault(memory, {}), strength * (score / best[0][0]) ** 2
             ways[seed] = max(led, ways.get(seed, 0.0))
     strongest = nlargest(MOST_LED_TO, found, key=lambda memory: (max(found[memory].values()), memory))
     return {memory: found[memory] for memory in strongest}
 
 
-def _leads(woven: Woven, seed: MemoryId, asked: set[str]) -> Iterator[tuple[MemoryId, float]]:
+def _leads(woven: Woven, here: int, asked: set[str]) -> Iterator[tuple[MemoryId, float]]:
     """Other memories that share a rare name with this one, and how strongly each name ties them."""
-    every, here = math.log(woven.count), woven.find(seed)
+    every = math.log(woven.count)
     for concept in woven.concepts(here):
         if concept.kind not in NAMED or concept.key in asked:
             continue

@@ -78,7 +78,7 @@ class _Met:
         if not is_memory:
             return self._concept(key)[0]
         at = self._at.get(key)
-        return self._memory(self._woven.find(key) if at is None else at)
+        return self._memory(self._woven.find(key) if at is None else at, key)
 
     def edges(self, node: Node) -> Edges:
         """The edges of a node that are followed."""
@@ -103,11 +103,11 @@ class _Met:
                 weights.append(FOLLOWS)
         return Edges(to, weights, 0.0)
 
-    def _memory(self, at: int) -> int:
+    def _memory(self, at: int, memory: MemoryId | None = None) -> int:
         known = self._memories.get(at)
         if known is None:
             known = self._memories[at] = len(self.nodes)
-            memory = self._woven.id(at)
+            memory = memory or self._woven.id(at)
             self._at[memory] = at
             self.nodes.append((True, memory))
         return known

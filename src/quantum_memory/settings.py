@@ -232,7 +232,7 @@ class RecallSettings(Section):
     weights: WeightsSettings = WeightsSettings()
     candidates: Count = 30
     walk: Literal["quantum", "classical"] = "quantum"
-    walk_nodes: Count = 128
+    walk_nodes: Count = 64
 
     @field_validator("weights")
     @classmethod
