@@ -23,6 +23,8 @@ CLOSING_S = 10.0
 """How long a host may go on writing down snapshots when it is closed; half of what a call may take, if that is less."""
 GROWTH = 0.25
 """The share of a growing view that has to be new before it is written down again."""
+SOONER = 16
+"""How many times sooner than ``vault.snapshot_events`` a view is first written down whose events are dear to fold."""
 
 
 class Sprout(NamedTuple):
@@ -140,12 +142,15 @@ class ViewHost(ABC):
     ) -> Timeline[S]:
         """The timeline of a view, which writes its states down where the settings say so.
 
-        Events of a weight of ``most`` lie between two snapshots of a view that is not written whole each time.
+        Events of a weight of ``most`` lie between two snapshots of a view that is not written whole each time. One that
+        tells is dear to fold again, too, and is written sooner.
         """
         settings, history = self._settings, self._history
         snapshots: Snapshots[S] | None = None
         if keeps_snapshots(settings) and isinstance(history, SnapshotKeeper):
-            spacing = Spacing(settings.vault.snapshot_events, 0.0 if fold.reach is not None else GROWTH, most)
+            every = settings.vault.snapshot_events
+            every = every if most is None else max(1, every // SOONER)
+            spacing = Spacing(every, 0.0 if fold.reach is not None else GROWTH, most)
             pack = packing(settings.vault.compression)
             snapshots = Snapshots(codec, VaultShelf(history), pack, self._clerk, spacing, weigh)
         return Timeline(fold, history, settings.views.resident_states, snapshots)

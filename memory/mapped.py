@@ -1,7 +1,8 @@
 """A folder of files named by the BLAKE3 of what is in them, mapped for reading: what a node has at hand of a store.
 
-Owns the folder's size and what is in it. A cache: any file may be missing, cut short or damaged at any time, which is
-seen when it is mapped, and by whom it is used again it is fetched again. Several processes may share a folder.
+Owns the folder's size and what is in it. A cache: any file may be missing or damaged, which is seen when it is mapped,
+and then it is fetched again. Several processes may share a folder, of one user: what belongs to another is not read,
+since its owner could change it after it was looked at.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import mmap
 import os
+import stat
 import threading
 import time
 import uuid
@@ -19,12 +21,16 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from quantum_memory.checks import whole
+from quantum_memory.checks import bounded, whole
 from quantum_memory.memory.hashed import NAME, TEMPORARY, checked
 
 MOST_BYTES = 1 << 62
 ABANDONED_S = 3600.0
 """A file that was begun so long ago and never finished is nobody's any more."""
+UNUSED_S = 7 * 86_400.0
+"""A file that nobody loaded for so long goes, however much room there is: its store may have let it go long ago."""
+TIDY_S = 3600.0
+"""How often a cache that only reads looks for such files."""
 logger = logging.getLogger(__name__)
 
 
@@ -38,16 +44,20 @@ class FileCache:
     """Files in a folder, mapped.
 
     Args:
-        folder: made when the first file comes; only its owner can read it.
+        folder: made when the first file comes. Only the owner can read it, or its files if it was there before.
         most: bytes there should be at most. The file that came last stays, whatever it weighs.
+        unused_s: a file that nobody loaded for so long goes when the folder is next looked through: when a file
+            comes, and now and then when one is read.
 
     What is mapped goes on being readable when its file is removed; its bytes are then free once nobody has it mapped.
     Thread-safe. Raises: InvalidValue, OutOfRange from the constructor.
     """
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, most: int, unused_s: float = UNUSED_S) -> None:
         self.folder, self.most = folder, whole("most", most, 1, MOST_BYTES)
+        self._unused_s = bounded("unused_s", unused_s, 0.0, float(MOST_BYTES))
         self._changing = threading.Lock()
+        self._tidied = float("-inf")
 
     def get(self, name: str) -> memoryview | None:
         """The bytes of a file, which are those of its name; nothing if it is not there, or was damaged and is gone.
@@ -55,6 +65,8 @@ class FileCache:
         Raises: InvalidValue for what is no name.
         """
         path = self.folder / checked(name)
+        if time.monotonic() - self._tidied >= TIDY_S:
+            self._make_room(path)
         try:
             found = _mapped(path)
         except FileNotFoundError:
@@ -96,14 +108,16 @@ class FileCache:
         with suppress(OSError):
             path.unlink(missing_ok=True)
 
-    def _make_room(self, newest: Path) -> None:
-        with self._changing:
+    def _make_room(self, wanted: Path) -> None:
+        """Let go what nobody loaded for long, and of too much what was used longest ago; never what is wanted."""
+        with self._changing, suppress(OSError):  # there may be no such folder yet
+            self._tidied, since_s = time.monotonic(), time.time() - self._unused_s
             held = sorted(self._files())
             excess = sum(one.nbytes for one in held) - self.most
             for one in held:
-                if excess <= 0:
+                if excess <= 0 and one.used_s >= since_s:
                     return
-                if one.path != newest:
+                if one.path != wanted:
                     with suppress(OSError):
                         one.path.unlink(missing_ok=True)
                         excess -= one.nbytes
@@ -112,7 +126,7 @@ class FileCache:
         """Every file and when it was last used. What was begun and given up is removed on the way."""
         for path in self.folder.iterdir():
             with suppress(OSError):  # another process removed it just now
-                found = path.stat()
+                found = path.lstat()
                 if NAME.fullmatch(path.name):
                     yield _Found(found.st_mtime, found.st_size, path)
                 elif path.name.startswith(TEMPORARY) and found.st_mtime < time.time() - ABANDONED_S:
@@ -120,9 +134,12 @@ class FileCache:
 
 
 def _mapped(path: Path) -> memoryview:
-    """A file's bytes where they lie. Raises: OSError; ValueError for an empty file."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    """A file's bytes where they lie. Raises: OSError, also for what is no file of ours; ValueError for an empty one."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise PermissionError(f"it is no file of user {os.geteuid()}")
         return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
     finally:
         os.close(descriptor)

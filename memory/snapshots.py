@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from blake3 import blake3
@@ -23,6 +23,7 @@ from quantum_memory.memory.events import Event
 from quantum_memory.types import BranchId, Part, Place
 
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 DIGEST_CHARS = 16
 FILES = "files"
 """The column of a dump that names files beside it: (n, 32) uint8, the BLAKE3 of each."""
@@ -53,6 +54,13 @@ class StateCodec(Protocol[S]):
         ...
 
     def difference(self, one: S, other: S) -> str | None: ...
+
+
+@runtime_checkable
+class Measured(Protocol[S_contra]):
+    """A codec whose states do not grow by one with every event: ``size`` is what one weighs, in the units of events."""
+
+    def size(self, state: S_contra) -> int: ...
 
 
 class Saved(NamedTuple):
@@ -135,6 +143,9 @@ class Spacing:
     purse that all states since the last one share, into which every event folded goes once. So all writing together
     stays linear in all folding, even where a thousand forks come due with the same past behind them.
 
+    All that came before is the number of the event, or the size of the state where its codec is ``Measured``: so a view
+    whose events bring many things is no dearer at the same number, and one that lost most of them is cheap again.
+
     A view of limited reach does not grow; it needs no ``share``. One whose snapshots name files that are written once
     costs no more than what is in no file, however large it is: ``most`` events lie between two, or ``every`` if more.
     """
@@ -149,19 +160,19 @@ class Spacing:
         if self.most is not None:
             bounded("most", self.most, 1, 2**53)
 
-    def price(self, seq: int) -> int:
-        """How many events a snapshot at this number costs."""
-        grown = int(self.share * seq)
+    def price(self, size: int) -> int:
+        """How many events a snapshot costs after so many."""
+        grown = int(self.share * size)
         return max(self.every, grown if self.most is None else min(grown, self.most))
 
-    def due(self, tally: Tally, seq: int) -> bool:
-        """Whether a state with this tally is to be written down at this number."""
-        price = self.price(seq)
+    def due(self, tally: Tally, size: int) -> bool:
+        """Whether a state with this tally is to be written down after so many events."""
+        price = self.price(size)
         return tally.events >= price and tally.purse.events >= price
 
-    def paid(self, tally: Tally, seq: int) -> Tally:
+    def paid(self, tally: Tally, size: int) -> Tally:
         """The tally after the snapshot was made."""
-        tally.purse.events -= self.price(seq)
+        tally.purse.events -= self.price(size)
         return Tally(0, tally.purse)
 
 
@@ -217,11 +228,12 @@ class Snapshots(Generic[S]):
 
     def noted(self, place: Place, state: S, tally: Tally) -> Tally:
         """See to it that the state is written down if it is due; its tally from now on."""
-        if not self._spacing.due(tally, place.seq):
+        size = self._codec.size(state) if isinstance(self._codec, Measured) else place.seq
+        if not self._spacing.due(tally, size):
             return tally
         # Two views may tell of one part; each has a drawer of its own.
         taken = self._clerk.offer((self._codec.fingerprint, place.branch), lambda: self._keep(place, state))
-        return self._spacing.paid(tally, place.seq) if taken else tally
+        return self._spacing.paid(tally, size) if taken else tally
 
     def _keep(self, place: Place, state: S) -> None:
         codec = self._codec

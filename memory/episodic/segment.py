@@ -151,7 +151,7 @@ def _front(buffer: memoryview, what: str) -> _Front:
             if at < 0 or at % ALIGNMENT or count < 0 or end > len(octets):
                 raise CorruptRecord(what, f"{name} should end at byte {end}, the file has {len(octets)}")
             arrays[name] = octets[start + at : end].view(dtype).reshape(shape)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CorruptRecord(what, f"its header does not say what it should: {error}") from None
     if rows < 1 or dim < 1:
         raise CorruptRecord(what, f"{rows} vectors of {dim} numbers")

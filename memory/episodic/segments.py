@@ -45,12 +45,12 @@ class Segments:
         for run in runs:
             if run.name is None:
                 self._write(run)
-        names = [run.name or "" for run in runs]
-        gone = set(self._files.lacking(names))
+        gone = set(self._files.lacking([run.name for run in runs if run.name is not None]))
         for run in runs:
             if run.name in gone:  # it was collected while no snapshot named it, or put aside
-                self._files.put_file(b"".join(pieces(run, self._policy)))
-        return names
+                run.name = None
+                self._write(run)  # under another name if an index is written otherwise by now
+        return [run.name or "" for run in runs]
 
     def run(self, name: str) -> Run:
         """The run of this name. Raises: CorruptRecord if its file cannot be had or is not one."""

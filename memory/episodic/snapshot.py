@@ -130,6 +130,10 @@ class MemoriesCodec:
             live_terms=sum(int(part.lengths[part.living()].sum()) for part in parts),
         )
 
+    def size(self, state: EpisodicState) -> int:
+        """How many memories it has, and how many it knows to be forgotten or picked."""
+        return len(state) + len(state.forgotten) + len(state.picked)
+
     def difference(self, one: EpisodicState, other: EpisodicState) -> str | None:
         """What differs, byte by byte; neither indexes count nor what lies in files."""
         return difference(*(_unindexed(self._dumped(state, None)) for state in (one, other)))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from quantum_memory.memory.episodic.columnar import narrow
 from quantum_memory.memory.episodic.words import id_number, number
 from quantum_memory.memory.semantic.extract import KINDS, Concept
-from quantum_memory.memory.semantic.texts import Ids, Texts
+from quantum_memory.memory.semantic.texts import Ids, Texts, spread
 from quantum_memory.types import MemoryId
 
 Ints = NDArray[np.int64]
@@ -40,25 +40,27 @@ class Rows(NamedTuple):
     """Memories on their way into a run; forms may stand several times.
 
     Attributes:
-        ids: of each memory, as UTF-8.
+        ids: of each memory.
+        numbers: (n,) the upper half of the ids' numbers.
         session: (n,) places in ``sessions``, or ALONE.
         sessions: names, as UTF-8; some may be of no memory.
         sizes: (n,) concepts of each memory.
         mentions: (m,) places of forms, row by row.
         hashes: (f,) of each form's key.
         kinds: (f,) places in ``KINDS``.
-        keys, labels: of each form, as UTF-8.
+        keys, labels: of each form.
     """
 
-    ids: list[bytes]
+    ids: Ids
+    numbers: NDArray[np.uint32]
     session: Ints
     sessions: list[bytes]
     sizes: Ints
     mentions: Ints
     hashes: NDArray[np.uint64]
     kinds: NDArray[np.uint8]
-    keys: list[bytes]
-    labels: list[bytes]
+    keys: Texts
+    labels: Texts
 
     @classmethod
     def of(cls, heard: Sequence[Heard]) -> Rows:
@@ -70,15 +72,16 @@ class Rows(NamedTuple):
             mentions += [forms.setdefault(concept, len(forms)) for concept in one.concepts]
         session = [ALONE if one.session is None else sessions.setdefault(one.session, len(sessions)) for one in heard]
         return cls(
-            [encoded(one.memory) for one in heard],
+            Ids.of([encoded(one.memory) for one in heard]),
+            np.array([id_number(one.memory) >> 32 for one in heard], np.uint32),
             np.array(session, np.int64),
             [encoded(name) for name in sessions],
             np.array([len(one.concepts) for one in heard], np.int64),
             np.array(mentions, np.int64),
             np.array([number(form.key) for form in forms], np.uint64),
             np.array([_KINDS[form.kind] for form in forms], np.uint8),
-            [encoded(form.key) for form in forms],
-            [encoded(form.label) for form in forms],
+            Texts.of([encoded(form.key) for form in forms]),
+            Texts.of([encoded(form.label) for form in forms]),
         )
 
     @classmethod
@@ -88,15 +91,16 @@ class Rows(NamedTuple):
         forms = np.cumsum([0, *(len(part.keys) for part in parts)]).tolist()
         session = [np.where(part.session == ALONE, ALONE, part.session + sessions[at]) for at, part in enumerate(parts)]
         return cls(
-            [one for part in parts for one in part.ids],
+            Ids.joined([part.ids for part in parts]),
+            np.concatenate([part.numbers for part in parts]),
             np.concatenate(session),
             [one for part in parts for one in part.sessions],
             np.concatenate([part.sizes for part in parts]),
             np.concatenate([part.mentions + forms[at] for at, part in enumerate(parts)]),
             np.concatenate([part.hashes for part in parts]),
             np.concatenate([part.kinds for part in parts]),
-            [one for part in parts for one in part.keys],
-            [one for part in parts for one in part.labels],
+            Texts.joined([part.keys for part in parts]),
+            Texts.joined([part.labels for part in parts]),
         )
 
 
@@ -157,11 +161,9 @@ class Run:
     )
 
     def __init__(self, rows: Rows) -> None:
-        count = len(rows.ids)
-        self.ids = Ids.of(rows.ids)
-        numbers = np.fromiter((id_number_of(one) >> 32 for one in rows.ids), np.uint32, count)
-        order = np.argsort(numbers, kind="stable")
-        self.numbers, self.order = numbers[order], narrow(order, np.uint16, np.int32)
+        self.ids = rows.ids
+        order = np.argsort(rows.numbers, kind="stable")
+        self.numbers, self.order = rows.numbers[order], narrow(order, np.uint16, np.int32)
         self._put_sessions(rows)
         self._put_concepts(rows)
 
@@ -186,26 +188,24 @@ class Run:
         seen[rows.mentions] = True
         used = np.flatnonzero(seen)
         self.hashes, first, place = np.unique(rows.hashes[used], return_index=True, return_inverse=True)
-        self.keys = Texts.of([rows.keys[at] for at in used[first].tolist()])
-        forms: dict[tuple[int, int, bytes], int] = {}
-        labels = [rows.labels[at] for at in used.tolist()]
-        told = zip(place.tolist(), rows.kinds[used].tolist(), labels, strict=True)
-        merged = np.fromiter((forms.setdefault(one, len(forms)) for one in told), np.int64, len(used))
-        places = np.array([one[0] for one in forms], np.int64)
-        order = np.argsort(places, kind="stable")
-        rank = np.empty(len(forms), np.int64)
-        rank[order] = np.arange(len(forms))
-        distinct = list(forms)
-        self.of_form = narrow(places[order], np.uint16, np.int32)
-        self.kinds = np.array([distinct[at][1] for at in order.tolist()], np.uint8)
-        self.labels = Texts.of([distinct[at][2] for at in order.tolist()])
+        self.keys = rows.keys.taken(used[first])
+        kinds, labels = rows.kinds[used], rows.labels.taken(used)
+        marks = labels.marks()
+        order = np.lexsort((marks, kinds, place))
+        one, other = order[:-1], order[1:]
+        like = (place[one] == place[other]) & (kinds[one] == kinds[other]) & (marks[one] == marks[other])
+        like[like] = labels.same(one[like], other[like])
+        fresh = np.append(True, ~like)[: len(order)]
+        distinct = order[fresh]
+        self.of_form = narrow(place[distinct], np.uint16, np.int32)
+        self.kinds, self.labels = kinds[distinct], labels.taken(distinct)
         moved = np.zeros(len(rows.keys), np.int64)
-        moved[used] = rank[merged]
+        moved[used[order]] = np.cumsum(fresh) - 1
         mentions = moved[rows.mentions]
         starts = np.append(0, np.cumsum(rows.sizes))
         row = np.repeat(np.arange(len(rows.sizes)), rows.sizes)
         at = np.arange(len(mentions)) - np.repeat(starts[:-1], rows.sizes)
-        spoken = places[order][mentions] if len(mentions) else np.zeros(0, np.int64)
+        spoken = place[distinct][mentions] if len(mentions) else np.zeros(0, np.int64)
         by = np.argsort(spoken, kind="stable")
         posted = np.append(0, np.cumsum(np.bincount(spoken, minlength=len(self.hashes))))
         self.forms, self.starts = narrow(mentions, np.uint16, np.int32), narrow(starts, np.uint16, np.int32)
@@ -293,30 +293,25 @@ class Run:
         sizes = starts[rows + 1] - starts[rows]
         all_rows = len(rows) == len(self)
         mentions = self.forms.astype(np.int64) if all_rows else self.forms[spread(starts[rows], sizes)].astype(np.int64)
-        keys = self.keys.raws()
-        ids = self.ids.raws()
+        numbers = np.empty_like(self.numbers)
+        numbers[self.order] = self.numbers
         return Rows(
-            ids if all_rows else [ids[at] for at in rows.tolist()],
+            self.ids if all_rows else self.ids.taken(rows),
+            numbers[rows],
             self.session[rows].astype(np.int64),
             self.sessions.raws(),
             sizes,
             mentions,
             self.hashes[self.of_form],
             self.kinds,
-            [keys[place] for place in self.of_form.tolist()],
-            self.labels.raws(),
+            self.keys.taken(self.of_form.astype(np.int64)),
+            self.labels,
         )
 
 
 def id_number_of(name: bytes) -> int:
     """The number of a name that is given as UTF-8."""
     return id_number(name.decode("utf-8", "surrogatepass"))
-
-
-def spread(starts: NDArray[Any], sizes: NDArray[Any]) -> Ints:
-    """The numbers of all entries of stretches that begin at ``starts`` and are so long."""
-    before = np.cumsum(sizes) - sizes
-    return np.repeat(starts - before, sizes) + np.arange(int(sizes.sum()))
 
 
 def _place(hashes: memoryview, number: int) -> int:

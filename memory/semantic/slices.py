@@ -1,18 +1,19 @@
 """Slices: what one state sees of a run of memories, without those that were taken out of it.
 
-Owns which rows live, and how often a concept stands in them. Joins neighbours into one run. Resolves no alias.
+Owns which rows live, how often a concept stands in them, and when neighbours are joined. Resolves no alias.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.memory.semantic.runs import Heard, Ints, Rows, Run, spread
+from quantum_memory.memory.semantic.runs import Heard, Ints, Rows, Run
+from quantum_memory.memory.semantic.texts import spread
 from quantum_memory.types import MemoryId
 
 WINDOW = 5
@@ -22,6 +23,7 @@ SEALED = 65_536
 FEW = 48
 """Mentions up to which numbers are looked at one by one, which is sooner done than arrays are made."""
 Mask = NDArray[np.bool_]
+T = TypeVar("T")
 
 
 class Slice:
@@ -33,11 +35,12 @@ class Slice:
         gone: how many are dead.
     """
 
-    __slots__ = ("_counts", "dead", "gone", "run")
+    __slots__ = ("_counts", "_seen", "dead", "gone", "run")
 
     def __init__(self, run: Run, dead: bytes | None = None, gone: int = 0) -> None:
         self.run, self.dead, self.gone = run, dead, gone
         self._counts: Ints | None = None
+        self._seen: tuple[object, Any] | None = None
 
     def __reduce__(self) -> Any:
         return Slice, (self.run, self.dead, self.gone)
@@ -71,7 +74,9 @@ class Slice:
         for row in rows:
             bits[row >> 3] |= 1 << (row & 7)
             count += 1
-        return Slice(self.run, bytes(bits), count)
+        fewer = Slice(self.run, bytes(bits), count)
+        fewer._seen = self._seen
+        return fewer
 
     def count(self, place: int) -> int:
         """How many living rows mention a concept."""
@@ -99,8 +104,18 @@ class Slice:
         rows: list[int] = run.rows[run.posted[place] : run.posted[place + 1]].tolist()
         return rows if self.dead is None else [row for row in rows if self.lives(row)]
 
+    def among(self, places: Sequence[int]) -> Ints:
+        """The living rows that mention one of several concepts at least, each once and in order."""
+        run = self.run
+        posted, _ = run.stands
+        spoken = np.zeros(len(run), np.bool_)
+        for place in places:
+            spoken[run.rows[posted[place] : posted[place + 1]]] = True
+        alive = self.alive()
+        return np.flatnonzero(spoken if alive is None else spoken & alive)
+
     def newest(self, place: int) -> Iterator[int]:
-        """The same, the newest first, no sooner than they are asked for."""
+        """Those that mention one concept, the newest first, no sooner than they are asked for."""
         posted, rows = self.run.stands
         for at in range(posted[place + 1] - 1, posted[place] - 1, -1):
             if self.dead is None or self.lives(rows[at]):
@@ -152,10 +167,15 @@ class Slice:
         first, last = run.starts[rows].astype(np.int64), run.starts[rows + 1].astype(np.int64)
         here = first + ats
         low, high = np.maximum(first, here - WINDOW), np.minimum(last, here + 1 + WINDOW)
-        near = spread(low, high - low)
-        near = near[near != np.repeat(here, high - low)]
-        places, often = np.unique(run.of_form[run.forms[near]], return_counts=True)
-        return Counter(dict(zip(places.tolist(), often.tolist(), strict=True)))
+        return counted(run.of_form[run.forms[around(low, here, high)]])
+
+    def seen(self, names: object, look: Callable[[Run], T]) -> T:
+        """What is found in the run, its dead rows too, under these names; looked at again only under others."""
+        known = self._seen
+        if known is None or known[0] is not names:
+            known = self._seen = names, look(self.run)
+        found: T = known[1]
+        return found
 
     def spoken(self) -> tuple[Ints, Ints]:
         """The row and the place of every concept that a living row mentions, row by row in its order."""
@@ -165,22 +185,44 @@ class Slice:
         return (rows, places) if alive is None else (rows[alive[rows]], places[alive[rows]])
 
 
+def around(low: Ints, here: Ints, high: Ints) -> Ints:
+    """The numbers from each ``low`` up to ``high``, without the one that is ``here``."""
+    near = spread(low, high - low)
+    others: Ints = near[near != np.repeat(here, high - low)]
+    return others
+
+
+def counted(places: NDArray[Any]) -> Counter[int]:
+    """How often each stands there."""
+    found, often = np.unique(places, return_counts=True)
+    return Counter(dict(zip(found.tolist(), often.tolist(), strict=True)))
+
+
 def sizes_of(starts: NDArray[Any]) -> Ints:
     """How long the stretches are that begin there, each where the one before it ends."""
     ends: Ints = starts.astype(np.int64)
     return ends[1:] - ends[:-1]
 
 
-def stacked(slices: tuple[Slice, ...], heard: Sequence[Heard]) -> tuple[Slice, ...]:
-    """The slices with one more of these memories, joined downwards as in a binary counter."""
+def stacked(slices: tuple[Slice, ...], heard: Sequence[Heard], joined: dict[int, Slice]) -> tuple[Slice, ...]:
+    """The slices with one more of these memories; those that it outgrows are joined, as in a binary counter.
+
+    Args:
+        slices: in the order of remembering.
+        heard: what comes after them.
+        joined: what was made of these very slices before, by the first that went into it. All that goes on from one
+            state finds it there, so a thousand forks share what is joined and do not each write it anew.
+    """
     begin, count = len(slices), len(heard)
     while begin and len(slices[begin - 1]) <= count and max(len(slices[begin - 1]), count) < SEALED:
         begin -= 1
         count += len(slices[begin])
-    fresh = Rows.of(heard)
-    if begin < len(slices):
-        fresh = Rows.concat([*(part.run.taken(part.living()) for part in slices[begin:]), fresh])
-    return (*slices[:begin], Slice(Run(fresh)))
+    fresh = Slice(Run(Rows.of(heard)))
+    if len(slices) - begin < 2:
+        return (*slices, fresh)
+    if begin not in joined:
+        joined[begin] = Slice(Run(Rows.concat([part.run.taken(part.living()) for part in slices[begin:]])))
+    return (*slices[:begin], joined[begin], fresh)
 
 
 def thinned(part: Slice) -> Slice:

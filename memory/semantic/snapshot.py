@@ -180,6 +180,8 @@ def _heard(read: Reading, names: Listed) -> list[Heard]:
         Heard(memory, tuple(concepts), sessions[session])
         for memory, concepts, session in zip(names.memories, told, own, strict=True)
     ]
+    most = max((len(one.concepts) for one in heard), default=0)
+    read.require("trace/form", most <= MAX_CONCEPTS, "a memory has more concepts than any may have")
     twice = any(len({concept.key for concept in one.concepts}) < len(one.concepts) for one in heard)
     read.require("trace/form", not twice, "a memory has a concept twice")
     return heard

@@ -34,7 +34,7 @@ def spread(
     seeds: Mapping[MemoryId, float],
     *,
     max_nodes: int = 400,
-    steps: int = 12,
+    steps: int = 6,
     alpha: float = 0.85,
     method: Method = "quantum",
 ) -> dict[MemoryId, float]:

@@ -1,7 +1,7 @@
 """The memories, concepts and sessions of a graph as mappings. They look things up when asked, and keep nothing.
 
-Owns what is known of a concept as a value. Who goes through all of them does so by ``items``, which reads the columns
-once; two mappings are equal if they say the same.
+Owns what is known of a concept as a value. Who goes through all memories or sessions does so by ``items``, and through
+all concepts by ``told``, which read the columns once; two mappings are equal if they say the same.
 """
 
 from __future__ import annotations

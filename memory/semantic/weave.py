@@ -22,8 +22,19 @@ from rpds import List
 from quantum_memory.memory.episodic.words import id_number, number
 from quantum_memory.memory.semantic.extract import KINDS, Concept, ConceptKind
 from quantum_memory.memory.semantic.names import Names
-from quantum_memory.memory.semantic.runs import ALONE, Heard
-from quantum_memory.memory.semantic.slices import WINDOW, Mask, Slice, sizes_of, stacked, thinned
+from quantum_memory.memory.semantic.runs import ALONE, Heard, Ints, Run
+from quantum_memory.memory.semantic.slices import (
+    FEW,
+    WINDOW,
+    Mask,
+    Slice,
+    around,
+    counted,
+    sizes_of,
+    stacked,
+    thinned,
+)
+from quantum_memory.memory.semantic.texts import spread
 from quantum_memory.types import MemoryId
 
 NAMED_SHARE = 0.25
@@ -53,6 +64,39 @@ def commonest(forms: Iterable[tuple[Concept, int]]) -> Concept:
     return min((-count, form) for form, count in told if form.kind == kind)[1]
 
 
+class Renames(NamedTuple):
+    """What goes by another name in a run.
+
+    Attributes:
+        altered: (n,) whether a row speaks of any of it.
+        stands: (c,) of each concept the place of that for which it stands.
+        others: keys of those that stand under other names only, and have the places after all concepts.
+    """
+
+    altered: Mask
+    stands: Ints
+    others: list[str]
+
+    def beside(self, run: Run, rows: Ints, key: str, place: int) -> dict[str, int]:
+        """The concepts close to one in these rows, which all speak of it, and in how many; ``place`` is -1 for none."""
+        if not len(rows):
+            return {}
+        count = len(run.hashes)
+        own = place if place >= 0 else count + self.others.index(key)
+        sizes = sizes_of(run.starts)[rows]
+        spoken = self.stands[run.of_form[run.forms[spread(run.starts[rows].astype(np.int64), sizes)]]]
+        owner = np.repeat(np.arange(len(rows)), sizes)
+        # Of two names for one thing the first counts.
+        _, first = np.unique(owner * (count + len(self.others)) + spoken, return_index=True)
+        first.sort()
+        spoken, owner = spoken[first], owner[first]
+        here = np.flatnonzero(spoken == own)
+        begin, end = (np.searchsorted(owner, np.arange(len(rows)), side) for side in ("left", "right"))
+        near = around(np.maximum(begin, here - WINDOW), here, np.minimum(end, here + 1 + WINDOW))
+        found = counted(spoken[near])
+        return {run.keys[at] if at < count else self.others[at - count]: often for at, often in found.items()}
+
+
 class Woven:
     """The memories of a state and what they speak of. It never changes: branches share the runs they have in common.
 
@@ -63,13 +107,13 @@ class Woven:
         names: which concept a name stands for.
     """
 
-    __slots__ = ("_aliases", "_altered", "_concepts", "_ends", "count", "names", "slices")
+    __slots__ = ("_aliases", "_concepts", "_ends", "_joined", "count", "names", "slices")
 
     def __init__(self, slices: tuple[Slice, ...] = (), names: Names | None = None) -> None:
         self.slices, self.names = slices, Names() if names is None else names
         self._ends = list(accumulate(len(part.run) for part in slices))
         self.count = sum(map(len, slices))
-        self._altered: dict[int, Mask | None] = {}
+        self._joined: dict[int, Slice] = {}
         self._aliases: NDArray[np.uint64] | None = None
         self._concepts = -1
 
@@ -98,7 +142,7 @@ class Woven:
 
     def put_in(self, heard: Sequence[Heard]) -> Woven:
         """With these memories, which it does not have, after all others and in this order."""
-        return Woven(stacked(self.slices, heard), self.names) if heard else self
+        return self._of(stacked(self.slices, heard, self._joined)) if heard else self
 
     def take_out(self, ids: Iterable[MemoryId]) -> Woven:
         """As it would be had these memories never been; ids that it does not have are passed over."""
@@ -113,7 +157,13 @@ class Woven:
         slices = list(self.slices)
         for part, dead in rows.items():
             slices[part] = slices[part].without(sorted(dead))
-        return Woven(tuple(thinned(part) for part in slices if len(part)), self.names)
+        return self._of(tuple(thinned(part) for part in slices if len(part)))
+
+    def _of(self, slices: tuple[Slice, ...]) -> Woven:
+        """Other slices under the same names."""
+        woven = Woven(slices, self.names)
+        woven._aliases = self._aliases
+        return woven
 
     def renamed(self, names: Names) -> Woven:
         """With other names that mean one thing, as if every memory had been heard under them."""
@@ -242,56 +292,59 @@ class Woven:
 
     def mentions(self, spots: Sequence[Spot]) -> int:
         """How many memories mention a concept that stands there."""
-        if len({part for part, _ in spots}) == len(spots):
-            return sum(self.slices[part].count(place) for part, place in spots)
-        return sum(1 for _ in self.newest(spots))
+        parts = ((self.slices[part], places) for part, places in _by_part(spots).items())
+        return sum(len(part.among(places)) if len(places) > 1 else part.count(places[0]) for part, places in parts)
 
     def newest(self, spots: Sequence[Spot]) -> Iterator[int]:
         """The memories that mention a concept that stands there, the newest first."""
-        places: dict[int, list[int]] = {}
-        for part, place in spots:
-            places.setdefault(part, []).append(place)
-        for part, own in places.items():
+        for part, places in _by_part(spots).items():
             begin, whole = self._begin(part), self.slices[part]
-            if len(own) == 1:
-                for row in whole.newest(own[0]):
-                    yield begin + row
-            else:
-                rows = {row for place in own for row in whole.rows(place)}
-                for row in sorted(rows, reverse=True):
-                    yield begin + row
+            rows = iter(whole.among(places)[::-1].tolist()) if len(places) > 1 else whole.newest(places[0])
+            for row in rows:
+                yield begin + row
 
-    def altered(self, part: int) -> Mask | None:
-        """Which rows of a slice speak of what goes by another name, or ``None`` if none does."""
-        if not len(self.names) or not self.slices:
+    def _renames(self, part: int) -> Renames | None:
+        """What goes by another name in a slice, or ``None`` if nothing does."""
+        if not len(self.names):
             return None
-        if part not in self._altered:
-            if self._aliases is None:
-                self._aliases = np.array([number(key) for key in self.names.aliases], np.uint64)
-            run = self.slices[part].run
-            other = np.isin(run.hashes, self._aliases)
-            mask = np.zeros(len(run), np.bool_)
-            mask[run.rows[np.repeat(other, sizes_of(run.posted))]] = True
-            self._altered[part] = mask if other.any() else None
-        return self._altered[part]
+        return self.slices[part].seen(self.names, self._look)
+
+    def _look(self, run: Run) -> Renames | None:
+        if self._aliases is None:
+            self._aliases = np.fromiter(map(number, self.names.aliases), np.uint64, len(self.names))
+        renamed = np.isin(run.hashes, self._aliases)
+        if not renamed.any():
+            return None
+        count, stands = len(run.hashes), np.arange(len(run.hashes))
+        others: dict[str, int] = {}
+        for at in np.flatnonzero(renamed).tolist():
+            key = self.names.resolved(run.keys[at])
+            place = run.place(number(key))
+            stands[at] = place if place >= 0 else others.setdefault(key, count + len(others))
+        altered = np.zeros(len(run), np.bool_)
+        altered[run.rows[np.repeat(renamed, sizes_of(run.posted))]] = True
+        return Renames(altered, stands, list(others))
 
     def links(self, key: str, spots: Sequence[Spot], most: int | None = None) -> dict[str, int] | None:
         """The concepts beside one, and in how many memories; ``None`` if they are more than ``most``."""
         own, found = number(key), Counter[str]()
-        for part in dict.fromkeys(part for part, _ in spots):
-            whole, skipped = self.slices[part], self.altered(part)
+        for part, places in _by_part(spots).items():
+            whole, renames = self.slices[part], self._renames(part)
             run = whole.run
-            place = run.place(own)
-            beside = None if place < 0 else whole.beside(place, skipped, most)
-            if place >= 0 and beside is None:
-                return None
-            keys = run.keys
-            for other, count in (beside or {}).items():
-                found[keys[other]] += count
-            if skipped is not None:
-                rows = {row for at, place in spots if at == part for row in whole.rows(place) if skipped[row]}
-                for row in sorted(rows):
-                    found.update(close(self.keys(self._begin(part) + row), key))
+            place, keys = run.place(own), run.keys
+            if place >= 0:
+                beside = whole.beside(place, None if renames is None else renames.altered, most)
+                if beside is None:
+                    return None
+                for other, count in beside.items():
+                    found[keys[other]] += count
+            if renames is not None:
+                rows = whole.among(places)
+                rows = rows[renames.altered[rows]]
+                for some in (rows[:FEW], rows[FEW:]):  # so soon it mostly shows that a common concept has too many
+                    found.update(renames.beside(run, some, key, place))
+                    if most is not None and len(found) > most:
+                        return None
             if most is not None and len(found) > most:
                 return None
         return dict(found)
@@ -299,21 +352,23 @@ class Woven:
     def forms(self, key: str, spots: Sequence[Spot]) -> Counter[Concept]:
         """The forms in which a concept stands, and in how many memories each."""
         found: Counter[Concept] = Counter()
-        grouped = key in self.names.groups
-        for part, place in spots:
+        for part, places in _by_part(spots).items():
             whole, run = self.slices[part], self.slices[part].run
-            if grouped:
-                continue
-            begin, end = int(run.posted[place]), int(run.posted[place + 1])
-            rows = run.rows[begin:end].astype(np.int64)
-            at = run.starts[rows].astype(np.int64) + run.ats[begin:end]
+            at = [np.arange(run.posted[place], run.posted[place + 1]) for place in places]
+            rows, ats = run.rows[np.concatenate(at)].astype(np.int64), run.ats[np.concatenate(at)]
             alive = whole.alive()
-            forms = run.forms[at if alive is None else at[alive[rows]]]
-            for form, count in zip(*(one.tolist() for one in np.unique(forms, return_counts=True)), strict=True):
+            if alive is not None:
+                rows, ats = rows[alive[rows]], ats[alive[rows]]
+            forms = run.forms[run.starts[rows] + ats.astype(np.int64)].astype(np.int64)
+            if len(places) > 1:  # of several forms in one memory the most telling counts
+                labels = {form: run.labels[form] for form in np.unique(forms).tolist()}
+                ranked = sorted(labels, key=lambda form: (int(run.kinds[form]), labels[form]))
+                rank = np.zeros(len(run.kinds), np.int64)
+                rank[ranked] = np.arange(len(ranked))
+                order = np.lexsort((rank[forms], rows))
+                forms = forms[order][np.append(True, np.diff(rows[order]) > 0)[: len(rows)]]
+            for form, count in counted(forms).items():
                 found[Concept(key, run.labels[form], KINDS[run.kinds[form]])] += count
-        if grouped:
-            for at in self.newest(spots):
-                found.update(one for one in self.concepts(at) if one.key == key)
         return found
 
     def count_concepts(self) -> int:
@@ -342,6 +397,14 @@ class Woven:
             if one.session is not None:
                 found[one.session] = one.memory
         return found
+
+
+def _by_part(spots: Iterable[Spot]) -> dict[int, list[int]]:
+    """The places in each slice, slices in the order in which they came."""
+    found: dict[int, list[int]] = {}
+    for part, place in spots:
+        found.setdefault(part, []).append(place)
+    return found
 
 
 def close(keys: Sequence[str], key: str) -> list[str]:

@@ -95,7 +95,7 @@ class SnapshotShelf:
         new: set[str] = set()
         while not self._inserted(place, row, set(files), new):
             with self._database.read() as connection:
-                named = _named(connection, part) if files else set()
+                named = _named(connection, place.branch) if files else set()
             for name in sorted({*files} - named - new):
                 if not self._blocks.renew(name):
                     raise BlockMissing(self._blocks.where, name)
@@ -104,11 +104,12 @@ class SnapshotShelf:
     def _inserted(self, place: Place, row: dict[str, Any], files: set[str], new: set[str]) -> bool:
         """Whether the row is in, beside no more than a few others.
 
-        Not if it names a file that is neither new nor named by another row: a collection under way may be taking it.
+        Not if it names a file that is neither new nor named by another row of the agent: a collection under way may be
+        taking it.
         """
         same = _is(place.branch, row["part"], row["fold"])
         with self._database.transaction() as connection:
-            if files - new and files - new - _named(connection, row["part"]):
+            if files - new and files - new - _named(connection, place.branch):
                 return False
             _check_place(connection, place)
             connection.execute(sa.delete(snapshots).where(same, snapshots.c.seq == place.seq))
@@ -139,9 +140,11 @@ class SnapshotShelf:
         return self._blocks.put(data)
 
 
-def _named(connection: sa.Connection, part: Part) -> set[str]:
-    """The files that snapshots of a part name."""
-    query = sa.select(snapshots.c.files).where(snapshots.c.part == part, snapshots.c.files.is_not(None)).distinct()
+def _named(connection: sa.Connection, branch: BranchId) -> set[str]:
+    """The files that snapshots of an agent name, one of whose branches this is. Other agents' rows are not read."""
+    agent = sa.select(branches.c.agent).where(branches.c.id == branch).scalar_subquery()
+    own = sa.select(branches.c.id).where(branches.c.agent == agent)
+    query = sa.select(snapshots.c.files).where(snapshots.c.branch.in_(own), snapshots.c.files.is_not(None)).distinct()
     return {name for told in connection.execute(query).scalars() for name in told.split()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from quantum_memory.errors import BlockMissing, CorruptRecord, OutOfRange
 from quantum_memory.memory.clerk import Clerk
+from quantum_memory.memory.episodic import segments as segments_module
 from quantum_memory.memory.episodic.dense import IndexPolicy
 from quantum_memory.memory.episodic.fold import MemoriesFold, rows_of
 from quantum_memory.memory.episodic.indexing import Indexer
@@ -468,6 +470,107 @@ def test_a_folder_that_takes_nothing_is_no_loss(tmp_path: Path, caplog: pytest.L
     assert "takes no file" in caplog.text
 
 
+def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache, (name, data) = FileCache(tmp_path, 1 << 20), data_of(1, 1 << 16)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        held = cache.put(name, data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert held == data
+    assert "takes no file" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+    assert bytes(cache.put(name, data)) == at_hand(cache, name) == data
+
+
+def test_hosts_that_share_a_folder_and_clear_it_for_each_other_read_what_they_asked_for(tmp_path: Path) -> None:
+    every = [data_of(number, 5000) for number in range(8)]
+    wrong: list[str] = []
+
+    def work(seed: int) -> None:
+        cache, chance = FileCache(tmp_path, 12_000), np.random.default_rng(seed)
+        held = []
+        for number in chance.integers(0, len(every), 300).tolist():
+            name, data = every[number]
+            found = cache.get(name)
+            held.append((name, data, cache.put(name, data) if found is None else found))
+        wrong.extend(name for name, data, found in held if found != data)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60.0)
+    assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
+    FileCache(tmp_path, 12_000).put(*every[0])
+    left = list(tmp_path.iterdir())
+    assert sum(path.stat().st_size for path in left) <= 12_000
+    assert {path.name for path in left} <= {name for name, _ in every}
+
+
+def test_what_somebody_else_could_change_is_not_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = FileCache(tmp_path / "c", 10_000)
+    (name, data), (other, _), (pipe, _) = (data_of(number) for number in range(3))
+    cache.put(name, data)
+    (tmp_path / "theirs").write_bytes(data_of(1)[1])
+    (tmp_path / "c" / other).symlink_to(tmp_path / "theirs")
+    os.mkfifo(tmp_path / "c" / pipe)
+    assert (at_hand(cache, name), at_hand(cache, other), at_hand(cache, pipe)) == (data, None, None)
+    assert (tmp_path / "theirs").exists()
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert at_hand(cache, name) is None, "its owner could change it after it was compared with its name"
+    monkeypatch.undo()
+    assert cache.put(name, data) == data
+    assert at_hand(cache, name) == data
+
+
+def test_what_nobody_loads_goes_though_there_is_room(tmp_path: Path) -> None:
+    one, two, three = (data_of(number) for number in range(3))
+    cache = FileCache(tmp_path, 10_000, unused_s=3600.0)
+    for name, data in (one, two):
+        cache.put(name, data)
+    for name, _ in (one, two):
+        os.utime(tmp_path / name, (1, 1))
+    assert at_hand(FileCache(tmp_path, 10_000, unused_s=3600.0), one[0]) == one[1], "what is asked for stays"
+    assert {path.name for path in tmp_path.iterdir()} == {one[0]}
+    os.utime(tmp_path / one[0], (1, 1))
+    cache.put(*three)
+    assert {path.name for path in tmp_path.iterdir()} == {three[0]}
+
+
+def test_a_header_of_impossible_numbers_is_refused_by_name() -> None:
+    for told in (
+        b'{"rows":Infinity,"dim":3,"law":null,"columns":[]}',
+        b'{"rows":1,"dim":3,"law":null,"columns":[["vectors","f4",[99999999999999999999],0]]}',
+        b"[" * 60_000,
+    ):
+        data = MAGIC + len(told).to_bytes(8, "little") + told
+        with pytest.raises(CorruptRecord, match="header"):
+            opened(memoryview(data + bytes(64)), "segment x")
+
+
+def test_a_lost_file_whose_run_is_written_otherwise_by_now_gets_another_name(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = node.fold.apply(node.fold.empty(), Remembered(MANY))
+    first = named_by(node, state)
+    assert first
+    node.store.held.clear()
+    monkeypatch.setattr(
+        segments_module, "pieces", lambda run, policy=None: [*pieces(run, policy), memoryview(bytes(64))]
+    )
+    again = named_by(node, state)
+    assert not set(again) & set(first)
+    assert set(again) <= set(node.store.held), "no snapshot names what is not there"
+
+
+def named_by(node: Node, state: EpisodicState) -> list[str]:
+    return named(node.codec.dump(state).arrays)
+
+
 def test_two_views_that_tell_of_one_part_do_not_take_each_others_turn() -> None:
     shelf, clerk, go_on = PlainShelf(), Clerk("test"), threading.Event()
     assert MemoriesCodec.part == UsesCodec.part
@@ -505,3 +608,19 @@ def test_snapshots_of_what_is_in_files_lie_no_further_apart_however_long_history
     assert Spacing(1000, 0.25, 400).price(10**6) == 1000
     with pytest.raises(OutOfRange):
         Spacing(1, 0.0, 0)
+
+
+def test_what_is_due_goes_by_what_a_state_weighs_and_not_by_the_number_of_the_event() -> None:
+    """One event of forty memories, then forty that change nothing: the share is of memories, not of numbers."""
+    codec, shelf, clerk = MemoriesCodec(DIM), PlainShelf(), Clerk("test")
+    snapshots = Snapshots(codec, shelf, PACKING, clerk, Spacing(10, 0.5), rows_of)
+    state = MemoriesFold(DIM).apply(MemoriesFold(DIM).empty(), Remembered(MANY))
+    assert codec.size(state) == len(MANY)
+    forgotten = MemoriesFold(DIM).apply(state, Forgotten(("x1", "nobody")))
+    assert codec.size(forgotten) == len(MANY) + 1, "what is forgotten is written down as well"
+    tally = snapshots.noted(Place("r0", 10**6), state, Tally().plus(19))
+    assert tally.events == 19, "less than half of forty"
+    assert snapshots.noted(Place("r0", 10**6), state, tally.plus(1)).events == 0, "however large the number"
+    assert snapshots.noted(Place("r0", 1), state, Tally().plus(19)).events == 19
+    assert clerk.wait(30.0)
+    assert shelf.places() == [Place("r0", 10**6)]

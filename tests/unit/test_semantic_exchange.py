@@ -133,6 +133,27 @@ DAMAGES: dict[str, Callable[[nx.MultiDiGraph], object]] = {
 }
 
 
+def numbered(drawn: nx.MultiDiGraph, key: str, memories: list[str]) -> None:
+    """Say of a concept which memories mentioned it, newest first."""
+    for memory, _, own in drawn.in_edges(f"concept:{key}", data=True):
+        if own["kind"] == "mentions":
+            own["newest"] = memories.index(memory.removeprefix("memory:"))
+
+
+def test_mentions_that_fit_no_one_order_are_of_a_merged_name_or_refused() -> None:
+    graph = SemanticGraph()
+    told = ["Bob likes Acme.", "Robert likes Acme.", "Bob left.", "Robert left."]
+    graph.remember(*(Spoken(f"m{at}", text, session="s") for at, text in enumerate(told)))
+    graph.merge_entities("Bob", ["Robert"])
+    drawn = graph.to_networkx()
+    # Graphs were once written so: what was heard of the name that was kept, and then what was heard of the other.
+    numbered(drawn, "bob", ["m2", "m0", "m3", "m1"])
+    assert SemanticGraph.from_networkx(drawn) == graph
+    numbered(drawn, "acm", ["m0", "m1"])  # against the order of their session
+    with pytest.raises(InvalidValue, match="one order of memories"):
+        SemanticGraph.from_networkx(drawn)
+
+
 def SAME(drawn: nx.MultiDiGraph) -> Any:  # noqa: N802
     return list(drawn.edges(keys=True, data="kind"))
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rpds import HashTrieMap
 
+from quantum_memory.errors import CorruptRecord
 from quantum_memory.memory.semantic import slices
 from quantum_memory.memory.semantic.extract import Concept
+from quantum_memory.memory.semantic.graph import GraphState
 from quantum_memory.memory.semantic.names import Names
 from quantum_memory.memory.semantic.runs import Heard, Rows, Run
-from quantum_memory.memory.semantic.texts import Ids
+from quantum_memory.memory.semantic.slices import Slice
+from quantum_memory.memory.semantic.snapshot import GraphCodec
+from quantum_memory.memory.semantic.texts import Ids, Texts
 from quantum_memory.memory.semantic.views import Concepts, Last, Traces
 from quantum_memory.memory.semantic.weave import Woven
 from tests.unit.slow_graph import Maps, put_in, take_out
@@ -88,10 +93,47 @@ def test_names_that_mean_one_thing_are_as_if_heard_so(
 @pytest.mark.parametrize("ids", [[], ["a"], ["0a", "ff"], ["0A"], ["0a", "f"], ["0a", "\ud800\u96e8"]])
 def test_ids_come_back_as_they_were(ids: list[str]) -> None:
     raw = [one.encode("utf-8", "surrogatepass") for one in ids]
-    kept = Ids.of(raw)
+    kept, other = Ids.of(raw), Ids.of([b"1a", b"2b"])
     assert ([kept[at] for at in range(len(kept))], kept.raws()) == (ids, raw)
+    assert Ids.joined([other, kept, other]).raws() == [b"1a", b"2b", *raw, b"1a", b"2b"]
+    places = np.arange(len(ids))[::-2]
+    assert kept.taken(places).raws() == raw[::-2]
+    texts = Texts.joined([Texts.of(raw), Texts.of([]), Texts.of([b"", *raw])])
+    assert (texts.raws(), texts.taken(np.array([len(ids)])).all()) == ([*raw, b"", *raw], [""])
+
+
+@given(st.lists(st.text(max_size=3).map(str.encode), max_size=20))
+def test_equal_texts_are_known_by_their_bytes(raw: list[bytes]) -> None:
+    texts = Texts.of(raw)
+    one, other = (side.ravel() for side in np.indices((len(raw),) * 2))
+    equal = [raw[at] == raw[to] for at, to in zip(one.tolist(), other.tolist(), strict=True)]
+    assert texts.same(one, other).tolist() == equal
+    marks = texts.marks()
+    assert not any(alike and marks[at] != marks[to] for alike, at, to in zip(equal, one, other, strict=True))
+
+
+def test_a_form_stands_once_in_a_run_whatever_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = [Heard(f"m{n}", (FORMS[n % 5 % 3], FORMS[4 + n % 3]), None) for n in range(30)]
+    assert len(Run(Rows.of(heard)).kinds) == 6
+    twice = Rows.concat([Rows.of(heard), Rows.of([one._replace(memory=f"n{one.memory}") for one in heard])])
+    assert len(Run(twice).kinds) == 6
+    monkeypatch.setattr(Texts, "marks", lambda self: np.zeros(len(self), np.uint64))
+    told = Woven((Slice(Run(twice)),)).heard()  # texts whose marks are one are still apart
+    assert [one.concepts for one in told] == [one.concepts for one in heard] * 2
 
 
 def test_a_memory_takes_few_bytes() -> None:
     heard = [Heard(f"{number:032x}", tuple(FORMS[number % 5 :: 2]), f"s{number // 20}") for number in range(4000)]
     assert Run(Rows.of(heard)).nbytes < 90 * len(heard)
+
+
+def test_a_snapshot_in_which_a_memory_has_too_many_concepts_is_corrupt() -> None:
+    spoken = tuple(Concept(f"thing{n:03}", f"Thing {n}", "topic") for n in range(300))
+    codec = GraphCodec()
+    for count, state in [(n, GraphState(Woven().put_in([Heard("m", spoken[:n], None)]))) for n in (32, 33, 300)]:
+        dump = codec.dump(state)
+        if count == 32:
+            assert codec.load(dump.arrays, dump.attributes) == state
+        else:
+            with pytest.raises(CorruptRecord, match="more concepts"):
+                codec.load(dump.arrays, dump.attributes)

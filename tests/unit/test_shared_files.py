@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,13 +15,13 @@ from blake3 import blake3
 
 from quantum_memory.actors import episodic_memory
 from quantum_memory.actors.caretaker import views_of
-from quantum_memory.actors.room import Room, folder_of
+from quantum_memory.actors.room import Room, folder_of, shared_folder
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import BlockMissing, CorruptRecord, Quarantined, WriteFailed
 from quantum_memory.memory.episodic import fold, snapshot
 from quantum_memory.memory.episodic.state import Sizes
 from quantum_memory.memory.events import Forgotten
-from quantum_memory.memory.vault import schema
+from quantum_memory.memory.vault import schema, shelf
 from quantum_memory.memory.vault.backup import Backups
 from quantum_memory.memory.vault.backup.restore import restore
 from quantum_memory.memory.vault.blocks import BlockStore, MemoryBlocks, open_blocks
@@ -33,7 +35,7 @@ from quantum_memory.memory.vault.verify import repair, verify
 from quantum_memory.memory.vault.writes import Append, CreateAgent, CreateBranch, DeleteBranch, Write, Written
 from quantum_memory.settings import load
 from quantum_memory.types import BranchId, Place
-from tests.unit.orchestra import Orchestra
+from tests.unit.orchestra import Orchestra, ready
 from tests.unit.test_shelf import reading, settle, write
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -270,6 +272,21 @@ def test_an_agent_is_read_again_from_what_is_at_hand_and_from_the_store_and_from
     assert verify(orchestra.vault._vault, views_of(orchestra.settings, orchestra.vault._vault.shelf)).findings == []
 
 
+def test_memories_are_written_down_sooner_than_views_that_are_cheap_to_fold(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    orchestra = Orchestra(tmp_path, vault={"snapshot_events": 160})
+    request.addfinalizer(orchestra.close)
+    alice = orchestra.agent("alice")
+    for number in range(60):
+        orchestra.remember(alice, [ready(number)], f"op{number}")
+    settle(orchestra)
+    with orchestra.vault._vault.database.read() as connection:
+        found = connection.execute(sa.select(schema.snapshots.c.part, schema.snapshots.c.seq)).all()
+    assert {part for part, _ in found} == {"memories"}
+    assert max(seq for _, seq in found) >= 45, "of few memories no more than a quarter is folded again"
+
+
 def test_a_host_has_its_files_where_the_settings_say(tmp_path: Path) -> None:
     beside = tmp_path / "v"
     assert folder_of(load({"storage": str(beside)})) == beside / "cache"
@@ -277,14 +294,77 @@ def test_a_host_has_its_files_where_the_settings_say(tmp_path: Path) -> None:
     assert folder_of(load({"storage": "postgresql+psycopg://u@h/d"})) is None
     named = load({"storage": "memory://", "views": {"cache": str(tmp_path / "c"), "cache_mb": 3}})
     cache = Room(named).cache()
+    assert cache is not None
     assert (cache.folder, cache.most) == (tmp_path / "c", 3 << 20)
     room = Room(load({"storage": "memory://"}))
     one, other = room.cache(), room.cache()
+    assert one is not None
+    assert other is not None
     assert one.folder == other.folder
     assert one.folder.stat().st_mode & 0o777 == 0o700
     room.close()
     assert not one.folder.exists()
     room.close()
+
+
+def test_hosts_of_one_user_share_a_temporary_folder_that_is_theirs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    settings = load({"storage": "postgresql+psycopg://u@h/d", "vault": {"blocks": "/b"}, "views": {"cache_mb": 1}})
+    killed, next_one = Room(settings).cache(), Room(settings).cache()
+    assert killed is not None
+    assert next_one is not None
+    left = blake3(ONE).hexdigest()
+    killed.put(left, ONE)
+    assert bytes(next_one.get(left) or b"") == ONE, "what a host left behind is of use to the next, and counts there"
+    assert next_one.folder.parent == tmp_path
+    assert next_one.folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("trap", ["open", "link", "theirs"])
+def test_a_folder_that_somebody_else_can_get_at_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str
+) -> None:
+    found = shared_folder(tmp_path)
+    assert found is not None
+    if trap == "open":
+        found.chmod(0o777)
+    elif trap == "link":
+        found.rename(tmp_path / "elsewhere")
+        found.symlink_to(tmp_path / "elsewhere")
+    else:
+        owner = os.geteuid()
+        found.rename(tmp_path / f"quantum_memory-{owner + 1}")
+        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert shared_folder(tmp_path) is None
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    room = Room(load({"storage": "postgresql+psycopg://u@h/d", "vault": {"blocks": "/b"}}))
+    cache = room.cache()
+    assert cache is not None
+    assert cache.folder.name.startswith("quantum_memory-")
+    assert cache.folder.resolve() not in (found.resolve(), (tmp_path / "elsewhere").resolve())
+    room.close()
+    assert not cache.folder.exists()
+
+
+def test_without_any_folder_files_are_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert Room(load({"storage": "memory://"})).cache() is None
+    assert Room(load({"storage": "postgresql+psycopg://u@h/d"})).cache() is None
+
+
+def test_other_agents_snapshots_are_not_read_to_keep_one(world: World) -> None:
+    world.do(CreateAgent("bob", "bobs"), Append("bobs", 0, Forgotten(("x",)), "x"))
+    assert world.shelf is not None
+    world.shelf.put_file(ONE)
+    world.keep(1, NAMES[0], branch="bobs")
+    with world.vault.database.read() as connection:
+        assert shelf._named(connection, "b0") == set()
+    world.keep(3, NAMES[0])
+    with world.vault.database.read() as connection:
+        assert shelf._named(connection, "b0") == {NAMES[0]}, "of all branches of the agent"
+    assert world.collect(48) == {NAMES[0]}
 
 
 def test_a_vault_without_blocks_keeps_no_files(tmp_path: Path) -> None:
