@@ -28,6 +28,8 @@ from typing import Any, TypeVar
 import numpy as np
 import psutil
 
+from quantum_memory.memory.affect.mood import MoodFold
+from quantum_memory.memory.episodic.dense import IndexPolicy, build
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.runs import Run
@@ -238,14 +240,34 @@ def measure(count: int, queries: int, *, restart: bool) -> dict[str, float]:
     return found
 
 
-def graph_cost(count: int) -> dict[str, float]:
-    """What the graph of the same memories holds beside them."""
-    fold = GraphFold()
-    fold.settled(grown(fold, 500)[0])
-    before = resident()
-    state = fold.settled(grown(fold, count)[0])
-    held = resident() - before
-    return {"graph_bytes_a_memory": held / count, "graph_memories": float(len(state.memories))}
+def agent_cost(count: int) -> dict[str, float]:
+    """What a whole agent holds: its memories, its graph and its mood; first as made, then with sealed runs in files."""
+    indexer = Indexer(Sizes().sealed)
+    folds: dict[str, Any] = {"memories": MemoriesFold(DIM, indexer=indexer), "graph": GraphFold(), "mood": MoodFold()}
+    for fold in folds.values():  # what a process has once for all: libraries, and what is kept of words
+        warm, _, _ = grown(fold, 2000)
+        if isinstance(warm, EpisodicState):
+            milliseconds(warm, made_up(20, seed=3))
+            build(warm.slices()[0].block.vectors(np.arange(1000)), IndexPolicy(from_rows=256))
+        del warm
+    found, states, begun, text = dict[str, float](), dict[str, Any](), resident(), 0
+    before = begun
+    for name, fold in folds.items():
+        states[name], _, text = grown(fold, count)
+        indexer.wait()
+        held, before = resident() - before, resident()
+        found[f"{name}_bytes_a_memory"] = held / count
+    raw = 4 * DIM * count + text
+    found["resident_over_raw"] = (resident() - begun) / raw
+    with tempfile.TemporaryDirectory() as folder:
+        kept, cache = Kept(open_blocks(f"{folder}/blocks")), FileCache(Path(folder) / "cache", 1 << 40)
+        codec = MemoriesCodec(DIM, indexer=indexer, segments=Segments(kept, cache, indexer))
+        packed(codec, packing(3), states["memories"])
+        for query in made_up(50, seed=2):
+            search(states["memories"], Query(query.text, query.embedding))
+        found["resident_over_raw_with_files"] = (resident() - begun) / raw
+    indexer.close()
+    return found
 
 
 def main() -> None:
@@ -254,7 +276,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--large", action="store_true", help="a million memories too")
     parser.add_argument(
-        "--graph", action="store_true", help="what the graph of as many memories costs, and nothing else"
+        "--agent", action="store_true", help="what a whole agent of as many memories holds, and nothing else"
     )
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
@@ -262,7 +284,7 @@ def main() -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.processor() or platform.machine()}, {psutil.cpu_count()} cores")
     print(f"100,000 vectors by one, numpy: {calibration():.2f} ms")
     for size in [*asked.sizes, *([1_000_000] if asked.large else [])]:
-        found = graph_cost(size) if asked.graph else measure(size, asked.queries, restart=size <= 200_000)
+        found = agent_cost(size) if asked.agent else measure(size, asked.queries, restart=size <= 200_000)
         told[str(size)] = found
         print(f"{size:,} memories")
         for name, value in found.items():
