@@ -527,11 +527,13 @@ def test_what_the_caller_knows_is_taken_and_the_rest_perceived(orchestra: Orches
     assert neither.embedding.tobytes() != felt.embedding.tobytes(), "each has its own text's"
 
 
-def test_views_that_live_here_are_called_by_their_own_methods(orchestra: Orchestra) -> None:
+def test_views_that_live_here_are_called_by_their_own_methods(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    orchestra = Orchestra(tmp_path, recall={"weights": {"mood": 0.2}})
+    request.addfinalizer(orchestra.close)
     alice = orchestra.agent("alice")
     orchestra.remember(alice, [ready(1), ready(2)], "one")
-    orchestra.recall(alice, np.ones(DIM, dtype=np.float32))
-    orchestra.recall(alice, np.ones(DIM, dtype=np.float32))
+    for _ in range(2):
+        assert all(hit.why["mood"] > 0.0 for hit in orchestra.recall(alice, np.ones(DIM, dtype=np.float32)))
     told = orchestra.run(orchestra.host.status())
     assert told["quantum_projector_misses"] == 1
     assert told["quantum_projector_hits"] == 1
