@@ -15,6 +15,7 @@ FAST = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in this folder needs Ray, and one process plays it all: there is one cluster."""
     for item in items:
