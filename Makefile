@@ -27,9 +27,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## play a year of two people's conversation into an agent, and look at it from all sides
 	$(BIN)/qmem demo
 
-# One worker plays all that needs Ray, the others the rest: --dist loadgroup, see tests/ray/conftest.py.
-test: $(STAMP)  ## every test
-	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadgroup
+test: $(STAMP)  ## every test: those without Ray in several processes, then those that share a cluster
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/unit
+	$(BIN)/python -m pytest -q tests/ray
 
 test-fast: $(STAMP)  ## the unit tests alone: no Ray, nothing slow
 	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/unit -m "not slow"
