@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -165,10 +165,17 @@ def test_the_bound_is_never_above_the_overlap_with_the_exact_state(
 
 @settings(LAW, max_examples=15)
 @given(SEEDS)
+@example(1)
+@example(120)  # a circuit of which nothing can be cut off
 def test_a_circuit_shares_its_allowance_out(xp: Any, seed: int) -> None:
-    grid = GRIDS[2]
-    done = apply_circuit(some(grid, seed, xp=xp), random_circuit(grid.sites, 15, seed), max_bond=4096, min_fidelity=0.9)
-    assert 0.9 - 1e-12 <= done.fidelity < 1.0
+    state, circuit = some(GRIDS[2], seed, xp=xp), random_circuit(GRIDS[2].sites, 15, seed)
+    whole, done = (apply_circuit(state, circuit, max_bond=4096, min_fidelity=least) for least in (1.0, 0.9))
+    assert 0.9 - 1e-12 <= done.fidelity <= 1.0
+    if done.state.bond == whole.state.bond:
+        assert done.fidelity == pytest.approx(1.0), "what is cut off nowhere is all there"
+    else:
+        assert done.fidelity < 1.0
+        assert done.state.bond < whole.state.bond
 
 
 @settings(LAW, max_examples=15)
