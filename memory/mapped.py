@@ -43,18 +43,29 @@ class FileCache:
 
     What is mapped goes on being readable when its file is removed; its bytes are then free once nobody has it mapped.
     Thread-safe. Raises: InvalidValue, OutOfRange from the constructor.
+
+    Attributes:
+        hits, misses: how often ``get`` found a file and found none; about, where several threads ask at once.
     """
 
     def __init__(self, folder: Path, most: int) -> None:
         self.folder, self.most = folder, whole("most", most, 1, MOST_BYTES)
         self._changing = threading.Lock()
+        self.hits = self.misses = 0
 
     def get(self, name: str) -> memoryview | None:
         """The bytes of a file, which are those of its name; nothing if it is not there, or was damaged and is gone.
 
         Raises: InvalidValue for what is no name.
         """
-        path = self.folder / checked(name)
+        found = self._found(self.folder / checked(name), name)
+        if found is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return found
+
+    def _found(self, path: Path, name: str) -> memoryview | None:
         try:
             found = _mapped(path)
         except FileNotFoundError:
