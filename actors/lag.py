@@ -6,11 +6,8 @@ reads then what it lacks.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from typing import TypeAlias
-
-Marks: TypeAlias = dict[str, int]
-"""For some keys, the number of the last event that was owed when a call was sent."""
 
 
 class Lag:
@@ -18,34 +15,32 @@ class Lag:
 
     Attributes:
         events: how many are owed.
+        last: the number of the last event that was acknowledged. Read it before a call is sent: when that is answered,
+            nothing up to this number is owed any more for its keys.
     """
 
     def __init__(self) -> None:
-        self._acknowledged: dict[str, int] = {}
-        self._folded: dict[str, int] = {}
-        self.events = 0
+        self._owed: dict[str, deque[int]] = {}
+        self.events = self.last = 0
 
     def acknowledged(self, keys: Sequence[str]) -> None:
         """An event for each of these keys, given as often as it has events, is durable."""
         for key in keys:
-            self._acknowledged[key] = self._acknowledged.get(key, 0) + 1
+            self.last += 1
+            self._owed.setdefault(key, deque()).append(self.last)
         self.events += len(keys)
 
-    def owed(self, keys: Sequence[str]) -> Marks:
-        """What a call that is sent now for these keys settles when it is answered; take it before sending."""
-        if not self._acknowledged:
-            return {}
-        return {key: self._acknowledged[key] for key in keys if key in self._acknowledged}
+    def answered(self, keys: Sequence[str], last: int) -> None:
+        """A call for these keys was answered that was sent when ``last`` was this. Calls may overtake each other."""
+        if not self._owed:
+            return
+        for key in keys:
+            owed = self._owed.get(key, _NOTHING)
+            while owed and owed[0] <= last:
+                owed.popleft()
+                self.events -= 1
+            if not owed:
+                self._owed.pop(key, None)
 
-    def paid(self, marks: Marks) -> None:
-        """A call was answered. Calls may be answered in another order than they were sent in."""
-        for key, mark in marks.items():
-            folded = self._folded.get(key, 0)
-            if mark <= folded or key not in self._acknowledged:
-                continue
-            self.events -= mark - folded
-            if mark == self._acknowledged[key]:
-                del self._acknowledged[key]
-                self._folded.pop(key, None)
-            else:
-                self._folded[key] = mark
+
+_NOTHING: deque[int] = deque()

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from quantum_memory.actors.directory import Directory
-from quantum_memory.actors.lag import Lag, Marks
+from quantum_memory.actors.lag import Lag
 from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import QuantumMemoryError
@@ -52,9 +52,9 @@ class Port(ABC, Generic[H]):
         self._send_posted()
         if not items:
             return []
-        owed = self.lag.owed(keys)
+        last = self.lag.last
         answers = await self._start(method, keys, items)
-        self.lag.paid(owed)
+        self.lag.answered(keys, last)
         return answers
 
     async def ask(self, method: Method[H, T, R], key: str, item: T) -> R:
@@ -74,21 +74,20 @@ class Port(ABC, Generic[H]):
         posted, self._posted = self._posted, []
         for method, group in groupby(posted, key=itemgetter(0)):
             _, keys, items = zip(*group, strict=True)
-            owed = self.lag.owed(keys)
             try:
                 answer = asyncio.ensure_future(self._start(method, keys, items))
             except QuantumMemoryError as error:
                 logger.warning(UNTOLD, error)
                 continue
             self._unanswered.add(answer)
-            answer.add_done_callback(partial(self._answered, owed))
+            answer.add_done_callback(partial(self._answered, keys, self.lag.last))
 
-    def _answered(self, owed: Marks, answer: asyncio.Future[list[None]]) -> None:
+    def _answered(self, keys: Sequence[str], last: int, answer: asyncio.Future[list[None]]) -> None:
         self._unanswered.discard(answer)
         if answer.cancelled():
             return
         if answer.exception() is None:
-            self.lag.paid(owed)
+            self.lag.answered(keys, last)
         else:
             logger.warning(UNTOLD, answer.exception())
 

@@ -10,7 +10,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
@@ -29,6 +29,7 @@ ORCHESTRATORS = "agents"
 ALL = frozenset({"*"})
 SELF_AND_ONE = 2
 PARAMETER = inspect.Parameter("carried", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Carried | None")
+_NOTHING = nullcontext()
 _WITHIN: ContextVar[bool] = ContextVar("quantum_memory_within", default=False)
 """Whether an operation is under way in this task: what it asks of its own orchestrator is part of it."""
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Watch:
         self, method: str, args: Sequence[object], carried: Carried | None, at_op: int | None = None
     ) -> Iterator[None]:
         """Let spans and logs of the body know what it is done for; ``at_op`` is which argument an operation's id is."""
+        carried = CARRIED.get() if carried is None else carried
         told = dict(carried or {}) | about(args, at_op)
         if self.pool == ORCHESTRATORS:
             told.setdefault(OPERATION_ID, uuid4().hex)  # what changes nothing brings none
@@ -77,13 +79,15 @@ class Watch:
         if batch is not None:
             self.metrics.observe(BATCH_SIZE, batch, self.pool)
 
-    def operated(self, operation: str, seconds: float, batch: int | None, error: BaseException | None) -> None:
+    def operated(self, operation: str, outcome: str, seconds: float, batch: int | None) -> None:
         """An orchestrator has ended an operation."""
-        outcome = outcome_of(error)
         self.metrics.add(OPERATIONS, 1, operation, outcome)
         self.metrics.observe(OPERATION_SECONDS, seconds, operation)
         if batch is not None:
             self.metrics.observe(BATCH_SIZE, batch, self.pool)
+
+    def complain(self, operation: str, outcome: str, error: BaseException, seconds: float) -> None:
+        """Log an operation that ended as no caller can have meant it."""
         if outcome in ("failed", "late"):
             extra = {"operation": operation, "outcome": outcome, "seconds": round(seconds, 6)}
             logger.warning("an operation ended with %s", type(error).__name__, extra=extra)
@@ -168,9 +172,7 @@ def _answer(method: Callable[..., Any], *, batch: bool) -> Callable[..., Any]:
         watch: Watch = self._watch
         began_s = perf_counter()
         try:
-            if not watch.follows:
-                return method(self, *args, **kwargs)
-            with watch.following(name, args, carried):
+            with watch.following(name, args, carried) if watch.follows else _NOTHING:
                 return method(self, *args, **kwargs)
         finally:
             watch.answered(name, perf_counter() - began_s, len(args[0]) if batch and args else None)
@@ -186,9 +188,7 @@ def _async_answer(method: Callable[..., Any], *, batch: bool) -> Callable[..., A
         watch: Watch = self._watch
         began_s = perf_counter()
         try:
-            if not watch.follows:
-                return await method(self, *args, **kwargs)
-            with watch.following(name, args, carried):
+            with watch.following(name, args, carried) if watch.follows else _NOTHING:
                 return await method(self, *args, **kwargs)
         finally:
             watch.answered(name, perf_counter() - began_s, len(args[0]) if batch and args else None)
@@ -207,19 +207,19 @@ def _operation(method: Callable[..., Any], *, batch: bool) -> Callable[..., Any]
             return await method(self, *args, **kwargs)
         watch: Watch = self._watch
         within = _WITHIN.set(True)
-        error: BaseException | None = None
+        outcome = "ok"
         began_s = perf_counter()
         try:
-            if not watch.follows:
-                return await method(self, *args, **kwargs)
-            with watch.following(name, args, carried, at_op):
-                return await method(self, *args, **kwargs)
-        except BaseException as raised:
-            error = raised
-            raise
+            with watch.following(name, args, carried, at_op) if watch.follows else _NOTHING:
+                try:
+                    return await method(self, *args, **kwargs)
+                except BaseException as raised:
+                    outcome = outcome_of(raised)
+                    watch.complain(name, outcome, raised, perf_counter() - began_s)
+                    raise
         finally:
             _WITHIN.reset(within)
-            watch.operated(name, perf_counter() - began_s, len(args[0]) if batch and args else None, error)
+            watch.operated(name, outcome, perf_counter() - began_s, len(args[0]) if batch and args else None)
 
     return operate
 

@@ -28,7 +28,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"(?P<name>bearer\s+)[^\s,;]+", re.IGNORECASE)
-_QUOTED = re.compile(r"'[^'\n]{65,}'|\"[^\"\n]{65,}\"")
+_QUOTED = re.compile(r"(['\"])[^\n]{65,}\1")
 _HIDDEN = "***"
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 

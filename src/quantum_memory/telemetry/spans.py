@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NAME = "quantum_memory"
 logger = logging.getLogger(__name__)
-FILE = "file"
+FILE = "file://"
 OTLP = "otlp"
 
 
@@ -46,7 +46,8 @@ class Spans:
     """
 
     def __init__(self, exporter: str) -> None:
-        self._tracer = _tracer(exporter)
+        self._provider = _provider(exporter) if exporter else None
+        self._tracer = _tracer(self._provider)
 
     @contextmanager
     def server(self, name: str, carried: Carried | None, about: Mapping[str, str]) -> Iterator[Carried]:
@@ -56,6 +57,11 @@ class Spans:
         span = self._tracer.start_span(name, _context_of(carried), SpanKind.SERVER, about)
         with ended(span), use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
             yield headers(span)
+
+    def close(self) -> None:
+        """Send what waits, and make no more. The provider of the process stays as it is."""
+        if self._provider is not None:
+            self._provider.shutdown()
 
     def client(self, name: str) -> Span:
         """A span of somebody who calls, in whatever span is current here. He ends it; see ``ended``."""
@@ -115,22 +121,23 @@ def _context_of(carried: Carried | None) -> Context | None:
     return TraceContextTextMapPropagator().extract(told)
 
 
-def _tracer(exporter: str) -> Tracer:
+def _tracer(provider: TracerProvider | None) -> Tracer:
     try:
         from opentelemetry import trace
     except ImportError:
         raise MissingDependency("opentelemetry-api", "traces", "pip install opentelemetry-sdk") from None
-    return (_provider(_exporter(exporter), exporter) if exporter else trace).get_tracer(NAME)
+    return trace.get_tracer(NAME) if provider is None else provider.get_tracer(NAME)
 
 
-def _provider(exporter: SpanExporter, named: str) -> TracerProvider:
-    """A provider of our own: that of the process stays whose it is."""
+def _provider(named: str) -> TracerProvider:
+    """A provider of our own with the exporter of this name: that of the process stays whose it is."""
+    exporter = _exporter(named)
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
     provider = TracerProvider(resource=Resource.create({"service.name": NAME, "process.pid": os.getpid()}))
-    at_once = named.startswith(f"{FILE}:")
+    at_once = named.startswith(FILE)
     provider.add_span_processor(SimpleSpanProcessor(exporter) if at_once else BatchSpanProcessor(exporter))
     return provider
 
@@ -146,7 +153,7 @@ def _exporter(named: str) -> SpanExporter:
             ) from None
         made: SpanExporter = module.OTLPSpanExporter()
         return made
-    if named.startswith(f"{FILE}:"):
+    if named.startswith(FILE):
         return _to_file(Path(url2pathname(urlsplit(named).path)))
     where, _, name = named.partition(":")
     try:
@@ -163,4 +170,9 @@ def _to_file(folder: Path) -> SpanExporter:
 
     folder.mkdir(parents=True, exist_ok=True)
     out = (folder / f"spans-{os.getpid()}.jsonl").open("a", encoding="utf-8")
-    return ConsoleSpanExporter(out=out, formatter=lambda span: f"{span.to_json(indent=None)}\n")
+
+    class ToFile(ConsoleSpanExporter):
+        def shutdown(self) -> None:
+            out.close()
+
+    return ToFile(out=out, formatter=lambda span: f"{span.to_json(indent=None)}\n")
