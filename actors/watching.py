@@ -225,10 +225,14 @@ def _operation(method: Callable[..., Any], *, batch: bool) -> Callable[..., Any]
 
 
 def _signed(wrapped: Callable[..., Any], method: Callable[..., Any]) -> Callable[..., Any]:
-    """The wrapper with the signature that Ray is to check calls by."""
+    """The wrapper with the signature that Ray is to check calls by.
+
+    Ray looks for it on what is wrapped, so the wrapper does not tell that as ``__wrapped__`` but as ``unwatched``.
+    """
     signature = inspect.signature(method)
     parameters = list(signature.parameters.values())
     at = next((n for n, one in enumerate(parameters) if one.kind is inspect.Parameter.VAR_KEYWORD), len(parameters))
+    wrapped.__dict__["unwatched"] = wrapped.__dict__.pop("__wrapped__")
     wrapped.__dict__["__signature__"] = signature.replace(parameters=[*parameters[:at], PARAMETER, *parameters[at:]])
     return wrapped
 

@@ -77,7 +77,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def unwatched(host: type) -> type:
     """The host as it would be if nobody had ever watched it."""
-    methods = {name: value.__wrapped__ for name, value in vars(host).items() if hasattr(value, "__signature__")}
+    methods = {name: value.unwatched for name, value in vars(host).items() if hasattr(value, "unwatched")}
     return type(host.__name__, (host,), methods)
 
 

@@ -166,7 +166,7 @@ def test_status_tells_of_memory_agents_and_lag(watched: tuple[MemoryCluster, Pat
 
 def test_actors_log_lines_of_json_without_secrets(watched: tuple[MemoryCluster, Path]) -> None:
     assert watched[0].processes()["vault"]
-    vault = ray.get_actor("VaultActor-0", namespace="watched")
+    vault: Any = ray.get_actor("VaultActor-0", namespace="watched")
 
     def complain(_: object) -> None:
         logging.getLogger("quantum_memory.actors.vault").warning("%s is at %s", "it", "postgresql://me:s3cret@host/db")
