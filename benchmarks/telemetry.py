@@ -1,6 +1,6 @@
 """What it costs to be watched: recall and remember in one process, with and without metrics, JSON logs and traces.
 
-    python benchmarks/telemetry.py [--memories 1000] [--rounds 60] [--calls 20] [--json FILE]
+    python benchmarks/telemetry.py [--memories 1000] [--rounds 60] [--calls 20] [--without-ray] [--json FILE]
 
 One agent under each way of being watched, all with real parts, a vault on disk and ready-made embeddings, in turns:
 so many calls of one, then of the next. Of each turn the CPU time of the whole process counts, the thread that hands
@@ -8,6 +8,8 @@ measurements to Ray included, and of all turns of a way the median. "bare" has n
 
 Beside that, because a difference of two medians is noisy where it is small: how many measurements a call makes, what
 taking one and handing it to Ray takes, and what that is of a call.
+
+With ``--without-ray`` no Ray is started, so that handing a measurement over is dropping it in the same library.
 
 Bound: metrics take under 2 % of a recall and of a remember.
 """
@@ -68,7 +70,7 @@ def dropped() -> SpanExporter:
 
 WAYS: dict[str, dict[str, Any]] = {
     "bare": {},
-    "silent": {"metrics": False},
+    "silent": {},
     "metrics": {},
     "metrics, JSON logs": {"logs": "json"},
     "metrics, traces": {"traces": True, "exporter": "__main__:dropped"},
@@ -187,10 +189,12 @@ def main() -> None:
     parser.add_argument("--memories", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--calls", type=int, default=20)
+    parser.add_argument("--without-ray", action="store_true")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     to_stderr("json", "warning", {})
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    if not asked.without_ray:
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     print(f"{platform.platform()}, Python {platform.python_version()}, {asked.memories} memories")
     with TemporaryDirectory() as folder:
         benches = {
