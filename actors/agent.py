@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-
-import ray
 
 from quantum_memory.actors.branching import Brancher
 from quantum_memory.actors.contexts import ContextRequest, Contexts
@@ -26,6 +23,7 @@ from quantum_memory.actors.merging import Merger
 from quantum_memory.actors.parts import Parts, connect_parts
 from quantum_memory.actors.perceiving import perceived
 from quantum_memory.actors.ports import Port
+from quantum_memory.actors.process import PROCESS, process
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.recalling import Recaller
 from quantum_memory.actors.reinforcing import Reinforcing
@@ -40,10 +38,12 @@ from quantum_memory.actors.requests import (
 )
 from quantum_memory.actors.revising import Reviser
 from quantum_memory.actors.semantic_graph import Between, Near, SemanticGraphHost
+from quantum_memory.actors.shells import actor
 from quantum_memory.actors.transacting import Transactor
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost, utc_now
 from quantum_memory.actors.views import ViewHost
+from quantum_memory.actors.watching import ORCHESTRATORS, Watch, watched
 from quantum_memory.actors.writing import Writer
 from quantum_memory.checks import within
 from quantum_memory.errors import AgentNotFound
@@ -61,6 +61,8 @@ from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.semantic.knowledge import SemanticGraph
 from quantum_memory.memory.vault.writes import CreateAgent
 from quantum_memory.settings import Settings
+from quantum_memory.telemetry import SILENT, Metrics
+from quantum_memory.telemetry.catalog import JOURNAL_LAG, RESIDENT_AGENTS
 from quantum_memory.types import (
     AgentName,
     AuditEntry,
@@ -89,6 +91,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
+@watched(ORCHESTRATORS, batches=("open", "perceive", "remember", "recall"))
 class QuantumMemoryHost:
     """The orchestrator of many agents. Everything a QuantumMemoryAgent does; lives on one event loop.
 
@@ -97,11 +100,21 @@ class QuantumMemoryHost:
         directory: where the other actors are; it makes its own views where the placement is inline.
         member: its number in the pool.
         parts: ready ones, for those who run without Ray.
+        metrics: where measurements go.
     """
 
-    def __init__(self, settings: Settings, directory: Directory, member: int = 0, parts: Parts | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Directory,
+        member: int = 0,
+        parts: Parts | None = None,
+        metrics: Metrics = SILENT,
+    ) -> None:
         self._settings, self._directory = settings, directory
-        self._parts = parts or connect_parts(settings, directory, member)
+        self._metrics, self._watch = metrics, Watch(ORCHESTRATORS, settings.telemetry, metrics)
+        self._parts = parts or connect_parts(settings, directory, member, metrics)
+        metrics.watch(self._tell_lag)
         turns = Turns()
         self._writer = Writer(self._parts, turns, settings, salience(settings), utc_now)
         self._learner = Learner(self._parts, turns, self._writer, settings, utc_now)
@@ -441,19 +454,36 @@ class QuantumMemoryHost:
         await asyncio.gather(*(view.end(ViewHost.close) for view in self._parts.views))
 
     async def status(self) -> dict[str, int]:
-        """Which process this is, how the reading of statements goes, and what each view that lives here says of itself.
+        """Which process this is, for how many agents it works, and how far each view is behind the journal.
 
-        Each view under its name; see ``Extracting.status``.
+        Also how the reading of statements goes, and what each view that lives here says of itself, under its name; see
+        ``Extracting.status``.
         """
-        views: dict[str, Port[Any]] = {
-            "quantum": self._parts.quantum,
-            "episodic": self._parts.episodic,
-            "graph": self._parts.graph,
-        }
+        views = self._views()
         told = {name: await port.told(ViewHost.status) for name, port in views.items()}
-        return {"pid": os.getpid(), **self._writer.extracting.status(), **self._reinforcing.status()} | {
-            f"{name}_{what}": value for name, each in told.items() for what, value in each.items() if what != "pid"
-        }
+        lag = {f"{name}_lag": port.lag.events for name, port in views.items()}
+        own = {**process(), "agents": self._parts.journal.residents()} | lag
+        return (
+            own
+            | self._writer.extracting.status()
+            | self._reinforcing.status()
+            | {
+                f"{name}_{what}": value
+                for name, each in told.items()
+                for what, value in each.items()
+                if what not in PROCESS
+            }
+        )
+
+    def _views(self) -> dict[str, Port[Any]]:
+        parts = self._parts
+        return {"quantum": parts.quantum, "episodic": parts.episodic, "graph": parts.graph}
+
+    def _tell_lag(self) -> None:
+        """Tell how far views are behind, and for how many agents it works."""
+        for name, port in self._views().items():
+            self._metrics.set(JOURNAL_LAG, port.lag.events, name)
+        self._metrics.set(RESIDENT_AGENTS, self._parts.journal.branches, ORCHESTRATORS)
 
     async def _reading(self, branch: Branch, where: Where) -> tuple[str, Place]:
         """The place to read at, and the lineage whose host has its views."""
@@ -465,4 +495,4 @@ class QuantumMemoryHost:
         return AgentHandle(branch, self._directory.under(session))
 
 
-QuantumMemoryAgent: Any = ray.remote(max_restarts=-1, max_task_retries=-1)(QuantumMemoryHost)
+QuantumMemoryAgent = actor("QuantumMemoryAgent", ORCHESTRATORS, QuantumMemoryHost)

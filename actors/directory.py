@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import ray
 
-from quantum_memory.actors.operations import Call
+from quantum_memory.actors.operations import Call, Told
+from quantum_memory.actors.ray_metrics import ray_metrics
 from quantum_memory.actors.routing import member_of
 from quantum_memory.errors import ActorUnavailable
+from quantum_memory.telemetry.catalog import BACKPRESSURE
 
 ACTOR_NAMES = {
     "agents": "QuantumMemoryAgent",
@@ -43,17 +45,28 @@ class Directory:
         deadline_s: how long a call to an actor may take.
         per_text_s: how much longer it may take for each text that it brings.
         session: whose operations these are; the vault knows who that is. Empty where nobody said.
+        spans: where spans of calls go, as ``TelemetrySettings.spans``; none where nobody wants any.
+        metrics: whether calls that are refused are counted.
     """
 
     def __init__(
-        self, namespace: str, sizes: dict[str, int], deadline_s: float, per_text_s: float, session: str = ""
+        self,
+        namespace: str,
+        sizes: dict[str, int],
+        deadline_s: float,
+        per_text_s: float,
+        session: str = "",
+        spans: str | None = None,
+        metrics: bool = False,
     ) -> None:
         self.namespace, self.sizes, self.session = namespace, sizes, session
         self.deadline_s, self.per_text_s = deadline_s, per_text_s
+        self._spans, self._metrics = spans, metrics
         self._found: dict[str, Any] = {}
 
-    def __reduce__(self) -> tuple[type[Directory], tuple[str, dict[str, int], float, float, str]]:
-        return Directory, (self.namespace, self.sizes, self.deadline_s, self.per_text_s, self.session)
+    def __reduce__(self) -> tuple[type[Directory], tuple[Any, ...]]:
+        told = self.namespace, self.sizes, self.deadline_s, self.per_text_s, self.session, self._spans, self._metrics
+        return Directory, told
 
     def under(self, session: str) -> Directory:
         """The same actors, asked on behalf of another session."""
@@ -80,7 +93,12 @@ class Directory:
         """
         lost = partial(self._found.pop, actor_name(pool, number), None)
         deadline_s = self.deadline_s + texts * self.per_text_s
-        return Call(self.member(pool, number), method, args, deadline_s, kwargs, lost)
+        told = Told(f"{pool}.{method}", self._spans, partial(self._refused, pool))
+        return Call(self.member(pool, number), method, args, deadline_s, kwargs, lost, told)
+
+    def _refused(self, pool: str) -> None:
+        if self._metrics:
+            ray_metrics().add(BACKPRESSURE, 1, pool)
 
     def ask_owner(self, key: str, method: str, *args: object, texts: int = 0) -> Call[Any]:
         """A call to the orchestrator that owns a key. Raises: ActorUnavailable."""

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
-
-import ray
 
 from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.gathering import Asked, Gathering, Said
 from quantum_memory.actors.perceivers import make_perceiver
+from quantum_memory.actors.process import process
+from quantum_memory.actors.shells import actor
+from quantum_memory.actors.watching import Caches, Watch, watched
 from quantum_memory.memory.affect.perceiver import Perceiver
 from quantum_memory.settings import Settings
+from quantum_memory.telemetry import SILENT, Metrics
 from quantum_memory.types import Percept
 
 __all__ = ["EmotionActor", "EmotionHost", "EmotionShell", "Said"]
 
 
+@watched("emotion", batches=("read",), hidden=("load", "status"))
 class EmotionHost:
     """Perception for everybody, one call after the other. What an EmotionActor does, without Ray or a thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics = SILENT) -> None:
+        self._watch = Watch("emotion", settings.telemetry, metrics)
         # What was read before is kept where the calls are gathered, so that it need not wait for the model.
         perception = settings.perception.model_copy(update={"cache": 0})
         self._perceiver = Deferred(partial(make_perceiver, settings.model_copy(update={"perception": perception})))
         self.gathering = Gathering(settings.perception.cache)
+        metrics.watch(Caches(metrics, {"percepts": [self.gathering]}).look)
 
     def perceive(self, said: Sequence[Said]) -> list[Percept]:
         """A percept for each text. Raises: InvalidValue; what loading the model raises."""
@@ -54,7 +57,7 @@ class EmotionHost:
     def status(self) -> dict[str, int]:
         """Which process this is, once the model is loaded, and what it did. Raises: what loading it raises."""
         self.load()
-        return {"pid": os.getpid(), **self.gathering.status()}
+        return {**process(), **self.gathering.status()}
 
 
 def _read(perceiver: Perceiver, said: Sequence[Said]) -> list[Percept | Exception]:
@@ -71,14 +74,16 @@ def _read(perceiver: Perceiver, said: Sequence[Said]) -> list[Percept | Exceptio
         return _read(perceiver, said[:middle]) + _read(perceiver, said[middle:])
 
 
+@watched("emotion")
 class EmotionShell:
     """An ``EmotionHost`` on an event loop: while the model reads in a thread of its own, the next batch gathers.
 
     A caller that is cancelled leaves the queue. What is asked of it is answered as the host answers, whoever else asks.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._host = EmotionHost(settings)
+    def __init__(self, settings: Settings, metrics: Metrics = SILENT) -> None:
+        self._watch = Watch("emotion", settings.telemetry, metrics)
+        self._host = EmotionHost(settings, metrics)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emotion")
         self._waiting: dict[Asked, asyncio.Future[None]] = {}
         self._serving: asyncio.Task[None] | None = None
@@ -116,4 +121,4 @@ class EmotionShell:
                     self._waiting[asked].set_result(None)
 
 
-EmotionActor: Any = ray.remote(max_restarts=-1, max_task_retries=-1)(EmotionShell)
+EmotionActor = actor("EmotionActor", "emotion", EmotionShell)

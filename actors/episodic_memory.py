@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import ray
-
 from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.room import Room
 from quantum_memory.actors.seeking import Contenders, Led, Question, Seeker
+from quantum_memory.actors.shells import actor
 from quantum_memory.actors.views import CLOSING_S, FileKeeper, VaultFiles, ViewHost, keeps_snapshots
+from quantum_memory.actors.watching import ALL, watched
 from quantum_memory.memory import skills
 from quantum_memory.memory.episodic import merge
 from quantum_memory.memory.episodic.dense.gpu import available
@@ -40,6 +40,7 @@ from quantum_memory.policies.decay import Decay
 from quantum_memory.policies.forgetting import Forgetting
 from quantum_memory.policies.importance import Met
 from quantum_memory.settings import Settings
+from quantum_memory.telemetry import SILENT, Metrics
 from quantum_memory.types import Memory, MemoryId, Place, Skill, SkillHit, Vector
 
 APART = 4096
@@ -88,11 +89,14 @@ class EpisodicViews(NamedTuple):
     uses: Timeline[UsesState]
 
 
+@watched("episodic", batches=ALL, hidden=("timelines",))
 class EpisodicMemoryHost(ViewHost):
     """What many branches remember and can do. Everything an EpisodicMemoryActor does, without Ray."""
 
-    def __init__(self, settings: Settings, history: History) -> None:
-        super().__init__(settings, history)
+    pool = "episodic"
+
+    def __init__(self, settings: Settings, history: History, metrics: Metrics = SILENT) -> None:
+        super().__init__(settings, history, metrics)
         self._indexer = Indexer(Sizes().sealed, settings.index.policy())
         self._room = Room(settings)
         self._views = Deferred(self._made)
@@ -103,7 +107,9 @@ class EpisodicMemoryHost(ViewHost):
         available(self._indexer.policy.device)
         history, segments = self._history, None
         if keeps_snapshots(self._settings) and isinstance(history, FileKeeper):
-            segments = Segments(VaultFiles(history), self._room.cache(), self._indexer)
+            files = self._room.cache()
+            self._caches["files"] = [files]
+            segments = Segments(VaultFiles(history), files, self._indexer)
         return EpisodicViews(
             self._timeline(
                 MemoriesFold(dim, faiss_threads=self._settings.blas_threads, indexer=self._indexer),
@@ -249,4 +255,4 @@ class EpisodicMemoryHost(ViewHost):
         return list(fetch(state, [one.id for one in views.working.at(place).recent() if one.id in state]))
 
 
-EpisodicMemoryActor = ray.remote(max_restarts=-1, max_task_retries=-1)(EpisodicMemoryHost)
+EpisodicMemoryActor = actor("EpisodicMemoryActor", "episodic", EpisodicMemoryHost)

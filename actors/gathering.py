@@ -110,6 +110,16 @@ class Gathering:
         self._work = FIRST_WORK
         self._calls = self._texts = self._hits = self._read = self._batches = 0
 
+    @property
+    def hits(self) -> int:
+        """Texts that were known when they were asked for."""
+        return self._hits
+
+    @property
+    def misses(self) -> int:
+        """Texts that had to be read."""
+        return self._texts - self._hits
+
     def add(self, said: Sequence[Said]) -> Asked:
         """Take up a call; it is done already if all of it was read before.
 

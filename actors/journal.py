@@ -126,6 +126,15 @@ class Journal:
         self._ended.put(branch, True)
         self._heads.drop(branch)
 
+    @property
+    def branches(self) -> int:
+        """Of how many branches it keeps the row. Any thread may ask."""
+        return len(self._branches)
+
+    def residents(self) -> int:
+        """How many agents it was asked for, among those that were asked for last."""
+        return len({branch.agent for branch in self._branches.kept()})
+
     async def tip(self, branch: Branch) -> Place:
         """Where a branch stands now. Raises: PlaceNotFound, BranchDeleted, TransactionOver."""
         return (await self.tips([branch]))[0]

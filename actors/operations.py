@@ -8,12 +8,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 import ray
 import ray.exceptions
 
 from quantum_memory.errors import ActorUnavailable, DeadlineExceeded, QuantumMemoryError
+from quantum_memory.telemetry.carried import CARRIED, Carried, with_carried
+from quantum_memory.telemetry.spans import ended, headers, spans_of
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -23,6 +25,17 @@ R = TypeVar("R")
 Owner = TypeVar("Owner")
 
 
+class Told(NamedTuple):
+    """What is told of a call: its span, by name and place, where there is none on its way already; a refusal."""
+
+    name: str = ""
+    spans: str | None = None
+    refused: Callable[[], object] = lambda: None
+
+
+UNTOLD = Told()
+
+
 class Call(Generic[R]):
     """A checked request that has not been sent yet.
 
@@ -30,6 +43,7 @@ class Call(Generic[R]):
         member, method, args, kwargs: what is to be called.
         deadline_s: how long the answer may take.
         lost: called when the actor turns out to be gone for good, so that nobody asks it again.
+        told: what is told of it.
     """
 
     def __init__(
@@ -40,15 +54,35 @@ class Call(Generic[R]):
         deadline_s: float,
         kwargs: Mapping[str, Any] | None = None,
         lost: Callable[[], object] = lambda: None,
+        told: Told = UNTOLD,
     ) -> None:
         self._member, self._method, self._deadline_s = member, method, deadline_s
-        self._args, self._kwargs, self._lost = args, kwargs or {}, lost
+        self._args, self._kwargs, self._lost, self._told = args, kwargs or {}, lost, told
 
     def send(self) -> ObjectRef[R]:
         """Send it, and let Ray hold the answer."""
+        with self._following() as carried:
+            return self._send(carried)
+
+    @contextmanager
+    def _following(self) -> Iterator[Carried | None]:
+        """What is to travel with the call: what the work here was called with, or else a span of its own around it."""
+        carried, spans = CARRIED.get(), None
+        if carried is None:
+            spans = spans_of(self._told.spans)
+        if spans is None:
+            yield carried
+            return
+        span = spans.client(self._told.name)
+        with ended(span):
+            yield headers(span) or None
+
+    def _send(self, carried: Carried | None) -> ObjectRef[R]:
+        kwargs = with_carried(self._kwargs, carried)
         try:
-            ref: ObjectRef[R] = getattr(self._member, self._method).remote(*self._args, **self._kwargs)
+            ref: ObjectRef[R] = getattr(self._member, self._method).remote(*self._args, **kwargs)
         except ray.exceptions.PendingCallsLimitExceeded:
+            self._told.refused()
             raise ActorUnavailable(self._method, "too many calls wait already; try again in a second") from None
         except ray.exceptions.RayActorError as error:
             self._lost()
@@ -61,7 +95,8 @@ class Call(Generic[R]):
 
     def result(self) -> R:
         """Send it and wait. Raises: the domain's errors; ActorUnavailable; DeadlineExceeded."""
-        return self.begun()()
+        with self._following() as carried:
+            return wait(self._send(carried), self._method, self._deadline_s, self._lost)
 
     def __await__(self) -> Generator[Any, None, R]:
         """The same on an event loop."""

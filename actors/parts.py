@@ -16,6 +16,7 @@ from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.views import RemoteHistory
 from quantum_memory.memory.timeline import History
 from quantum_memory.settings import Settings
+from quantum_memory.telemetry import SILENT, Metrics
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,15 @@ class Parts:
         return self.episodic, self.graph, self.quantum
 
 
-def connect_parts(settings: Settings, directory: Directory, member: int) -> Parts:
+def connect_parts(settings: Settings, directory: Directory, member: int, metrics: Metrics = SILENT) -> Parts:
     """Ways to the actors where there are some, and hosts made here where the placement is inline.
 
-    ``member`` is the number of the orchestrator that they are for.
+    ``member`` is the number of the orchestrator that they are for, ``metrics`` where hosts made here measure.
     """
     size = directory.sizes["agents"]
     journal = Journal(RemoteVault(directory), lambda lineage: member_of(lineage, size) == member)
     if settings.placement == "inline":
-        return local_parts(settings, journal, RemoteHistory(directory))
+        return local_parts(settings, journal, RemoteHistory(directory), metrics)
     return Parts(
         journal,
         PoolPort(directory, "emotion"),
@@ -52,12 +53,12 @@ def connect_parts(settings: Settings, directory: Directory, member: int) -> Part
     )
 
 
-def local_parts(settings: Settings, journal: Journal, history: History) -> Parts:
+def local_parts(settings: Settings, journal: Journal, history: History, metrics: Metrics = SILENT) -> Parts:
     """Hosts made in this process, each in a thread of its own."""
     return Parts(
         journal,
-        LocalPort(EmotionHost(settings), "emotion"),
-        LocalPort(QuantumStateHost(settings, history), "quantum"),
-        LocalPort(EpisodicMemoryHost(settings, history), "episodic"),
-        LocalPort(SemanticGraphHost(settings, history), "graph"),
+        LocalPort(EmotionHost(settings, metrics), "emotion"),
+        LocalPort(QuantumStateHost(settings, history, metrics), "quantum"),
+        LocalPort(EpisodicMemoryHost(settings, history, metrics), "episodic"),
+        LocalPort(SemanticGraphHost(settings, history, metrics), "graph"),
     )

@@ -10,14 +10,17 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from quantum_memory.actors.directory import Directory
+from quantum_memory.actors.lag import Lag
 from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.telemetry.carried import CARRIED
 
 H = TypeVar("H")
 T = TypeVar("T")
@@ -30,11 +33,16 @@ logger = logging.getLogger(__name__)
 
 
 class Port(ABC, Generic[H]):
-    """A way to a kind of host. Items go in batches to the member that owns their key; answers keep the items' order."""
+    """A way to a kind of host. Items go in batches to the member that owns their key; answers keep the items' order.
+
+    Attributes:
+        lag: events that a view was not yet heard to have taken in, by the keys of its items.
+    """
 
     def __init__(self) -> None:
         self._posted: list[tuple[Method[H, Any, None], str, Any]] = []
         self._unanswered: set[asyncio.Future[list[None]]] = set()
+        self.lag = Lag()
 
     async def scatter(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> list[R]:
         """Call a batch method once on each member concerned.
@@ -42,7 +50,12 @@ class Port(ABC, Generic[H]):
         Raises: what the host raises; ActorUnavailable; DeadlineExceeded.
         """
         self._send_posted()
-        return await self._start(method, keys, items) if items else []
+        if not items:
+            return []
+        last = self.lag.last
+        answers = await self._start(method, keys, items)
+        self.lag.answered(keys, last)
+        return answers
 
     async def ask(self, method: Method[H, T, R], key: str, item: T) -> R:
         """The same for one item."""
@@ -67,11 +80,15 @@ class Port(ABC, Generic[H]):
                 logger.warning(UNTOLD, error)
                 continue
             self._unanswered.add(answer)
-            answer.add_done_callback(self._answered)
+            answer.add_done_callback(partial(self._answered, keys, self.lag.last))
 
-    def _answered(self, answer: asyncio.Future[list[None]]) -> None:
+    def _answered(self, keys: Sequence[str], last: int, answer: asyncio.Future[list[None]]) -> None:
         self._unanswered.discard(answer)
-        if not answer.cancelled() and answer.exception() is not None:
+        if answer.cancelled():
+            return
+        if answer.exception() is None:
+            self.lag.answered(keys, last)
+        else:
             logger.warning(UNTOLD, answer.exception())
 
     @abstractmethod
@@ -112,7 +129,10 @@ class LocalPort(Port[H]):
 
     def _run(self, method: Callable[..., R], *args: object) -> Awaitable[R]:
         """In the host's thread, by name as in a pool: ``ViewHost.close`` is the host's own ``close``."""
-        return asyncio.get_running_loop().run_in_executor(self._thread, getattr(self._host, method.__name__), *args)
+        call, carried = getattr(self._host, method.__name__), CARRIED.get()
+        if carried is not None:
+            call = partial(call, carried=carried)
+        return asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
 
 
 class PoolPort(Port[H]):

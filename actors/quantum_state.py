@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
-import ray
 
 from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.folds import mood_fold
+from quantum_memory.actors.shells import actor
 from quantum_memory.actors.views import ViewHost
+from quantum_memory.actors.watching import ALL, watched
 from quantum_memory.errors import DeviceMemoryExceeded
 from quantum_memory.memory.affect.mood import MoodFold, MoodState
 from quantum_memory.memory.affect.snapshot import MoodCodec
@@ -26,6 +27,8 @@ from quantum_memory.memory.held import Held, Load
 from quantum_memory.memory.quantum import Backend, QuantumState, open_backend
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.settings import Settings
+from quantum_memory.telemetry import SILENT, Metrics
+from quantum_memory.telemetry.catalog import MOOD_INFIDELITY
 from quantum_memory.types import Floats, Mood, Part, Place, Vector
 
 READINGS_HELD = SETTLED_HELD = 10_000
@@ -73,6 +76,7 @@ def computing(
     return on_backend
 
 
+@watched("quantum", batches=ALL, hidden=("timelines", "using", "let_go"))
 class QuantumStateHost(ViewHost):
     """The moods of many branches. Everything a QuantumStateActor does, without Ray.
 
@@ -80,10 +84,13 @@ class QuantumStateHost(ViewHost):
     those who ask again, so that the call may be made anew.
     """
 
-    def __init__(self, settings: Settings, history: History) -> None:
-        super().__init__(settings, history)
+    pool = "quantum"
+
+    def __init__(self, settings: Settings, history: History, metrics: Metrics = SILENT) -> None:
+        super().__init__(settings, history, metrics)
         self._views = Deferred(self._made)
         self._readings: Held[Place, Mood] = Held(READINGS_HELD)
+        self._caches["readings"] = [self._readings]
 
     def _made(self) -> Moods:
         wanted = self._settings.mood
@@ -126,7 +133,13 @@ class QuantumStateHost(ViewHost):
     @computing
     def apply(self, entries: Sequence[Entry]) -> list[None]:
         """See ``ViewHost.apply``."""
-        return super().apply(entries)
+        told = super().apply(entries)
+        moods = self._views().timeline
+        for entry in entries:
+            mood = moods.held(entry.place)
+            if mood is not None:
+                self._metrics.observe(MOOD_INFIDELITY, mood.error)
+        return told
 
     @computing
     def whole(self, asked: Sequence[tuple[Part, Place]]) -> list[None]:
@@ -208,4 +221,4 @@ def _tell_near(held: int, limit: int) -> None:
     logger.warning("moods take %d of the %d bytes they may; over that the oldest are let go early", held, limit)
 
 
-QuantumStateActor = ray.remote(max_restarts=-1, max_task_retries=-1)(QuantumStateHost)
+QuantumStateActor = actor("QuantumStateActor", "quantum", QuantumStateHost)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import ray
-
+from quantum_memory.actors.shells import actor
 from quantum_memory.actors.views import ViewHost
+from quantum_memory.actors.watching import ALL, watched
 from quantum_memory.memory.events import Spoken, Unified, Word
 from quantum_memory.memory.merging import Change, Since, Under, Version
 from quantum_memory.memory.portable.web import Web, web_of
@@ -25,6 +25,7 @@ from quantum_memory.memory.semantic.snapshot import GraphCodec
 from quantum_memory.memory.semantic.standing import standings
 from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.settings import Settings
+from quantum_memory.telemetry import SILENT, Metrics
 from quantum_memory.types import MemoryId, Place, Relation, RelationKey
 
 if TYPE_CHECKING:
@@ -79,11 +80,14 @@ class Between(NamedTuple):
     at: datetime | None
 
 
+@watched("graph", batches=ALL, hidden=("timelines",))
 class SemanticGraphHost(ViewHost):
     """The semantic graphs of many branches. Everything a SemanticGraphActor does, without Ray."""
 
-    def __init__(self, settings: Settings, history: History) -> None:
-        super().__init__(settings, history)
+    pool = "graph"
+
+    def __init__(self, settings: Settings, history: History, metrics: Metrics = SILENT) -> None:
+        super().__init__(settings, history, metrics)
         self._wanted = settings.recall
         self._fold = GraphFold()
         self._graphs = self._timeline(self._fold, GraphCodec())
@@ -197,4 +201,4 @@ class SemanticGraphHost(ViewHost):
         return self._fold.settled(self._graphs.at(place))
 
 
-SemanticGraphActor = ray.remote(max_restarts=-1, max_task_retries=-1)(SemanticGraphHost)
+SemanticGraphActor = actor("SemanticGraphActor", "graph", SemanticGraphHost)

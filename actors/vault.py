@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import ray
-
 from quantum_memory.actors.archives import ArchiveDesk
 from quantum_memory.actors.caretaker import Caretaker, Verified
 from quantum_memory.actors.deferred import Deferred
+from quantum_memory.actors.process import process
+from quantum_memory.actors.shells import actor
 from quantum_memory.actors.tending import Tending
+from quantum_memory.actors.watching import Watch, watched
 from quantum_memory.errors import AgentNotFound, BlockMissing, QuantumMemoryError, WriteFailed
 from quantum_memory.memory.archive import Exported, Imported, Views
 from quantum_memory.memory.events import Entry, RolledBack
@@ -27,6 +27,7 @@ from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.memory.vault.writes import Write, Written
 from quantum_memory.policies.checkpoints import Checkpoints
 from quantum_memory.settings import Settings
+from quantum_memory.telemetry import SILENT, Metrics
 from quantum_memory.types import (
     AgentName,
     AuditEntry,
@@ -57,11 +58,13 @@ class Opened(NamedTuple):
     caretaker: Caretaker
 
 
+@watched("vault", batches=("write",))
 class VaultHost:
     """The vault behind its group commit. Everything a VaultActor does, without Ray. Many threads may call it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, metrics: Metrics = SILENT) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._watch = Watch("vault", settings.telemetry, metrics)
         self._open = Deferred(self._opened)
         self._desk = ArchiveDesk(settings)
 
@@ -83,7 +86,7 @@ class VaultHost:
         tending = Tending(vault, utc_now, every_s=wanted.keeper_s, grace_s=wanted.grace_s)
         caretaker = Caretaker(vault, settings, utc_now)
         caretaker.start()
-        return Opened(vault, GroupCommit(vault), tending, keeper, caretaker)
+        return Opened(vault, GroupCommit(vault, metrics=self._metrics), tending, keeper, caretaker)
 
     @property
     def _vault(self) -> Vault:
@@ -279,9 +282,11 @@ class VaultHost:
         self._desk.drop(ticket)
 
     def status(self) -> dict[str, int]:
-        """Which process this is, once the vault is open. Raises: StorageLocked and whatever else keeps it shut."""
-        self._open()
-        return {"pid": os.getpid()}
+        """Which process this is and what waits, once the vault is open.
+
+        Raises: StorageLocked and whatever else keeps it shut.
+        """
+        return {**process(), "writes_waiting": self._open().commits.waiting}
 
     def close(self) -> None:
         """Write what is waiting and close the database."""
@@ -296,4 +301,4 @@ class VaultHost:
             opened.vault.close()
 
 
-VaultActor = ray.remote(max_restarts=-1, max_task_retries=-1)(VaultHost)
+VaultActor = actor("VaultActor", "vault", VaultHost)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from quantum_memory.actors.directory import Directory
+from quantum_memory.actors.process import process
+from quantum_memory.actors.watching import Caches, Counted, Watch
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.events import Entry, Event, RolledBack
 from quantum_memory.memory.held import Held
@@ -15,6 +16,8 @@ from quantum_memory.memory.snapshots import Saved, Snapshots, Spacing, StateCode
 from quantum_memory.memory.timeline import Fold, History, Timeline
 from quantum_memory.memory.vault.shelf import packing
 from quantum_memory.settings import Settings
+from quantum_memory.telemetry import SILENT, Metrics
+from quantum_memory.telemetry.catalog import RESIDENT_AGENTS
 from quantum_memory.types import Branch, BranchId, Part, Place
 
 S = TypeVar("S")
@@ -127,10 +130,21 @@ class ViewHost(ABC):
     Args:
         settings: the cluster's.
         history: where events are read, and snapshots where it keeps any.
+        metrics: where measurements go.
+
+    Attributes:
+        pool: what its pool is called.
     """
 
-    def __init__(self, settings: Settings, history: History) -> None:
+    pool: ClassVar[str]
+
+    def __init__(self, settings: Settings, history: History, metrics: Metrics = SILENT) -> None:
         self._settings, self._history = settings, history
+        self._metrics, self._watch = metrics, Watch(self.pool, settings.telemetry, metrics)
+        self._timelines_made: list[Timeline[Any]] = []
+        self._caches: dict[str, list[Counted]] = {"states": []}
+        metrics.watch(Caches(metrics, self._caches).look)
+        metrics.watch(self._tell_residents)
         self._clerk = Clerk(f"{type(self).__name__}-snapshots")
 
     def _timeline(
@@ -152,8 +166,18 @@ class ViewHost(ABC):
             every = every if most is None else max(1, every // SOONER)
             spacing = Spacing(every, 0.0 if fold.reach is not None else GROWTH, most)
             pack = packing(settings.vault.compression)
-            snapshots = Snapshots(codec, VaultShelf(history), pack, self._clerk, spacing, weigh)
-        return Timeline(fold, history, settings.views.resident_states, snapshots)
+            snapshots = Snapshots(codec, VaultShelf(history), pack, self._clerk, spacing, weigh, self._metrics)
+        timeline = Timeline(fold, history, settings.views.resident_states, snapshots)
+        self._timelines_made.append(timeline)
+        self._caches["states"].append(timeline)
+        return timeline
+
+    def _residents(self) -> int:
+        """Of how many branches something is held."""
+        return max((timeline.branches for timeline in tuple(self._timelines_made)), default=0)
+
+    def _tell_residents(self) -> None:
+        self._metrics.set(RESIDENT_AGENTS, self._residents(), self.pool)
 
     @abstractmethod
     def timelines(self) -> Sequence[Timeline[Any]]:
@@ -198,7 +222,8 @@ class ViewHost(ABC):
         """
         states = sum(len(timeline) for timeline in self.timelines())
         return {
-            "pid": os.getpid(),
+            **process(),
+            "branches": self._residents(),
             "states": states,
             "snapshots": self._clerk.done,
             "snapshots_failed": self._clerk.failed,

@@ -151,6 +151,8 @@ class Writer:
 
         Nobody waits for a rollback: it brings nothing, and whatever is asked next comes after it.
         """
+        for view in self._parts.views:
+            view.lag.acknowledged(keys)
         if all(isinstance(entry.event, RolledBack) for entry in entries):
             for view in self._parts.views:
                 for key, entry in zip(keys, entries, strict=True):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from quantum_memory.cluster import cli_tables as tables
 from quantum_memory.cluster.cli_agents import Kind, Speaker
 from quantum_memory.cluster.cli_session import Session, command, moment
+from quantum_memory.cluster.cli_status import status_tables
 
 app = typer.Typer()
 
@@ -63,20 +63,10 @@ def audit(
 
 @command(app)
 def status(session: Session) -> None:
-    """How much the vault holds, what went wrong in the background, and what the actors hold and found ready."""
+    """The pools, their agents, memory and lag; what the vault holds; what went wrong in the background."""
     with session.memory() as memory:
         told, actors = memory.vault_status(), memory.status()
-
-    def picture() -> Table:
-        table = Table("what", "", show_header=False)
-        for name, value in told.items():
-            table.add_row(name.replace("_", " "), tables.words("none" if value is None else str(value)))
-        for pool, each in actors.items():
-            for name in [name for name in each[0] if name != "pid"]:
-                table.add_row(f"{pool}: {name.replace('_', ' ')}", f"{sum(one[name] for one in each):,}")
-        return table
-
-    session.show(told | {"actors": actors}, picture)
+    session.show(told | {"actors": actors}, lambda: status_tables(told, actors))
 
 
 @command(app)

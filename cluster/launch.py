@@ -133,7 +133,8 @@ def _check_room(settings: Settings) -> None:
 
 def _directory(settings: Settings, namespace: str) -> Directory:
     sizes = {name: pool.size for name, pool in settings.pools}
-    return Directory(namespace, sizes, settings.timeouts.call_s, settings.timeouts.per_text_s)
+    told, times = settings.telemetry, settings.timeouts
+    return Directory(namespace, sizes, times.call_s, times.per_text_s, spans=told.spans, metrics=told.metrics)
 
 
 def _views_and_agents(make: _Maker, settings: Settings, namespace: str) -> dict[str, list[Any]]:

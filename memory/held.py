@@ -102,6 +102,10 @@ class Held(Generic[K, V]):
         self._values.move_to_end(key)
         return self._values[key]
 
+    def kept(self) -> list[V]:
+        """All that it holds, none of which counts as used by this."""
+        return list(self._values.values())
+
     def put(self, key: K, value: V) -> None:
         """Hold a value, weighed as it is now, and drop those that were used longest ago if there are too many."""
         if self._load is not None:

@@ -51,6 +51,9 @@ class FileCache:
 
     What is mapped goes on being readable when its file is removed; its bytes are then free once nobody has it mapped.
     Thread-safe. Raises: InvalidValue, OutOfRange from the constructor.
+
+    Attributes:
+        hits, misses: how often ``get`` found a file and found none; about, where several threads ask at once.
     """
 
     def __init__(self, folder: Path, most: int, unused_s: float = UNUSED_S) -> None:
@@ -58,6 +61,7 @@ class FileCache:
         self._unused_s = bounded("unused_s", unused_s, 0.0, float(MOST_BYTES))
         self._changing = threading.Lock()
         self._tidied = float("-inf")
+        self.hits = self.misses = 0
 
     def get(self, name: str) -> memoryview | None:
         """The bytes of a file, which are those of its name; nothing if it is not there, or was damaged and is gone.
@@ -67,6 +71,14 @@ class FileCache:
         path = self.folder / checked(name)
         if time.monotonic() - self._tidied >= TIDY_S:
             self._make_room(path)
+        found = self._found(path, name)
+        if found is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return found
+
+    def _found(self, path: Path, name: str) -> memoryview | None:
         try:
             found = _mapped(path)
         except FileNotFoundError:

@@ -20,6 +20,8 @@ from quantum_memory.errors import CorruptRecord, QuantumMemoryError, StorageFail
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.columns import Arrays, Attributes, Dump
 from quantum_memory.memory.events import Event
+from quantum_memory.telemetry.catalog import SNAPSHOT_BYTES, SNAPSHOTS
+from quantum_memory.telemetry.metrics import SILENT, Metrics
 from quantum_memory.types import BranchId, Part, Place
 
 S = TypeVar("S")
@@ -192,6 +194,7 @@ class Snapshots(Generic[S]):
         spacing: when.
         weigh: how much of what lies between two snapshots an event is; a view whose events bring many things counts
             these.
+        metrics: where it is told what was written down, and found again.
 
     One owner calls it; the clerk calls ``codec.dump``, ``packing.pack`` and ``shelf.keep`` from a thread of its own.
     """
@@ -204,7 +207,9 @@ class Snapshots(Generic[S]):
         clerk: Clerk,
         spacing: Spacing,
         weigh: Callable[[Event], int] = one_each,
+        metrics: Metrics = SILENT,
     ) -> None:
+        self._metrics = metrics
         self._codec, self._shelf, self._packing = codec, shelf, packing
         self._clerk, self._spacing, self.weigh = clerk, spacing, weigh
 
@@ -220,9 +225,13 @@ class Snapshots(Generic[S]):
             if saved is None:
                 return None
             try:
-                return saved.seq, unpacked(codec, self._packing, Place(branch, saved.seq), saved.data)
+                state = unpacked(codec, self._packing, Place(branch, saved.seq), saved.data)
             except StorageFailure as error:
+                self._metrics.add(SNAPSHOTS, 1, codec.part, "damaged")
                 logger.warning("a snapshot is passed over: %s", error)
+            else:
+                self._metrics.add(SNAPSHOTS, 1, codec.part, "loaded")
+                return saved.seq, state
             upto = saved.seq - 1
         return None
 
@@ -236,10 +245,15 @@ class Snapshots(Generic[S]):
         return self._spacing.paid(tally, size) if taken else tally
 
     def _keep(self, place: Place, state: S) -> None:
-        codec = self._codec
-        dump = codec.dump(state)
-        data = _packed(codec, self._packing, dump)
-        self._shelf.keep(place, codec.part, codec.fingerprint, data, named(dump.arrays))
+        codec, outcome = self._codec, "failed"
+        try:
+            dump = codec.dump(state)
+            data = _packed(codec, self._packing, dump)
+            self._shelf.keep(place, codec.part, codec.fingerprint, data, named(dump.arrays))
+            outcome = "written"
+            self._metrics.add(SNAPSHOT_BYTES, len(data))
+        finally:
+            self._metrics.add(SNAPSHOTS, 1, codec.part, outcome)
 
 
 def named(arrays: Arrays) -> list[str]:

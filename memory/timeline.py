@@ -121,6 +121,9 @@ class Timeline(Generic[S]):
     they have in common as much as those that were forked here.
 
     One owner calls it; it is not thread-safe.
+
+    Attributes:
+        hits, misses: how often a state was held, and had to be folded. Any thread may read them.
     """
 
     def __init__(
@@ -138,6 +141,7 @@ class Timeline(Generic[S]):
         self._seqs: dict[BranchId, list[int]] = {}
         self._pinned: set[Place] = set()
         self._load: Load[S] | None = None
+        self.hits = self.misses = 0
 
     def __len__(self) -> int:
         return len(self._held)
@@ -146,6 +150,16 @@ class Timeline(Generic[S]):
     def part(self) -> Part:
         """Which view it is."""
         return self._fold.part
+
+    @property
+    def branches(self) -> int:
+        """Of how many branches it holds a state. Any thread may ask."""
+        return len(self._seqs)
+
+    def held(self, place: Place) -> S | None:
+        """The state at a place if it is at hand; folds nothing, and does not count as a use."""
+        kept = self._held.get(place)
+        return None if kept is None else kept.state
 
     def within(self, load: Load[S]) -> Self:
         """The timeline, which from now on also lets its oldest states go where they are over this load.
@@ -214,8 +228,10 @@ class Timeline(Generic[S]):
         if kept is not None and kept.gaps and self._outdated(place, kept.gaps):
             kept = None
         if kept is not None:
+            self.hits += 1
             self._held.move_to_end(place)
             return kept
+        self.misses += 1
         kept, todo = self._nearest(place)
         for span in todo:
             for after in range(span.after, span.upto, CHUNK):

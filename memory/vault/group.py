@@ -6,11 +6,14 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from time import perf_counter
 from types import TracebackType
 from typing import Protocol, Self
 
 from quantum_memory.errors import InvalidValue, QuantumMemoryError, VaultUnavailable
+from quantum_memory.memory.vault.telling import tell
 from quantum_memory.memory.vault.writes import Write, Written
+from quantum_memory.telemetry.metrics import SILENT, Metrics
 
 Job = tuple[Write, "Future[Written]"]
 
@@ -31,12 +34,13 @@ class GroupCommit:
     Args:
         vault: where the batches go; closing this does not close it.
         max_batch: how many writes one transaction may hold.
+        metrics: where it is told what became durable, and how long that took.
     """
 
-    def __init__(self, vault: Writer, max_batch: int = 512) -> None:
+    def __init__(self, vault: Writer, max_batch: int = 512, metrics: Metrics = SILENT) -> None:
         if max_batch < 1:
             raise InvalidValue("max_batch", repr(max_batch), "at least 1")
-        self._vault, self._max_batch = vault, max_batch
+        self._vault, self._max_batch, self._metrics = vault, max_batch, metrics
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -58,6 +62,11 @@ class GroupCommit:
     def write(self, write: Write) -> Written:
         """Write and wait until it is durable. Raises: what refused it, or VaultUnavailable after ``close``."""
         return self.submit(write).result()
+
+    @property
+    def waiting(self) -> int:
+        """How many writes have not begun, about."""
+        return self._queue.qsize()
 
     def close(self) -> None:
         """Finish what was queued, then end. A second call waits for the first."""
@@ -98,12 +107,14 @@ class GroupCommit:
         return jobs, False
 
     def _settle(self, jobs: list[Job]) -> None:
+        began_s, writes = perf_counter(), [write for write, _ in jobs]
         try:
-            outcomes = self._vault.write([write for write, _ in jobs])
+            outcomes = self._vault.write(writes)
         except Exception as error:  # noqa: BLE001 - every waiter must hear of it, or it would wait for ever
             for _, future in jobs:
                 future.set_exception(error)
             return
+        tell(self._metrics, writes, outcomes, perf_counter() - began_s)
         for (_, future), outcome in zip(jobs, outcomes, strict=True):
             if isinstance(outcome, QuantumMemoryError):
                 future.set_exception(outcome)

@@ -469,6 +469,26 @@ class RaySettings(Section):
     object_store_mb: Annotated[int, Field(ge=80)] = 256
 
 
+class TelemetrySettings(Section):
+    """What is told of the work: see ``docs/operations.md``.
+
+    ``metrics`` go to Ray, which exports them to Prometheus. ``logs`` are how actors write theirs to stderr, from
+    ``level`` on. ``traces`` are spans of OpenTelemetry; they go to the provider that a process has, or to an
+    ``exporter``: "otlp", "file:///folder" or "module:function", which gives a ``SpanExporter``.
+    """
+
+    metrics: bool = True
+    logs: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    traces: bool = False
+    exporter: Annotated[str, Field(pattern=r"^(otlp|file:///.+|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")] | None = None
+
+    @property
+    def spans(self) -> str | None:
+        """Where spans go, empty for the provider of the process; ``None`` where none are wanted."""
+        return (self.exporter or "") if self.traces else None
+
+
 class Settings(Section):
     """The whole tree.
 
@@ -493,6 +513,7 @@ class Settings(Section):
     backups: BackupsSettings = BackupsSettings()
     limits: LimitsSettings = LimitsSettings()
     timeouts: TimeoutsSettings = TimeoutsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     ray: RaySettings = RaySettings()
 
 

@@ -21,6 +21,7 @@ from quantum_memory.cluster.connect import MemoryCluster, open_session
 from quantum_memory.cluster.launch import Running
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings, load
+from quantum_memory.telemetry import SILENT, Metrics
 from tests.unit.orchestra import DIM
 
 R = TypeVar("R")
@@ -82,7 +83,8 @@ class LocalDirectory(Directory):
 class Front:
     """An orchestrator on an event loop of its own, in a thread, and the ways to it."""
 
-    def __init__(self, folder: Path | str, **settings: Any) -> None:
+    def __init__(self, folder: Path | str, metrics: Metrics = SILENT, **settings: Any) -> None:
+        self.metrics = metrics
         self.settings: Settings = load(
             {"perception": {"model": "hashing", "dim": DIM}, "storage": str(folder), **settings}
         )
@@ -92,15 +94,15 @@ class Front:
         self._start()
 
     def _start(self) -> None:
-        self.vault = VaultHost(self.settings)
+        self.vault = VaultHost(self.settings, self.metrics)
         self.directory = LocalDirectory(self)
-        parts = local_parts(self.settings, Journal(LocalVault(self.vault), lambda _: True), self.vault)
+        parts = local_parts(self.settings, Journal(LocalVault(self.vault), lambda _: True), self.vault, self.metrics)
         self.host = self.wait(self._made(parts))
         directory = open_session(self.directory, OpenSession("0123456789ab", "tester"))
         self.memory = MemoryCluster(Running(self.settings, {}, directory, None), owns_ray=False)
 
     async def _made(self, parts: Any) -> QuantumMemoryHost:
-        return QuantumMemoryHost(self.settings, self.directory, parts=parts)
+        return QuantumMemoryHost(self.settings, self.directory, parts=parts, metrics=self.metrics)
 
     def soon(self, work: Coroutine[Any, Any, R]) -> Future[R]:
         return asyncio.run_coroutine_threadsafe(work, self.loop)

@@ -1,0 +1,45 @@
+"""How a plain host becomes a Ray actor: the name that it has on the dashboard, where it measures and how it logs.
+
+Owns nothing that a host does. Every actor restarts without limit, and its calls are made again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+
+from quantum_memory.actors.ray_metrics import ray_metrics, watch_process
+from quantum_memory.settings import Settings
+from quantum_memory.telemetry import SILENT, Metrics
+from quantum_memory.telemetry.logs import to_stderr
+
+
+def actor(name: str, pool: str, host: type) -> Any:
+    """The actor class of a host, whose first argument is the settings and which takes ``metrics``.
+
+    Args:
+        name: of the class on the dashboard, in ``ray list actors`` and before each method there.
+        pool: what the members of its pool are called in metrics and logs.
+        host: the class.
+    """
+
+    class Shell(host):  # type: ignore[misc]  # made of whatever host is given
+        def __init__(self, settings: Settings, *args: object) -> None:
+            wanted = settings.telemetry
+            to_stderr(wanted.logs, wanted.level, {"pool": pool, "actor": _own_name(name)})
+            metrics: Metrics = ray_metrics() if wanted.metrics else SILENT
+            watch_process(metrics, pool)
+            super().__init__(settings, *args, metrics=metrics)
+
+        def __repr__(self) -> str:
+            return name
+
+    Shell.__name__ = Shell.__qualname__ = name
+    Shell.__module__, Shell.__doc__ = host.__module__, host.__doc__
+    return ray.remote(max_restarts=-1, max_task_retries=-1)(Shell)
+
+
+def _own_name(name: str) -> str:
+    """The Ray name of the actor that runs here, as in ``VaultActor-0``; its class where it has none."""
+    return ray.get_runtime_context().get_actor_name() or name

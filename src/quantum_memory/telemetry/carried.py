@@ -1,0 +1,22 @@
+"""What travels with a call so that its traces and logs hang together: a span's context, an agent's name, an operation.
+
+Owns the names under which these travel, and what is carried now in this thread or task. Sends nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+
+Carried = Mapping[str, str]
+"""Some of: ``traceparent`` and ``tracestate`` as in W3C Trace Context (2021), ``agent``, ``operation_id``."""
+TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
+AGENT, OPERATION_ID = "agent", "operation_id"
+
+CARRIED: ContextVar[Carried | None] = ContextVar("quantum_memory_carried", default=None)
+"""What the work under way was called with; nothing where neither traces nor JSON logs are wanted."""
+
+
+def with_carried(kwargs: Mapping[str, object], carried: Carried | None) -> Mapping[str, object]:
+    """The keyword arguments of a call to a host, and what is to travel with it, if anything."""
+    return kwargs if carried is None else {**kwargs, "carried": dict(carried)}
