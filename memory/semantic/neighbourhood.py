@@ -238,9 +238,8 @@ class _MetSmall:
     def edges_within(self, memory: MemoryId) -> Edges:
         """The edges of a memory to nodes that were met already."""
         targets, weights, _ = self._graph.edges(self._graph.at(True, memory))
-        met = [
-            (at, weight) for to, weight in zip(targets, weights, strict=True) if (at := self._numbers.get(to, -1)) >= 0
-        ]
+        known = ((self._numbers.get(to), weight) for to, weight in zip(targets, weights, strict=True))
+        met = [(at, weight) for at, weight in known if at is not None]
         return Edges([at for at, _ in met], [weight for _, weight in met], 0.0)
 
     def _met(self, at: int, node: Node | None = None) -> int:
