@@ -271,7 +271,7 @@ def draw(course: Course, rounds: int, path: Path) -> None:
     feel.legend(frameon=False)
     for axes in (spread, feel):
         tidy(axes)
-    place = np.array(list(course.homes.values()))
+    homes = np.array(list(course.homes.values()))
     known = np.array([course.heard[name].number if name in course.heard else np.nan for name in course.homes])
     pleasure = np.array([course.pleasure[name] for name in course.homes])
     most = float(np.abs(pleasure).max())
@@ -279,8 +279,8 @@ def draw(course: Course, rounds: int, path: Path) -> None:
         (when, known, "viridis_r", (0, rounds), "the round in which the news came home; grey: never"),
         (mood, pleasure, "RdYlGn", (-most, most), "pleasure at the end"),
     ):
-        axes.scatter(*place.T, s=14, color="0.85", linewidths=0)
-        dots = axes.scatter(*place.T, s=14, c=values, cmap=colours, vmin=limits[0], vmax=limits[1], linewidths=0)
+        axes.scatter(*homes.T, s=14, color="0.85", linewidths=0)
+        dots = axes.scatter(*homes.T, s=14, c=values, cmap=colours, vmin=limits[0], vmax=limits[1], linewidths=0)
         axes.set(title=title, xticks=[], yticks=[], aspect="equal")
         figure.colorbar(dots, ax=axes, shrink=0.8)
     set_title(figure, f"{len(course.homes)} agents: a piece of news, and how it feels")
