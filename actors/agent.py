@@ -19,6 +19,7 @@ from quantum_memory.actors.emotion import Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.equations import EquationRequest, Equations
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.hits import HitLists
 from quantum_memory.actors.importing import Bounds
 from quantum_memory.actors.learning import Learner, LessonRequest
 from quantum_memory.actors.life_rules import salience
@@ -163,7 +164,7 @@ class QuantumMemoryHost:
 
     async def recall_each(self, requests: Sequence[RecallRequest]) -> list[list[Hit] | QuantumMemoryError]:
         """The same with an outcome for each question, its error included."""
-        return await apart(self.recall, requests)
+        return HitLists(await apart(self.recall, requests))
 
     async def mood_each(self, asked: Sequence[tuple[Branch, Where]]) -> list[Mood | QuantumMemoryError]:
         """The mood of each branch at a place, or why there is none."""
