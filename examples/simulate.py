@@ -35,7 +35,7 @@ CIRCLE = 4
 """How many stand together: one speaks, the others listen."""
 GOSSIP = 0.85
 """How likely it is that one who has news to tell tells it."""
-STEP = 0.07
+STEP = 0.08
 """How far people walk from home, as a share of the town's width."""
 ASKED = "Have you heard the news about the old mill?"
 GRAMMAR: Mapping[str, Sequence[str]] = {
@@ -106,7 +106,7 @@ class Course:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--agents", type=int, default=1000, help=f"{CIRCLE} or more (%(default)s)")
-    options.add_argument("--rounds", type=int, default=10, help="of meetings (%(default)s)")
+    options.add_argument("--rounds", type=int, default=8, help="of meetings (%(default)s)")
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--picture", default="town.png", help="where to (%(default)s)")
     options.add_argument("--placement", choices=("actors", "inline"), default="inline", help="(%(default)s)")
