@@ -24,10 +24,10 @@ from quantum_memory.actors.importing import Bounds
 from quantum_memory.actors.learning import Learner, LessonRequest
 from quantum_memory.actors.life_rules import salience
 from quantum_memory.actors.living import Life, LifeRequest
-from quantum_memory.actors.many import Plan, Sent, collected
 from quantum_memory.actors.merging import Merger
 from quantum_memory.actors.parts import Parts, connect_parts
 from quantum_memory.actors.perceiving import perceived
+from quantum_memory.actors.pieces import Plan, Sent, collected
 from quantum_memory.actors.ports import Port
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.recalling import Recaller

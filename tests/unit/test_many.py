@@ -13,8 +13,9 @@ import pytest
 from quantum_memory.actors.apart import apart
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import AgentHandle
-from quantum_memory.actors.many import IN_FLIGHT, KNOWN, Many
+from quantum_memory.actors.many import KNOWN, Many
 from quantum_memory.actors.operations import Call
+from quantum_memory.actors.pieces import IN_FLIGHT
 from quantum_memory.errors import (
     ActorUnavailable,
     AgentNotFound,
