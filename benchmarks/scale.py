@@ -6,7 +6,8 @@
 Percepts are ready-made: no model is asked. Each size has a Ray and a vault of its own. Resident memory is what all
 processes of the run take (driver, actors and Ray's own; what they share is counted once), and per agent the growth of
 the private memory of the actors. Beside it `--alone` agents with an actor each, which hold the vectors of as many
-memories and nothing else: no journal, no words, no graph, no mood.
+memories and nothing else: no journal, no words, no graph, no mood. Seconds of the processor are of all processes
+together; they hardly depend on what else the machine does, but for making the memories, which counts here.
 
 Bounds, at 10,000 agents with 20 memories each: made and filled in 120 s, 4 GiB in all, 1,000 agents asked in one call
 in 2 s.
@@ -111,6 +112,18 @@ def a_second(sent: Iterator[ObjectRef[Any]], in_flight: int = 1) -> float:
     return count / (time.perf_counter() - begun)
 
 
+def processor_s() -> float:
+    """Seconds of the processor that this process and all that it started have taken so far."""
+    here, total = psutil.Process(), 0.0
+    for process in (here, *here.children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        total += times.user + times.system
+    return total
+
+
 def private(memory: qm.MemoryCluster) -> int:
     """Bytes that are the actors' alone."""
     return sum(psutil.Process(pid).memory_full_info().uss for pids in memory.processes().values() for pid in pids)
@@ -134,17 +147,19 @@ def measured(memory: qm.MemoryCluster, agents: int, memories: int) -> dict[str, 
     warm(memory, chance, memories)
     names = [f"agent {number}" for number in range(agents)]
     gc.collect()
-    before = private(memory)
+    before, began_s = private(memory), processor_s()
     open_s, handles = timed(lambda: memory.open(names))
     fill_s = 0.0
     for start in range(0, agents, WAVE):
         wave = {names[at]: life(chance, at, memories) for at in range(start, min(start + WAVE, agents))}
         fill_s += timed(partial(memory.remember, wave))[0]
         del wave
-    grown = private(memory) - before
+    grown, filled_s = private(memory) - before, processor_s()
     asked = [handles[name] for name in names[:ASKED]]
     queries = chance.normal(size=(len(asked), DIM)).astype(np.float32)
+    asked_s = processor_s()
     first_s, _ = timed(lambda: memory.recall(dict(zip(asked, queries, strict=True)), k=10))
+    first_processor_s = processor_s() - asked_s
     again_s, hits = timed(lambda: memory.recall(dict(zip(asked, queries[::-1], strict=True)), k=10))
     assert all(len(one) == min(10, memories) for one in hits.values())
     one_each = {handle: life(chance, 0, 1)[0] for handle in asked}
@@ -156,10 +171,12 @@ def measured(memory: qm.MemoryCluster, agents: int, memories: int) -> dict[str, 
         "agents": agents,
         "opened_a_s": agents / open_s,
         "filled_s": open_s + fill_s,
+        "filled_processor_s": filled_s - began_s,
         "memories_a_s": agents * memories / fill_s,
         "kib_each": grown / agents / KIB,
         "all_gib": in_all() / GIB,
         "recall_many_s": first_s,
+        "recall_many_processor_s": first_processor_s,
         "recalls_a_s_many": len(asked) / again_s,
         "remembers_a_s_many": len(asked) / remember_s,
         "recalls_a_s_single": a_second(one.recall.remote(query) for one in some),
