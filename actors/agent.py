@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from quantum_memory.actors.branching import Brancher
+from quantum_memory.actors.apart import apart
+from quantum_memory.actors.branching import READINGS, Brancher
 from quantum_memory.actors.contexts import ContextRequest, Contexts
 from quantum_memory.actors.directory import Directory, session_of
 from quantum_memory.actors.emotion import Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.equations import EquationRequest, Equations
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.hits import HitLists
 from quantum_memory.actors.importing import Bounds
 from quantum_memory.actors.learning import Learner, LessonRequest
 from quantum_memory.actors.life_rules import salience
@@ -22,6 +24,7 @@ from quantum_memory.actors.living import Life, LifeRequest
 from quantum_memory.actors.merging import Merger
 from quantum_memory.actors.parts import Parts, connect_parts
 from quantum_memory.actors.perceiving import perceived
+from quantum_memory.actors.pieces import Plan, Sent, collected
 from quantum_memory.actors.ports import Port
 from quantum_memory.actors.process import PROCESS, process
 from quantum_memory.actors.quantum_state import QuantumStateHost
@@ -46,7 +49,7 @@ from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.watching import ORCHESTRATORS, Watch, watched
 from quantum_memory.actors.writing import Writer
 from quantum_memory.checks import within
-from quantum_memory.errors import AgentNotFound
+from quantum_memory.errors import AgentNotFound, QuantumMemoryError
 from quantum_memory.memory.affect.dynamics.equation import Equation
 from quantum_memory.memory.events import Unified
 from quantum_memory.memory.life.provenance import Provenance
@@ -139,7 +142,8 @@ class QuantumMemoryHost:
         writes = [CreateAgent(name, uuid4().hex, op_id) for name, op_id in zip(missing, op_ids, strict=True)]
         made = iter(await journal.write(writes))
         branches = [branch if branch is not None else next(made).branch for branch in found]
-        return [self._handle(branch, session) for branch in branches if branch is not None]
+        directory = self._directory.under(session)  # one for all, so that it travels and looks for actors once
+        return [AgentHandle(branch, directory) for branch in branches if branch is not None]
 
     async def open_branch(self, name: AgentName, branch: str, session: str = "") -> AgentHandle:
         """An agent on one of its branches. Raises: AgentNotFound, PlaceNotFound."""
@@ -157,6 +161,10 @@ class QuantumMemoryHost:
         """See ``Writer.remember``."""
         return await self._writer.remember(requests)
 
+    async def remember_each(self, requests: Sequence[RememberRequest]) -> list[list[MemoryId] | QuantumMemoryError]:
+        """The same with an outcome for each branch, its error included."""
+        return await apart(self._writer.remember, requests)
+
     async def remember_one(self, request: RememberRequest) -> list[MemoryId]:
         """The same for one branch."""
         return (await self._writer.remember([request]))[0]
@@ -166,6 +174,18 @@ class QuantumMemoryHost:
         hits = await self._recaller.recall(requests)
         self._reinforcing.recalled(requests, hits)
         return hits
+
+    async def recall_each(self, requests: Sequence[RecallRequest]) -> list[list[Hit] | QuantumMemoryError]:
+        """The same with an outcome for each question, its error included."""
+        return HitLists(await apart(self.recall, requests))
+
+    async def mood_each(self, asked: Sequence[tuple[Branch, Where]]) -> list[Mood | QuantumMemoryError]:
+        """The mood of each branch at a place, or why there is none."""
+        return await apart(self._moods, asked)
+
+    async def collected(self, plan: Plan, sent: Sequence[Sent]) -> dict[Any, Any]:
+        """What calls to many agents that a driver began come to together. Raises: SomeFailed."""
+        return await collected(plan, sent)
 
     async def recall_one(self, request: RecallRequest) -> list[Hit]:
         """The same for one branch, and where they were asked for with the neighbours of each hit."""
@@ -484,6 +504,16 @@ class QuantumMemoryHost:
         for name, port in self._views().items():
             self._metrics.set(JOURNAL_LAG, port.lag.events, name)
         self._metrics.set(RESIDENT_AGENTS, self._parts.journal.branches, ORCHESTRATORS)
+
+    async def _moods(self, asked: Sequence[tuple[Branch, Where]]) -> list[Mood]:
+        """The moods of many branches; the vault is asked once for all that are asked as they stand."""
+        await self._parts.journal.tips([branch for branch, where in asked if where is None])
+        places = [await self._reading(branch, where) for branch, where in asked]
+        moods: list[Mood] = []
+        for start in range(0, len(places), READINGS):
+            lineages, some = zip(*places[start : start + READINGS], strict=True)
+            moods += await self._parts.quantum.scatter(QuantumStateHost.read, lineages, some)
+        return moods
 
     async def _reading(self, branch: Branch, where: Where) -> tuple[str, Place]:
         """The place to read at, and the lineage whose host has its views."""

@@ -108,7 +108,7 @@ class EpisodicMemoryHost(ViewHost):
         history, segments = self._history, None
         if keeps_snapshots(self._settings) and isinstance(history, FileKeeper):
             files = self._room.cache()
-            self._caches["files"] = [files]
+            self._caches["files"] = [] if files is None else [files]
             segments = Segments(VaultFiles(history), files, self._indexer)
         return EpisodicViews(
             self._timeline(

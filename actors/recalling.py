@@ -12,11 +12,9 @@ from quantum_memory.actors.emotion import EmotionHost, Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import Feelings, QuantumStateHost
-from quantum_memory.actors.requests import RecallRequest
+from quantum_memory.actors.requests import RecallRequest, check_question
 from quantum_memory.actors.seeking import Contenders, Led, Question
 from quantum_memory.actors.semantic_graph import Associations, Seeds, SemanticGraphHost
-from quantum_memory.checks import within
-from quantum_memory.errors import ShapeMismatch, TooLong
 from quantum_memory.memory.episodic.search import Query
 from quantum_memory.policies.recall import RecallWeights, rank
 from quantum_memory.settings import Settings
@@ -39,7 +37,7 @@ class Recaller:
     async def recall(self, requests: Sequence[RecallRequest]) -> list[list[Hit]]:
         """Hits for each question, best first. Raises: InvalidInput, PlaceNotFound."""
         for request in requests:
-            self._check(request)
+            check_question(request.query, request.k, self._settings)
         places = await self._places(requests)
         vectors = await self._vectors(requests)
         lineages, now = [lineage for lineage, _ in places], self._now()
@@ -57,15 +55,6 @@ class Recaller:
             _hits(one, mood, self._weights, request.k)
             for request, one, mood in zip(requests, found, moods, strict=True)
         ]
-
-    def _check(self, request: RecallRequest) -> None:
-        limits, dim = self._settings.limits, self._settings.perception.dim
-        if request.k > limits.recalled:
-            raise TooLong("k", request.k, limits.recalled, "memories")
-        if isinstance(request.query, str):
-            within("query", request.query, limits.text_chars)
-        elif request.query.shape != (dim,):
-            raise ShapeMismatch("query", (dim,), request.query.shape)
 
     async def _places(self, requests: Sequence[RecallRequest]) -> list[tuple[str, Place]]:
         """For each question the lineage and the place it is asked at; the vault is asked once for all tips."""

@@ -273,6 +273,17 @@ def recall_request(branch: Branch, query: object, k: int, filters: Filters, as_o
     return RecallRequest(branch, query_of(query), whole("k", k, 0, math.inf), filters, as_of)
 
 
+def check_question(query: str | Vector, k: int, settings: Settings) -> None:
+    """Let through what a cluster with these settings can be asked. Raises: TooLong, ShapeMismatch."""
+    limits, dim = settings.limits, settings.perception.dim
+    if k > limits.recalled:
+        raise TooLong("k", k, limits.recalled, "memories")
+    if isinstance(query, str):
+        within("query", query, limits.text_chars)
+    elif query.shape != (dim,):
+        raise ShapeMismatch("query", (dim,), query.shape)
+
+
 def place_of(where: object) -> Where:
     """A place in history in the form that travels. Raises: InvalidValue."""
     if isinstance(where, Commit | Tag):

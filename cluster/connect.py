@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from uuid import uuid4
 
 import ray
@@ -20,35 +20,24 @@ import ray
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.importing import Bounds, ImportJob, ImportReport
+from quantum_memory.actors.many import Many
+from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.perceiving import key_of, said_of
-from quantum_memory.actors.requests import (
-    RecallRequest,
-    RememberRequest,
-    check_utterances,
-    filters_of,
-    place_of,
-    positive,
-    recall_request,
-    utterances,
-)
-from quantum_memory.actors.routing import member_of
-from quantum_memory.actors.transactions import standing
+from quantum_memory.actors.requests import filters_of, place_of, positive
 from quantum_memory.checks import named, visible
 from quantum_memory.cluster.launch import Running, absolute, close_vault, end_actors, launch, start_ray, statuses
-from quantum_memory.errors import InvalidValue, QuantumMemoryError, StorageFailure, Unavailable
+from quantum_memory.errors import QuantumMemoryError, StorageFailure, Unavailable
 from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
 from quantum_memory.memory.exchange.registry import Format
 from quantum_memory.memory.exchange.sources import Source, of_path
 from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings, load
-from quantum_memory.types import AgentName, AuditEntry, Found, Hit, MemoryId, Percept, Utterance, Vector
+from quantum_memory.types import AgentName, AuditEntry, Found, Hit, MemoryId, Mood, Percept
 
 CONFIG_FILE = "ray_config.yaml"
 NAMESPACE = "quantum_memory"
 LOCAL = "local"
-R = TypeVar("R", RememberRequest, RecallRequest)
-T = TypeVar("T")
 SESSION_CHARS = 12
 logger = logging.getLogger(__name__)
 
@@ -151,6 +140,7 @@ class MemoryCluster:
 
     def __init__(self, running: Running, *, owns_ray: bool) -> None:
         self._running, self._owns_ray = running, owns_ray
+        self._many = Many(running.directory, running.settings)
 
     @property
     def settings(self) -> Settings:
@@ -170,35 +160,43 @@ class MemoryCluster:
         checked = named("agent", name)
         if branch is not None:
             on_branch: AgentHandle = self._ask(checked, "open_branch", checked, named("branch", branch), self._session)
-            return on_branch
-        (handle,) = self._open([checked], create)
-        return handle
+            return self._many.handle(on_branch.info)
+        return self._many.open([checked], create=create)[checked]
 
     def agents(self) -> list[AgentName]:
         """Every agent's name, in order."""
         names: list[AgentName] = self._ask("", "agents")
         return names
 
-    def remember(
-        self, what: Mapping[AgentName, str | Utterance | Sequence[str | Utterance]]
-    ) -> dict[AgentName, list[MemoryId]]:
-        """Remember for many agents in as few calls as there are orchestrators; agents that are new are made.
+    def open(self, names: Iterable[AgentName], *, create: bool = True) -> dict[AgentName, AgentHandle]:
+        """Many agents in one call, found or made, on their first branches, by name.
 
-        Raises: InvalidInput before anything is written.
+        Raises: InvalidInput before any is made; SomeFailed if ``create`` is false and some are not there.
         """
-        checked = {named("agent", name): utterances(given) for name, given in _pairs("remember", what)}
-        for given in checked.values():
-            check_utterances(given, self.settings)
-        handles = self._open(list(checked), create=True)
-        requests = [
-            RememberRequest(standing(handle.info), given, self._running.directory.new_op())
-            for handle, given in zip(handles, checked.values(), strict=True)
-        ]
-        return dict(zip(checked, self._scatter("remember", requests), strict=True))
+        return self._many.open(names, create=create)
 
+    @operation
+    def remember(self, what: Mapping[Any, Any], *, op: str | None = None) -> Call[dict[Any, list[MemoryId]]]:
+        """Remember for many agents in as few calls as there are orchestrators; the ids by agent, in order.
+
+        Args:
+            what: by agent's name (one that is new is made) or ``AgentHandle`` (its branch) a text, an ``Utterance`` or
+                several.
+            op: a name for the whole, of your own. The same call with the same name is done once for each branch,
+                whoever repeats it and whenever; without one, every call is another.
+
+        For each branch all is kept or nothing. What one branch refuses keeps no other from remembering. Very much goes
+        in pieces of ``limits.batch`` utterances; through ``.remote`` all of it is sent at once.
+
+        Raises: InvalidInput for what can be told beforehand, and then nothing is written for anybody; SomeFailed where
+        some failed, with the ids of the others; where one agent alone was asked, its own error.
+        """
+        return self._many.remember(what, op)
+
+    @operation
     def recall(
         self,
-        questions: Mapping[AgentName, str | Vector | Sequence[float]],
+        questions: Mapping[Any, Any],
         k: int = 10,
         *,
         since: datetime | None = None,
@@ -207,18 +205,28 @@ class MemoryCluster:
         kind: str | None = None,
         speaker: str | None = None,
         tags: str | Iterable[str] = (),
-    ) -> dict[AgentName, list[Hit]]:
-        """Ask many agents at once; see ``AgentHandle.recall``. ``as_of`` is a time, or a name that each of them has.
+    ) -> Call[dict[Any, list[Hit]]]:
+        """Ask many agents at once; the hits by agent. See ``AgentHandle.recall``.
 
-        Raises: AgentNotFound for one that does not exist.
+        Args:
+            questions: by agent's name or ``AgentHandle`` a text or a vector.
+            k: how many hits of each.
+            since: as the others below for one agent, the same for all: it happened then or later.
+            until: it happened before.
+            as_of: a time, or a name that each of them has.
+            kind: of that kind.
+            speaker: said by them.
+            tags: having all of these.
+
+        Raises: InvalidInput before anybody is asked; SomeFailed where some failed, with the hits of the others; where
+        one agent alone was asked, its own error (AgentNotFound, PlaceNotFound, ...).
         """
-        filters = filters_of(since, until, kind, speaker, tags)
-        handles = self._open([named("agent", name) for name, _ in _pairs("recall", questions)], create=False)
-        requests = [
-            recall_request(standing(handle.info), query, k, filters, place_of(as_of))
-            for handle, query in zip(handles, questions.values(), strict=True)
-        ]
-        return dict(zip(questions, self._scatter("recall", requests), strict=True))
+        return self._many.recall(questions, k, filters_of(since, until, kind, speaker, tags), place_of(as_of))
+
+    @operation
+    def mood(self, agents: Iterable[Any], *, as_of: datetime | str | None = None) -> Call[dict[Any, Mood]]:
+        """The moods of many agents, given by name or ``AgentHandle``. Raises: as ``recall``."""
+        return self._many.mood(agents, place_of(as_of))
 
     def import_file(
         self,
@@ -369,29 +377,6 @@ class MemoryCluster:
             ray.shutdown()
         self._owns_ray = False
 
-    def _open(self, names: Sequence[AgentName], create: bool) -> list[AgentHandle]:
-        """Agents in one call. Whoever answers, the vault decides, so that two callers cannot make one agent twice."""
-        if not names:
-            return []
-        handles: list[AgentHandle] = self._ask(names[0], "open", names, bool(create), self._session)
-        return handles
-
-    def _scatter(self, method: str, requests: Sequence[R]) -> list[Any]:
-        """Each orchestrator's share in one call; answers in the order of the requests."""
-        directory = self._running.directory
-        shares: dict[int, list[int]] = {}
-        for index, request in enumerate(requests):
-            shares.setdefault(member_of(request.branch.lineage, directory.sizes["agents"]), []).append(index)
-        calls = []
-        for owner, share in shares.items():
-            part = [requests[index] for index in share]
-            texts = sum(len(one.utterances) if isinstance(one, RememberRequest) else 1 for one in part)
-            calls.append(directory.call("agents", owner, method, (part,), texts=texts))
-        answers: dict[int, Any] = {}
-        for sent, share in zip([call.begun() for call in calls], shares.values(), strict=True):
-            answers.update(zip(share, sent(), strict=True))
-        return [answers[index] for index in range(len(requests))]
-
     @property
     def _session(self) -> str:
         return self._running.directory.session
@@ -402,10 +387,3 @@ class MemoryCluster:
 
     def _ask(self, key: str, method: str, *args: object) -> Any:
         return self._running.directory.ask_owner(key, method, *args).result()
-
-
-def _pairs(name: str, given: Mapping[AgentName, T]) -> Iterable[tuple[AgentName, T]]:
-    """What is asked of each agent. Raises: InvalidValue."""
-    if not isinstance(given, Mapping):
-        raise InvalidValue(name, type(given).__name__, "a mapping from agents' names")
-    return given.items()

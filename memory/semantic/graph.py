@@ -39,6 +39,7 @@ from quantum_memory.memory.events import (
     Unrelated,
     Word,
 )
+from quantum_memory.memory.held import Held
 from quantum_memory.memory.semantic.extract import Concept, extract
 from quantum_memory.memory.semantic.names import Names
 from quantum_memory.memory.semantic.pending import Anew, Brought, Change, Lost, Same, Told
@@ -55,7 +56,10 @@ GROUP = 64
 """Changes worked in together: of one by one, each would make a run of its own to be joined with others."""
 TOGETHER = 1024
 """Changes of one event worked in together at most: the more at once, the fewer runs are joined."""
-SETTLED_KEPT = 8
+SETTLED_KEPT = 2048
+"""Settled graphs at hand for those who read again; beyond what is sealed one takes some 10 kB."""
+NEAR_KEPT = 8
+"""The last of them, from which one with a few changes more is made."""
 
 K = TypeVar("K")
 
@@ -142,7 +146,9 @@ class GraphFold:
     reach: int | None = None
 
     def __init__(self) -> None:
-        self._read: deque[tuple[GraphState, GraphState]] = deque(maxlen=SETTLED_KEPT)
+        self._read: deque[tuple[GraphState, GraphState]] = deque(maxlen=NEAR_KEPT)
+        # By the identity of a state, which is held as well, so that no other has it meanwhile.
+        self._kept: Held[int, tuple[GraphState, GraphState]] = Held(SETTLED_KEPT)
 
     def empty(self) -> GraphState:
         return GraphState()
@@ -190,18 +196,20 @@ class GraphFold:
         return 0
 
     def settled(self, state: GraphState) -> GraphState:
-        """The graph with every pending change worked in. The last few are kept, for those who read again or go on."""
+        """The graph with every pending change worked in. The last ones are kept, for those who read again or go on."""
         if not state.pending:
             return state
+        kept = self._kept.get(id(state))
+        if kept is not None:
+            return kept[1]
         nearest, done = state, 0
         for read, found in self._read:
-            if read is state:
-                return found
             count = len(read.pending)
             if done < count < len(state.pending) and _same_ground(read, state) and _begins(state.pending, read.pending):
                 nearest, done = found, count
         whole = _worked_in(replace(nearest, pending=()), state.pending[done:])
         self._read.append((state, whole))
+        self._kept.put(id(state), (state, whole))
         return whole
 
 

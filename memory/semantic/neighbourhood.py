@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from quantum_memory.memory.semantic.google import Floats
 from quantum_memory.memory.semantic.graph import GraphState
 from quantum_memory.memory.semantic.relations import ends
+from quantum_memory.memory.semantic.runs import Ints
+from quantum_memory.memory.semantic.small import SmallGraph, Weights, small_graph
 from quantum_memory.memory.semantic.weave import Spot
 from quantum_memory.types import MemoryId
 
@@ -38,6 +41,7 @@ TOGETHER = 0.1
 STRONGEST = 10.0
 """Weight beyond which a relation leads no more strongly. One of weight 1 leads as a mention does."""
 
+WEIGHTS = Weights(FOLLOWS, TOGETHER, FANOUT)
 Node = tuple[bool, str]
 """(is a memory, id or key): plain tuples, because thousands are made for one question."""
 
@@ -51,11 +55,50 @@ class Edges(NamedTuple):
 
 
 class Neighbourhood(NamedTuple):
-    """Nodes, the (n, n) symmetric CSR matrix of the edges between them, and (n,) the mass that each began with."""
+    """Nodes in the order of their names, and the edges between them, each once.
+
+    Attributes:
+        nodes: n of them.
+        low, high: (e,) places of the nodes that an edge joins.
+        weights: (e,) how strongly.
+        start: (n,) the mass that each node began with.
+    """
 
     nodes: list[Node]
-    adjacency: Any
+    low: Ints
+    high: Ints
+    weights: Floats
     start: Floats
+
+    @property
+    def adjacency(self) -> Any:
+        """The symmetric (n, n) matrix of the edges, as CSR."""
+        both = np.concatenate([self.low, self.high]), np.concatenate([self.high, self.low])
+        return sp.coo_array((np.tile(self.weights, 2), both), shape=(len(self.nodes),) * 2).tocsr()
+
+    def written_out(self) -> Floats:
+        """The same (n, n), with every zero."""
+        matrix = np.zeros((len(self.nodes),) * 2)
+        matrix[self.low, self.high] = matrix[self.high, self.low] = self.weights
+        return matrix
+
+
+class Meeting(Protocol):
+    """Who knows the nodes that were met, by number in the order of meeting, and what leads from each."""
+
+    nodes: list[Node]
+
+    def number(self, node: Node) -> int:
+        """The number of a node, a new one if it was not met."""
+        ...
+
+    def edges(self, node: Node) -> Edges:
+        """The edges of a node that are followed."""
+        ...
+
+    def edges_within(self, memory: MemoryId) -> Edges:
+        """The edges of a memory to nodes that were met already; what else there is of it is not even counted."""
+        ...
 
 
 class _Met:
@@ -175,6 +218,38 @@ class _Met:
         return (end for end in both if end not in spoken)
 
 
+class _MetSmall:
+    """The same of a small graph, whose edges are known."""
+
+    def __init__(self, graph: SmallGraph) -> None:
+        self.nodes: list[Node] = []
+        self._graph = graph
+        self._numbers: dict[int, int] = {}
+
+    def number(self, node: Node) -> int:
+        """The number of a node, a new one if it was not met."""
+        return self._met(self._graph.at(*node), node)
+
+    def edges(self, node: Node) -> Edges:
+        """The edges of a node that are followed."""
+        targets, weights, total = self._graph.edges(self._graph.at(*node))
+        return Edges(list(map(self._met, targets)), weights, total)
+
+    def edges_within(self, memory: MemoryId) -> Edges:
+        """The edges of a memory to nodes that were met already."""
+        targets, weights, _ = self._graph.edges(self._graph.at(True, memory))
+        known = ((self._numbers.get(to), weight) for to, weight in zip(targets, weights, strict=True))
+        met = [(at, weight) for at, weight in known if at is not None]
+        return Edges([at for at, _ in met], [weight for _, weight in met], 0.0)
+
+    def _met(self, at: int, node: Node | None = None) -> int:
+        known = self._numbers.get(at)
+        if known is None:
+            known = self._numbers[at] = len(self.nodes)
+            self.nodes.append(node or self._graph.node(at))
+        return known
+
+
 def rarity(state: GraphState, key: str) -> float:
     """ln(1 + M / m) of a concept that m of M memories speak of.
 
@@ -195,8 +270,24 @@ def gather(state: GraphState, start: Mapping[Node, float], alpha: float, max_nod
         start: the mass that each begins with.
         alpha: share of a node's mass that flows on along its edges.
         max_nodes: at least as many as the start has.
+
+    They stand in the order of their names, and nothing about them depends on how the state came about.
     """
-    met = _Met(state)
+    small = small_graph(state, WEIGHTS)
+    if small is None:
+        return gathered(_Met(state), start, alpha, max_nodes)
+    if len(small) > max_nodes:
+        return gathered(_MetSmall(small), start, alpha, max_nodes)
+    reached = np.flatnonzero(small.reached(np.array([small.at(*node) for node in start], np.int64))).tolist()
+    nodes = [small.node(at) for at in reached]
+    chosen = dict(sorted(zip(nodes, reached, strict=True)))
+    place = _places(chosen.values(), len(small))
+    memory = np.arange(len(small)) < small.memories
+    return _between(chosen, start, place, memory, (small.origins, small.targets, small.weights))
+
+
+def gathered(met: Meeting, start: Mapping[Node, float], alpha: float, max_nodes: int) -> Neighbourhood:
+    """The same, looking at one node after another."""
     mass = dict.fromkeys((met.number(node) for node in start), 0.0)
     mass.update((met.number(node), weight) for node, weight in start.items())
     begun = list(mass)
@@ -215,33 +306,43 @@ def gather(state: GraphState, start: Mapping[Node, float], alpha: float, max_nod
             if to not in edges:
                 heapq.heappush(queue, (-reached, nodes[to], to))
     best = sorted([(-weight, met.nodes[at], at) for at, weight in mass.items()])  # hardly more than are kept
-    chosen = list(dict.fromkeys(chain(begun, (at for _, _, at in best))))[:max_nodes]
-    for at in chosen:
-        is_memory, key = met.nodes[at]
+    kept = islice(dict.fromkeys(chain(begun, (at for _, _, at in best))), max_nodes)
+    chosen = dict(sorted((met.nodes[at], at) for at in kept))
+    for (is_memory, key), at in chosen.items():
         if is_memory and at not in edges:
             edges[at] = met.edges_within(key)
-    nodes = [met.nodes[at] for at in chosen]
-    return Neighbourhood(nodes, _matrix(met, chosen, edges), np.array([start.get(node, 0.0) for node in nodes]))
-
-
-def _matrix(met: _Met, chosen: list[int], edges: Mapping[int, Edges]) -> Any:
-    """(n, n) symmetric CSR of the edges between the chosen nodes, each as heavy as the side that tells more of it."""
-    n = len(chosen)
-    place = np.full(len(met.nodes), -1, dtype=np.int64)
-    place[chosen] = np.arange(n)
+    place = _places(chosen.values(), len(met.nodes))
     memory = np.array([is_memory for is_memory, _ in met.nodes], dtype=np.bool_)
-    looked_at = [at for at in chosen if at in edges]
+    looked_at = [at for at in chosen.values() if at in edges]
     origins = np.repeat(np.array(looked_at, dtype=np.int64), [len(edges[at].to) for at in looked_at])
     targets = np.fromiter(chain.from_iterable(edges[at].to for at in looked_at), np.int64, len(origins))
     weights = np.fromiter(chain.from_iterable(edges[at].weights for at in looked_at), np.float64, len(origins))
+    return _between(chosen, start, place, memory, (origins, targets, weights))
+
+
+def _places(chosen: Collection[int], count: int) -> Ints:
+    """(count,) the place of each node among those that were chosen, or -1."""
+    place = np.full(count, -1, dtype=np.int64)
+    place[list(chosen)] = np.arange(len(chosen))
+    return place
+
+
+def _between(
+    chosen: Mapping[Node, int],
+    start: Mapping[Node, float],
+    place: Ints,
+    memory: NDArray[np.bool_],
+    edges: tuple[Ints, Ints, Floats],
+) -> Neighbourhood:
+    """The chosen nodes, and the edges between them, each as heavy as the side that tells more of it."""
+    origins, targets, weights = edges
     # Mentions come from the memories' side. Of a concept with too many links or relations not all are here: the other
     # side tells the whole.
-    kept = (place[targets] >= 0) & (memory[origins] | ~memory[targets]) & (origins != targets)
+    kept = (place[origins] >= 0) & (place[targets] >= 0) & (memory[origins] | ~memory[targets]) & (origins != targets)
     one, other = place[origins[kept]], place[targets[kept]]
     low, high = np.minimum(one, other), np.maximum(one, other)
-    pairs = low * n + high
+    pairs = low * len(chosen) + high
     order = np.lexsort((weights[kept], pairs))
     last = order[np.flatnonzero(np.diff(pairs[order], append=-1))]
-    low, high, heaviest = low[last], high[last], weights[kept][last]
-    both = np.concatenate([low, high]), np.concatenate([high, low])
-    return sp.coo_array((np.tile(heaviest, 2), both), shape=(n, n)).tocsr()
+    begun = np.array([start.get(node, 0.0) for node in chosen])
+    return Neighbourhood(list(chosen), low[last], high[last], weights[kept][last], begun)

@@ -15,6 +15,7 @@ import numpy as np
 
 from quantum_memory.checks import bounded, whole
 from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.semantic import dense_walk
 from quantum_memory.memory.semantic.extract import Concept, extract
 from quantum_memory.memory.semantic.google import Floats, Google
 from quantum_memory.memory.semantic.graph import GraphState, settled
@@ -65,12 +66,15 @@ def spread(
     start = _start(state, query, seeds, max_nodes)
     if not start:
         return {}
-    nodes, adjacency, teleport = gather(state, start, alpha, max_nodes)
-    if method == "quantum":
-        ranks = walk_ranks(adjacency, alpha, teleport, start=teleport, steps=steps)
+    around = gather(state, start, alpha, max_nodes)
+    if method == "classical":
+        ranks = _classical(Google.of(around.adjacency, alpha, around.start), steps)
+    elif len(around.nodes) <= dense_walk.MOST_NODES and steps <= dense_walk.MOST_STEPS:
+        ranks = dense_walk.dense_ranks(around.written_out(), alpha, around.start, steps)
     else:
-        ranks = _classical(Google.of(adjacency, alpha, teleport), steps)
-    scores = {key: float(rank) for (is_memory, key), rank in zip(nodes, ranks, strict=True) if is_memory and rank > 0.0}
+        ranks = walk_ranks(around.adjacency, alpha, around.start, start=around.start, steps=steps)
+    told = zip(around.nodes, ranks.tolist(), strict=True)
+    scores = {key: rank for (is_memory, key), rank in told if is_memory and rank > 0.0}
     best = max(scores.values(), default=1.0)
     return {memory: score / best for memory, score in scores.items()}
 

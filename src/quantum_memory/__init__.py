@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         InvalidInput,
         NotFound,
         QuantumMemoryError,
+        SomeFailed,
         StorageFailure,
         Unavailable,
     )
@@ -66,6 +67,7 @@ __all__ = [
     "Settings",
     "Skill",
     "SkillHit",
+    "SomeFailed",
     "StorageFailure",
     "Tag",
     "Tree",
@@ -82,6 +84,7 @@ _HOMES = {
     "InvalidInput": "quantum_memory.errors",
     "NotFound": "quantum_memory.errors",
     "QuantumMemoryError": "quantum_memory.errors",
+    "SomeFailed": "quantum_memory.errors",
     "StorageFailure": "quantum_memory.errors",
     "Unavailable": "quantum_memory.errors",
     "Settings": "quantum_memory.settings",

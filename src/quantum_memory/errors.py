@@ -5,7 +5,8 @@
     ├── NotFound        (also LookupError)   ask for something else
     ├── Conflict                             reload and retry, or decide
     ├── Unavailable                          wait and retry, or install what is missing
-    └── StorageFailure                       stop; a person must look
+    ├── StorageFailure                       stop; a person must look
+    └── SomeFailed                           look at what each of many agents came to
 
 Errors cross Ray by pickle, which replays ``args``: every constructor takes positional arguments, hands all of
 them to ``super().__init__`` and builds its message in ``__str__``.
@@ -13,7 +14,8 @@ them to ``super().__init__`` and builds its message in ``__str__``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 Shape = tuple[int | str, ...]
 
@@ -40,6 +42,28 @@ class Unavailable(QuantumMemoryError):
 
 class StorageFailure(QuantumMemoryError):
     """What is on disk cannot be read or written as it should be."""
+
+
+class SomeFailed(QuantumMemoryError):
+    """A call over many agents failed for some of them. What the others came to is here; what they wrote is kept.
+
+    Attributes:
+        what: the operation.
+        done: what the call would have given, for those for whom it worked.
+        failed: the error of each of the others.
+        op: of a write: the same call for those that failed, with this ``op``, is safe also where nobody knows whether
+            it was done (Unavailable): nothing is done twice.
+    """
+
+    def __init__(
+        self, what: str, done: Mapping[Any, Any], failed: Mapping[Any, QuantumMemoryError], op: str | None = None
+    ) -> None:
+        super().__init__(what, done, failed, op)
+        self.what, self.done, self.failed, self.op = what, done, failed, op
+
+    def __str__(self) -> str:
+        first = next((f"; {key!r}: {error}" for key, error in self.failed.items()), "")
+        return f"{self.what}: {len(self.failed)} of {len(self.failed) + len(self.done)} agents failed{first}"
 
 
 class EmptyText(InvalidInput):

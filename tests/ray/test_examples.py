@@ -48,46 +48,53 @@ def test_the_driver_remembers_from_one_run_to_the_next(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_tree_of_futures_keeps_the_best(tmp_path: Path) -> None:
-    out = run("what_if_tree.py", tmp_path, "--futures", "12", "--answers", "3", "--perception", "hashing")
-    scores = [float(score) for score in re.findall(r"^future-\d+ +(-?\d+\.\d+)", out, re.MULTILINE)]
-    assert len(scores) == 8
-    assert scores == sorted(scores, reverse=True)
-    best = re.search(r"^(future-\d+)", out, re.MULTILINE)
-    assert best is not None
-    assert f"kept {best[1]}: merged 4 memories, 7 in all." in out
-    assert "12 futures; a fork took" in out
-    assert "15 branches share one past" in out
+    out = run("tree.py", tmp_path, "--width", "3", "--children", "4", "--depth", "3")
+    levels = re.findall(r"^ +\d +(\d+) +(-?\d\.\d+) +(-?\d\.\d+) +(-?\d\.\d+) ", out, re.MULTILINE)
+    assert [int(count) for count, *_ in levels] == [5, 12, 12]
+    for _, best, median, worst in levels:
+        assert float(best) >= float(median) >= float(worst)
+    most = max(float(best) for _, best, _, _ in levels)
+    found = re.search(r"^the best, (future-(\d)-\d+), ([+-]\d\.\d+):", out, re.MULTILINE)
+    assert found is not None
+    assert float(found[3]) == most
+    assert f"kept {found[1]}: merged {int(found[2]) + 1} memories, {int(found[2]) + 4} in all." in out
+    assert "29 futures in" in out
+    assert "29 branches share one past" in out
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_the_town_gossips(tmp_path: Path) -> None:
-    out = run("simulation.py", tmp_path, "--agents", "8", "--rounds", "4")
-    knowing = re.findall(r"^\w+ +[+-]\d\.\d\d  from (.+), round (\d)$", out, re.MULTILINE)
-    assert ("a letter", "0") in knowing
-    assert f"{len(knowing)} of 8 know the news" in out
-    assert len(knowing) > 1
-    assert "16 meetings" in out
+    out = run("simulate.py", tmp_path, "--agents", "24", "--rounds", "3", "--picture", "town.png")
+    shares = [float(share) for share in re.findall(r"^ +\d +(\d+\.\d)% ", out, re.MULTILINE)]
+    assert len(shares) == 3
+    assert shares == sorted(shares)
+    knowing = re.search(r"^(\d+) of 24 know the news after 3 rounds", out, re.MULTILINE)
+    assert knowing is not None
+    assert 1 < int(knowing[1]) == round(24 * shares[-1] / 100)
+    assert (tmp_path / "town.png").read_bytes().startswith(b"\x89PNG")
+    assert [one.name for one in tmp_path.iterdir()] == ["town.png"]
 
 
 def test_the_same_seed_gives_the_same_town_and_news_come_only_from_those_who_know(cluster: MemoryCluster) -> None:
-    simulation = load("simulation")
-    names = simulation.NAMES[:9]
-    towns = []
+    simulation = load("simulate")
+    names = simulation.people(24)
+    courses = []
     for copy in ("x", "y"):
-        town = simulation.simulate(cluster, [f"{name} {copy}" for name in names], rounds=5, seed=3)
-        knows = {name.split()[0]: (source.split()[0], number) for name, (source, number) in town.knows.items()}
-        towns.append((knows, list(town.pleasure.values()), town.meetings))
-    (knows, pleasure, meetings), other = towns
-    assert other[0] == knows
+        course = simulation.simulate(cluster, [f"{name} {copy}" for name in names], 4, 3)
+        heard = {name.split()[0]: (one.source.split()[0], one.number, one.hops) for name, one in course.heard.items()}
+        courses.append((heard, list(course.pleasure.values()), course.tones))
+    (heard, pleasure, tones), other = courses
+    assert other[0] == heard
     assert other[1] == pytest.approx(pleasure, abs=1e-5)
-    assert meetings == 20
-    assert 1 < len(knows) <= 9
-    for name, (source, number) in knows.items():
+    assert len(tones) == 4
+    assert 4 < len(heard) <= 24
+    for name, (source, number, hops) in heard.items():
         if name == names[0]:
-            assert (source, number) == ("a", 0)
+            assert (source, number, hops) == (name, 0, 1)
         else:
-            assert knows[source][1] < number, f"{name} has it from {source}, who did not know it then"
+            assert heard[source][1] < number, f"{name} has it from {source}, who did not know it then"
+            assert 1 < hops <= number + 1
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ from quantum_memory.memory.semantic.extract import extract, key_of
 from quantum_memory.memory.semantic.graph import (
     GROUP,
     MAX_CONCEPTS,
-    SETTLED_KEPT,
+    NEAR_KEPT,
     Expected,
     GraphFold,
     GraphState,
@@ -459,9 +459,21 @@ def test_pending_changes_are_bounded_and_so_are_the_states_kept_for_reading() ->
         read = own.settled(state)
         assert len(read.memories) == number + 1
         assert own.settled(state) is read or not state.pending
-    assert len(own._read) <= SETTLED_KEPT
+    assert len(own._read) <= NEAR_KEPT
     state = own.apply(state, Forgotten(tuple(f"m{number}" for number in range(GROUP))))
     assert state.pending == ()
+
+
+def test_of_many_graphs_each_is_settled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = GraphFold()
+    states = [own.apply(own.empty(), Remembered((memory(number),))) for number in range(3 * NEAR_KEPT)]
+    first = [own.settled(state) for state in states]
+    assert all(again is once for again, once in zip(map(own.settled, states), first, strict=True))
+    monkeypatch.setattr(graph, "SETTLED_KEPT", 2)
+    few = GraphFold()
+    for state in states:
+        assert few.settled(state) == settled(state)
+    assert len(few._kept) == 2
 
 
 def test_a_reader_who_goes_on_works_in_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
 from quantum_memory.memory.events import Remembered
 from quantum_memory.memory.semantic import neighbourhood
 from quantum_memory.memory.semantic.graph import GraphFold, GraphState, settled, to_networkx
-from quantum_memory.memory.semantic.neighbourhood import gather
+from quantum_memory.memory.semantic.neighbourhood import gathered
 from quantum_memory.memory.semantic.pagerank import quantum_pagerank
 from quantum_memory.memory.semantic.runs import Run
 from quantum_memory.memory.semantic.spread import METHODS, Method, concepts, spread
@@ -118,10 +118,10 @@ def test_what_is_looked_at_last_has_the_edges_that_it_would_have_in_full(
     if not start:
         return
     most = max(max_nodes, len(start))
-    some = gather(state, start, 0.85, most)
+    some = gathered(neighbourhood._Met(state), start, 0.85, most)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbourhood._Met, "edges_within", lambda met, one: met.edges((True, one)))
-        full = gather(state, start, 0.85, most)
+        full = gathered(neighbourhood._Met(state), start, 0.85, most)
     assert some.nodes == full.nodes
     assert (some.adjacency.toarray() == full.adjacency.toarray()).all()
     assert (some.start == full.start).all()
