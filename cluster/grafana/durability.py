@@ -22,7 +22,7 @@ DURABILITY = Board(
                     warn=0.5,
                 ),
                 stat(
-                    "Events a commit",
+                    "Writes a commit",
                     "How many writes share a commit, on average. It grows under load.",
                     mean("journal_batch"),
                 ),
@@ -33,9 +33,9 @@ DURABILITY = Board(
                     warn=10000,
                 ),
                 stat(
-                    "Snapshots that failed",
-                    "In the last day; the vault's log says why.",
-                    f"sum(increase({of('snapshots_total', outcome='failed')}[1d])) or vector(0)",
+                    "Snapshots lost",
+                    "Not written, or found damaged, in the last day. Nothing is lost with them but time.",
+                    f"sum(increase({of('snapshots_total', outcome='~failed|damaged')}[1d])) or vector(0)",
                     warn=1.0,
                 ),
                 stat(
@@ -64,7 +64,7 @@ DURABILITY = Board(
                     "heatmap",
                 ),
                 Panel(
-                    "Events a commit", "Median and tails of how many writes share a commit.", quantiles("journal_batch")
+                    "Writes a commit", "Median and tails of how many writes share a commit.", quantiles("journal_batch")
                 ),
                 Panel("Commits", "In a second.", [Query(rate(of("journal_commit_seconds_count")), "commits")], "ops"),
                 Panel(
@@ -91,7 +91,7 @@ DURABILITY = Board(
                 ),
                 Panel(
                     "Snapshots",
-                    "Written in a second, by part and outcome.",
+                    "Views written down, or not; found again, or passed over as damaged. In a second.",
                     [Query(rate(of("snapshots_total"), "part, outcome"), "{{part}}: {{outcome}}")],
                     "ops",
                 ),
@@ -110,7 +110,7 @@ DURABILITY = Board(
                 Panel(
                     "Found ready, by cache",
                     "Of states and mapped files: what misses is read from storage.",
-                    [Query(share("cache_total", by="cache", outcome="hit"), "{{cache}}")],
+                    [Query(share("cache_total", "cache", {"cache": "~states|files"}, outcome="hit"), "{{cache}}")],
                     "percentunit",
                 ),
                 Panel(

@@ -15,7 +15,7 @@ MOOD = Board(
             [
                 stat(
                     "Infidelity, 99th percentile",
-                    "1 - F of a mood after compression; the bound of a step is 1 - mood.min_fidelity.",
+                    "1 - F of a mood: what all its compressions have cost; that of one is bound by mood.min_fidelity.",
                     quantile(0.99, "mood_fidelity"),
                     "sci",
                     warn=1e-4,
@@ -25,12 +25,12 @@ MOOD = Board(
                 ),
                 stat(
                     "Moods held",
-                    "Agents whose mood the quantum pool holds.",
+                    "Branches of agents whose mood the quantum pool holds.",
                     f"sum({of('resident_agents', pool='quantum')})",
                 ),
                 stat(
                     "Memory of moods",
-                    "What the quantum pool holds.",
+                    "Resident memory of the quantum pool's processes.",
                     f"sum({of('resident_bytes', pool='quantum')})",
                     "bytes",
                 ),
@@ -53,7 +53,7 @@ MOOD = Board(
             [
                 Panel(
                     "Infidelity",
-                    "1 - F: what compression costs. It rises where max_bond or state_bytes is too small.",
+                    "1 - F: what compression has cost a mood so far. It rises where max_bond is too small.",
                     quantiles("mood_fidelity"),
                     "sci",
                     width=12,
@@ -100,7 +100,7 @@ MOOD = Board(
                 ),
                 Panel(
                     "Memory of moods",
-                    "By pool.",
+                    "Resident memory of the processes that read feelings and keep moods, by pool.",
                     [Query(f"sum by (pool) ({of('resident_bytes', pool='~quantum|emotion')})", "{{pool}}")],
                     "bytes",
                     stacked=True,
@@ -113,9 +113,9 @@ MOOD = Board(
                     stacked=True,
                 ),
                 Panel(
-                    "Percepts found ready",
-                    "Share of look-ups that hit, by cache: a text that was read is not read again.",
-                    [Query(share("cache_total", by="cache", outcome="hit"), "{{cache}}")],
+                    "Feelings found ready",
+                    "Share of look-ups that hit, of texts (percepts) and of moods (readings).",
+                    [Query(share("cache_total", "cache", {"cache": "~percepts|readings"}, outcome="hit"), "{{cache}}")],
                     "percentunit",
                 ),
             ],

@@ -42,7 +42,7 @@ OPERATIONS = Board(
                 ),
                 stat(
                     "Late",
-                    "Share of calls that a part missed its deadline in: the answer came without it.",
+                    "Share of calls that were beyond their deadline, or that nobody waited for any more.",
                     share("operations_total", outcome="late"),
                     "percentunit",
                     warn=0.05,
@@ -68,7 +68,7 @@ OPERATIONS = Board(
                 ),
                 Panel(
                     "By outcome",
-                    "refused: the caller's arguments. failed: ours. late: answered without a part.",
+                    "refused: the caller's arguments. failed: ours. late: beyond the deadline.",
                     [Query(rate(of("operations_total"), "outcome"), "{{outcome}}")],
                     "ops",
                     width=12,

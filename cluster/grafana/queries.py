@@ -7,6 +7,8 @@ narrowed down to the sessions and clusters that are chosen in the dashboard. A c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from quantum_memory.cluster.grafana.layout import SCOPE, Panel, Query
 
 WINDOW = "$__rate_interval"
@@ -54,9 +56,10 @@ def mean(histogram: str, by: str = "") -> str:
     return f"{rate(of(f'{histogram}_sum'), by)} / {rate(of(f'{histogram}_count'), by)}"
 
 
-def share(counter: str, by: str = "", **conditions: str) -> str:
-    """The part of a counter's events for which the conditions hold, 0 to 1."""
-    return f"{rate(of(counter, **conditions), by)} / {rate(of(counter), by)}"
+def share(counter: str, by: str = "", among: Mapping[str, str] | None = None, **conditions: str) -> str:
+    """The part of a counter's events, or of those ``among`` them, for which the conditions hold, 0 to 1."""
+    everything = dict(among or {})
+    return f"{rate(of(counter, **everything, **conditions), by)} / {rate(of(counter, **everything), by)}"
 
 
 def _by(labels: str) -> str:

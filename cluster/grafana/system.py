@@ -15,12 +15,12 @@ SYSTEM = Board(
             [
                 stat(
                     "Agents awake",
-                    "Agents held in memory by the orchestrators; the others wake on their next call.",
+                    "Branches of agents that orchestrators hold; the others wake on their next call.",
                     f"sum({of('resident_agents', pool='agents')})",
                 ),
                 stat(
                     "Held in memory",
-                    "What all pools hold of agents, as they count it themselves.",
+                    "Resident memory of the processes of all pools.",
                     f"sum({of('resident_bytes')})",
                     "bytes",
                 ),
@@ -57,13 +57,13 @@ SYSTEM = Board(
             [
                 Panel(
                     "Agents awake by pool",
-                    "What each pool holds. It falls when idle agents are evicted.",
+                    "Branches of which each pool holds something. It falls when idle agents are evicted.",
                     [Query(f"sum by (pool) ({of('resident_agents')})", "{{pool}}")],
                     stacked=True,
                 ),
                 Panel(
                     "Memory by pool",
-                    "As the pools count it; the processes' own size is below.",
+                    "Resident memory of each pool's processes, what they share with others included.",
                     [Query(f"sum by (pool) ({of('resident_bytes')})", "{{pool}}")],
                     "bytes",
                     stacked=True,

@@ -38,8 +38,17 @@ UNITS = {"short", "ops", "s", "bytes", "Bps", "percentunit", "sci"}
 OUTCOMES = {
     "quantum_memory_operations_total": {"ok", "refused", "failed", "late"},
     "quantum_memory_cache_total": {"hit", "miss"},
+    "quantum_memory_snapshots_total": {"written", "failed", "loaded", "damaged"},
 }
-BY_LABEL = {"why": {"idle", "memory"}, "how": {"fork", "clone", "checkpoint", "rollback", "merge"}}
+POOLS = {"agents", "emotion", "quantum", "episodic", "graph", "vault"}
+BY_LABEL = {
+    "why": {"idle", "memory"},
+    "how": {"fork", "clone", "checkpoint", "rollback", "merge"},
+    "cache": {"percepts", "states", "readings", "files"},
+    "pool": POOLS,
+    "view": POOLS - {"agents"},
+}
+"""What labels say: outcomes by metric, the others wherever they are."""
 
 
 # PromQL
@@ -120,6 +129,13 @@ def troubles(expr: str) -> list[str]:
 )
 def test_a_wrong_name_is_noticed(expr: str, trouble: str) -> None:
     assert troubles(expr) == [trouble]
+
+
+def test_the_metrics_are_those_of_the_package() -> None:
+    catalog = pytest.importorskip("quantum_memory.telemetry.catalog")
+    assert {metric.name: (metric.kind, frozenset(metric.labels)) for metric in catalog.METRICS} == {
+        name: (metric.kind, metric.labels) for name, metric in METRICS.items()
+    }
 
 
 # Alerts
