@@ -154,6 +154,18 @@ def test_ports_are_published_on_loopback_alone() -> None:
     assert not [service for service in SERVICES.values() if {"privileged", "network_mode", "pid"} & set(service)]
 
 
+def test_networks_join_those_who_talk_and_let_out_those_with_a_port() -> None:
+    joined = {name: set(service["networks"]) for name, service in SERVICES.items()}
+    inner = {name for name, network in COMPOSED["networks"].items() if network.get("internal")}
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {
+        name for name, networks in joined.items() if networks - inner
+    }
+    for one, other in (("ray-head", "postgres"), ("prometheus", "ray-head"), ("grafana", "prometheus")):
+        assert joined[one] & joined[other] & inner
+    assert joined["postgres"] == joined["postgres"] & joined["ray-head"], "nobody else reaches the database"
+    assert not joined["postgres"] & (joined["prometheus"] | joined["grafana"])
+
+
 def test_services_drop_what_they_do_not_need() -> None:
     for name, service in SERVICES.items():
         assert service["security_opt"] == ["no-new-privileges:true"], name
