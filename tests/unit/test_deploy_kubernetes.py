@@ -244,7 +244,7 @@ def test_the_serve_configuration_is_one() -> None:
     slip = {**tree, "proxy_locations": "EveryNode"}
     command = [sys.executable, "-c", READ_SERVE]
     done = subprocess.run(
-        command, input=json.dumps([tree, slip]), capture_output=True, text=True, timeout=60, check=False
+        command, input=json.dumps([tree, slip]), capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     application = ["memory", "quantum_memory.cluster.serve:app", "/"]
@@ -270,7 +270,7 @@ def test_the_kustomization_names_files_that_are_there() -> None:
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 def test_kustomize_makes_what_the_files_say() -> None:
     done = subprocess.run(
-        ["kubectl", "kustomize", str(KUBERAY)], capture_output=True, text=True, timeout=60, check=False
+        ["kubectl", "kustomize", str(KUBERAY)], capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     made = {(tree["kind"], tree["metadata"]["name"]): tree for tree in yaml.safe_load_all(done.stdout)}

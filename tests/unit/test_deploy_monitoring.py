@@ -180,7 +180,7 @@ def test_every_alert_is_tried() -> None:
 
 def promtool(*arguments: str | Path) -> None:
     assert PROMTOOL
-    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
