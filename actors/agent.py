@@ -94,7 +94,10 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-@watched(ORCHESTRATORS, batches=("open", "perceive", "remember", "recall"))
+BATCHES = ("open", "perceive", "remember", "recall", "remember_each", "recall_each", "mood_each")
+
+
+@watched(ORCHESTRATORS, batches=BATCHES)
 class QuantumMemoryHost:
     """The orchestrator of many agents. Everything a QuantumMemoryAgent does; lives on one event loop.
 

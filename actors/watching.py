@@ -9,6 +9,7 @@ import asyncio
 import functools
 import inspect
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
@@ -28,6 +29,9 @@ H = TypeVar("H")
 ORCHESTRATORS = "agents"
 ALL = frozenset({"*"})
 SELF_AND_ONE = 2
+EACH = "_each"
+"""How methods are named that do an operation for several agents, with an outcome for each."""
+OK = {"ok": 1}
 PARAMETER = inspect.Parameter("carried", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Carried | None")
 _NOTHING = nullcontext()
 _WITHIN: ContextVar[bool] = ContextVar("quantum_memory_within", default=False)
@@ -79,9 +83,10 @@ class Watch:
         if batch is not None:
             self.metrics.observe(BATCH_SIZE, batch, self.pool)
 
-    def operated(self, operation: str, outcome: str, seconds: float, batch: int | None) -> None:
-        """An orchestrator has ended an operation."""
-        self.metrics.add(OPERATIONS, 1, operation, outcome)
+    def operated(self, operation: str, outcomes: Mapping[str, int], seconds: float, batch: int | None) -> None:
+        """An orchestrator has ended an operation, or one for each of several agents in one call."""
+        for outcome, times in outcomes.items():
+            self.metrics.add(OPERATIONS, times, operation, outcome)
         self.metrics.observe(OPERATION_SECONDS, seconds, operation)
         if batch is not None:
             self.metrics.observe(BATCH_SIZE, batch, self.pool)
@@ -135,9 +140,14 @@ def outcome_of(error: BaseException | None) -> str:
     return "late" if isinstance(error, DeadlineExceeded | TimeoutError | asyncio.CancelledError) else "failed"
 
 
+def outcomes_of(answers: Sequence[object]) -> dict[str, int]:
+    """How many of the agents that one call was for fared how, where each has its own answer or error."""
+    return dict(Counter(outcome_of(one if isinstance(one, BaseException) else None) for one in answers))
+
+
 def operation_of(method: str) -> str:
-    """The name of the operation that a method of the orchestrator does: ``recall_one`` is a recall."""
-    return method.removesuffix("_one")
+    """What a method of the orchestrator does: ``recall_one`` and ``recall_each`` are a ``recall``, too."""
+    return method.removesuffix("_one").removesuffix(EACH)
 
 
 def watched(pool: str, *, batches: Collection[str] = (), hidden: Collection[str] = ()) -> Callable[[type[H]], type[H]]:
@@ -197,7 +207,7 @@ def _async_answer(method: Callable[..., Any], *, batch: bool) -> Callable[..., A
 
 
 def _operation(method: Callable[..., Any], *, batch: bool) -> Callable[..., Any]:
-    name = operation_of(method.__name__)
+    name, several = operation_of(method.__name__), method.__name__.endswith(EACH)
     names = list(inspect.signature(method).parameters)[1:]
     at_op = names.index("op_id") if "op_id" in names else None
 
@@ -207,19 +217,23 @@ def _operation(method: Callable[..., Any], *, batch: bool) -> Callable[..., Any]
             return await method(self, *args, **kwargs)
         watch: Watch = self._watch
         within = _WITHIN.set(True)
-        outcome = "ok"
+        outcomes: Mapping[str, int] = OK
         began_s = perf_counter()
         try:
             with watch.following(name, args, carried, at_op) if watch.follows else _NOTHING:
                 try:
-                    return await method(self, *args, **kwargs)
+                    answer = await method(self, *args, **kwargs)
                 except BaseException as raised:
                     outcome = outcome_of(raised)
+                    outcomes = {outcome: 1}
                     watch.complain(name, outcome, raised, perf_counter() - began_s)
                     raise
+            if several:
+                outcomes = outcomes_of(answer)
+            return answer
         finally:
             _WITHIN.reset(within)
-            watch.operated(name, outcome, perf_counter() - began_s, len(args[0]) if batch and args else None)
+            watch.operated(name, outcomes, perf_counter() - began_s, len(args[0]) if batch and args else None)
 
     return operate
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from quantum_memory.cluster.grafana.__main__ import main
 from quantum_memory.cluster.grafana.boards import BOARDS
 from quantum_memory.cluster.grafana.layout import COLUMNS, Board, Panel, Query, Row, as_json, as_tree
+from quantum_memory.telemetry import catalog
 from tests.unit.deployed import (
     ADDED_BY_RAY,
     DASHBOARDS,
@@ -132,7 +133,6 @@ def test_a_wrong_name_is_noticed(expr: str, trouble: str) -> None:
 
 
 def test_the_metrics_are_those_of_the_package() -> None:
-    catalog = pytest.importorskip("quantum_memory.telemetry.catalog")
     assert {metric.name: (metric.kind, frozenset(metric.labels)) for metric in catalog.METRICS} == {
         name: (metric.kind, metric.labels) for name, metric in METRICS.items()
     }

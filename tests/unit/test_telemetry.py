@@ -20,7 +20,14 @@ from quantum_memory.actors.lag import Lag
 from quantum_memory.actors.ray_metrics import RayMetrics
 from quantum_memory.actors.watching import ALL, Caches, Watch, operation_of, outcome_of, watched
 from quantum_memory.cluster.cli_status import lag_of, status_tables
-from quantum_memory.errors import AgentNotFound, DeadlineExceeded, EmptyText, StaleWriter, VaultUnavailable
+from quantum_memory.errors import (
+    AgentNotFound,
+    DeadlineExceeded,
+    EmptyText,
+    SomeFailed,
+    StaleWriter,
+    VaultUnavailable,
+)
 from quantum_memory.memory.held import Held
 from quantum_memory.settings import TelemetrySettings
 from quantum_memory.telemetry import SILENT, Recorder
@@ -113,21 +120,25 @@ def test_a_life_is_counted(front: Front, recorder: Recorder) -> None:
     alice.mood()
     alice.mood()
     with pytest.raises(AgentNotFound):
-        front.memory.agent("nobody", create=False)
+        front.memory.agent("nobody", branch="main")
+    front.memory.agent("bob").checkpoint("later")
+    with pytest.raises(SomeFailed):
+        front.memory.recall({alice: QUERY, "bob": QUERY}, as_of="later")
     alice.working()
     alice.concepts()  # every view has answered since the rollback, of which it was told when nobody waited
     number = recorder.number
-    done = {"remember": 3, "checkpoint": 1, "recall": 1, "fork": 1, "merge": 1, "rollback": 1, "clone": 1, "mood": 2}
+    done = {"remember": 3, "checkpoint": 2, "recall": 2, "fork": 1, "merge": 1, "rollback": 1, "clone": 1, "mood": 2}
     for operation, times in done.items():
         assert number(cat.OPERATIONS, operation, "ok") == times, operation
         assert len(recorder.values(cat.OPERATION_SECONDS, operation)) == times
-    assert number(cat.OPERATIONS, "open", "refused") == 1
+    assert number(cat.OPERATIONS, "open_branch", "refused") == 1
+    assert number(cat.OPERATIONS, "recall", "refused") == 1, "bob has such a checkpoint, alice has not"
     assert not [labels for labels in recorder.seen(cat.OPERATIONS) if labels[1] in ("failed", "late")]
     # The vault makes a checkpoint of its own before a merge and before a rollback.
     assert {how: number(cat.BRANCHES, how) for how in ("fork", "clone", "checkpoint", "rollback", "merge")} == {
         "fork": 1,
         "clone": 1,
-        "checkpoint": 3,
+        "checkpoint": 4,
         "rollback": 1,
         "merge": 1,
     }
@@ -207,7 +218,7 @@ def test_snapshots_are_counted(tmp_path: Path, recorder: Recorder) -> None:
 )
 def test_what_became_of_an_operation(error: BaseException | None, outcome: str) -> None:
     assert outcome_of(error) == outcome
-    assert (operation_of("recall_one"), operation_of("recall")) == ("recall", "recall")
+    assert {operation_of(f"recall{form}") for form in ("", "_one", "_each")} == {"recall"}
 
 
 @watched("agents", batches=("many",))
