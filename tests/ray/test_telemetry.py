@@ -79,6 +79,12 @@ def chain(span: dict[str, Any], spans: Spans) -> list[str]:
     return names
 
 
+def done(operation: str, times: int) -> bool:
+    """Whether so many operations ended well, as far as Ray tells by now."""
+    told = samples(cat.OPERATIONS.name, f'operation="{operation}"')
+    return sum(value for labels, value in told.items() if 'outcome="ok"' in labels) >= times
+
+
 def test_ray_exports_what_an_operation_measured(watched: tuple[MemoryCluster, Path]) -> None:
     memory, _ = watched
     alice = memory.agent("alice of the metrics")
@@ -87,13 +93,8 @@ def test_ray_exports_what_an_operation_measured(watched: tuple[MemoryCluster, Pa
     alice.recall("the lake")
     alice.fork("what if")
     alice.checkpoint("here")
-    assert until(lambda: any('operation="recall"' in one for one in samples(cat.OPERATIONS.name)))
-    operations = samples(cat.OPERATIONS.name)
     for operation, times in (("remember", 3), ("recall", 1), ("fork", 1)):
-        counts = [
-            value for one, value in operations.items() if f'operation="{operation}"' in one and 'outcome="ok"' in one
-        ]
-        assert sum(counts) >= times, operation
+        assert until(partial(done, operation, times)), operation
     for metric, label in (
         (cat.OPERATION_SECONDS, 'operation="remember"'),
         *((cat.VIEW_SECONDS, f'view="{view}"') for view in (*VIEWS, "vault", "emotion")),
