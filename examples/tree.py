@@ -77,7 +77,7 @@ class Level:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    options.add_argument("--width", type=int, default=24, help="branches of a level that go on (%(default)s)")
+    options.add_argument("--width", type=int, default=32, help="branches of a level that go on (%(default)s)")
     options.add_argument("--children", type=int, default=10, help=f"of each, up to {len(TURNS)} (%(default)s)")
     options.add_argument("--depth", type=int, default=6, help=f"levels, up to {len(TURNS)} (%(default)s)")
     options.add_argument("--seed", type=int, default=1)

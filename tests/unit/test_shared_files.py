@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -36,6 +35,7 @@ from quantum_memory.memory.vault.writes import Append, CreateAgent, CreateBranch
 from quantum_memory.settings import load
 from quantum_memory.types import BranchId, Place
 from tests.unit.orchestra import Orchestra, ready
+from tests.unit.postgres import ON_POSTGRES
 from tests.unit.test_shelf import reading, settle, write
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,9 +46,9 @@ NAMES = [blake3(data).hexdigest() for data in (ONE, TWO)]
 class World:
     """A vault with two branches, a shelf, and a clock that stands until it is moved."""
 
-    def __init__(self, folder: Path, blocks: BlockStore) -> None:
+    def __init__(self, storage: Path | str, blocks: BlockStore) -> None:
         self.at, self.blocks = datetime.now(UTC), blocks
-        self.vault = Vault.open(folder, now=lambda: self.at, blocks=blocks)
+        self.vault = Vault.open(storage, now=lambda: self.at, blocks=blocks)
         self.shelf = self.vault.shelf
         assert isinstance(self.shelf, SnapshotShelf)
         self.do(CreateAgent("alice", "r0"), *(Append("r0", n, Forgotten((f"m{n}",)), f"op{n}") for n in range(9)))
@@ -69,12 +69,13 @@ class World:
         return {name for name in NAMES if self.blocks.has(name)}
 
 
-@pytest.fixture(params=["memory", "local", "url"])
+@pytest.fixture(params=["memory", "local", "url", ON_POSTGRES])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    places: dict[str, Any] = {"local": tmp_path / "blocks", "url": f"memory://{tmp_path}/blocks"}
-    made = World(
-        tmp_path / "vault", MemoryBlocks() if request.param == "memory" else open_blocks(places[request.param])
-    )
+    """Blocks of each kind beside a local vault, and local blocks beside one in PostgreSQL."""
+    url = f"memory://{tmp_path}/blocks" if request.param == "url" else tmp_path / "blocks"
+    blocks = MemoryBlocks() if request.param == "memory" else open_blocks(url)
+    in_postgres = request.param == "postgres"
+    made = World(request.getfixturevalue("postgres") if in_postgres else tmp_path / "vault", blocks)
     yield made
     made.vault.close()
 
