@@ -87,7 +87,7 @@ class RayMetrics:
                 if amount > 0:
                     self._of(metric).inc(amount, dict(zip(metric.labels, labels, strict=True)))
             gauges, self._gauges = self._gauges, {}
-            for (metric, labels), value in gauges.items():
+            for (metric, labels), value in tuple(gauges.items()):  # whoever was setting one may still have the old ones
                 self._of(metric).set(value, dict(zip(metric.labels, labels, strict=True)))
 
     def _of(self, metric: Metric) -> Any:
