@@ -43,6 +43,7 @@ WAVE = 1000
 ASKED = 1000
 """Agents that are asked in one call, if there are so many."""
 SINGLE, FORKS, IN_FLIGHT = 200, 200, 32
+LOOK_S = 0.1
 KIB, GIB = 2**10, 2**30
 BOUNDS = {"filled_s": 120.0, "all_gib": 4.0, "recall_many_s": 2.0}
 BOUND_AGENTS, BOUND_MEMORIES = 10_000, 20
@@ -154,6 +155,7 @@ def measured(memory: qm.MemoryCluster, agents: int, memories: int) -> dict[str, 
         wave = {names[at]: life(chance, at, memories) for at in range(start, min(start + WAVE, agents))}
         fill_s += timed(partial(memory.remember, wave))[0]
         del wave
+    fill_s += timed(partial(settled, memory))[0]
     grown, filled_s = private(memory) - before, processor_s()
     asked = [handles[name] for name in names[:ASKED]]
     queries = chance.normal(size=(len(asked), DIM)).astype(np.float32)
@@ -185,6 +187,12 @@ def measured(memory: qm.MemoryCluster, agents: int, memories: int) -> dict[str, 
         "remembers_a_s_flying": a_second((one.remember.remote(told) for one in some), IN_FLIGHT),
         "forks_a_s": a_second(forks, IN_FLIGHT),
     }
+
+
+def settled(memory: qm.MemoryCluster) -> None:
+    """Wait until every view has taken in what was acknowledged: that is part of filling."""
+    while any(value for each in memory.status()["agents"] for name, value in each.items() if name.endswith("_lag")):
+        time.sleep(LOOK_S)
 
 
 def warm(memory: qm.MemoryCluster, chance: np.random.Generator, memories: int) -> None:
