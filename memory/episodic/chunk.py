@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -18,7 +18,8 @@ from quantum_memory.memory.episodic.dense import Mask, Nearest, scan
 from quantum_memory.memory.episodic.lexical import POSTING, Group, Postings, Terms, match_flat
 from quantum_memory.memory.episodic.parts import statements
 from quantum_memory.memory.episodic.records import Records, felt, micros
-from quantum_memory.memory.episodic.tables import NOBODY, ROW, TAG, UNHEARD, Table
+from quantum_memory.memory.episodic.rows import NOBODY, ROW, Rows
+from quantum_memory.memory.episodic.tables import TAG, UNHEARD, Table
 from quantum_memory.memory.episodic.words import Analyzer, Codes, number
 from quantum_memory.types import Memory, MemoryId, Vector
 
@@ -45,11 +46,15 @@ def with_vector(memory: Memory, embedding: Vector) -> Memory:
     )
 
 
+_ANALYZER = Analyzer()
+"""Shared by all branches of a process: each would keep stems of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lexicon:
     """Which terms a memory can be found by, as numbers."""
 
-    analyzer: Analyzer = field(default_factory=Analyzer)
+    analyzer: Analyzer = _ANALYZER
 
     def document(self, memory: Memory) -> Counter[int]:
         """Those of its speaker, its text and its tags, and how often each stands there."""
@@ -123,6 +128,10 @@ class Chunk:
     def nbytes(self) -> int:
         """Bytes of its columns, without the texts."""
         return self.rows.nbytes + self.tags.nbytes + self._vectors.nbytes + self._postings.nbytes
+
+    def fill(self, held: NDArray[np.void], rows: Ints) -> None:
+        """Write some rows into as long an array of ``ROW``."""
+        held[:] = self.rows[rows]
 
     @property
     def sessions(self) -> NDArray[np.int32]:
@@ -224,7 +233,7 @@ class Chunk:
         tags["row"] = place[tags["row"]]
         records = Records.of([self._records[row] for row in rows.tolist()])
         postings = Postings.group(flat["term"][kept], moved[kept], flat["count"][kept])
-        return Table(self.rows[rows], tags, tuple(self._names.words()), records, postings, self._vectors[rows])
+        return Table(Rows.of(self.rows[rows]), tags, tuple(self._names.words()), records, postings, self._vectors[rows])
 
     def _flat(self, length: int) -> NDArray[np.void]:
         """The postings of the first so many rows, by row."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
+_NO_DIGIT = 0xFF
+_DIGITS = np.full(256, _NO_DIGIT, np.uint8)
+_DIGITS[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 
 
 def narrow(values: NDArray[Any], *kinds: Any) -> NDArray[Any]:
@@ -23,9 +26,9 @@ def narrow(values: NDArray[Any], *kinds: Any) -> NDArray[Any]:
 
 
 def exact_floats(values: NDArray[np.float64]) -> NDArray[np.floating]:
-    """The same numbers in half the room where that loses nothing."""
+    """The same numbers in an array of their own, of half the room where that loses nothing."""
     single = values.astype(np.float32)
-    return single if np.array_equal(single, values) else values
+    return single if np.array_equal(single, values) else values.copy()
 
 
 def ascending(values: Ints) -> Ints:
@@ -86,3 +89,75 @@ class Blobs:
         starts = np.zeros(len(sizes) + 1, np.int64)
         np.cumsum(sizes, out=starts[1:])
         return cls(np.concatenate([part.data for part in parts]), narrow(starts, np.uint32))
+
+
+class Hexes:
+    """Strings of hexadecimal digits, all of one length, as the bytes that these write. Shape: ``data`` (n, w)."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: Bytes) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.data.nbytes)
+
+    def texts(self, rows: Ints) -> list[str]:
+        """Some of them."""
+        digits, width = self.data[rows].tobytes().hex(), 2 * self.data.shape[1]
+        return [digits[start : start + width] for start in range(0, len(digits), width)]
+
+    def text(self, row: int) -> str:
+        """One of them."""
+        return bytes(self.data[row]).hex()
+
+    def raw(self, rows: Ints) -> list[bytes]:
+        """Some of them, as they are encoded."""
+        return [one.encode("ascii") for one in self.texts(rows)]
+
+    def blobs(self) -> Blobs:
+        """All of them, spelled out."""
+        return Blobs.of(self.raw(np.arange(len(self))))
+
+    def take(self, rows: Ints) -> Hexes:
+        """Some of them."""
+        return Hexes(self.data[rows])
+
+    def cut(self, start: int, end: int) -> Hexes:
+        """Those from one number to another, in place."""
+        return Hexes(self.data[start:end])
+
+
+Ids: TypeAlias = "Blobs | Hexes"
+"""Strings that are mostly digits of one length."""
+
+
+def packed(ids: Ids) -> Ids:
+    """The same strings in the least room."""
+    if isinstance(ids, Hexes) or not len(ids):
+        return ids
+    width = len(ids.data) // len(ids)
+    if not width or width % 2 or (np.diff(ids.starts.astype(np.int64)) != width).any():
+        return ids
+    digits = _DIGITS[ids.data]
+    if (digits == _NO_DIGIT).any():
+        return ids
+    numbers: Bytes = np.bitwise_or(digits[0::2] << 4, digits[1::2], dtype=np.uint8)
+    return Hexes(numbers.reshape(len(ids), width // 2))
+
+
+def spelled(ids: Ids) -> Blobs:
+    """The same strings spelled out."""
+    return ids.blobs() if isinstance(ids, Hexes) else ids
+
+
+def joined_ids(parts: Sequence[Ids]) -> Ids:
+    """All of these, in order, in the least room."""
+    numbers = [part.data for part in parts if isinstance(part, Hexes)]
+    if len(numbers) == len(parts) and len({part.shape[1] for part in numbers}) == 1:
+        return Hexes(np.concatenate(numbers))
+    return packed(Blobs.concat([spelled(part) for part in parts]))

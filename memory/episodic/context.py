@@ -14,9 +14,10 @@ from quantum_memory.checks import bounded
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.episodic.columnar import Ints
 from quantum_memory.memory.episodic.dense import Mask
+from quantum_memory.memory.episodic.rows import NOBODY, ROW
 from quantum_memory.memory.episodic.runs import Slice
 from quantum_memory.memory.episodic.state import Address
-from quantum_memory.memory.episodic.tables import NOBODY, ROW, UNHEARD
+from quantum_memory.memory.episodic.tables import UNHEARD
 
 _UNKNOWN: Final[Address] = (-1, -1)
 
@@ -156,7 +157,7 @@ class _Walk:
         """(n,) ROW of rows whose slices ascend."""
         held = np.empty(len(row), ROW)  # to join arrays of records takes numpy several times as long as to fill one
         for index, own in self._by_slice(which):
-            held[own] = self._slices[index].block.rows[row[own]]
+            self._slices[index].block.fill(held[own], row[own])
         return held
 
     def _shown(self, which: Ints, row: Ints) -> Mask:

@@ -69,7 +69,7 @@ def _in_time(part: Slice, filters: Filters) -> list[Mask]:
     until = None if filters.until is None else micros(utc("until", filters.until))
     masks, block = [], part.block
     if since is not None and not (isinstance(block, Run) and since <= block.since):
-        masks.append(part.rows["at_us"] >= since)
+        masks.append(part.column("at_us") >= since)
     if until is not None and not (isinstance(block, Run) and block.until < until):
-        masks.append(part.rows["at_us"] < until)
+        masks.append(part.column("at_us") < until)
     return masks

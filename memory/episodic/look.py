@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from quantum_memory.memory.episodic.columnar import Ints
 from quantum_memory.memory.episodic.context import Addresses, Beyond, Context, surroundings
 from quantum_memory.memory.episodic.records import FELT
+from quantum_memory.memory.episodic.rows import ROW
 from quantum_memory.memory.episodic.runs import Block, Slice
 from quantum_memory.memory.episodic.state import EpisodicState
-from quantum_memory.memory.episodic.tables import ROW
 from quantum_memory.memory.episodic.words import id_number
 from quantum_memory.types import Floats, Memory, MemoryId, Vector
 
@@ -75,7 +75,7 @@ class Look:
         held = np.empty(len(numbers), ROW)  # to join arrays of records takes numpy several times as long
         low = 0
         for part, rows in self._parts(numbers):
-            held[low : low + len(rows)] = part.block.rows[rows]
+            part.block.fill(held[low : low + len(rows)], rows)
             low += len(rows)
         return held
 

@@ -69,8 +69,8 @@ def check_order(read: Reading, parts: Sequence[Slice], next_ticket: int) -> None
     """See that the slices follow each other, and that no two of them hold the same memory."""
     last = -1
     for part in parts:
-        read.require("cut", int(part.rows["ticket"][0]) > last, "the rows are not in the order of remembering")
-        last = int(part.rows["ticket"][-1])
+        read.require("cut", int(part.column("ticket")[0]) > last, "the rows are not in the order of remembering")
+        last = int(part.column("ticket")[-1])
     read.require("next_ticket", last < next_ticket, f"{next_ticket}, and there is a memory {last}")
     if len(parts) < 2:
         return

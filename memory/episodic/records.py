@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.memory.columns import NEVER, moment, zone_us
-from quantum_memory.memory.episodic.columnar import Blobs, Ints, exact_floats, narrow
+from quantum_memory.memory.episodic.columnar import Blobs, Ids, Ints, exact_floats, joined_ids, narrow, packed
 from quantum_memory.memory.episodic.words import id_number
 from quantum_memory.types import Memory, MemoryId
 
 FELT = ("pleasure", "arousal", "dominance", "confidence", "importance")
+_AXES = 3
 _UTC_US = 0
 _EPOCH = moment(0, _UTC_US)
 
@@ -48,8 +49,10 @@ class Records:
     """The fields of n memories that search does not read. What all of them lack has no column.
 
     Attributes:
-        ids, texts: as UTF-8.
-        felt: (n, 5) in the order of ``FELT``, in single precision where that is exact.
+        ids: as UTF-8, or as the numbers that their digits write.
+        texts: as UTF-8.
+        pads: (n, 3) PADs, in single precision where that is exact.
+        weights: (n, 2) confidences and importances, likewise.
         zone_us: (n,) how far the clocks were ahead of UTC; ``None`` if none was.
         revised: (n, 2) microseconds since 1970, or ``NEVER``, and how far the clock was ahead; ``None`` if none was.
         metadata: as MessagePack; ``None`` if all are empty.
@@ -57,9 +60,10 @@ class Records:
         order: (n,) the row of each number.
     """
 
-    ids: Blobs
+    ids: Ids
     texts: Blobs
-    felt: NDArray[np.floating]
+    pads: NDArray[np.floating]
+    weights: NDArray[np.floating]
     zone_us: NDArray[np.int64] | None
     revised: NDArray[np.int64] | None
     metadata: Blobs | None
@@ -86,20 +90,24 @@ class Records:
     @classmethod
     def made(
         cls,
-        ids: Blobs,
+        ids: Ids,
         texts: Blobs,
-        felt: NDArray[np.floating],
+        felt: NDArray[np.float64],
         zones: NDArray[np.int64] | None,
         revised: NDArray[np.int64] | None,
         metadata: Blobs | None,
         numbers: NDArray[np.uint64],
     ) -> Records:
-        """Columns made small. ``numbers`` (n,) are those of the ids, row by row."""
+        """Columns made small.
+
+        ``felt`` (n, 5) is in the order of ``FELT``; ``numbers`` (n,) are those of the ids, row by row.
+        """
         order = np.argsort(numbers, kind="stable")
         return cls(
-            ids,
+            packed(ids),
             texts,
-            exact_floats(felt.astype(np.float64, copy=False)),
+            exact_floats(felt[:, :_AXES]),
+            exact_floats(felt[:, _AXES:]),
             zones if zones is not None and zones.any() else None,
             revised if revised is not None and (revised[:, 0] != NEVER).any() else None,
             metadata if metadata is not None and len(metadata.data) > len(_NOTHING_TOLD) * len(metadata) else None,
@@ -113,8 +121,13 @@ class Records:
     @property
     def nbytes(self) -> int:
         """Bytes of all columns but the texts."""
-        columns = (self.ids, self.felt, self.zone_us, self.revised, self.metadata, self.numbers, self.order)
+        beside = (self.zone_us, self.revised, self.metadata)
+        columns = (self.ids, self.pads, self.weights, self.numbers, self.order, *beside)
         return self.texts.starts.nbytes + sum(column.nbytes for column in columns if column is not None)
+
+    def felt(self, rows: Ints | slice) -> NDArray[np.float64]:
+        """(m, 5) what some rows feel like and matter, in the order of ``FELT``."""
+        return np.concatenate([self.pads[rows], self.weights[rows]], axis=1, dtype=np.float64)
 
     def find(self, memory: MemoryId, number: int) -> int:
         """The row of an id, whose number this is, or -1."""
@@ -163,7 +176,7 @@ class Records:
         return self.made(
             self.ids.take(rows),
             self.texts.take(rows),
-            self.felt[rows],
+            self.felt(rows),
             None if self.zone_us is None else self.zone_us[rows],
             None if self.revised is None else self.revised[rows],
             None if self.metadata is None else self.metadata.take(rows),
@@ -175,7 +188,7 @@ class Records:
         return self.made(
             self.ids.cut(start, end),
             self.texts.cut(start, end),
-            self.felt[start:end],
+            self.felt(slice(start, end)),
             None if self.zone_us is None else self.zone_us[start:end],
             None if self.revised is None else self.revised[start:end],
             None if self.metadata is None else self.metadata.cut(start, end),
@@ -184,14 +197,15 @@ class Records:
 
     def within(self, whole: Records, start: int, end: int) -> Records:
         """The same records, in the columns of others of which they are the rows from one number to another."""
-        metadata, felt = self.metadata, self.felt
+        metadata, pads, weights = self.metadata, self.pads, self.weights
         if metadata is not None and whole.metadata is not None:
             metadata = whole.metadata.cut(start, end)
-        if felt.dtype == whole.felt.dtype:
-            felt = whole.felt[start:end]
-        return replace(
-            self, ids=whole.ids.cut(start, end), texts=whole.texts.cut(start, end), felt=felt, metadata=metadata
-        )
+        if pads.dtype == whole.pads.dtype:
+            pads = whole.pads[start:end]
+        if weights.dtype == whole.weights.dtype:
+            weights = whole.weights[start:end]
+        ids, texts = whole.ids.cut(start, end), whole.texts.cut(start, end)
+        return replace(self, ids=ids, texts=texts, pads=pads, weights=weights, metadata=metadata)
 
     @classmethod
     def concat(cls, parts: Sequence[Records]) -> Records:
@@ -199,9 +213,9 @@ class Records:
         if len(parts) == 1:
             return parts[0]
         return cls.made(
-            Blobs.concat([part.ids for part in parts]),
+            joined_ids([part.ids for part in parts]),
             Blobs.concat([part.texts for part in parts]),
-            np.concatenate([part.felt.astype(np.float64) for part in parts]),
+            np.concatenate([part.felt(slice(None)) for part in parts]),
             _filled([(len(part), part.zone_us) for part in parts], 0),
             _filled([(len(part), part.revised) for part in parts], (NEVER, 0)),
             _metadata(parts),
@@ -209,7 +223,7 @@ class Records:
         )
 
 
-def id_numbers(ids: Blobs) -> NDArray[np.uint64]:
+def id_numbers(ids: Ids) -> NDArray[np.uint64]:
     """(n,) the ``id_number`` of each."""
     digests = [blake2b(one, digest_size=8).digest() for one in ids.raw(np.arange(len(ids)))]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
@@ -217,10 +231,10 @@ def id_numbers(ids: Blobs) -> NDArray[np.uint64]:
 
 def felt(memories: Sequence[Memory]) -> NDArray[np.float64]:
     """(n, 5) what memories feel like and matter, in the order of ``FELT``."""
-    return np.array([(*_axes(one), one.confidence, one.importance) for one in memories], np.float64).reshape(-1, 5)
+    return np.array([(*_axes_of(one), one.confidence, one.importance) for one in memories], np.float64).reshape(-1, 5)
 
 
-def _axes(memory: Memory) -> tuple[float, float, float]:
+def _axes_of(memory: Memory) -> tuple[float, float, float]:
     return memory.pad.pleasure, memory.pad.arousal, memory.pad.dominance
 
 

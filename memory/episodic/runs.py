@@ -11,51 +11,29 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.memory.episodic.chunk import Chunk
-from quantum_memory.memory.episodic.columnar import Ints, narrow
+from quantum_memory.memory.episodic.columnar import Ints
 from quantum_memory.memory.episodic.dense import DenseIndex, FlatIndex, Mask, Nearest
 from quantum_memory.memory.episodic.lexical import Group, Terms
 from quantum_memory.memory.episodic.parts import statements_of
+from quantum_memory.memory.episodic.rows import Rows
 from quantum_memory.memory.episodic.tables import Ends, Table, concat
 from quantum_memory.types import Memory, MemoryId, Vector
-
-
-class Beside(NamedTuple):
-    """What a run has beside its table, made of it.
-
-    Attributes:
-        ends: where each session begins and ends.
-        kinds, speakers, sessions, lengths: the columns of the rows that whole searches read, each in one piece.
-        since, until: the first and the last moment of any row, in microseconds since 1970; of none, the second is less.
-    """
-
-    ends: Ends
-    kinds: NDArray[np.integer]
-    speakers: NDArray[np.integer]
-    sessions: NDArray[np.int32]
-    lengths: NDArray[np.integer]
-    since: int
-    until: int
-
-    @classmethod
-    def of(cls, table: Table) -> Beside:
-        """That of a table which nobody else has seen yet: its rows are tied to each other."""
-        rows, ends = table.rows, table.ends()
-        kinds, speakers = (narrow(rows[column], np.int8, np.int16) for column in ("kind", "speaker"))
-        sessions, lengths = np.ascontiguousarray(rows["session"]), narrow(rows["terms"], np.uint8, np.uint16)
-        since, until = (int(rows["at_us"].min()), int(rows["at_us"].max())) if len(rows) else (0, -1)
-        return cls(ends, kinds, speakers, sessions, lengths, since, until)
 
 
 class Run:
     """A finished block: a table, and an index over its vectors.
 
     What it holds never changes, but where that lies may: in a file that is mapped, or in a larger run.
+
+    Args:
+        table: tied, if ``ends`` are given.
+        ends: where each session begins and ends.
 
     Attributes:
         since, until: the first and the last moment of any row, in microseconds since 1970; of none, the second is less.
@@ -64,11 +42,11 @@ class Run:
         name: of the file that holds it, once there is one.
     """
 
-    def __init__(self, table: Table, index: DenseIndex | None = None, beside: Beside | None = None) -> None:
-        self._table = table
-        self._beside = beside or Beside.of(table)
+    def __init__(self, table: Table, index: DenseIndex | None = None, ends: Ends | None = None) -> None:
+        self._table, self._ends = table.tied() if ends is None else (table, ends)
         self._labels = (*table.names, None)
-        self.since, self.until = self._beside.since, self._beside.until
+        at_us = table.rows["at_us"]
+        self.since, self.until = (int(at_us.min()), int(at_us.max())) if len(at_us) else (0, -1)
         self.index: DenseIndex = index or FlatIndex(table.vectors)
         self.indexed = index is not None
         self.name: str | None = None
@@ -83,28 +61,28 @@ class Run:
         return self._table
 
     @property
-    def beside(self) -> Beside:
-        return self._beside
+    def ends(self) -> Ends:
+        return self._ends
 
     @property
     def kinds(self) -> NDArray[np.integer]:
-        return self._beside.kinds
+        return self._table.rows["kind"]
 
     @property
     def speakers(self) -> NDArray[np.integer]:
-        return self._beside.speakers
+        return self._table.rows["speaker"]
 
     @property
-    def sessions(self) -> NDArray[np.int32]:
-        return self._beside.sessions
+    def sessions(self) -> NDArray[np.integer]:
+        return self._table.rows["session"]
 
     @property
     def lengths(self) -> NDArray[np.integer]:
-        return self._beside.lengths
+        return self._table.rows["terms"]
 
     def become(self, twin: Run) -> None:
         """Show the columns of an equal run from now on, and let its own go."""
-        self._table, self._beside = twin.whole, twin.beside
+        self._table, self._ends = twin.whole, twin.ends
         self.index, self.indexed = twin.index, self.indexed or twin.indexed
         self._lend()
 
@@ -130,8 +108,12 @@ class Run:
                 held._borrow(self._table, start)  # noqa: SLF001 - it is one of these
 
     @property
-    def rows(self) -> NDArray[np.void]:
+    def rows(self) -> Rows:
         return self._table.rows
+
+    def fill(self, held: NDArray[np.void], rows: Ints) -> None:
+        """Write some rows into as long an array of ``ROW``."""
+        self._table.rows.fill(held, rows)
 
     @property
     def tags(self) -> NDArray[np.void]:
@@ -141,15 +123,13 @@ class Run:
         """Bytes by what they are for."""
         table = self._table
         records, names = table.records, sum(map(sys.getsizeof, table.names)) + sys.getsizeof(table.codes)
-        columns = (table.rows, self.kinds, self.speakers, self.sessions, self.lengths, table.tags)
-        rows = sum(column.nbytes for column in columns)
         return {
             "vectors": table.vectors.nbytes,
             "index": self.index.resident,
             "texts": records.texts.data.nbytes,
             "records": records.nbytes,
             "postings": table.postings.nbytes,
-            "rows": rows,
+            "rows": table.rows.nbytes + table.tags.nbytes,
             "names": names,
         }
 
@@ -176,16 +156,16 @@ class Run:
         return list(zip(records.texts.texts(rows), records.ats(rows, self.rows["at_us"][rows]), strict=True))
 
     def felt(self, rows: Ints) -> NDArray[np.float64]:
-        return self._table.records.felt[rows].astype(np.float64)
+        return self._table.records.felt(rows)
 
     def statements(self, rows: Ints) -> NDArray[np.float64]:
         return statements_of(self._table.records.texts, rows)
 
     def first(self, session: int) -> int:
-        return int(self._beside.ends.first[session])
+        return int(self._ends.first[session])
 
     def last(self, session: int) -> int:
-        return int(self._beside.ends.last[session])
+        return int(self._ends.last[session])
 
     def find(self, memory: MemoryId, code: int) -> Sequence[int]:
         row = self._table.records.find(memory, code)
@@ -198,7 +178,7 @@ class Run:
         return self._table.vectors[rows]
 
     def feelings(self, length: int) -> NDArray[np.float64]:  # noqa: ARG002 - a run is always seen whole
-        return self._table.records.felt[:, :3].astype(np.float64)
+        return self._table.records.pads.astype(np.float64)
 
     def memories(self, rows: Ints) -> list[Memory]:
         return self._table.memories(rows, self.vectors(rows))
@@ -225,12 +205,13 @@ class Slice:
     dead: NDArray[np.uint8] | None = None
     dead_count: int = 0
 
-    @property
-    def rows(self) -> NDArray[np.void]:
-        return self.block.rows[: self.length]
+    def column(self, name: str) -> NDArray[Any]:
+        """(length,) a column of ``ROW``."""
+        found: NDArray[Any] = self.block.rows[name]
+        return found[: self.length]
 
     @property
-    def sessions(self) -> NDArray[np.int32]:
+    def sessions(self) -> NDArray[np.integer]:
         """(length,) the session of each row, or NOBODY."""
         return self.block.sessions[: self.length]
 

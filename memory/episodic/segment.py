@@ -21,21 +21,21 @@ from numpy.typing import NDArray
 
 from quantum_memory.errors import CorruptRecord, QuantumMemoryError
 from quantum_memory.memory.columns import Reading
-from quantum_memory.memory.episodic.columnar import Blobs
+from quantum_memory.memory.episodic.columnar import Blobs, Hexes, Ids
 from quantum_memory.memory.episodic.dense import IndexPolicy
 from quantum_memory.memory.episodic.dense import load as load_index
 from quantum_memory.memory.episodic.lexical import Postings
 from quantum_memory.memory.episodic.records import Records
-from quantum_memory.memory.episodic.runs import Beside, Run
-from quantum_memory.memory.episodic.tables import NOBODY, ROW, TAG, Ends, Table
+from quantum_memory.memory.episodic.rows import NOBODY, Rows
+from quantum_memory.memory.episodic.runs import Run
+from quantum_memory.memory.episodic.tables import TAG, Ends, Table
 
-MAGIC = b"QMSEGMT\x01"
+MAGIC = b"QMSEGMT\x02"
 ALIGNMENT = 64
 LONGEST_HEADER = 1 << 16
-INDEX = "index"
+INDEX, HEXES = "index", "id/hex"
 _FIXED = len(MAGIC) + 8
 _TYPES = {
-    "row": ROW,
     "tag": TAG,
     **{kind: np.dtype(kind) for kind in ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f4", "f8")},
 }
@@ -83,35 +83,30 @@ def opened(buffer: memoryview, what: str, policy: IndexPolicy | None = None) -> 
     table = _table(read, rows, dim)
     names, index = len(table.names), None
     ends = Ends(*(read.within(f"ends/{end}", np.int32, (names + 1,), -1, rows - 1) for end in ("first", "last")))
-    at_us = table.rows["at_us"]
-    beside = Beside(
-        ends,
-        read.some("kinds", _CODES, (rows,), 0, names - 1),
-        read.some("speakers", _CODES, (rows,), NOBODY, names - 1),
-        read.within("sessions", np.int32, (rows,), NOBODY, names - 1),
-        read.some("lengths", _WHOLE, (rows,), 0, 2**31 - 1),
-        int(at_us.min()),
-        int(at_us.max()),
-    )
     lawful = policy is None or front.law == policy.law
     if INDEX in front.arrays and policy is not None and lawful:
         try:
             index = load_index(front.arrays[INDEX], table.vectors, policy, verify=False)
         except QuantumMemoryError as error:
             raise read.fault(INDEX, str(error)) from error
-    return Opened(Run(table, index, beside), lawful)
+    return Opened(Run(table, index, ends), lawful)
 
 
 def _columns(run: Run) -> dict[str, NDArray[Any]]:
-    table, beside = run.whole, run.beside
+    table = run.whole
     records, postings = table.records, table.postings
-    found: dict[str, NDArray[Any]] = {"vectors": table.vectors, "rows": table.rows, "tags": table.tags}
-    blobs = {"names": Blobs.of([name.encode() for name in table.names]), "id": records.ids, "text": records.texts}
+    found: dict[str, NDArray[Any]] = {"vectors": table.vectors, "tags": table.tags}
+    found |= {f"row/{name}": column for name, column in table.rows.columns().items()}
+    blobs = {"names": Blobs.of([name.encode() for name in table.names]), "text": records.texts}
+    if isinstance(records.ids, Hexes):
+        found[HEXES] = records.ids.data
+    else:
+        blobs["id"] = records.ids
     if records.metadata is not None:
         blobs["metadata"] = records.metadata
     for name, held in blobs.items():
         found |= {f"{name}/bytes": held.data, f"{name}/starts": held.starts}
-    found["felt"] = records.felt
+    found |= {"pad": records.pads, "weight": records.weights}
     if records.zone_us is not None:
         found["zone_us"] = records.zone_us
     if records.revised is not None:
@@ -119,9 +114,7 @@ def _columns(run: Run) -> dict[str, NDArray[Any]]:
     found |= {"id/number": records.numbers, "id/row": records.order}
     found |= {"postings/term": postings.terms, "postings/start": postings.starts}
     found |= {"postings/row": postings.rows, "postings/count": postings.counts}
-    found |= {"ends/first": beside.ends.first, "ends/last": beside.ends.last}
-    found |= {"kinds": beside.kinds, "speakers": beside.speakers}
-    return found | {"sessions": beside.sessions, "lengths": beside.lengths}
+    return found | {"ends/first": run.ends.first, "ends/last": run.ends.last}
 
 
 class _Front(NamedTuple):
@@ -198,23 +191,34 @@ def _table(read: _Columns, rows: int, dim: int) -> Table:
     name_blobs = read.texts_in_place("names", None)
     names = tuple(name_blobs.texts(np.arange(len(name_blobs))))
     read.require("names", all(one < other for one, other in pairwise(names)), "they do not ascend")
-    held, tags = read.numbers("rows", ROW, (rows,)), read.numbers("tags", TAG, (None,))
-    for column, low, high in (
-        ("kind", 0, len(names) - 1),
-        ("speaker", NOBODY, len(names) - 1),
-        ("session", NOBODY, len(names) - 1),
-        ("before", -1, rows - 1),
-        ("after", -1, rows - 1),
-        ("news", 0, 1),
-    ):
-        own = held[column]
-        read.require("rows", own.min() >= low and own.max() <= high, f"{column}: not in [{low}, {high}]")
-    read.require("rows", (held["ticket"][1:] > held["ticket"][:-1]).all(), "ticket: they do not rise")
+    held, tags = _rows(read, rows, len(names)), read.numbers("tags", TAG, (None,))
     of, tag = tags["row"], tags["tag"]
     fits = not len(tags) or (of.min() >= 0 and of.max() < rows and tag.min() >= 0 and tag.max() < len(names))
     read.require("tags", fits and (of[1:] >= of[:-1]).all(), "they are not of these rows and names")
     vectors = read.numbers("vectors", np.float32, (rows, dim))
     return Table(held, tags, names, _records(read, rows), _postings(read, rows), vectors)
+
+
+def _rows(read: _Columns, rows: int, names: int) -> Rows:
+    held: dict[str, NDArray[Any]] = {
+        name: read.numbers(f"row/{name}", np.int64, (rows,)) for name in ("ticket", "at_us")
+    }
+    for name, kinds, low, high in (
+        ("kind", _CODES, 0, names - 1),
+        ("speaker", _CODES, NOBODY, names - 1),
+        ("session", _CODES, NOBODY, names - 1),
+        ("terms", _WHOLE, 0, 2**31 - 1),
+        ("news", ("f4",), 0, 1),
+        ("before", _CODES, -1, rows - 1),
+        ("after", _CODES, -1, rows - 1),
+    ):
+        held[name] = read.some(f"row/{name}", kinds, (rows,), low, high)
+    read.require("row/ticket", (held["ticket"][1:] > held["ticket"][:-1]).all(), "they do not rise")
+    return Rows(held)
+
+
+def _ids(read: _Columns, rows: int) -> Ids:
+    return Hexes(read.numbers(HEXES, np.uint8, (rows, None))) if read.has(HEXES) else read.texts_in_place("id", rows)
 
 
 def _records(read: _Columns, rows: int) -> Records:
@@ -223,11 +227,11 @@ def _records(read: _Columns, rows: int) -> Records:
     placed = np.zeros(rows, np.bool_)
     placed[order] = True
     read.require("id", placed.all() and (numbers[1:] >= numbers[:-1]).all(), "their numbers are not those of the rows")
-    felt = read.some("felt", _REAL, (rows, 5), -1.0, 1.0)
     return Records(
-        read.texts_in_place("id", rows),
+        _ids(read, rows),
         read.texts_in_place("text", rows),
-        felt,
+        read.some("pad", _REAL, (rows, 3), -1.0, 1.0),
+        read.some("weight", _REAL, (rows, 2), 0.0, 1.0),
         read.numbers("zone_us", np.int64, (rows,)) if read.has("zone_us") else None,
         read.numbers("revised", np.int64, (rows, 2)) if read.has("revised") else None,
         read.blobs_in_place("metadata", rows) if read.has("metadata/bytes") else None,

@@ -16,7 +16,7 @@ from rpds import HashTrieMap
 from quantum_memory.errors import InvalidInput
 from quantum_memory.memory.columns import Array, Arrays, Attributes, Columns, Dump, Reading, difference
 from quantum_memory.memory.episodic.chunk import Lexicon
-from quantum_memory.memory.episodic.columnar import Blobs, Ints, narrow
+from quantum_memory.memory.episodic.columnar import Blobs, Ints, narrow, spelled
 from quantum_memory.memory.episodic.dense import load as load_index
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.lexical import Postings
@@ -30,15 +30,16 @@ from quantum_memory.memory.episodic.naming import (
     slices_of,
 )
 from quantum_memory.memory.episodic.records import DECODER, Records, id_numbers
+from quantum_memory.memory.episodic.rows import LINKS, NOBODY, Column, Rows
 from quantum_memory.memory.episodic.runs import Run, Slice, tabled
 from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
-from quantum_memory.memory.episodic.tables import NOBODY, ROW, TAG, Table, cut
+from quantum_memory.memory.episodic.tables import TAG, Table, cut
 from quantum_memory.memory.episodic.words import rules
 from quantum_memory.memory.snapshots import FILES, fingerprint, named
 from quantum_memory.types import Part
 
-VERSION = 4
+VERSION = 5
 WHAT = "snapshot of memories"
 MOST = 2**31 - 1
 BESIDE = ("zone_us", "revised", "metadata")
@@ -223,9 +224,9 @@ def _put(columns: Columns, table: Table) -> None:
         columns.numbers(name, rows[name], np.int32)
     columns.numbers("tags/row", table.tags["row"], np.int32)
     columns.numbers("tags/tag", table.tags["tag"], np.int32)
-    _put_blobs(columns, "id", records.ids)
+    _put_blobs(columns, "id", spelled(records.ids))
     _put_blobs(columns, "text", records.texts)
-    columns.numbers("felt", records.felt, np.float64)
+    columns.numbers("felt", records.felt(slice(None)), np.float64)
     if records.zone_us is not None:
         columns.numbers("zone_us", records.zone_us, np.int64)
     if records.revised is not None:
@@ -246,7 +247,7 @@ def _put_blobs(columns: Columns, name: str, blobs: Blobs) -> None:
 def _table(read: Reading, count: int, next_ticket: int, dim: int, beside: frozenset[str]) -> Table:
     names = read.distinct_texts("names")
     read.require("names", sorted(names) == names, "they do not ascend")
-    rows = np.zeros(count, ROW)
+    rows: dict[str, Column] = {link: np.full(count, -1, np.int32) for link in LINKS}
     rows["ticket"] = read.within("ticket", np.int64, (count,), 0, next_ticket - 1)
     read.require("ticket", (np.diff(rows["ticket"]) > 0).all(), "they do not rise")
     rows["at_us"] = read.numbers("at_us", np.int64, (count,))
@@ -259,9 +260,9 @@ def _table(read: Reading, count: int, next_ticket: int, dim: int, beside: frozen
     tags["row"], tags["tag"] = marks, read.within("tags/tag", np.int32, (len(marks),), 0, len(names) - 1)
     postings = _postings(read, count)
     lengths = np.bincount(postings.rows, weights=postings.counts, minlength=count)
-    rows["terms"] = lengths
+    rows["terms"] = lengths.astype(np.int64)
     vectors = read.numbers("vectors", np.float32, (count, dim))
-    table = Table(rows, tags, tuple(names), _records(read, count, beside), postings, vectors)
+    table = Table(Rows.of(rows), tags, tuple(names), _records(read, count, beside), postings, vectors)
     _check_times(read, table)
     return table
 

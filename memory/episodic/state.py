@@ -204,7 +204,7 @@ def _without(state: EpisodicState, ids: Iterable[MemoryId]) -> EpisodicState:
         address = state.find(memory)
         if address is not None and address[1] not in rows.setdefault(address[0], set()):
             rows[address[0]].add(address[1])
-            live_terms -= int(whole[address[0]].rows["terms"][address[1]])
+            live_terms -= int(whole[address[0]].lengths[address[1]])
     if not rows:
         return state
     for index, dead in rows.items():

@@ -1,6 +1,6 @@
 """A stretch of memories as columns: rows, names, tags, records, postings and vectors, and several stretches as one.
 
-Owns what a row is. Knows no index and no branch; no table changes once made.
+Knows no index and no branch; no table changes once made.
 """
 
 from __future__ import annotations
@@ -16,24 +16,10 @@ from numpy.typing import NDArray
 from quantum_memory.memory.episodic.columnar import Ints, narrow
 from quantum_memory.memory.episodic.lexical import Postings
 from quantum_memory.memory.episodic.records import Records
+from quantum_memory.memory.episodic.rows import NOBODY, Rows, coded
 from quantum_memory.types import PAD, Memory, Vector
 
-ROW = np.dtype(
-    [
-        ("ticket", np.int64),  # place in the branch's order of remembering; never given out twice
-        ("at_us", np.int64),
-        ("kind", np.int32),
-        ("speaker", np.int32),
-        ("session", np.int32),
-        ("terms", np.int32),  # length of the document, for BM25
-        ("news", np.float32),  # how much of it was new to the agent when it was remembered, in [0, 1]
-        ("before", np.int32),  # rows of the same session just before and after this one in the block, or -1
-        ("after", np.int32),
-    ]
-)
 TAG = np.dtype([("row", np.int32), ("tag", np.int32)])
-NOBODY = -1
-"""Stands for a name that is not there."""
 UNHEARD = -2
 """Stands for a name that nothing here has."""
 _set = object.__setattr__
@@ -51,7 +37,7 @@ class Table:
     """n memories in columns, in the order of remembering.
 
     Attributes:
-        rows: (n,) ROW; kinds, speakers and sessions are places in ``names``, or NOBODY.
+        rows: kinds, speakers and sessions are places in ``names``, or NOBODY.
         tags: (t,) TAG by row, in each row's order.
         names: distinct, in ascending order.
         records: what else they read as.
@@ -60,7 +46,7 @@ class Table:
         codes: the place of each name.
     """
 
-    rows: NDArray[np.void]
+    rows: Rows
     tags: NDArray[np.void]
     names: tuple[str, ...]
     records: Records
@@ -82,18 +68,16 @@ class Table:
 
     def memories(self, rows: Ints, vectors: Vector) -> list[Memory]:
         """The memories in some rows, whose vectors are given and become theirs."""
-        held, records, names = self.rows[rows], self.records, (*self.names, None)
+        own, records, names = self.rows, self.records, (*self.names, None)
         low, high = (np.searchsorted(self.tags["row"], rows, side).tolist() for side in ("left", "right"))
         tags = self.tags["tag"]
         columns = zip(
             records.ids.texts(rows),
             records.texts.texts(rows),
-            records.ats(rows, held["at_us"]),
-            records.felt[rows].tolist(),
+            records.ats(rows, own["at_us"][rows]),
+            records.felt(rows).tolist(),
             vectors,
-            held["speaker"].tolist(),
-            held["kind"].tolist(),
-            held["session"].tolist(),
+            *(own[column][rows].tolist() for column in ("speaker", "kind", "session")),
             low,
             high,
             records.told(rows),
@@ -128,7 +112,7 @@ class Table:
         tags = self.tags[place[self.tags["row"]] >= 0].copy()
         tags["row"] = place[tags["row"]]
         return Table(
-            self.rows[rows],
+            self.rows.take(rows),
             tags,
             self.names,
             self.records.take(rows),
@@ -136,21 +120,15 @@ class Table:
             self.vectors[rows],
         )
 
-    def ends(self) -> Ends:
-        """Tie each row to the rows of its session just before and after it, and say where sessions begin and end.
-
-        For whoever made the table, before anybody else sees it.
-        """
+    def tied(self) -> tuple[Table, Ends]:
+        """The table with each row tied to those of its session just before and after it, and where sessions end."""
         order = np.argsort(self.rows["session"], kind="stable")
         session = self.rows["session"][order]
         same = session[1:] == session[:-1]
-        self.rows["before"], self.rows["after"] = -1, -1
-        self.rows["before"][order[1:][same]] = order[:-1][same]
-        self.rows["after"][order[:-1][same]] = order[1:][same]
         first, last = (np.full(len(self.names) + 1, -1, np.int32) for _ in range(2))
         starts, stops = np.append(True, ~same), np.append(~same, True)
         first[session[starts]], last[session[stops]] = order[starts], order[stops]
-        return Ends(first, last)
+        return replace(self, rows=self.rows.tied(order, same)), Ends(first, last)
 
 
 def _felt(pleasure: float, arousal: float, dominance: float) -> PAD:
@@ -163,15 +141,11 @@ def _felt(pleasure: float, arousal: float, dominance: float) -> PAD:
 
 
 def concat(tables: Sequence[Table]) -> Table:
-    """One table of all rows, which has just the names that they use. Nothing is shared with the tables."""
+    """One table of all rows, not tied, which has just the names that they use. Nothing is shared with the tables."""
     names, codes = _names(tables)
     begins = np.cumsum([0, *map(len, tables)])[:-1].tolist()
-    rows, tags = [], []
+    tags = []
     for table, code, begin in zip(tables, codes, begins, strict=True):
-        own = table.rows.copy()
-        for column in ("kind", "speaker", "session"):
-            own[column] = code[own[column]]
-        rows.append(own)
         marks = table.tags.copy()
         marks["tag"] = code[marks["tag"]]
         marks["row"] += begin
@@ -184,7 +158,7 @@ def concat(tables: Sequence[Table]) -> Table:
         np.concatenate([table.postings.counts for table in tables]),
     )
     return Table(
-        np.concatenate(rows),
+        coded([table.rows for table in tables], codes),
         np.concatenate(tags),
         names,
         Records.concat([table.records for table in tables]),
@@ -227,6 +201,7 @@ def cut(table: Table, starts: Sequence[int]) -> list[Table]:
         tags["row"] -= start
         postings = Postings.group(terms[mine], whole.rows[mine].astype(np.int64) - start, whole.counts[mine])
         nothing = table.vectors[start:end, :0]
-        own = Table(table.rows[start:end], tags, table.names, table.records.cut(start, end), postings, nothing)
+        rows, records = table.rows.take(slice(start, end)), table.records.cut(start, end)
+        own = Table(rows, tags, table.names, records, postings, nothing)
         found.append(replace(concat([own]), vectors=table.vectors[start:end]))
     return found

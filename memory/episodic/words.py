@@ -15,7 +15,10 @@ from hashlib import blake2b
 import Stemmer
 
 MAX_TERM_CHARS = 64
-NUMBERS_HELD = 2**15
+STEMS_HELD = 1024
+"""Words whose stems a stemmer keeps. Ten times as many save no time."""
+NUMBERS_HELD = 4096
+"""Words whose numbers are kept: those that most texts are made of. Another takes a microsecond."""
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 # Chinese and Japanese write no spaces: each sign is a term of its own, or a whole sentence would be one word.
@@ -76,7 +79,7 @@ class Analyzer:
 
     def __init__(self, stop_words: frozenset[str] = STOP_WORDS) -> None:
         self._stop_words = stop_words
-        self._stemmer = Stemmer.Stemmer("english")
+        self._stemmer = Stemmer.Stemmer("english", STEMS_HELD)
 
     def terms(self, text: str) -> list[str]:
         """The terms in the order of the text, repeated ones too."""

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 
 import Stemmer
 
+from quantum_memory.memory.episodic.words import STEMS_HELD
 from quantum_memory.memory.semantic.tokens import MAX_WORD_CHARS, Fixed, Word, segments
 from quantum_memory.memory.semantic.words import (
     FUNCTION_WORDS,
@@ -27,8 +28,8 @@ ConceptKind = Literal["person", "entity", "date", "number", "topic"]
 KINDS: tuple[ConceptKind, ...] = get_args(ConceptKind)
 """From the most telling to the least: where a text gives a concept two kinds, the first of them counts."""
 MAX_NAME_WORDS = 6
-CACHED_FORMS = 65_536
-"""Concepts kept by form, so that the graphs of one process share them rather than hold a copy for each memory."""
+CACHED_FORMS = 4096
+"""Concepts kept by form, for the words that most texts are made of; the others take no longer than a look in a dict."""
 _THREAD = threading.local()
 
 
@@ -180,10 +181,9 @@ def _name(words: tuple[str, ...], kind: ConceptKind) -> tuple[Concept, ...]:
     return (whole, *(Concept(part.key, word, kind) for word in parts for part in _topic(word.lower())))
 
 
-@lru_cache(maxsize=CACHED_FORMS)
 def _stem(word: str) -> str:
     """The stem of an English word in lower case. A stemmer must not be used by two threads, so each has its own."""
     if not hasattr(_THREAD, "stemmer"):
-        _THREAD.stemmer = Stemmer.Stemmer("english")
+        _THREAD.stemmer = Stemmer.Stemmer("english", STEMS_HELD)
     stem: str = _THREAD.stemmer.stemWord(word)
     return stem

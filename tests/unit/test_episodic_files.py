@@ -163,7 +163,7 @@ def test_branches_and_processes_share_what_is_mapped_and_nobody_can_change_it(no
 def is_mapped(run: Run) -> bool:
     """Whether its columns are views of a file."""
     table, found = run.whole, []
-    for column in (table.vectors, table.rows, table.records.texts.data, table.postings.rows):
+    for column in (table.vectors, table.rows["session"], table.records.texts.data, table.postings.rows):
         base: Any = column
         while isinstance(base, np.ndarray):
             assert not base.flags.writeable
@@ -265,8 +265,8 @@ def test_what_is_not_as_it_was_written_is_refused_by_name_even_if_its_hash_fits(
         MAGIC + (2**40).to_bytes(8, "little") + data[16:],
         data[:16] + b"[" + data[17:],
         data[: 16 + length].replace(b'"rows":12', b'"rows":13') + data[16 + length :],
-        data[: 16 + length].replace(b'"felt","f8"', b'"felt","u8"') + data[16 + length :],
-        data[: 16 + length].replace(b'"felt"', b'"fell"') + data[16 + length :],
+        data[: 16 + length].replace(b'"pad","f8"', b'"pad","u8"') + data[16 + length :],
+        data[: 16 + length].replace(b'"weight"', b'"height"') + data[16 + length :],
         data[: 16 + length].replace(b'"law":null', b'"law":1234') + data[16 + length :],
         data[: len(data) // 2],
     ):

@@ -73,7 +73,7 @@ def test_the_living_terms_and_the_dead_are_counted_right_however_runs_lie(happen
         for part in state.slices():
             assert part.dead_count == part.length - len(part.living())
             assert 2 * part.dead_count <= part.length, "a slice that is mostly dead is written anew"
-            terms += int(part.rows["terms"][part.living()].sum())
+            terms += int(part.lengths[part.living()].sum())
         assert terms == state.live_terms
 
 

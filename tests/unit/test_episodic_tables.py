@@ -16,8 +16,9 @@ from quantum_memory.memory.episodic import records as columns
 from quantum_memory.memory.episodic.chunk import Chunk, Lexicon
 from quantum_memory.memory.episodic.columnar import Blobs, exact_floats, narrow
 from quantum_memory.memory.episodic.records import Records, id_numbers
+from quantum_memory.memory.episodic.rows import NOBODY
 from quantum_memory.memory.episodic.runs import Run
-from quantum_memory.memory.episodic.tables import NOBODY, UNHEARD, Table, concat, cut
+from quantum_memory.memory.episodic.tables import UNHEARD, Table, concat, cut
 from quantum_memory.memory.episodic.words import id_number
 from quantum_memory.types import PAD, Memory
 
@@ -131,11 +132,13 @@ def test_ids_that_share_a_number_are_told_apart(monkeypatch: pytest.MonkeyPatch)
 def test_columns_that_nobody_needs_are_not_there() -> None:
     base = Memory("a", "x", datetime(2026, 1, 1, tzinfo=UTC), PAD(0.5, 0, 0), 0.5, 0.25, np.ones(DIM, np.float32))
     plain = Records.of([base, replace(base, id="b")])
-    assert (plain.zone_us, plain.revised, plain.metadata, plain.felt.dtype) == (None, None, None, np.dtype(np.float32))
+    assert (plain.zone_us, plain.revised, plain.metadata) == (None, None, None)
+    assert plain.pads.dtype == plain.weights.dtype == np.float32
     odd = replace(base, id="c", metadata={"a": 1}, revised_at=base.at, confidence=0.1)
     both = Records.concat([plain, Records.of([odd])])
-    assert both.felt.dtype == np.float64, "a tenth is not what single precision makes of it"
-    assert both.felt[2, 3] == 0.1
+    assert both.pads.dtype == np.float32
+    assert both.weights.dtype == np.float64, "a tenth is not what single precision makes of it"
+    assert both.felt(np.array([2]))[0, 3] == 0.1
     assert both.told(np.arange(3)) == [{}, {}, {"a": 1}]
     assert both.revisions(np.arange(3)) == [None, None, base.at]
     assert both.take(np.array([0, 1])).metadata is None

@@ -70,7 +70,7 @@ def tickets(state: EpisodicState) -> dict[str, int]:
     return {
         memory.id: ticket
         for part in state.slices()
-        for memory, ticket in zip(part.memories(), part.rows["ticket"][part.living()].tolist(), strict=True)
+        for memory, ticket in zip(part.memories(), part.column("ticket")[part.living()].tolist(), strict=True)
     }
 
 
