@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from quantum_memory.memory.episodic.lexical import Group, Terms
 from quantum_memory.memory.episodic.parts import statements_of
 from quantum_memory.memory.episodic.tables import Ends, Table, concat
 from quantum_memory.types import Memory, MemoryId, Vector
+
+T = TypeVar("T")
 
 
 class Beside(NamedTuple):
@@ -72,6 +74,7 @@ class Run:
         self.index: DenseIndex = index or FlatIndex(table.vectors)
         self.indexed = index is not None
         self.name: str | None = None
+        self._head: tuple[Table, Any] | None = None
         self._within: list[tuple[weakref.ref[Run], int]] = []
 
     def __len__(self) -> int:
@@ -85,6 +88,14 @@ class Run:
     @property
     def beside(self) -> Beside:
         return self._beside
+
+    def head(self, made: Callable[[Table, Beside], T]) -> T:
+        """What is made of the columns that it shows now; made again once it shows others."""
+        known, table = self._head, self._table
+        if known is None or known[0] is not table:
+            known = self._head = table, made(table, self._beside)
+        found: T = known[1]
+        return found
 
     @property
     def kinds(self) -> NDArray[np.integer]:
@@ -167,6 +178,10 @@ class Run:
         own = self._table.records.numbers
         at = np.minimum(np.searchsorted(own, numbers), len(own) - 1)
         return np.flatnonzero(own[at] == numbers).tolist() if len(own) else []
+
+    def id(self, row: int) -> MemoryId:
+        """The id of a row."""
+        return self._table.records.ids.text(row)
 
     def ids(self, rows: Ints) -> list[MemoryId]:
         return self._table.records.ids.texts(rows)
