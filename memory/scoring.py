@@ -91,9 +91,9 @@ class Sought:
             walked: how much hangs together with the seeds by a walk, in [0, 1].
             bridges: what shares a rare name with one of them, as the graph gives it.
         """
-        here = dict(zip(self.look.ids(self.found.numbers), self.found.numbers.tolist(), strict=True))
-        strange = [memory for memory in dict.fromkeys([*walked, *bridges]) if memory not in here]
-        numbers = here | dict(zip(strange, self.look.find(strange).tolist(), strict=True))
+        seeds = {seed for ways in bridges.values() for seed in ways}
+        every = list(dict.fromkeys([*walked, *bridges, *seeds]))
+        numbers = dict(zip(every, self.look.find(every).tolist(), strict=True))
         if self._query.limit:
             named = np.array(self._strangers(walked, bridges, numbers), np.int64)
             if len(named):
@@ -146,14 +146,19 @@ class Sought:
         size = len(found.numbers)
         place = dict(zip(found.numbers.tolist(), range(size), strict=True))
         at = {memory: place[number] for memory, number in numbers.items() if number in place}
+        order = np.argsort(found.numbers)
+        rows = found.numbers[order]
+        speaker, statement = np.empty(size), np.empty(size)
+        speaker[order] = spoken_by(text, look.labels("speaker", rows))
+        statement[order] = look.statements(rows)
         return {
             "relevance": found.relevance,
             "lexical": found.lexical,
             "neighbours": found.neighbours,
             "news": found.news,
             "nearness": _near(found),
-            "speaker": self._in_order(lambda numbers: spoken_by(text, look.labels("speaker", numbers))),
-            "statement": self._in_order(look.statements),
+            "speaker": speaker,
+            "statement": statement,
             **time_parts(text, self._now, found.at_s, lambda: look.said(found.numbers)),
             "graph": _spread_out(walked, at, size),
             "bridge": self._bridged(bridges, at),

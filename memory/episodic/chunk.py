@@ -176,6 +176,10 @@ class Chunk:
         """Which of these ids, whose numbers these are, some row may have: their places among them."""
         return [at for at, memory in enumerate(ids) if memory in self._ids]
 
+    def id(self, row: int) -> MemoryId:
+        """The id of a row."""
+        return self._records[row].id
+
     def ids(self, rows: Ints) -> list[MemoryId]:
         """The ids of some rows."""
         return [self._records[row].id for row in rows.tolist()]
@@ -210,6 +214,10 @@ class Chunk:
     def vectors(self, rows: Ints) -> Vector:
         return self._vectors[rows]
 
+    def shown(self, length: int) -> Vector:
+        """(length, d) the vectors of the first so many rows, in place."""
+        return self._vectors[:length]
+
     def feelings(self, length: int) -> NDArray[np.float64]:
         """(length, 3) the PAD of each row."""
         return np.array([np.asarray(one.pad) for one in self._records[:length]], np.float64).reshape(-1, 3)
@@ -219,13 +227,13 @@ class Chunk:
         return [with_vector(self._records[row], self._vectors[row].copy()) for row in rows.tolist()]
 
     def match(self, terms: Terms, length: int) -> list[Group]:
-        return match_flat(self._flat(length), terms)
+        return match_flat(self.flat(length), terms)
 
     def table(self, rows: Ints, length: int) -> Table:
         """These rows, which are among the first so many, as a table."""
         place = np.full(length, -1, np.int32)
         place[rows] = np.arange(len(rows), dtype=np.int32)
-        flat, tags = self._flat(length), self.tags
+        flat, tags = self.flat(length), self.tags
         moved = place[flat["row"]]
         kept = moved >= 0
         tags = tags[tags["row"] < length]
@@ -235,7 +243,7 @@ class Chunk:
         postings = Postings.group(flat["term"][kept], moved[kept], flat["count"][kept])
         return Table(Rows.of(self.rows[rows]), tags, tuple(self._names.words()), records, postings, self._vectors[rows])
 
-    def _flat(self, length: int) -> NDArray[np.void]:
+    def flat(self, length: int) -> NDArray[np.void]:
         """The postings of the first so many rows, by row."""
         # Counted before the array is looked up: another thread may read while rows are added behind these.
         count = self._posted

@@ -98,6 +98,31 @@ def neighbours(slices: Sequence[Slice], address: Address, context: Context) -> l
     return [((index, row), weight) for index, row, weight in near if row >= 0]
 
 
+def goes_on(slices: Sequence[Slice], beyond: Beyond, index: int, forward: int, session: int, row: int) -> bool:
+    """Whether the session of a row, by its code in a slice, has living rows beyond that slice. ``beyond`` is filled."""
+    key = index, bool(forward), session
+    if key not in beyond:
+        beyond[key] = _further(slices, index, slices[index].block.session(row), forward=bool(forward))
+    return beyond[key] is not None
+
+
+def _further(slices: Sequence[Slice], index: int, session: str | None, *, forward: bool) -> Address | None:
+    """The next living row of a session beyond a slice."""
+    others = range(index + 1, len(slices)) if forward else range(index - 1, -1, -1)
+    for other in others:
+        part = slices[other]
+        code = part.block.code(session)
+        if code == UNHEARD:
+            continue
+        row = _end(part, code, forward)
+        link = part.block.rows["after" if forward else "before"]
+        while 0 <= row < part.length:
+            if part.lives(row):
+                return other, row
+            row = int(link[row])
+    return None
+
+
 class _Walk:
     """Goes from rows to their neighbours and writes down where it came. All rows go a step together, both ways."""
 
@@ -201,22 +226,8 @@ class _Walk:
             row = int(link[row])
         key = index, forward, part.block.code(session)
         if key not in self._beyond:
-            self._beyond[key] = self._further(index, session, forward)
+            self._beyond[key] = _further(self._slices, index, session, forward=forward)
         return self._beyond[key]
-
-    def _further(self, index: int, session: str | None, forward: bool) -> Address | None:
-        """The next living row of a session beyond a slice."""
-        others = range(index + 1, len(self._slices)) if forward else range(index - 1, -1, -1)
-        for other in others:
-            part = self._slices[other]
-            code = part.block.code(session)
-            row = _end(part, code, forward) if code != UNHEARD else -1
-            link = part.block.rows["after" if forward else "before"]
-            while 0 <= row < part.length:
-                if part.lives(row):
-                    return other, row
-                row = int(link[row])
-        return None
 
 
 def _end(part: Slice, session: int, forward: bool) -> int:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quantum_memory.memory import compiled
+from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.columnar import Ints
-from quantum_memory.memory.episodic.context import Addresses, Beyond, Context, surroundings
+from quantum_memory.memory.episodic.context import Addresses, Beyond, Context, goes_on, surroundings
 from quantum_memory.memory.episodic.records import FELT
 from quantum_memory.memory.episodic.rows import ROW
 from quantum_memory.memory.episodic.runs import Block, Slice
@@ -29,12 +31,18 @@ NOTHING: Ints = np.empty(0, np.int64)
 
 
 class Look:
-    """The slices of a state, the living rows of each, and the number at which each begins."""
+    """The slices of a state, the living rows of each, and the number at which each begins.
+
+    Attributes:
+        machine: the module ``columns``, where there is machine code; then ``heads`` are what it reads.
+    """
 
     def __init__(self, state: EpisodicState) -> None:
         self.slices = state.slices()
         self.alive = [part.alive() for part in self.slices]
         self._beyond: Beyond = {}
+        self.machine: Any = compiled.ready("memories")
+        self.heads = None if self.machine is None else self.machine.heads_of(self.slices)
         self.begins = np.cumsum([0, *(part.length for part in self.slices)])
 
     def addresses(self, numbers: Ints) -> Addresses:
@@ -55,6 +63,19 @@ class Look:
 
     def around(self, numbers: Ints, context: Context) -> Ints:
         """(m, 2 reach) the numbers of what lies around, -1 for none."""
+        if self.heads is None:
+            return self._around(numbers, context)
+        near: Ints
+        near, left = self.machine.around(self.heads.places, numbers, context.reach, context.gap_s)
+        if len(left):
+            beyond, slices = self._beyond, self.slices
+            on = {one for one, *end in left.tolist() if goes_on(slices, beyond, *end)}
+            if on:
+                some = np.array(sorted(on))
+                near[some] = self._around(numbers[some], context)
+        return near
+
+    def _around(self, numbers: Ints, context: Context) -> Ints:
         return self.numbers(surroundings(self.slices, self.alive, self.addresses(numbers), context, self._beyond))
 
     def find(self, ids: Sequence[MemoryId]) -> Ints:
@@ -63,11 +84,29 @@ class Look:
         if not ids:
             return found
         wanted = np.array([id_number(memory) for memory in ids], np.uint64)
+        if self.heads is not None:
+            return self._found(ids, wanted, self.machine.standing(self.heads.places, wanted), found)
         for index, part in enumerate(self.slices):
             for at in part.block.likely(ids, wanted):
                 row = part.find(ids[at], int(wanted[at]))
                 if row >= 0:
                     found[at] = self.begins[index] + row
+        return found
+
+    def _found(self, ids: Sequence[MemoryId], wanted: NDArray[np.uint64], standing: Ints, found: Ints) -> Ints:
+        """The same by machine code; whether a number stands for the id is seen by the id itself."""
+        for at, (index, row) in enumerate(standing.tolist()):
+            if index < 0:
+                continue
+            part = self.slices[index]
+            own = row if part.block.id(row) == ids[at] else part.find(ids[at], int(wanted[at]))
+            found[at] = -1 if own < 0 else self.begins[index] + own
+        for index, part in enumerate(self.slices):
+            if isinstance(part.block, Chunk):
+                for at in part.block.likely(ids, wanted):
+                    row = part.find(ids[at], int(wanted[at]))
+                    if row >= 0:
+                        found[at] = self.begins[index] + row
         return found
 
     def rows(self, numbers: Ints) -> NDArray[np.void]:

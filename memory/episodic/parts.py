@@ -14,6 +14,7 @@ from itertools import count, takewhile
 import numpy as np
 from numpy.typing import ArrayLike
 
+from quantum_memory.memory import compiled
 from quantum_memory.memory.episodic.columnar import Blobs, Ints
 from quantum_memory.types import Floats, MemoryId, Vector
 
@@ -52,10 +53,14 @@ def nearness(match: Floats, sessions: Sequence[str | None], tickets: ArrayLike, 
         at_s: (m,) when each happened, in seconds.
     """
     numbers = {session: number for number, session in enumerate(dict.fromkeys(sessions))} | {None: -1}
-    codes = [numbers[session] for session in sessions]
+    codes = np.array([numbers[session] for session in sessions], np.int64)
     place, when = np.asarray(tickets, np.int64), np.asarray(at_s, np.float64)
-    order = np.lexsort((place, np.array(codes, np.int64)))
-    of, place, when = np.array(codes, np.int64)[order], place[order], when[order]
+    order = np.lexsort((place, codes))
+    machine = compiled.ready("memories")
+    if machine is not None:
+        told: Floats = machine.faded(np.asarray(match, np.float64), codes, place, when, order, _faded(), GAP_S)
+        return told
+    of, place, when = codes[order], place[order], when[order]
     joined = of[1:] == of[:-1]
     joined &= (of[1:] >= 0) | (np.abs(when[1:] - when[:-1]) <= GAP_S)
     steps = np.where(joined, _faded().take(np.diff(place), mode="clip"), 0.0).tolist()

@@ -18,6 +18,9 @@ from quantum_memory.memory.episodic.look import Look
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.types import Floats
 
+MOST_KEPT = 256
+"""Rows up to which machine code keeps the best in order; each new one moves those below it."""
+
 
 class Phrase:
     """Where the terms of a text stand in a state, and what they weigh.
@@ -30,40 +33,68 @@ class Phrase:
         self._look, self._knobs = look, knobs
         self._groups: list[list[Group]] = []
         self._scores: list[Floats] = []
+        self._total: Floats | None = None
         self.best = 0.0
         if not text or not state.live_terms:
             return
-        terms = lexical.distinct(state.lexicon.terms(text))
-        matches = (part.block.match(terms, part.length) for part in look.slices)
+        self._terms, count = lexical.distinct(state.lexicon.terms(text)), len(state)
+        self._mean = state.live_terms / count
+        if look.heads is not None:
+            often = look.machine.frequencies(look.heads.places, self._terms)
+            self._weights = lexical.inverse_frequencies(count, often)
+            self._total = look.machine.scores(look.heads.places, *self._law())
+            top = look.machine.best(self._total, 1)
+            self.best = float(self._total[top[0]]) if len(top) else 0.0
+            return
+        matches = (part.block.match(self._terms, part.length) for part in look.slices)
         self._groups = [_living(groups, alive) for groups, alive in zip(matches, look.alive, strict=True)]
-        frequencies = np.zeros(len(terms), np.int64)
+        frequencies = np.zeros(len(self._terms), np.int64)
         for group in chain.from_iterable(self._groups):
             frequencies[group.term] += len(group.rows)
-        count = len(state)
-        self._weights, self._mean = lexical.inverse_frequencies(count, frequencies), state.live_terms / count
+        self._weights = lexical.inverse_frequencies(count, frequencies)
         self._scores = [
             lexical.scores(groups, self._weights, part.lengths, self._mean, knobs)
             for groups, part in zip(self._groups, look.slices, strict=True)
         ]
         self.best = max(float(score.max(initial=0.0)) if len(groups) else 0.0 for score, groups in self._each())
 
+    def _law(self) -> tuple[lexical.Terms, Floats, float, float, float]:
+        """What machine code needs to score a row."""
+        return self._terms, self._weights, self._mean, self._knobs.k1, self._knobs.b
+
     def _each(self) -> zip[tuple[Floats, list[Group]]]:
         return zip(self._scores, self._groups, strict=True)
 
     def of_slice(self, index: int) -> Floats | None:
         """(length,) BM25 of every row of a slice, dead ones have none; ``None`` if no term stands in it."""
+        if self._total is not None:
+            begin, end = self._look.begins[index : index + 2]
+            return self._total[begin:end]
         return self._scores[index] if self._scores and self._groups[index] else None
 
+    def top(self, limit: int) -> Ints | None:
+        """The numbers of the best living rows, of equals the older; ``None`` where looking at slices is no dearer."""
+        if self._total is None or limit > MOST_KEPT:
+            return None
+        found: Ints = self._look.machine.best(self._total, limit)
+        return found
+
     def at(self, numbers: Ints) -> Floats:
-        """(m,) BM25 over the best, in [0, 1], of numbers that ascend."""
+        """(m,) BM25 over the best, in [0, 1], of living numbers that ascend."""
         if self.best <= 0.0:
             return np.zeros(len(numbers))
-        found = [self._of(index, rows) for index, rows in self._look.by_slice(numbers)]
-        return np.concatenate(found) / self.best if found else np.zeros(0)
+        if self._total is not None:
+            found: Floats = self._total[numbers] / self.best
+            return found
+        if self._look.heads is not None:
+            scored = self._look.machine.scores_at(self._look.heads.places, *self._law(), numbers)
+            return np.asarray(scored / self.best)
+        told = [self._of(index, rows) for index, rows in self._look.by_slice(numbers)]
+        return np.concatenate(told) / self.best if told else np.zeros(0)
 
     def settle(self) -> None:
         """Keep no more of it than ``at`` needs: 8 bytes for each row of the state are let go."""
-        self._scores = []
+        self._scores, self._total = [], None
 
     def _of(self, index: int, rows: Ints) -> Floats:
         if self._scores:

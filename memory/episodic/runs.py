@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from quantum_memory.memory.episodic.parts import statements_of
 from quantum_memory.memory.episodic.rows import Rows
 from quantum_memory.memory.episodic.tables import Ends, Table, concat
 from quantum_memory.types import Memory, MemoryId, Vector
+
+T = TypeVar("T")
 
 
 class Run:
@@ -50,6 +52,7 @@ class Run:
         self.index: DenseIndex = index or FlatIndex(table.vectors)
         self.indexed = index is not None
         self.name: str | None = None
+        self._head: tuple[Table, Any] | None = None
         self._within: list[tuple[weakref.ref[Run], int]] = []
 
     def __len__(self) -> int:
@@ -63,6 +66,14 @@ class Run:
     @property
     def ends(self) -> Ends:
         return self._ends
+
+    def head(self, made: Callable[[Table], T]) -> T:
+        """What is made of the columns that it shows now; made again once it shows others."""
+        known, table = self._head, self._table
+        if known is None or known[0] is not table:
+            known = self._head = table, made(table)
+        found: T = known[1]
+        return found
 
     @property
     def kinds(self) -> NDArray[np.integer]:
@@ -147,6 +158,10 @@ class Run:
         own = self._table.records.numbers
         at = np.minimum(np.searchsorted(own, numbers), len(own) - 1)
         return np.flatnonzero(own[at] == numbers).tolist() if len(own) else []
+
+    def id(self, row: int) -> MemoryId:
+        """The id of a row."""
+        return self._table.records.ids.text(row)
 
     def ids(self, rows: Ints) -> list[MemoryId]:
         return self._table.records.ids.texts(rows)

@@ -195,14 +195,14 @@ class Sighting:
         every = ascending(np.concatenate([numbers, around[around >= 0]]))
         lexical_part, cosine = self._phrase.at(every), np.zeros(len(every))
         if self._embedding is not None and len(every):
-            wanted = self._embedding.astype(np.float64)
-            cosine = np.multiply(self.look.vectors(every), wanted, dtype=np.float64).sum(axis=1).clip(-1.0, 1.0)
+            cosine = self._cosines(every, self._embedding.astype(np.float64))
         matching = (cosine + context.lexical_share * lexical_part) / (1.0 + context.lexical_share)
-        nearby = np.zeros(len(numbers))
         place = np.searchsorted(every, around)
-        for column, weight in enumerate((*context.weights, *context.weights)):
-            there = around[:, column] >= 0
-            nearby[there] += weight * matching[place[there, column]]
+        weights = np.array((*context.weights, *context.weights))
+        if self.look.heads is not None:
+            nearby = self.look.machine.matched(matching, np.where(around < 0, -1, place), weights)
+        else:
+            nearby = matched(matching, np.where(around < 0, -1, place), weights)
         here = np.searchsorted(every, numbers)
         return Found(
             numbers,
@@ -212,6 +212,14 @@ class Sighting:
             lexical_part[here],
             nearby,
         )
+
+    def _cosines(self, numbers: Ints, wanted: Floats) -> Floats:
+        look = self.look
+        if look.heads is not None:
+            found: Floats = look.machine.cosines(look.heads.places, wanted, numbers)
+        else:
+            found = np.multiply(look.vectors(numbers), wanted, dtype=np.float64).sum(axis=1)
+        return found.clip(-1.0, 1.0)
 
     def settle(self) -> None:
         """Keep no more than ``measured`` needs: nothing is chosen any more."""
@@ -249,12 +257,16 @@ class Sighting:
 
     def _best(self, allowed: Allowed, limit: int) -> Ints:
         """The best by words over all slices; of equals the older."""
+        masks = [allowed.of_slice(index) for index in range(len(self.look.slices))]
+        quick = self._phrase.top(limit) if all(mask is None for mask in masks) else None
+        if quick is not None:
+            return quick
         found = []
         for index, begin in enumerate(self.look.begins[:-1]):
             score = self._phrase.of_slice(index)
             if score is None or not limit:
                 continue
-            mask = allowed.of_slice(index)
+            mask = masks[index]
             rows = np.flatnonzero(score > 0.0 if mask is None else (score > 0.0) & mask)
             if len(rows) > limit:
                 # Everything that ties with the last place stays in: the choice among equals is made once, below.
@@ -262,6 +274,15 @@ class Sighting:
                 rows = rows[score[rows] >= floor]
             found.append((begin + rows, score[rows]))
         return _top(found, limit)
+
+
+def matched(scores: Floats, near: Ints, weights: Floats) -> Floats:
+    """(m,) the weighted sum of what (m, w) places, or -1, have among (n,) scores."""
+    found = np.zeros(len(near))
+    for column, weight in enumerate(weights.tolist()):
+        there = near[:, column] >= 0
+        found[there] += weight * scores[near[there, column]]
+    return found
 
 
 def _rows_joined(one: NDArray[np.void], other: NDArray[np.void]) -> NDArray[np.void]:

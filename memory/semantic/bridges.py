@@ -18,6 +18,7 @@ from typing import TypeAlias
 from quantum_memory.checks import bounded
 from quantum_memory.memory.semantic.extract import ConceptKind, extract
 from quantum_memory.memory.semantic.graph import GraphState, settled
+from quantum_memory.memory.semantic.swift import swift
 from quantum_memory.memory.semantic.weave import Woven
 from quantum_memory.types import MemoryId
 
@@ -56,6 +57,10 @@ def bridges(state: GraphState, query: str, seeds: Mapping[MemoryId, float]) -> B
     state = settled(state)
     woven = state.woven
     promising = sorted(((score, memory) for memory, score in seeds.items() if score > 0.0), reverse=True)
+    fast = swift(state)
+    if fast is not None:
+        most = MOST_SEEDS, MOST_MENTIONS, MOST_LED_TO
+        return fast.bridges(query, promising, NAMED, OPENING, MENTION, most)
     known = ((score, memory, at) for score, memory in promising if (at := woven.find(memory)) >= 0)
     best = list(islice(known, MOST_SEEDS))
     if not best or woven.count < 2:

@@ -180,7 +180,7 @@ class _Met:
             if near >= 0:
                 to.append(self._memory(near))
                 weights.append(FOLLOWS)
-        return Edges(to, weights, sum(weights))
+        return Edges(to, weights, math.fsum(weights))
 
     def _of_concept(self, key: str) -> Edges:
         _, own = self._concept(key)

@@ -35,12 +35,22 @@ class Slice:
         gone: how many are dead.
     """
 
-    __slots__ = ("_counts", "_seen", "dead", "gone", "run")
+    __slots__ = ("_counts", "_head", "_seen", "dead", "gone", "run")
 
     def __init__(self, run: Run, dead: bytes | None = None, gone: int = 0) -> None:
         self.run, self.dead, self.gone = run, dead, gone
         self._counts: Ints | None = None
         self._seen: tuple[object, Any] | None = None
+        self._head: Ints | None = None
+
+    @property
+    def head(self) -> Ints:
+        """Where its columns lie, for machine code; see ``heads``."""
+        if self._head is None:
+            from quantum_memory.memory.semantic.heads import head_of  # it imports numba
+
+            self._head = head_of(self)
+        return self._head
 
     def __reduce__(self) -> Any:
         return Slice, (self.run, self.dead, self.gone)

@@ -89,7 +89,7 @@ class SmallGraph:
         begin, end = self.begins[at : at + 2].tolist()
         targets, weights = self.targets[begin:end].tolist(), self.weights[begin:end].tolist()
         if at < self.memories:
-            return targets, weights, sum(weights)
+            return targets, weights, math.fsum(weights)
         own, mentions = float(self._rare[at - self.memories]), self._run.stands[0]
         count = mentions[at - self.memories + 1] - mentions[at - self.memories]
         links = math.fsum(weight for to, weight in zip(targets, weights, strict=True) if to >= self.memories)

@@ -21,10 +21,13 @@ from quantum_memory.memory.semantic.google import Floats, Google
 from quantum_memory.memory.semantic.graph import GraphState, settled
 from quantum_memory.memory.semantic.neighbourhood import Node, gather, rarity
 from quantum_memory.memory.semantic.pagerank import walk_ranks
+from quantum_memory.memory.semantic.swift import MOST_NODES, swift
 from quantum_memory.types import MemoryId
 
 Method = Literal["quantum", "classical"]
 METHODS: tuple[Method, ...] = get_args(Method)
+DIGITS = 12
+"""Of a score: nodes that stand alike in the graph get one score, whatever the sums were rounded to on the way."""
 QUERY_SHARE = 0.5
 """Share of the start that the question's own concepts get where there are seeds as well."""
 
@@ -63,6 +66,10 @@ def spread(
         raise InvalidValue("method", repr(method), f"one of {', '.join(METHODS)}")
     bounded("alpha", alpha, 0.0, 1.0)
     state = settled(state)
+    small = method == "quantum" and max_nodes <= MOST_NODES and steps <= dense_walk.MOST_STEPS
+    fast = swift(state) if small else None
+    if fast is not None:
+        return fast.spread(query, seeds, max_nodes, steps, alpha, shared_out, DIGITS)
     start = _start(state, query, seeds, max_nodes)
     if not start:
         return {}
@@ -76,7 +83,7 @@ def spread(
     told = zip(around.nodes, ranks.tolist(), strict=True)
     scores = {key: rank for (is_memory, key), rank in told if is_memory and rank > 0.0}
     best = max(scores.values(), default=1.0)
-    return {memory: score / best for memory, score in scores.items()}
+    return {memory: round(score / best, DIGITS) for memory, score in scores.items()}
 
 
 def concepts(state: GraphState, top: int = 20, *, steps: int = 50) -> tuple[tuple[Concept, float], ...]:
@@ -99,6 +106,11 @@ def _start(state: GraphState, query: str, seeds: Mapping[MemoryId, float], most:
     known = (key for key in named if key in state.concepts or key in state.relations.ends)
     asked = {(False, key): rarity(state, key) for key in known}
     given = {(True, memory): score for memory, score in seeds.items() if score > 0.0 and woven.find(memory) >= 0}
+    return shared_out(asked, given, most)
+
+
+def shared_out(asked: Mapping[Node, float], given: Mapping[Node, float], most: int) -> dict[Node, float]:
+    """The mass of nodes by what they weigh among those that the question names, or that were found; the heaviest."""
     start: dict[Node, float] = {}
     for part, share in ((asked, QUERY_SHARE), (given, 1.0 - QUERY_SHARE)):
         largest = max(part.values(), default=1.0)

@@ -127,6 +127,11 @@ class Ids:
             return Ids(numbers[places].tobytes(), self.width)
         return Ids(b"", 0, self._texts.taken(places))
 
+    @property
+    def texts(self) -> Texts | None:
+        """The ids as texts, where they are kept so."""
+        return self._texts
+
     def __len__(self) -> int:
         return len(self.data) // self.width if self._texts is None else len(self._texts)
 

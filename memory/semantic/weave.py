@@ -107,7 +107,7 @@ class Woven:
         names: which concept a name stands for.
     """
 
-    __slots__ = ("_aliases", "_concepts", "_ends", "_joined", "count", "names", "slices")
+    __slots__ = ("_aliases", "_concepts", "_ends", "_heads", "_joined", "count", "names", "slices")
 
     def __init__(self, slices: tuple[Slice, ...] = (), names: Names | None = None) -> None:
         self.slices, self.names = slices, Names() if names is None else names
@@ -116,6 +116,16 @@ class Woven:
         self._joined: dict[int, Slice] = {}
         self._aliases: NDArray[np.uint64] | None = None
         self._concepts = -1
+        self._heads: Ints | None = None
+
+    @property
+    def heads(self) -> Ints:
+        """Where the columns of its slices lie, for machine code; see ``heads``."""
+        if self._heads is None:
+            from quantum_memory.memory.semantic.heads import heads_of  # it imports numba
+
+            self._heads = heads_of(self)
+        return self._heads
 
     def __reduce__(self) -> Any:
         return Woven, (self.slices, self.names)

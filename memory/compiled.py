@@ -1,0 +1,51 @@
+"""Functions as machine code, made by numba behind the calls: whoever asks gets them once they are there, or none.
+
+Owns when they are made. What they compute is the business of the modules that are named here, each of which has a twin
+in plain Python that gives the same; so without numba, or until it is done, only time is lost.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from typing import Any
+
+MODULES = {"graph": "quantum_memory.memory.semantic.walking", "memories": "quantum_memory.memory.episodic.columns"}
+"""By name what imports numba and has a function ``rehearse``, after which all of its functions are machine code."""
+
+_made: dict[str, Any] = {}
+_making = threading.Lock()
+_asked = threading.Event()
+
+
+def available() -> bool:
+    """Whether numba is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def ready(name: str) -> Any:
+    """The module of that name once it is machine code, else ``None``. Costs nothing and begins nothing."""
+    return _made.get(name)
+
+
+def make() -> bool:
+    """Make all of it here and now, unless that was done: seconds the first time on a machine, then a part of one.
+
+    Returns whether it could be made.
+    """
+    with _making:
+        if available():
+            for name, module in MODULES.items():
+                if name not in _made:
+                    loaded = importlib.import_module(module)
+                    loaded.rehearse()
+                    _made[name] = loaded
+    return len(_made) == len(MODULES)
+
+
+def begin() -> None:
+    """Have all of it made behind the calls, once in a process."""
+    if available() and not _asked.is_set():
+        _asked.set()
+        threading.Thread(target=make, name="compiled", daemon=True).start()

@@ -1,0 +1,212 @@
+"""What machine code finds for a question is what plain Python finds, and without it nothing is missing but speed."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quantum_memory.errors import InvalidValue
+from quantum_memory.memory import compiled
+from quantum_memory.memory.episodic.fold import MemoriesFold
+from quantum_memory.memory.episodic.look import Look
+from quantum_memory.memory.episodic.parts import nearness
+from quantum_memory.memory.episodic.search import Candidates, Query, search
+from quantum_memory.memory.episodic.state import EpisodicState, Sizes
+from quantum_memory.memory.events import Event, Forgotten, Related, Remembered, Unified
+from quantum_memory.memory.semantic.bridges import bridges
+from quantum_memory.memory.semantic.graph import GraphFold, GraphState, settled
+from quantum_memory.memory.semantic.spread import spread
+from quantum_memory.memory.semantic.swift import swift
+from quantum_memory.types import NEUTRAL, Filters, Floats, Memory, Relation
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = ("Bob", "Alice", "Cremona", "Nour", "New York", "Zoe Ito")
+WORDS = (*NAMES, "violin", "goat", "umbrella", "hedge", "letter", "mill", "river", "song", "ferry", "honey", "Zürich")
+SAYINGS = st.lists(st.sampled_from(WORDS), max_size=9).map(lambda words: f"They saw {' '.join(words)}?"[: 4 + 80])
+SESSIONS = st.sampled_from([None, "s", "t", "ü"])
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _made() -> None:
+    assert compiled.make()
+
+
+def plain(ask: Callable[[], T]) -> T:
+    """What is found without machine code."""
+    made = dict(compiled._made)
+    compiled._made.clear()
+    try:
+        return ask()
+    finally:
+        compiled._made.update(made)
+
+
+def memory(number: int, text: str, session: str | None, *, hexed: bool = False) -> Memory:
+    identity = f"{number * 7919 % 65_536:08x}" if hexed else f"m{number}"
+    vector = np.random.default_rng(number % 11).normal(size=19).astype(np.float32)  # some are alike
+    at = AT + timedelta(minutes=37 * number)
+    return Memory(identity, text, at, NEUTRAL, 0.5, 0.5, vector, f"speaker {number % 3}", session=session)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Event]:
+    """Some events, in several of which memories come and in some of which they go."""
+    hexed, told, events = draw(st.booleans()), 0, list[Event]()
+    ids: list[str] = []
+    for _ in range(draw(st.integers(1, 6))):
+        some = draw(st.lists(st.tuples(SAYINGS, SESSIONS), min_size=1, max_size=9))
+        made = tuple(memory(told + at, text, session, hexed=hexed) for at, (text, session) in enumerate(some))
+        events.append(Remembered(made))
+        told += len(made)
+        ids += [one.id for one in made]
+        if draw(st.booleans()):
+            gone = draw(st.lists(st.sampled_from(ids), max_size=3, unique=True))
+            events += [Forgotten(tuple(gone), at=AT)] if gone else []
+            ids = [one for one in ids if one not in gone] or ids
+    return events
+
+
+def graph(events: list[Event]) -> GraphState:
+    fold = GraphFold()
+    state = fold.empty()
+    for event in events:
+        state = settled(fold.apply(state, event))
+    return state
+
+
+def memories(events: list[Event], sizes: Sizes) -> EpisodicState:
+    fold = MemoriesFold(sizes=sizes)
+    state = fold.empty()
+    for event in events:
+        state = fold.apply(state, event)
+    return state
+
+
+SEEDS = st.dictionaries(
+    st.integers(0, 40).map(lambda n: f"m{n}") | st.integers(0, 40).map(lambda n: f"{n * 7919 % 65_536:08x}"),
+    st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+    max_size=12,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(histories(), SAYINGS, SEEDS, st.sampled_from([8, 16, 64]))
+def test_what_lies_around_a_question_is_walked_alike(
+    events: list[Event], question: str, seeds: dict[str, float], most: int
+) -> None:
+    state = graph(events)
+    if not state.woven.slices:
+        return
+    assert swift(state) is not None
+    found = spread(state, question, seeds, max_nodes=most)
+    wanted = plain(lambda: spread(state, question, seeds, max_nodes=most))
+    assert found == pytest.approx(wanted, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=60)
+@given(histories(), SAYINGS, SEEDS)
+def test_bridges_are_the_same_to_the_bit(events: list[Event], question: str, seeds: dict[str, float]) -> None:
+    state = graph(events)
+    found = bridges(state, question, seeds)
+    wanted = plain(lambda: bridges(state, question, seeds))
+    assert list(found) == list(wanted)
+    assert found == wanted
+
+
+@settings(deadline=None, max_examples=60)
+@given(histories(), st.one_of(st.none(), SAYINGS), st.integers(0, 7), st.sampled_from([2, 5, 64]), st.booleans())
+def test_a_search_finds_the_same_and_measures_alike(
+    events: list[Event], text: str | None, limit: int, tail: int, filtered: bool
+) -> None:
+    state = memories(events, Sizes(tail=tail, sealed=64, small=2))
+    if state.dim is None:
+        return
+    filters = Filters(speaker="speaker 1") if filtered else Filters()
+    also = tuple(one.id for event in events if isinstance(event, Remembered) for one in event.memories[:1])
+    query = Query(text, memory(3, "", None).embedding, filters, limit, also=also)
+    found, wanted = search(state, query), plain(lambda: search(state, query))
+    same(found, wanted)
+    ids = [one.id for event in events if isinstance(event, Remembered) for one in event.memories]
+    assert Look(state).find(ids).tolist() == plain(lambda: Look(state).find(ids)).tolist()
+
+
+def same(found: Candidates, wanted: Candidates) -> None:
+    assert [one.id for one in found.memories] == [one.id for one in wanted.memories]
+    np.testing.assert_array_equal(found.lexical, wanted.lexical)
+    np.testing.assert_allclose(found.relevance, wanted.relevance, atol=1e-12)
+    np.testing.assert_allclose(found.neighbours, wanted.neighbours, atol=1e-12)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.sampled_from([None, "s", "t"]), st.integers(0, 900), st.integers(0, 9000)),
+        max_size=30,
+        unique_by=lambda one: one[2],
+    )
+)
+def test_nearness_is_the_same_to_the_bit(rows: list[tuple[float, str | None, int, int]]) -> None:
+    match, sessions, tickets, at_s = (list(column) for column in zip(*rows, strict=True)) if rows else ([],) * 4
+
+    def ask() -> Floats:
+        return nearness(np.array(match, np.float64), sessions, tickets, at_s)
+
+    np.testing.assert_array_equal(ask(), plain(ask))
+
+
+def test_a_graph_that_knows_more_than_memories_say_is_left_to_plain_python() -> None:
+    told = [Remembered((memory(0, "Bob saw Alice", None),))]
+    assert swift(graph([*told])) is not None
+    assert swift(graph([*told, Related((Relation("Bob", "knows", "Alice"),))])) is None
+    assert swift(graph([*told, Unified("Bob", ("Alice",))])) is None
+    assert plain(lambda: swift(graph([*told]))) is None
+
+
+def test_it_is_made_once_behind_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    asked = threading.Event()
+
+    def make() -> None:
+        made.append(1)
+        asked.set()
+
+    monkeypatch.setattr(compiled, "make", make)
+    monkeypatch.setattr(compiled, "_asked", threading.Event())
+    compiled.begin()
+    compiled.begin()
+    assert asked.wait(10)
+    assert made == [1]
+
+
+def test_without_numba_there_is_none_and_nothing_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    monkeypatch.setattr(compiled, "_made", {})
+    compiled.begin()
+    assert not compiled.make()
+    assert compiled.ready("graph") is None
+
+
+def test_a_column_that_does_not_lie_in_one_piece_is_refused_by_name() -> None:
+    from quantum_memory.memory.machine import address_of
+
+    with pytest.raises(InvalidValue, match="in one piece"):
+        address_of(np.arange(10)[::2])
+    assert address_of(np.empty(0)) == 0
+
+
+def test_sums_are_rounded_once() -> None:
+    from quantum_memory.memory.semantic.walking import _exact_sum
+
+    chance = np.random.default_rng(1)
+    for _ in range(200):
+        values = chance.normal(size=chance.integers(0, 60)) * 10.0 ** chance.integers(-12, 12)
+        values = np.concatenate([values, -values[: len(values) // 2], [1e16, 1.0, -1e16][: chance.integers(0, 4)]])
+        assert _exact_sum(values, 0, len(values), np.empty(64)) == math.fsum(values)
