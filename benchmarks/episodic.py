@@ -3,7 +3,8 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/episodic.py [--sizes 10000 100000] [--queries 200] [--json FILE]
 
 One process and one thread, ready-made vectors of 384 numbers, no Ray. Texts have word frequencies and a length like
-those of talk; vectors lie in clusters. ``--large`` adds a million memories, which takes 3 GB. Times are of the CPU, so
+those of talk; vectors lie in clusters; feelings, confidences and importances
+need double precision. ``--large`` adds a million memories, which takes 3 GB. Times are of the CPU, so
 that other processes count less; seconds after a restart are of the clock, and of the CPU where they say so. A restart
 is measured from a snapshot that holds everything, and from one that names files, fetched or at hand to be mapped.
 """
@@ -14,6 +15,7 @@ import argparse
 import ctypes
 import gc
 import json
+import os
 import platform
 import sys
 import tempfile
@@ -38,6 +40,7 @@ from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.events import Remembered
+from quantum_memory.memory.freed import MALLOC
 from quantum_memory.memory.mapped import FileCache
 from quantum_memory.memory.semantic.graph import GraphFold
 from quantum_memory.memory.snapshots import packed, unpacked
@@ -61,15 +64,15 @@ def made_up(count: int, seed: int, first: int = 0) -> list[Memory]:
     centres = np.random.default_rng(0).standard_normal((CLUSTERS, DIM))
     vectors = centres[chance.integers(0, CLUSTERS, count)] + WITHIN * chance.standard_normal((count, DIM))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    pads = chance.uniform(-0.9, 0.9, (count, 3))
+    felt = chance.uniform((-0.9, -0.9, -0.9, 0.0, 0.0), 0.9, (count, 5))
     return [
         Memory(
             id=f"{seed:08x}{first + row:024x}",
             text=" ".join("and" if word < STOPPED else f"word{word}" for word in words[row].tolist()),
             at=START + timedelta(minutes=first + row),
-            pad=PAD(*pads[row].tolist()),
-            confidence=0.5,
-            importance=0.5,
+            pad=PAD(*felt[row, :3].tolist()),
+            confidence=float(felt[row, 3]),
+            importance=float(felt[row, 4]),
             embedding=vectors[row].copy(),
             speaker=("Alice", "Bob")[row % 2],
             session=f"session-{(first + row) // 30}",
@@ -83,22 +86,22 @@ def blocks(count: int) -> Iterator[list[Memory]]:
         yield made_up(min(BLOCK, count - first), 1, first)
 
 
-def resident() -> int:
-    """Private bytes of this process, once what is free was given back."""
-    gc.collect()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
-    return int(psutil.Process().memory_full_info().uss)
+def resident(folder: str | None = None, *, trim: bool = True) -> int:
+    """Bytes of this process that are in no file, and those pages of files of a folder that it has mapped.
 
-
-def of_its_own() -> int:
-    """Bytes of this process that are in no file; pages of mapped files belong to all who map them."""
+    Pages of libraries do not count, which are private or not as other processes come and go. With ``trim`` what the
+    allocator has free is given back before, else it counts.
+    """
     gc.collect()
     if sys.platform != "linux":
-        return resident()
-    ctypes.CDLL(None).malloc_trim(0)
+        return int(psutil.Process().memory_full_info().uss)
+    if trim:
+        ctypes.CDLL(None).malloc_trim(0)
     told = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
-    return 1024 * int(told["Anonymous"].split()[0])
+    own = 1024 * int(told["Anonymous"].split()[0])
+    if folder is None:
+        return own
+    return own + sum(one.rss - one.anonymous for one in psutil.Process().memory_maps() if one.path.startswith(folder))
 
 
 def grown(fold: Any, count: int) -> tuple[Any, float, int]:
@@ -178,11 +181,11 @@ class Kept:
 
 def first_answer(codec: MemoriesCodec, data: bytes, asked: Memory) -> dict[str, float]:
     """Seconds from a snapshot's bytes to a state and from there to an answer, and the bytes it then has of its own."""
-    before, cpu = of_its_own(), time.process_time()
+    before, cpu = resident(), time.process_time()
     back, loaded = timed(partial(unpacked, codec, packing(3), PLACE, data))
     _, answered = timed(partial(search, back, Query(asked.text, asked.embedding)))
     taken = time.process_time() - cpu
-    own = (of_its_own() - before) / len(back)
+    own = (resident() - before) / len(back)
     return {"s": loaded, "answer_s": answered, "to_first_answer_cpu_s": taken, "own_bytes_a_memory": own}
 
 
@@ -240,13 +243,25 @@ def measure(count: int, queries: int, *, restart: bool) -> dict[str, float]:
     return found
 
 
+def codec_of(folder: str, indexer: Indexer) -> MemoriesCodec:
+    """What writes sealed runs as files into a folder and maps them there."""
+    kept, cache = Kept(open_blocks(f"{folder}/blocks")), FileCache(Path(folder) / "cache", 1 << 40)
+    return MemoriesCodec(DIM, indexer=indexer, segments=Segments(kept, cache, indexer))
+
+
 def agent_cost(count: int) -> dict[str, float]:
-    """What a whole agent holds: its memories, its graph and its mood; first as made, then with sealed runs in files."""
+    """What a whole agent holds: its memories, its graph and its mood; first as made, then with sealed runs in files.
+
+    "untrimmed" is with what the allocator keeps for later; "all_pages" with every page of the files, which are the
+    system's to take back, and else with those that 50 searches looked at.
+    """
     indexer = Indexer(Sizes().sealed)
     folds: dict[str, Any] = {"memories": MemoriesFold(DIM, indexer=indexer), "graph": GraphFold(), "mood": MoodFold()}
     for fold in folds.values():  # what a process has once for all: libraries, and what is kept of words
         warm, _, _ = grown(fold, 2000)
         if isinstance(warm, EpisodicState):
+            with tempfile.TemporaryDirectory() as folder:
+                packed(codec_of(folder, indexer), packing(3), warm)
             milliseconds(warm, made_up(20, seed=3))
             build(warm.slices()[0].block.vectors(np.arange(1000)), IndexPolicy(from_rows=256))
         del warm
@@ -258,14 +273,16 @@ def agent_cost(count: int) -> dict[str, float]:
         held, before = resident() - before, resident()
         found[f"{name}_bytes_a_memory"] = held / count
     raw = 4 * DIM * count + text
+    found["resident_over_raw_untrimmed"] = (resident(trim=False) - begun) / raw
     found["resident_over_raw"] = (resident() - begun) / raw
     with tempfile.TemporaryDirectory() as folder:
-        kept, cache = Kept(open_blocks(f"{folder}/blocks")), FileCache(Path(folder) / "cache", 1 << 40)
-        codec = MemoriesCodec(DIM, indexer=indexer, segments=Segments(kept, cache, indexer))
-        packed(codec, packing(3), states["memories"])
+        packed(codec_of(folder, indexer), packing(3), states["memories"])
         for query in made_up(50, seed=2):
             search(states["memories"], Query(query.text, query.embedding))
-        found["resident_over_raw_with_files"] = (resident() - begun) / raw
+        found["resident_over_raw_with_files_untrimmed"] = (resident(folder, trim=False) - begun) / raw
+        found["resident_over_raw_with_files"] = (resident(folder) - begun) / raw
+        files = sum(path.stat().st_size for path in (Path(folder) / "cache").iterdir())
+        found["resident_over_raw_with_files_all_pages"] = (resident() + files - begun) / raw
     indexer.close()
     return found
 
@@ -280,6 +297,8 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
+    if sys.platform == "linux" and not MALLOC.items() <= os.environ.items():  # as the actors have it
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **MALLOC})  # noqa: S606 - itself
     told: dict[str, dict[str, float]] = {}
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.processor() or platform.machine()}, {psutil.cpu_count()} cores")
     print(f"100,000 vectors by one, numpy: {calibration():.2f} ms")

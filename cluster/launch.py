@@ -29,6 +29,7 @@ from quantum_memory.actors.semantic_graph import SemanticGraphActor
 from quantum_memory.actors.vault import VaultActor
 from quantum_memory.actors.views import RemoteHistory
 from quantum_memory.errors import InvalidSettings, SettingsDiffer, Unavailable
+from quantum_memory.memory.freed import MALLOC
 from quantum_memory.settings import PoolSettings, Settings
 
 LOOPBACK = "127.0.0.1"
@@ -45,6 +46,8 @@ BLAS_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+HOSTS_OF_VIEWS = ("agents", "episodic", "graph")
+"""Pools that join memories, to whom ``MALLOC`` applies: it would cost models time, whose arrays live for one text."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,7 @@ class _Maker:
         """The actors of a pool, found or made. Each orchestrator is told its number as well."""
         pool: PoolSettings = getattr(settings.pools, name)
         threads = dict.fromkeys(BLAS_VARIABLES, str(settings.blas_threads))
+        malloc = MALLOC if name in HOSTS_OF_VIEWS else {}
         options: dict[str, Any] = {
             "namespace": self._namespace,
             "lifetime": "detached" if self._detached else None,
@@ -206,7 +210,7 @@ class _Maker:
             "num_cpus": pool.num_cpus,
             "num_gpus": pool.num_gpus,
             "max_pending_calls": pool.max_pending_calls,
-            "runtime_env": {"env_vars": threads | {"HF_HUB_OFFLINE": "1"}},
+            "runtime_env": {"env_vars": threads | malloc | {"HF_HUB_OFFLINE": "1"}},
         }
         if name == "vault":
             options |= {"max_concurrency": VAULT_THREADS, "scheduling_strategy": _beside_the_folder(settings)}

@@ -145,6 +145,13 @@ class FileCache:
                     path.unlink(missing_ok=True)
 
 
+def let_go(mapped: memoryview) -> None:
+    """Take the pages of a mapped file out of the process; whoever looks at one has it again. Other bytes stay."""
+    whole_file = mapped.obj
+    if isinstance(whole_file, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        whole_file.madvise(mmap.MADV_DONTNEED)
+
+
 def _mapped(path: Path) -> memoryview:
     """A file's bytes where they lie. Raises: OSError, also for what is no file of ours; ValueError for an empty one."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)

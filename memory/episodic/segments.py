@@ -15,8 +15,9 @@ from quantum_memory.errors import CorruptRecord, QuantumMemoryError
 from quantum_memory.memory.episodic.dense import IndexPolicy
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.runs import Run
-from quantum_memory.memory.episodic.segment import opened, pieces
-from quantum_memory.memory.mapped import FileCache
+from quantum_memory.memory.episodic.segment import Opened, opened, pieces
+from quantum_memory.memory.freed import give_back
+from quantum_memory.memory.mapped import FileCache, let_go
 from quantum_memory.memory.snapshots import Files
 
 
@@ -42,14 +43,16 @@ class Segments:
 
         Raises: what ``files`` raises.
         """
-        for run in runs:
-            if run.name is None:
-                self._write(run)
+        written = [run for run in runs if run.name is None]
+        for run in written:
+            self._write(run)
         gone = set(self._files.lacking([run.name for run in runs if run.name is not None]))
         for run in runs:
             if run.name in gone:  # it was collected while no snapshot named it, or put aside
                 run.name = None
                 self._write(run)  # under another name if an index is written otherwise by now
+        if written:
+            give_back()  # columns that are in files now, and the bytes on their way there
         return [run.name or "" for run in runs]
 
     def run(self, name: str) -> Run:
@@ -68,7 +71,7 @@ class Segments:
         with self._turn:
             twin = self._runs.get(name)
         if twin is None and self._cache is not None:
-            twin = opened(self._cache.put(name, data), _what(name), self._policy).run
+            twin = self._opened(name, self._cache.put(name, data)).run
         if twin is not None:
             run.become(twin)
         run.name = name
@@ -84,9 +87,15 @@ class Segments:
             if blake3(data).hexdigest() != name:
                 raise CorruptRecord(_what(name), f"its {len(data)} bytes do not have the hash of its name")
             found = memoryview(data) if self._cache is None else self._cache.put(name, data)
-        run, lawful = opened(found, _what(name), self._policy)
+        run, lawful = self._opened(name, found)
         run.name = name if lawful else None  # it will have another, and another index, when it is next written down
         return run
+
+    def _opened(self, name: str, data: memoryview) -> Opened:
+        """The run in a file. It was looked at from end to end, of which a search needs little."""
+        found = opened(data, _what(name), self._policy)
+        let_go(data)
+        return found
 
     def _known(self, name: str, run: Run) -> Run:
         """The run that stands for a name: this one, unless there was one before."""

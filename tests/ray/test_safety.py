@@ -12,6 +12,7 @@ import pytest
 import ray
 
 from quantum_memory.cluster.connect import MemoryCluster, connect
+from quantum_memory.cluster.launch import HOSTS_OF_VIEWS
 from quantum_memory.errors import (
     InvalidSettings,
     InvalidValue,
@@ -20,6 +21,7 @@ from quantum_memory.errors import (
     StorageLocked,
     Unavailable,
 )
+from quantum_memory.memory.freed import MALLOC
 from tests.ray.conftest import FAST
 
 LOOPBACK = ("127.", "::1", "::ffff:127.")
@@ -54,11 +56,12 @@ def test_strangers_need_the_token_and_nobody_is_told(cluster: MemoryCluster) -> 
 
 
 def test_every_actor_has_one_blas_thread_and_no_way_to_a_hub(cluster: MemoryCluster) -> None:
-    for pids in cluster.processes().values():
+    for name, pids in cluster.processes().items():
         for pid in pids:
             environment = psutil.Process(pid).environ()
             assert environment["OPENBLAS_NUM_THREADS"] == environment["OMP_NUM_THREADS"] == "1"
             assert environment["HF_HUB_OFFLINE"] == "1"
+            assert (MALLOC.items() <= environment.items()) == (name in HOSTS_OF_VIEWS)
 
 
 def test_no_pickle_is_on_disk(cluster: MemoryCluster) -> None:

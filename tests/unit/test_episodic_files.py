@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import resource
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from blake3 import blake3
 from hypothesis import given, settings
@@ -35,7 +37,7 @@ from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, Revised
 from quantum_memory.memory.life.uses import UsesFold
 from quantum_memory.memory.life.uses_snapshot import UsesCodec
-from quantum_memory.memory.mapped import FileCache
+from quantum_memory.memory.mapped import FileCache, let_go
 from quantum_memory.memory.snapshots import FILES, Snapshots, Spacing, Tally, named, packed, unpacked
 from quantum_memory.memory.timeline import Timeline
 from quantum_memory.types import Place
@@ -468,6 +470,37 @@ def test_a_folder_that_takes_nothing_is_no_loss(tmp_path: Path, caplog: pytest.L
     assert at_hand(cache, name) is None
     assert cache.put(name, data) == data
     assert "takes no file" in caplog.text
+
+
+def shown(folder: Path) -> int:
+    """Bytes of a folder's files that this process has at hand."""
+    return sum(one.rss for one in psutil.Process().memory_maps() if one.path.startswith(str(folder)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process maps is told by Linux alone")
+def test_pages_that_were_let_go_are_there_again_when_somebody_looks(tmp_path: Path) -> None:
+    cache, (name, data) = FileCache(tmp_path, 1 << 24), data_of(1, 1 << 20)
+    held = cache.put(name, data)
+    assert bytes(held) == data
+    assert shown(tmp_path) == len(data)
+    let_go(held)
+    assert shown(tmp_path) == 0
+    assert bytes(held) == data
+    let_go(memoryview(data))
+    assert bytes(held) == data
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process maps is told by Linux alone")
+def test_a_run_that_was_only_written_or_opened_has_no_page_of_its_file(node: Node) -> None:
+    state = folded(node.fold, [Remembered(MANY)])
+    node.dump(state)
+    assert all(map(is_mapped, runs(state)))
+    assert shown(node.folder) == 0
+    host = node.restarted()
+    opened_ = [host.segments.run(path.name) for path in files(node)]
+    assert shown(node.folder) == 0
+    assert sum(len(run.memories(np.arange(len(run)))) for run in opened_) == sum(map(len, runs(state)))
+    assert shown(node.folder) > 0
 
 
 def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

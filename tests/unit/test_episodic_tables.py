@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from quantum_memory.memory.episodic import records as columns
 from quantum_memory.memory.episodic.chunk import Chunk, Lexicon
-from quantum_memory.memory.episodic.columnar import Blobs, exact_floats, narrow
+from quantum_memory.memory.episodic.columnar import Blobs, Hexes, exact_floats, joined_ids, narrow, packed, spelled
 from quantum_memory.memory.episodic.records import Records, id_numbers
-from quantum_memory.memory.episodic.rows import NOBODY
+from quantum_memory.memory.episodic.rows import COLUMNS, NOBODY, ROW, Rows
 from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.tables import UNHEARD, Table, concat, cut
 from quantum_memory.memory.episodic.words import id_number
@@ -168,7 +168,60 @@ def test_byte_strings_are_taken_cut_and_joined(values: list[bytes], data: st.Dat
     assert [bytes(one) for one in blobs.take(every[::-1]).raw(every)] == values[::-1]
 
 
+HEXES = st.lists(st.text("0123456789abcdef", min_size=6, max_size=6), max_size=6)
+ODD = st.lists(st.text("0123456789abcdefABg-", min_size=5, max_size=7), max_size=3)
+
+
+@given(HEXES, ODD, st.data())
+def test_ids_read_the_same_whether_they_are_kept_as_numbers_or_spelled_out(
+    digits: list[str], odd: list[str], data: st.DataObject
+) -> None:
+    left, right = (packed(Blobs.of([one.encode() for one in names])) for names in (digits, odd))
+    assert isinstance(left, Hexes) == bool(digits)
+    assert left.nbytes == 3 * len(digits) if digits else not len(left)
+    both, values = joined_ids([left, right]), digits + odd
+    every = np.arange(len(values))
+    for ids in (both, spelled(both), packed(both), joined_ids([both.cut(0, len(values))])):
+        assert ids.texts(every) == [ids.text(row) for row in range(len(values))] == values
+        assert [bytes(one) for one in ids.raw(every)] == [one.encode() for one in values]
+        start = data.draw(st.integers(0, len(values)))
+        assert ids.cut(start, len(values)).texts(np.arange(len(values) - start)) == values[start:]
+        assert ids.take(every[::-1]).texts(every) == values[::-1]
+
+
+def test_ids_alike_in_length_alone_are_spelled_out() -> None:
+    for names in (["abc"], ["ABCD"], ["ab", "abcdef"], ["", ""], ["abcx"], []):
+        assert isinstance(packed(Blobs.of([name.encode() for name in names])), Blobs)
+
+
+ROWS = st.lists(
+    st.tuples(
+        *[st.integers(-(2**62), 2**62)] * 2,
+        *[st.integers(-1, 2**31 - 1) | st.integers(-1, 200)] * 3,
+        st.integers(0, 2**31 - 1) | st.integers(0, 300),
+        st.floats(0, 1, width=32),
+        *[st.integers(-1, 40_000)] * 2,
+    ),
+    max_size=6,
+)
+
+
+@given(ROWS, st.data())
+def test_rows_by_columns_are_the_same_rows(values: list[tuple[float, ...]], data: st.DataObject) -> None:
+    wide = np.array(values, ROW)
+    rows = Rows.of(wide)
+    some = np.array(data.draw(st.lists(st.sampled_from(range(len(values))) if values else st.nothing())), np.int64)
+    held = np.empty(len(some), ROW)
+    rows.fill(held, some)
+    assert held.tolist() == wide[some].tolist()
+    assert all(rows[name].tolist() == wide[name].tolist() for name in COLUMNS)
+    assert all(rows[name].flags.c_contiguous for name in COLUMNS)
+    assert rows.nbytes <= wide.nbytes
+
+
 @given(st.lists(st.integers(-(2**40), 2**40), max_size=5), st.lists(st.floats(-1e6, 1e6), max_size=5))
 def test_narrow_numbers_are_the_same_numbers(whole: list[int], real: list[float]) -> None:
     assert narrow(np.array(whole, np.int64), np.uint8, np.int32).tolist() == whole
     assert exact_floats(np.array(real)).tolist() == real
+    wide = np.array([real, real]).T
+    assert not np.may_share_memory(exact_floats(wide[:, :1]), wide), "a part of an array would keep all of it"
