@@ -10,9 +10,13 @@ from typing import Any
 import ray
 
 from quantum_memory.actors.ray_metrics import ray_metrics, watch_process
+from quantum_memory.memory import compiled
 from quantum_memory.settings import Settings
 from quantum_memory.telemetry import SILENT, Metrics
 from quantum_memory.telemetry.logs import to_stderr
+
+RECALLING = frozenset({"episodic", "graph"})
+"""Pools that answer questions, for which machine code is made as they start; inline the agents do."""
 
 
 def actor(name: str, pool: str, host: type) -> Any:
@@ -30,6 +34,8 @@ def actor(name: str, pool: str, host: type) -> Any:
             to_stderr(wanted.logs, wanted.level, {"pool": pool, "actor": _own_name(name)})
             metrics: Metrics = ray_metrics() if wanted.metrics else SILENT
             watch_process(metrics, pool)
+            if pool in RECALLING or (pool == "agents" and settings.placement == "inline"):
+                compiled.begin()
             super().__init__(settings, *args, metrics=metrics)
 
         def __repr__(self) -> str:

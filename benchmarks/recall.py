@@ -1,11 +1,11 @@
 """How long a recall takes beyond embedding the question, and what takes it: python benchmarks/recall.py.
 
-    python benchmarks/recall.py [--sizes 10000 100000] [--large] [--questions 200] [--texts FILE] [--ray]
+    python benchmarks/recall.py [--sizes 10000 100000] [--large] [--questions 200] [--texts FILE] [--ray] [--plain]
 
 One thread, in this process: an agent under the default settings, asked as the actors ask it; no hops and no journal.
 Wall and processor time of the whole recall, processor time of its stages, in milliseconds. ``--large`` adds a million
 memories, for which the graph alone takes some 11 GB. With ``--ray`` the same questions also go through the public face,
-with ready vectors and the journal, in both placements, at the first size.
+with ready vectors and the journal, in both placements, at the first size. ``--plain`` goes without machine code.
 
 Vectors are made as in ann.py, the last ones being the questions'. Texts are of a small grammar, in sessions of twenty;
 ``--texts`` reads them from a file of lines instead, over and over. A question is about a remembered text.
@@ -32,6 +32,7 @@ from ann import LARGE, made_like_sentences
 from one_agent import OneAgent
 
 import quantum_memory as qm
+from quantum_memory.memory import compiled
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.state import Sizes
 from quantum_memory.types import PAD, Memory, Vector
@@ -143,7 +144,11 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--ray", action="store_true")
+    parser.add_argument("--plain", action="store_true")
     options = parser.parse_args()
+    if not options.plain:
+        begin = time.perf_counter()
+        print(f"machine code: {compiled.make()}, {time.perf_counter() - begin:.1f} s")
     lines = options.texts.read_text().splitlines() if options.texts else []
     for size in [*options.sizes, *([LARGE] if options.large else [])]:
         vectors = made_like_sentences(size + options.questions)

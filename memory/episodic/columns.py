@@ -32,6 +32,8 @@ from quantum_memory.memory.episodic.heads import (
     STARTS,
     TERM_COUNT,
     TERMS,
+    TEXT_STARTS,
+    TEXTS,
     VECTORS,
     WIDE,
     Places,
@@ -320,6 +322,21 @@ def faded(
     return found
 
 
+@machine
+def last_bytes(places: Places, numbers: Ints) -> Ints:
+    """(m,) the last byte of the text of each row of a run; -1 for an empty one, and for rows of what is no run."""
+    found = np.full(len(numbers), -1, np.int64)
+    for index in range(len(numbers)):
+        part = _slice_of(places, numbers[index])
+        row = numbers[index] - places[part, BEGIN]
+        if places[part, TEXTS]:
+            head = places[part]
+            end = _col(head, TEXT_STARTS, row + 1)
+            if end > _col(head, TEXT_STARTS, row):
+                found[index] = read_u8(head[TEXTS] + end - 1)
+    return found
+
+
 def rehearse() -> None:
     """Have every function made."""
     places, terms = np.zeros((0, WIDE), np.int64), np.zeros(0, np.uint64)
@@ -331,5 +348,6 @@ def rehearse() -> None:
     cosines(places, none, nothing)
     around(places, nothing, 1, 1.0)
     standing(places, terms)
+    last_bytes(places, nothing)
     matched(none, np.zeros((0, 2), np.int64), np.zeros(2))
     faded(none, nothing, nothing, none, nothing, np.zeros(1), 1.0)

@@ -24,7 +24,9 @@ STARTS, ROWS, COUNTS, ORDER = range(12, 20, 2)
 """Columns of whole numbers in one piece: the address, and in the place after it how wide they are."""
 LENGTHS, BEFORE, AFTER, SESSION, AT = range(20, 35, 3)
 """Fields: the address, how far the next one is, how wide they are."""
-WIDE = 35
+TEXTS, TEXT_STARTS = 35, 36
+"""The texts of a run, and where each begins, as a column of whole numbers."""
+WIDE = 38
 
 
 class Heads(NamedTuple):
@@ -55,7 +57,14 @@ def _of_run(table: Table) -> tuple[Places, tuple[Any, ...]]:
     _put_rows(head, table.rows, table.rows["terms"], table.vectors)
     head[TERMS], head[TERM_COUNT] = address_of(postings.terms), len(postings.terms)
     head[NUMBERS], head[NUMBER_COUNT] = address_of(records.numbers), len(records.numbers)
-    columns = ((STARTS, postings.starts), (ROWS, postings.rows), (COUNTS, postings.counts), (ORDER, records.order))
+    head[TEXTS], texts = address_of(records.texts.data), records.texts.starts
+    columns = (
+        (TEXT_STARTS, texts),
+        (STARTS, postings.starts),
+        (ROWS, postings.rows),
+        (COUNTS, postings.counts),
+        (ORDER, records.order),
+    )
     for place, column in columns:
         head[place : place + 2] = place_of(column)
     return head, (table,)

@@ -17,6 +17,7 @@ from quantum_memory.memory import compiled
 from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.columnar import Ints
 from quantum_memory.memory.episodic.context import Addresses, Beyond, Context, goes_on, surroundings
+from quantum_memory.memory.episodic.parts import told_by_last
 from quantum_memory.memory.episodic.records import FELT
 from quantum_memory.memory.episodic.rows import ROW
 from quantum_memory.memory.episodic.runs import Block, Slice
@@ -129,6 +130,14 @@ class Look:
 
     def statements(self, numbers: Ints) -> Floats:
         """(m,) 0 for texts that end as a question and 1 for others, of numbers that ascend."""
+        if self.heads is not None:
+            last = self.machine.last_bytes(self.heads.places, numbers)
+            told, unclear = told_by_last(last)
+            told[unclear] = self._statements(numbers[unclear])
+            return told
+        return self._statements(numbers)
+
+    def _statements(self, numbers: Ints) -> Floats:
         return joined([part.block.statements(rows) for part, rows in self._parts(numbers)], np.empty(0))
 
     def labels(self, column: Label, numbers: Ints) -> list[str | None]:

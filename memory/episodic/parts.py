@@ -109,6 +109,12 @@ def statements_of(texts: Blobs, rows: Ints) -> Floats:
     return found
 
 
+def told_by_last(last: Ints) -> tuple[Floats, Ints]:
+    """(m,) the same where the last byte of a text tells, -1 for what has none; and the places where it does not."""
+    told: Floats = (last != _ASKING).astype(np.float64)
+    return told, np.flatnonzero((last < 0) | _UNCLEAR[last])
+
+
 def bridged(
     question: Vector,
     ids: Sequence[MemoryId],

@@ -436,9 +436,18 @@ def _most_edges(heads: Any, nodes: Any, node: int, fanout: int) -> Any:
 
 
 @inside
+def _longer_whole(column: Any, size: int) -> Any:
+    grown = np.empty(size, np.int64)
+    for at in range(len(column)):
+        grown[at] = column[at]
+    return grown
+
+
+@inside
 def _longer(column: Any, size: int) -> Any:
-    grown = np.empty(size, column.dtype)
-    grown[: len(column)] = column
+    grown = np.zeros(size)
+    for at in range(len(column)):
+        grown[at] = column[at]
     return grown
 
 
@@ -512,20 +521,18 @@ def around(  # noqa: C901, PLR0912, PLR0915 - one loop, as in ``neighbourhood.ga
         if size[0] + needed > capacity:
             capacity = 2 * (size[0] + needed)
             grown = np.empty((capacity, 4), np.int64)
-            grown[: size[0]] = nodes[: size[0]]
-            nodes = grown
-            rare, often = _longer(rare, capacity), _longer(often, capacity)
-            wider = np.zeros(capacity)
-            wider[: size[0]] = mass[: size[0]]
-            mass = wider
             begins, ends = np.full(capacity, -1, np.int64), np.full(capacity, -1, np.int64)
-            begins[: size[0]], ends[: size[0]] = edge_begin[: size[0]], edge_end[: size[0]]
-            edge_begin, edge_end = begins, ends
+            for node in range(size[0]):
+                begins[node], ends[node] = edge_begin[node], edge_end[node]
+                for column in range(4):
+                    grown[node, column] = nodes[node, column]
+            nodes, edge_begin, edge_end = grown, begins, ends
+            rare, often, mass = _longer(rare, capacity), _longer_whole(often, capacity), _longer(mass, capacity)
             table = np.full(_powers(_TABLE_PER_NODE * capacity), -1, np.int64)
             for node in range(size[0]):
                 table[_slot(table, nodes, nodes[node, MEMORY], nodes[node, AT])] = node
         if edges + needed > len(to):
-            to, weights = _longer(to, 2 * (edges + needed)), _longer(weights, 2 * (edges + needed))
+            to, weights = _longer_whole(to, 2 * (edges + needed)), _longer(weights, 2 * (edges + needed))
         if nodes[best, MEMORY]:
             end = _of_memory(heads, count, table, nodes, size, rare, often, best, follows, to, weights, edges, False)
             total = _exact_sum(weights, edges, end, parts)
@@ -591,7 +598,7 @@ def around(  # noqa: C901, PLR0912, PLR0915 - one loop, as in ``neighbourhood.ga
         if nodes[node, MEMORY] and edge_begin[node] < 0:
             needed = _most_edges(heads, nodes, node, fanout)
             if edges + needed > len(to):
-                to, weights = _longer(to, 2 * (edges + needed)), _longer(weights, 2 * (edges + needed))
+                to, weights = _longer_whole(to, 2 * (edges + needed)), _longer(weights, 2 * (edges + needed))
             end = _of_memory(heads, count, table, nodes, size, rare, often, node, follows, to, weights, edges, True)
             edge_begin[node], edge_end[node] = edges, end
             edges = end
@@ -771,7 +778,8 @@ def led(  # noqa: C901, PLR0912 - loops in loops, as in ``bridges``
                     if 2 * size >= room:
                         room *= 2
                         wider = np.empty((room, 3), np.int64)
-                        wider[:size] = ways[:size]
+                        for at in range(size):
+                            wider[at, 0], wider[at, 1], wider[at, 2] = ways[at, 0], ways[at, 1], ways[at, 2]
                         ways, strengths = wider, _longer(strengths, room)
                         table = np.full(4 * room, -1, np.int64)
                         for at in range(size):

@@ -30,7 +30,9 @@ from quantum_memory.types import NEUTRAL, Filters, Floats, Memory, Relation
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("Bob", "Alice", "Cremona", "Nour", "New York", "Zoe Ito")
 WORDS = (*NAMES, "violin", "goat", "umbrella", "hedge", "letter", "mill", "river", "song", "ferry", "honey", "Zürich")
-SAYINGS = st.lists(st.sampled_from(WORDS), max_size=9).map(lambda words: f"They saw {' '.join(words)}?"[: 4 + 80])
+SAYINGS = st.lists(st.sampled_from(WORDS), max_size=9).map(
+    lambda words: f"They saw {' '.join(words)}{'?' * (len(words) % 2)}{')' * (len(words) % 3)}"
+)
 SESSIONS = st.sampled_from([None, "s", "t", "ü"])
 T = TypeVar("T")
 
@@ -137,6 +139,8 @@ def test_a_search_finds_the_same_and_measures_alike(
     same(found, wanted)
     ids = [one.id for event in events if isinstance(event, Remembered) for one in event.memories]
     assert Look(state).find(ids).tolist() == plain(lambda: Look(state).find(ids)).tolist()
+    rows = np.arange(int(Look(state).begins[-1]))
+    assert Look(state).statements(rows).tolist() == plain(lambda: Look(state).statements(rows)).tolist()
 
 
 def same(found: Candidates, wanted: Candidates) -> None:
