@@ -10,7 +10,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
@@ -42,12 +42,16 @@ class Watch:
         pool: which pool the host belongs to, or would.
         settings: what is wanted.
         metrics: where measurements go.
+
+    Attributes:
+        guard: what a host holds while it answers a call, if it does not answer several at a time.
     """
 
     def __init__(self, pool: str, settings: TelemetrySettings, metrics: Metrics) -> None:
         self.pool, self.metrics = pool, metrics
         self.follows = settings.traces or settings.logs == "json"
         self._exporter = settings.spans
+        self.guard: AbstractContextManager[object] = _NOTHING
 
     @contextmanager
     def following(
@@ -172,7 +176,7 @@ def _answer(method: Callable[..., Any], *, batch: bool) -> Callable[..., Any]:
         watch: Watch = self._watch
         began_s = perf_counter()
         try:
-            with watch.following(name, args, carried) if watch.follows else _NOTHING:
+            with watch.guard, watch.following(name, args, carried) if watch.follows else _NOTHING:
                 return method(self, *args, **kwargs)
         finally:
             watch.answered(name, perf_counter() - began_s, len(args[0]) if batch and args else None)

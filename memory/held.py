@@ -122,6 +122,11 @@ class Held(Generic[K, V]):
             if self._load is not None:
                 self._load.remove(value)
 
+    def drop_where(self, gone: Callable[[K], bool]) -> None:
+        """Hold no longer what is under keys of which this is so."""
+        for key in [key for key in self._values if gone(key)]:
+            self.drop(key)
+
     def clear(self) -> None:
         """Hold nothing any longer."""
         while self._values:

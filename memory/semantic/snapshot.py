@@ -83,6 +83,10 @@ class GraphCodec:
         _put_relations(columns, state.relations)
         return Dump(columns.arrays, {"memories": len(names.memories), "concepts": len(names.concepts)})
 
+    def size(self, state: GraphState) -> int:
+        """How many memories it has heard, how many it knows to be forgotten, and how many relations it was told."""
+        return len(state.memories) + len(state.pending) + len(state.forgotten) + len(state.relations)
+
     def load(self, arrays: Arrays, attributes: Attributes) -> GraphState:
         """Raises: CorruptRecord."""
         read = Reading("snapshot of graph", arrays, attributes)

@@ -36,13 +36,15 @@ class Section(BaseModel):
 class PoolSettings(Section):
     """A pool of actors of one kind.
 
-    ``num_gpus`` may be a fraction: Ray then counts the actors a device can hold, but puts no wall between them.
+    ``num_gpus`` may be a fraction: Ray then counts the actors a device can hold, but puts no wall between them. From
+    90 % of ``memory_mb`` MiB in one process, or of its node's memory, on, views put away the agents used longest ago.
     """
 
     size: Count = 1
     num_cpus: Resource = 0.1
     num_gpus: Resource = 0.0
     max_pending_calls: Count = 10_000
+    memory_mb: Annotated[int, Field(ge=1, le=1 << 30)] | None = None
 
 
 class PoolsSettings(Section):
@@ -391,8 +393,10 @@ class ViewsSettings(Section):
 
     ``cache`` is the folder in which each node has sealed memories at hand to be mapped; without one it is beside
     a local vault, or a temporary one. Over ``cache_mb`` MiB the least recently used go; they are fetched again.
+    An agent that nobody used for ``idle_s`` is put away and comes back when it is asked; 0 is never.
     """
 
+    idle_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
     resident_states: Annotated[int, Field(ge=2)] = 20_000
     working_memories: Count = 128
     cache: str | None = None
