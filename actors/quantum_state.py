@@ -142,6 +142,11 @@ class QuantumStateHost(ViewHost):
         return told
 
     @computing
+    def warm(self, places: Sequence[Place]) -> list[int]:
+        """See ``ViewHost.warm``."""
+        return super().warm(places)
+
+    @computing
     def whole(self, asked: Sequence[tuple[Part, Place]]) -> list[None]:
         """See ``ViewHost.whole``."""
         return super().whole(asked)

@@ -96,6 +96,12 @@ class SemanticGraphHost(ViewHost):
         """The graphs."""
         return (self._graphs,)
 
+    def _warm(self, place: Place) -> int:
+        """See ``ViewHost.warm``: with nothing pending."""
+        loaded = super()._warm(place)
+        self._at(place)
+        return loaded
+
     def associate(self, asked: Sequence[Seeds]) -> list[Associations]:
         """For each question the memories to which its seeds lead."""
         return [self._associated(one) for one in asked]

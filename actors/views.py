@@ -219,6 +219,17 @@ class ViewHost(ABC):
                 timeline.pin(place)
         return [None] * len(places)
 
+    def warm(self, places: Sequence[Place]) -> list[int]:
+        """Have what is so at each place at hand before somebody asks; how many views of each were not."""
+        return [self._warm(place) for place in places]
+
+    def _warm(self, place: Place) -> int:
+        loaded = 0
+        for timeline in self.timelines():
+            loaded += timeline.held(place) is None
+            timeline.at(place)
+        return loaded
+
     def whole(self, asked: Sequence[tuple[Part, Place]]) -> list[None]:
         """See that nothing is missing from views by which somebody means to decide what is to be written.
 
