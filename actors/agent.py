@@ -12,6 +12,7 @@ from quantum_memory.actors.apart import apart
 from quantum_memory.actors.branching import READINGS, Brancher
 from quantum_memory.actors.contexts import ContextRequest, Contexts
 from quantum_memory.actors.directory import Directory, session_of
+from quantum_memory.actors.door import Door
 from quantum_memory.actors.emotion import Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.equations import EquationRequest, Equations
@@ -94,7 +95,9 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-@watched(ORCHESTRATORS, batches=("open", "perceive", "remember", "recall"))
+@watched(
+    ORCHESTRATORS, batches=("open", "perceive", "remember", "recall"), always=("status", "close", "collected", "bounds")
+)
 class QuantumMemoryHost:
     """The orchestrator of many agents. Everything a QuantumMemoryAgent does; lives on one event loop.
 
@@ -116,6 +119,7 @@ class QuantumMemoryHost:
     ) -> None:
         self._settings, self._directory = settings, directory
         self._metrics, self._watch = metrics, Watch(ORCHESTRATORS, settings.telemetry, metrics)
+        self._watch.guard = self._door = Door(ORCHESTRATORS, settings.limits.waiting, metrics)
         self._parts = parts or connect_parts(settings, directory, member, metrics)
         metrics.watch(self._tell_lag)
         turns = Turns()
@@ -482,7 +486,8 @@ class QuantumMemoryHost:
         views = self._views()
         told = {name: await port.told(ViewHost.status) for name, port in views.items()}
         lag = {f"{name}_lag": port.lag.events for name, port in views.items()}
-        own = {**process(), "agents": self._parts.journal.residents()} | lag
+        door = {"calls": self._door.inside, "refused": self._door.refused}
+        own = {**process(), "agents": self._parts.journal.residents()} | door | lag
         return (
             own
             | self._writer.extracting.status()

@@ -29,13 +29,10 @@ import numpy as np
 
 from quantum_memory.actors.agent import QuantumMemoryHost
 from quantum_memory.actors.directory import Directory
-from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.journal import Journal
 from quantum_memory.actors.parts import local_parts
 from quantum_memory.actors.ports import LocalVault
-from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.requests import RecallRequest, RememberRequest
-from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import ViewHost
 from quantum_memory.settings import Settings, load

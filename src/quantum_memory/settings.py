@@ -441,7 +441,7 @@ class BackupsSettings(Section):
 
 
 class LimitsSettings(Section):
-    """What one call may bring."""
+    """What one call may bring, and how many calls one orchestrator has at a time: over ``waiting`` it refuses more."""
 
     text_chars: Count = 32_768
     batch: Count = 10_000
@@ -449,14 +449,19 @@ class LimitsSettings(Section):
     image_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 8 << 20
     image_pixels: Annotated[int, Field(ge=1, le=178_000_000)] = 40_000_000
     batch_image_bytes: Annotated[int, Field(ge=1, le=1 << 31)] = 64 << 20
+    waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
 
 
 class TimeoutsSettings(Section):
-    """How long a caller waits: for an answer, longer for each text that it brings, and for the actors to come up."""
+    """How long a caller waits: for an answer, longer for each text that it brings, and for the actors to come up.
+
+    ``part_s`` is how long recall waits for a part that it can do without, as long as there is time at all.
+    """
 
     call_s: Positive = 120.0
     per_text_s: Positive = 0.5
     connect_s: Positive = 180.0
+    part_s: Positive = 10.0
 
 
 class RaySettings(Section):
