@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
-from quantum_memory.errors import Unavailable
+from quantum_memory.errors import DeadlineExceeded, Unavailable
 
 R = TypeVar("R")
 SHARE = 0.5
@@ -25,6 +26,15 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._at = asyncio.get_running_loop().time() + seconds
+
+    @asynccontextmanager
+    async def kept(self, what: str) -> AsyncIterator[None]:
+        """Let the body take no longer. Raises: DeadlineExceeded."""
+        try:
+            async with asyncio.timeout(max(0.0, self.left_s)):
+                yield
+        except TimeoutError:
+            raise DeadlineExceeded(what, self.seconds) from None
 
     @property
     def left_s(self) -> float:
@@ -46,7 +56,7 @@ class Patience:
     def __init__(self, part: str, part_s: float) -> None:
         self.part, self._part_s = part, part_s
         self._late = 0
-        self._unheard: set[asyncio.Future[object]] = set()
+        self._unheard: set[asyncio.Future[Any]] = set()
 
     async def within(self, deadline: Deadline, ask: Callable[[], Awaitable[R]]) -> R | None:
         """What the part says, or nothing if it is away, refuses for want of room, or does not say it in time.
@@ -79,7 +89,7 @@ class Patience:
     def _tire(self) -> None:
         self._late = min(self._late + 1, 30)
 
-    def _heard(self, answer: asyncio.Future[object]) -> None:
+    def _heard(self, answer: asyncio.Future[Any]) -> None:
         self._unheard.discard(answer)
         if not answer.cancelled() and answer.exception() is None:
             self._late = 0

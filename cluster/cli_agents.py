@@ -85,6 +85,8 @@ def recall(
             query, k, since=start, until=end, as_of=where, kind=kind, speaker=speaker, tags=tuple(tags or ())
         )
     session.show(tables.hits_data(hits), lambda: tables.hits_table(hits))
+    if hits.missing:
+        session.note(f"found without: {', '.join(hits.missing)}")
 
 
 @command(app)

@@ -137,8 +137,9 @@ def _directory(settings: Settings, namespace: str) -> Directory:
     sizes = {name: pool.size for name, pool in settings.pools}
     told, times = settings.telemetry, settings.timeouts
     most = {name: pool.max_pending_calls for name, pool in settings.pools}
-    given = {"spans": told.spans, "metrics": told.metrics, "pending": most}
-    return Directory(namespace, sizes, times.call_s, times.per_text_s, **given)
+    return Directory(
+        namespace, sizes, times.call_s, times.per_text_s, spans=told.spans, metrics=told.metrics, pending=most
+    )
 
 
 def _views_and_agents(make: _Maker, settings: Settings, namespace: str) -> dict[str, list[Any]]:

@@ -27,7 +27,7 @@ from quantum_memory.types import BranchId, Part, Place
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
 DIGEST_CHARS = 16
-LEAVING_EVENTS, LEAVING_SHARE = 32, 0.01
+LEAVING_EVENTS, LEAVING_SHARE = 32, 0.005
 """A view that is put away is written down if so many events, and this share of all, would have to be folded again."""
 FILES = "files"
 """The column of a dump that names files beside it: (n, 32) uint8, the BLAKE3 of each."""
