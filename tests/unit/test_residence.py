@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
+from quantum_memory.actors.journal import Draft, Journal
+from quantum_memory.actors.ports import LocalVault
 from quantum_memory.actors.pressure import HIGH, LOW, Pressure, node_bytes, own_bytes
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.requests import FeelRequest, MergeRequest, RelateRequest
 from quantum_memory.actors.residence import Residence, Rules
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
+from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import Sprout, ViewHost
 from quantum_memory.memory.clerk import Clerk
+from quantum_memory.memory.events import Forgotten
 from quantum_memory.memory.residents import Residents
 from quantum_memory.memory.snapshots import Leaving
 from quantum_memory.telemetry import Recorder
@@ -330,6 +335,50 @@ def test_the_agents_that_are_held_are_told(tmp_path: Path) -> None:
     assert recorder.number(RESIDENT_AGENTS, "episodic") == 0
     assert recorder.number(EVICTIONS, "episodic", "idle") == 1
     assert len(episodic.memories([Place(alice.id, 1)])[0]) == 3
+    orchestra.close()
+
+
+class SlowVault(LocalVault):
+    """A vault that answers when it is let."""
+
+    def __init__(self, host: VaultHost) -> None:
+        super().__init__(host)
+        self.let: asyncio.Event | None = None
+
+    async def ask(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = await super().ask(method, *args, **kwargs)
+        if self.let is not None:
+            await self.let.wait()
+        return answer
+
+
+def test_an_orchestrator_forgets_whom_nobody_asks_for_but_no_head_that_is_being_asked_for(tmp_path: Path) -> None:
+    orchestra, recorder = Orchestra(tmp_path), Recorder()
+    alice, bob = orchestra.agent("alice"), orchestra.agent("bob")
+
+    async def play() -> None:
+        vault = SlowVault(orchestra.vault)
+        journal = Journal(vault, lambda _: True, 1e-9, recorder)
+        assert [place.seq for place in await journal.tips([alice, bob])] == [0, 0]
+        await asyncio.sleep(0.001)
+        assert journal.put_away() == 2
+        assert journal.branches == journal.put_away() == 0
+        assert recorder.number(EVICTIONS, "agents", "idle") == 2
+        await journal.tip(bob)
+        vault.let = asyncio.Event()
+        late = asyncio.ensure_future(journal.tip(alice))
+        await asyncio.sleep(0.05)
+        writing = asyncio.ensure_future(journal.append([Draft(bob, Forgotten(("x",)), "op")]))
+        await asyncio.sleep(0.05)
+        assert journal.put_away() == 0, "the vault is asked for both"
+        vault.let.set()
+        vault.let = None
+        assert ((await late).seq, len(await writing)) == (0, 1)
+        assert (await journal.tip(bob)).seq == 1
+        await asyncio.sleep(0.001)
+        assert journal.put_away() == 2
+
+    orchestra.run(play())
     orchestra.close()
 
 
