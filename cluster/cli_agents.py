@@ -89,6 +89,18 @@ def recall(
         session.note(f"found without: {', '.join(hits.missing)}")
 
 
+@command(app, "warm-up")
+def warm_up(
+    session: Session,
+    agents: Annotated[list[str], typer.Argument(metavar="AGENT...", help="Names, or name@branch.")],
+) -> None:
+    """Have agents at hand before somebody asks them: of use with --address, where the memory goes on running."""
+    with session.memory() as memory:
+        handles = {session.find(memory, agent): agent for agent in agents}
+        loaded = {handles[handle]: count for handle, count in memory.warm_up(handles).items()}
+    session.show(loaded, lambda: tables.lines(*(f"{agent}: {count} views loaded" for agent, count in loaded.items())))
+
+
 @command(app)
 def mood(session: Session, agent: Agent, as_of: AsOf = None) -> None:
     """How the agent feels: pleasure, arousal, dominance, and the emotions likeliest to be named."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,12 +25,14 @@ from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import Sprout, ViewHost
 from quantum_memory.memory.clerk import Clerk
-from quantum_memory.memory.events import Forgotten
+from quantum_memory.memory.events import Entry, Forgotten, Remembered
 from quantum_memory.memory.residents import Residents
 from quantum_memory.memory.snapshots import Leaving
+from quantum_memory.settings import load
 from quantum_memory.telemetry import Recorder
 from quantum_memory.telemetry.catalog import EVICTIONS, RESIDENT_AGENTS
-from quantum_memory.types import PAD, PARTS, Branch, Place, Relation, Skill
+from quantum_memory.types import NEUTRAL, PAD, PARTS, Branch, Memory, Place, Relation, Skill
+from tests.unit.histories import START, PlainHistory
 from tests.unit.orchestra import Orchestra, ready
 
 HOSTS = (EpisodicMemoryHost, SemanticGraphHost, QuantumStateHost)
@@ -380,6 +383,32 @@ def test_an_orchestrator_forgets_whom_nobody_asks_for_but_no_head_that_is_being_
 
     orchestra.run(play())
     orchestra.close()
+
+
+def test_memory_that_the_process_takes_is_given_back(tmp_path: Path) -> None:
+    history, chance = PlainHistory(), np.random.default_rng(0)
+    base = own_bytes()
+    host = EpisodicMemoryHost(load({"perception": {"model": "hashing"}, "storage": str(tmp_path)}), history)
+    host.residence.close()
+    for number in range(24):
+        branch = f"b{number}"
+        history.rows[branch] = Branch(branch, branch, "main", branch, "root", None, 0, START)
+        vectors = chance.normal(size=(2000, 384)).astype(np.float32)
+        memories = (Memory(f"{branch}-{n}", "a thing", START, NEUTRAL, 1.0, 0.5, one) for n, one in enumerate(vectors))
+        history.journal[branch] = [Entry(Place(branch, 1), START, Remembered(tuple(memories)))]
+        host.apply(history.journal[branch])
+        history.journal[branch] = []
+    del vectors, memories
+    taken = own_bytes() - base
+    assert taken > 48 << 20
+    limit = int(taken / 0.95)
+    pressure = Pressure(limit, lambda: own_bytes() - base, lambda: None)
+    host.residence._rules = Rules(0.0, pressure)
+    host.residence._clock = lambda: 1e9
+    host.residence.residents._clock = lambda: 1e9
+    gone = host.residence.sweep()
+    assert 0 < gone < 24
+    assert pressure.share() < LOW
 
 
 def test_the_kernel_tells_what_is_taken() -> None:
