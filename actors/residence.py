@@ -15,7 +15,6 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from quantum_memory.actors.pressure import HIGH, LOW, Pressure, give_back
-from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.residents import Residents
 from quantum_memory.memory.snapshots import Leaving
@@ -166,12 +165,8 @@ class Residence:
         found: list[Leaving] = []
         for branch in branches:
             for timeline in self._timelines:
-                try:
-                    one = timeline.leaving(branch)
-                except QuantumMemoryError as error:  # it can be folded again without one
-                    logger.warning("a view is put away and not written down: %s", error)
-                else:
-                    found += [] if one is None else [one]
+                one = timeline.leaving(branch)
+                found += [] if one is None else [one]
         return found
 
 

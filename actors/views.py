@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -64,14 +65,20 @@ class RemoteHistory(History, SnapshotKeeper, FileKeeper):
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._looking = threading.Lock()
         self._branches: Held[BranchId, Branch] = Held(BRANCHES_HELD)
 
+    def __reduce__(self) -> tuple[type[RemoteHistory], tuple[Directory]]:
+        return RemoteHistory, (self._directory,)
+
     def branch(self, branch: BranchId) -> Branch:
-        """A branch's row, which never changes and so is kept."""
-        held = self._branches.get(branch)
+        """A branch's row, which never changes and so is kept. The clerk asks, too."""
+        with self._looking:
+            held = self._branches.get(branch)
         if held is None:
             held = self._ask("branch", branch)
-            self._branches.put(branch, held)
+            with self._looking:
+                self._branches.put(branch, held)
         return held
 
     def rollbacks(self, branch: BranchId, upto: int) -> Sequence[tuple[int, RolledBack]]:

@@ -270,10 +270,10 @@ class Snapshots(Generic[S]):
         """Whether a state that is let go is worth being written down: see ``Spacing.worthwhile``."""
         return self._spacing.worthwhile(tally, self._size(seq, state))
 
-    def leaving(self, place: Place, state: S, tally: Tally) -> Leaving:
-        """What the clerk is to do with a state before it is let go, at the place under which it will be looked for."""
+    def leaving(self, place: Place, state: S, tally: Tally, home: Callable[[], Place]) -> Leaving:
+        """What the clerk is to do with a state before it is let go. ``home`` is where it will be looked for."""
         tally.purse.events -= self._spacing.leaving_price(self._size(place.seq, state))
-        return Leaving(("leaving", self._codec.fingerprint, place.branch), lambda: self._keep(place, state))
+        return Leaving(("leaving", self._codec.fingerprint, place.branch), lambda: self._keep(home(), state))
 
     def _size(self, seq: int, state: S) -> int:
         return self._codec.size(state) if isinstance(self._codec, Measured) else seq

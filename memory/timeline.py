@@ -215,7 +215,7 @@ class Timeline(Generic[S]):
     def leaving(self, branch: BranchId) -> Leaving | None:
         """What there is to be written down before a branch is put away; nothing if folding it again is no work.
 
-        It is the newest state that is held of it. Raises: what ``history`` raises.
+        It is the newest state that is held of it. Reads nothing; the writing does, and may do so in any thread.
         """
         seqs = self._seqs.get(branch)
         if self._snapshots is None or not seqs:
@@ -223,10 +223,8 @@ class Timeline(Generic[S]):
         kept = self._held[Place(branch, seqs[-1])]
         if kept.gaps or not self._snapshots.worthwhile(seqs[-1], kept.state, kept.tally):
             return None
-        place, row = Place(branch, seqs[-1]), self._history.branch(branch)
-        while place.seq <= row.fork_seq and row.parent is not None:  # snapshots lie with the branch that wrote them
-            place, row = Place(row.parent, place.seq), self._history.branch(row.parent)
-        return self._snapshots.leaving(place, kept.state, kept.tally)
+        history, place = self._history, Place(branch, seqs[-1])
+        return self._snapshots.leaving(place, kept.state, kept.tally, lambda: _home(history, place))
 
     def put_away(self, branch: BranchId) -> int:
         """Hold nothing of a branch any more; how many states that were. It comes back when somebody asks for it."""
@@ -437,6 +435,14 @@ class Timeline(Generic[S]):
         if not seqs:
             del self._seqs[place.branch]
             self._residents.release(place.branch)
+
+
+def _home(history: History, place: Place) -> Place:
+    """The same place on the branch that wrote it: numbers up to a fork are the parent's, and so are its snapshots."""
+    row = history.branch(place.branch)
+    while place.seq <= row.fork_seq and row.parent is not None:
+        place, row = Place(row.parent, place.seq), history.branch(row.parent)
+    return place
 
 
 def _missing(span: Span, seqs: Sequence[int]) -> Iterator[Span]:

@@ -141,6 +141,20 @@ def test_where_the_memories_themselves_are_late_the_answer_is_an_error_in_time(
     assert len(alice.recall("thing", deadline_s=30)) == 2
 
 
+def test_no_merge_is_decided_by_half_an_answer(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = front.agent()
+    alice.remember(ready(1))
+    other = alice.fork("other")
+    other.remember(ready(2, "Bob met Ann"))
+    with monkeypatch.context() as gone:
+        away(gone, SemanticGraphHost, "associate", ActorUnavailable("graph", "gone"))
+        with pytest.raises(ActorUnavailable, match="graph"):
+            alice.merge(other, matching="Bob")
+    assert len(alice.memories()) == 1
+    alice.merge(other, matching="Bob", k=1)
+    assert [memory.text for memory in alice.memories()][-1] == "Bob met Ann"
+
+
 def test_a_deadline_is_a_number_of_seconds(front: Front) -> None:
     alice = front.agent()
     for call in (alice.recall, alice.remember, alice.context):
