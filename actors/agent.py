@@ -12,6 +12,7 @@ from quantum_memory.actors.apart import apart
 from quantum_memory.actors.branching import READINGS, Brancher
 from quantum_memory.actors.contexts import ContextRequest, Contexts
 from quantum_memory.actors.directory import Directory, session_of
+from quantum_memory.actors.door import Door
 from quantum_memory.actors.emotion import Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.equations import EquationRequest, Equations
@@ -72,7 +73,7 @@ from quantum_memory.types import (
     Branch,
     Commit,
     Diff,
-    Hit,
+    Hits,
     LogEntry,
     Memory,
     MemoryId,
@@ -95,9 +96,11 @@ if TYPE_CHECKING:
 
 
 BATCHES = ("open", "perceive", "remember", "recall", "remember_each", "recall_each", "mood_each")
+ALWAYS = ("status", "close", "collected", "bounds")
+"""Calls that are answered however many wait."""
 
 
-@watched(ORCHESTRATORS, batches=BATCHES)
+@watched(ORCHESTRATORS, batches=BATCHES, always=ALWAYS)
 class QuantumMemoryHost:
     """The orchestrator of many agents. Everything a QuantumMemoryAgent does; lives on one event loop.
 
@@ -119,6 +122,7 @@ class QuantumMemoryHost:
     ) -> None:
         self._settings, self._directory = settings, directory
         self._metrics, self._watch = metrics, Watch(ORCHESTRATORS, settings.telemetry, metrics)
+        self._watch.guard = self._door = Door(ORCHESTRATORS, settings.limits.waiting, metrics)
         self._parts = parts or connect_parts(settings, directory, member, metrics)
         metrics.watch(self._tell_lag)
         turns = Turns()
@@ -172,13 +176,13 @@ class QuantumMemoryHost:
         """The same for one branch."""
         return (await self._writer.remember([request]))[0]
 
-    async def recall(self, requests: Sequence[RecallRequest]) -> list[list[Hit]]:
+    async def recall(self, requests: Sequence[RecallRequest]) -> list[Hits]:
         """See ``Recaller.recall``."""
         hits = await self._recaller.recall(requests)
         self._reinforcing.recalled(requests, hits)
         return hits
 
-    async def recall_each(self, requests: Sequence[RecallRequest]) -> list[list[Hit] | QuantumMemoryError]:
+    async def recall_each(self, requests: Sequence[RecallRequest]) -> HitLists:
         """The same with an outcome for each question, its error included."""
         return HitLists(await apart(self.recall, requests))
 
@@ -186,11 +190,19 @@ class QuantumMemoryHost:
         """The mood of each branch at a place, or why there is none."""
         return await apart(self._moods, asked)
 
+    async def warm_up(self, branch: Branch) -> int:
+        """Have a branch at hand as it stands; how many views of it were not."""
+        return (await self._warmed([branch]))[0]
+
+    async def warm_up_each(self, branches: Sequence[Branch]) -> list[int | QuantumMemoryError]:
+        """The same for many, or why one could not be had."""
+        return await apart(self._warmed, branches)
+
     async def collected(self, plan: Plan, sent: Sequence[Sent]) -> dict[Any, Any]:
         """What calls to many agents that a driver began come to together. Raises: SomeFailed."""
         return await collected(plan, sent)
 
-    async def recall_one(self, request: RecallRequest) -> list[Hit]:
+    async def recall_one(self, request: RecallRequest) -> Hits:
         """The same for one branch, and where they were asked for with the neighbours of each hit."""
         if not request.neighbours:
             return (await self.recall([request]))[0]
@@ -485,7 +497,8 @@ class QuantumMemoryHost:
         views = self._views()
         told = {name: await port.told(ViewHost.status) for name, port in views.items()}
         lag = {f"{name}_lag": port.lag.events for name, port in views.items()}
-        own = {**process(), "agents": self._parts.journal.residents()} | lag
+        door = {"calls": self._door.inside, "refused": self._door.refused}
+        own = {**process(), "agents": self._parts.journal.residents()} | door | lag
         return (
             own
             | self._writer.extracting.status()
@@ -517,6 +530,13 @@ class QuantumMemoryHost:
             lineages, some = zip(*places[start : start + READINGS], strict=True)
             moods += await self._parts.quantum.scatter(QuantumStateHost.read, lineages, some)
         return moods
+
+    async def _warmed(self, branches: Sequence[Branch]) -> list[int]:
+        places = await self._parts.journal.tips(branches)
+        lineages = [branch.lineage for branch in branches]
+        views = self._parts.views
+        counts = await asyncio.gather(*(view.scatter(ViewHost.warm, lineages, places) for view in views))
+        return [sum(each) for each in zip(*counts, strict=True)]
 
     async def _reading(self, branch: Branch, where: Where) -> tuple[str, Place]:
         """The place to read at, and the lineage whose host has its views."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.operations import Call
 from quantum_memory.actors.parts import Parts
+from quantum_memory.actors.patience import Deadline
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.recalling import Recaller
 from quantum_memory.actors.requests import RecallRequest
@@ -24,7 +25,7 @@ from quantum_memory.memory.prompting.counting import CallableCounter, counter_of
 from quantum_memory.memory.prompting.material import PART_REACH, Material, Stretch, Wish, beside, passes
 from quantum_memory.memory.semantic.extract import extract
 from quantum_memory.settings import Settings
-from quantum_memory.types import Filters, Hit, Memory, MemoryId, Mood, Place, Relation
+from quantum_memory.types import Filters, Hit, Hits, Memory, MemoryId, Mood, Place, Relation
 
 MAX_NAMED = 8
 """How many things that a question names are looked up in the graph."""
@@ -64,43 +65,54 @@ class Contexts:
         place = await self._parts.journal.resolve(asked.branch, asked.as_of)
         lineage = (await self._parts.journal.branch(place.branch)).lineage
         recalled = replace(asked, as_of=place, k=min(wish.hits, self._settings.limits.recalled))
-        (hits,), working, mood, relations = await asyncio.gather(
-            self._recaller.recall([recalled]),
+        due, query = self._recaller.deadline([asked]), asked.query if isinstance(asked.query, str) else None
+        (hits,), working, felt, known = await asyncio.gather(
+            self._recaller.recall([recalled], due),
             self._parts.episodic.ask(EpisodicMemoryHost.working, lineage, place),
-            self._mood(lineage, place, wish),
-            self._relations(lineage, place, asked.query if isinstance(asked.query, str) else None, wish),
+            self._recaller.mood.within(due, lambda: self._mood(lineage, place, wish)),
+            self._recaller.graph.within(due, lambda: self._relations(lineage, place, query, wish)),
         )
+        mood, relations = felt[0] if felt else None, known or ()
+        missing = {*hits.missing, *(["mood"] if felt is None else []), *(["graph"] if known is None else [])}
         stretches, sources = await asyncio.gather(
             self._stretches(lineage, place, hits, wish), self._sources(lineage, place, relations, asked.filters)
         )
         material = Material(
-            asked.query if isinstance(asked.query, str) else None,
+            query,
             tuple(hits),
             _let_through(stretches, asked.filters),
             _passing(working, asked.filters),
             _sourced(relations, sources, asked.filters),
             sources,
             mood,
+            tuple(sorted(missing)),
         )
         return material, self._manner
 
-    async def accompany(self, request: RecallRequest) -> list[Hit]:
+    async def accompany(self, request: RecallRequest) -> Hits:
         """Hits with what was said just before and after each, as far as the filters let it through."""
+        due = self._recaller.deadline([request])
+        async with due.kept("recall"):
+            return await self._accompanied(request, due)
+
+    async def _accompanied(self, request: RecallRequest, due: Deadline) -> Hits:
         place = await self._parts.journal.resolve(request.branch, request.as_of)
         lineage = (await self._parts.journal.branch(place.branch)).lineage
-        (hits,) = await self._recaller.recall([replace(request, as_of=place)])
+        (hits,) = await self._recaller.recall([replace(request, as_of=place)], due)
         reaches = {hit.memory.id: request.neighbours for hit in hits}
         found = await self._company(lineage, place, reaches)
         near = beside(_let_through(found, request.filters), request.neighbours)
         alone: tuple[Stretch, Stretch] = ((), ())
         sides = (near.get(hit.memory.id, alone) for hit in hits)
-        return [replace(hit, before=before, after=after) for hit, (before, after) in zip(hits, sides, strict=True)]
+        beside_them = zip(hits, sides, strict=True)
+        return Hits((replace(hit, before=before, after=after) for hit, (before, after) in beside_them), hits.missing)
 
-    async def _mood(self, lineage: str, place: Place, wish: Wish) -> Mood | None:
+    async def _mood(self, lineage: str, place: Place, wish: Wish) -> tuple[Mood | None]:
+        """The mood, if one is wanted and anything was ever felt."""
         if "mood" not in wish.sections:
-            return None
+            return (None,)
         mood = await self._parts.quantum.ask(QuantumStateHost.read, lineage, place)
-        return mood if mood.at is not None else None
+        return (mood if mood.at is not None else None,)
 
     async def _relations(self, lineage: str, place: Place, query: str | None, wish: Wish) -> tuple[Relation, ...]:
         """What holds of the things that the question names, each once."""
@@ -163,6 +175,9 @@ class _AssembledHere(Call[Context]):
     def begun(self) -> Callable[[], Context]:
         answer = self._gathered.begun()
         return lambda: self._finish(answer())
+
+    def result(self) -> Context:
+        return self._finish(self._gathered.result())
 
     def begin(self) -> Awaitable[Context]:
         return self._finished(self._gathered.begin())

@@ -10,9 +10,10 @@ from uuid import uuid4
 import ray
 
 from quantum_memory.actors.operations import Call, Told
+from quantum_memory.actors.pace import Pace
 from quantum_memory.actors.ray_metrics import ray_metrics
 from quantum_memory.actors.routing import member_of
-from quantum_memory.errors import ActorUnavailable
+from quantum_memory.errors import ActorUnavailable, Busy
 from quantum_memory.telemetry.catalog import BACKPRESSURE
 
 ACTOR_NAMES = {
@@ -47,6 +48,7 @@ class Directory:
         session: whose operations these are; the vault knows who that is. Empty where nobody said.
         spans: where spans of calls go, as ``TelemetrySettings.spans``; none where nobody wants any.
         metrics: whether calls that are refused are counted.
+        pending: how many calls of one process may wait for a member of each pool, as Ray was told.
     """
 
     def __init__(
@@ -58,15 +60,18 @@ class Directory:
         session: str = "",
         spans: str | None = None,
         metrics: bool = False,
+        pending: Mapping[str, int] | None = None,
     ) -> None:
         self.namespace, self.sizes, self.session = namespace, sizes, session
         self.deadline_s, self.per_text_s = deadline_s, per_text_s
         self._spans, self._metrics = spans, metrics
+        self._pending = dict(pending or {})
+        self._paces: dict[str, Pace] = {}
         self._found: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[type[Directory], tuple[Any, ...]]:
         told = self.namespace, self.sizes, self.deadline_s, self.per_text_s, self.session, self._spans, self._metrics
-        return Directory, told
+        return Directory, (*told, self._pending)
 
     def under(self, session: str) -> Directory:
         """The same actors, asked on behalf of another session."""
@@ -86,23 +91,32 @@ class Directory:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any] | None = None,
         texts: int = 0,
+        deadline_s: float | None = None,
     ) -> Call[Any]:
-        """A call to one member of a pool, which brings so many texts.
+        """A call to one member of a pool, which brings so many texts, or has a deadline of its own.
 
         Raises: ActorUnavailable if the cluster is not there.
         """
-        lost = partial(self._found.pop, actor_name(pool, number), None)
-        deadline_s = self.deadline_s + texts * self.per_text_s
-        told = Told(f"{pool}.{method}", self._spans, partial(self._refused, pool))
+        name = actor_name(pool, number)
+        lost = partial(self._found.pop, name, None)
+        if deadline_s is None:
+            deadline_s = self.deadline_s + texts * self.per_text_s
+        pace = self._paces.setdefault(name, Pace())
+        told = Told(f"{pool}.{method}", self._spans, partial(self._refused, pool, pace), pace.answered)
         return Call(self.member(pool, number), method, args, deadline_s, kwargs, lost, told)
 
-    def _refused(self, pool: str) -> None:
+    def _refused(self, pool: str, pace: Pace) -> Busy:
         if self._metrics:
             ray_metrics().add(BACKPRESSURE, 1, pool)
+        pending = self._pending.get(pool, 0)
+        return Busy(pool, pending, pace.until(pending))
 
-    def ask_owner(self, key: str, method: str, *args: object, texts: int = 0) -> Call[Any]:
+    def ask_owner(
+        self, key: str, method: str, *args: object, texts: int = 0, deadline_s: float | None = None
+    ) -> Call[Any]:
         """A call to the orchestrator that owns a key. Raises: ActorUnavailable."""
-        return self.call("agents", member_of(key, self.sizes["agents"]), method, args, texts=texts)
+        number = member_of(key, self.sizes["agents"])
+        return self.call("agents", number, method, args, texts=texts, deadline_s=deadline_s)
 
     def member(self, pool: str, number: int) -> Any:
         """One member of a pool. Raises: ActorUnavailable if the cluster is not there or this process has left it."""

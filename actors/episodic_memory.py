@@ -15,13 +15,13 @@ from quantum_memory.actors.watching import ALL, watched
 from quantum_memory.memory import skills
 from quantum_memory.memory.episodic import merge
 from quantum_memory.memory.episodic.dense.gpu import available
-from quantum_memory.memory.episodic.fold import MemoriesFold, rows_of
+from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.search import fetch, latest, memories
 from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
-from quantum_memory.memory.events import Uses
+from quantum_memory.memory.events import Uses, rows_of
 from quantum_memory.memory.life import uses
 from quantum_memory.memory.life.fading import fading
 from quantum_memory.memory.life.novelty import met

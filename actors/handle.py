@@ -28,6 +28,7 @@ from quantum_memory.actors.requests import (
     ReviseRequest,
     Tip,
     Where,
+    deadline_of,
     felt,
     filters_of,
     place_of,
@@ -60,7 +61,7 @@ from quantum_memory.types import (
     Branch,
     Commit,
     Diff,
-    Hit,
+    Hits,
     LogEntry,
     Memory,
     MemoryId,
@@ -156,24 +157,29 @@ class AgentHandle:
         """The branch that operations work on: a hidden fork of it, while a transaction is open here."""
         return standing(self._branch)
 
-    def _ask(self, method: str, *args: object, texts: int = 0) -> Call[Any]:
-        return self._directory.ask_owner(self._branch.lineage, method, *args, texts=texts)
+    def _ask(self, method: str, *args: object, texts: int = 0, deadline_s: float | None = None) -> Call[Any]:
+        return self._directory.ask_owner(self._branch.lineage, method, *args, texts=texts, deadline_s=deadline_s)
 
     # What the agent lives through
 
     @operation
-    def remember(self, what: str | Utterance | Sequence[str | Utterance], /, **fields: Any) -> Call[list[MemoryId]]:
+    def remember(
+        self, what: str | Utterance | Sequence[str | Utterance], /, *, deadline_s: float | None = None, **fields: Any
+    ) -> Call[list[MemoryId]]:
         """Remember a text, an ``Utterance`` or several, in this order and all or none; returns their ids.
 
         Args:
             what: what was said or seen.
+            deadline_s: how long to wait for the acknowledgement; by default as ``timeouts`` says. After
+                DeadlineExceeded it may be on disk or not; told again with ids of its own, it is there once.
             fields: further fields of ``Utterance`` (``speaker=``, ``at=``, ...), where ``what`` is a single text.
 
         Acknowledged means on disk. An utterance whose id the branch knows already is skipped, so a repeated call adds
         nothing; an id that was forgotten stays forgotten.
         """
         given = utterances(what, fields)
-        return self._ask("remember_one", RememberRequest(self._here, given, self._directory.new_op()), texts=len(given))
+        request = RememberRequest(self._here, given, self._directory.new_op())
+        return self._ask("remember_one", request, texts=len(given), deadline_s=deadline_of(deadline_s))
 
     @operation
     def import_file(
@@ -442,7 +448,8 @@ class AgentHandle:
         neighbours: int = 0,
         near: tuple[PAD, float] | None = None,
         exact: bool = False,
-    ) -> Call[list[Hit]]:
+        deadline_s: float | None = None,
+    ) -> Call[Hits]:
         """What the agent remembers about this, best first, each with the parts of its score.
 
         Args:
@@ -457,11 +464,17 @@ class AgentHandle:
             neighbours: how many memories of its conversation each hit brings, before it and after it.
             near: only memories whose feeling is no farther from this one than so much, by Euclidean distance.
             exact: look at every memory for the nearest, where an index may miss one in some hundred; slower.
+            deadline_s: when the answer is due; by default as ``timeouts`` says.
+
+        Where the graph or the mood is away or too slow, the answer comes without it, in time, and ``missing`` of the
+        list says so. Raises: DeadlineExceeded where not even the memories are found in time.
         """
         filters = filters_of(since, until, kind, speaker, tags, near)
         beside = whole("neighbours", neighbours, 0, MAX_NEIGHBOURS)
         asked = recall_request(self._here, query, k, filters, _place(as_of))
-        return self._ask("recall_one", replace(asked, neighbours=beside, exact=exact))
+        due_s = deadline_of(deadline_s)
+        request = replace(asked, neighbours=beside, exact=exact, deadline_s=due_s)
+        return self._ask("recall_one", request, deadline_s=due_s)
 
     @operation
     def context(
@@ -479,6 +492,7 @@ class AgentHandle:
         level: Level = "detail",
         sections: str | Iterable[str] = SECTIONS,
         tokenizer: Callable[[str], int] | None = None,
+        deadline_s: float | None = None,
     ) -> Call[Context]:
         """What the agent knows of this, as a block for a prompt of at most ``tokens`` tokens; ``str()`` gives it.
 
@@ -501,20 +515,28 @@ class AgentHandle:
             sections: some of "known", "earlier", "remembered", "threads", "mood", "said_last".
             tokenizer: a function that counts a text's tokens. It stays here, and the block is then made here, so it
                 cannot be used with ``.remote``. Without one ``context.tokenizer`` of the settings counts.
+            deadline_s: when it is due, as for ``recall``; ``missing`` says what it was made without.
 
         Raises: OutOfRange for a budget that does not hold the headings alone, some 30 tokens.
         """
         filters = filters_of(since, until, kind, speaker, tags)
         wish = Wish(tokens, neighbours, level, texts_of("section", sections))
-        request = ContextRequest(recall_request(self._here, query, 0, filters, _place(as_of)), wish)
+        due_s = deadline_of(deadline_s)
+        asked = replace(recall_request(self._here, query, 0, filters, _place(as_of)), deadline_s=due_s)
+        request = ContextRequest(asked, wish)
         if tokenizer is None:
-            return self._ask("context", request)
-        return assembled(self._ask("context_material", request), wish, tokenizer)
+            return self._ask("context", request, deadline_s=due_s)
+        return assembled(self._ask("context_material", request, deadline_s=due_s), wish, tokenizer)
 
     @operation
-    def mood(self, as_of: PlaceLike = None) -> Call[Mood]:
-        """How the agent feels: PAD mean and spread, named emotions, entropy and fidelity."""
-        return self._ask("mood", self._here, _place(as_of))
+    def mood(self, as_of: PlaceLike = None, *, deadline_s: float | None = None) -> Call[Mood]:
+        """How the agent feels: PAD mean and spread, named emotions, entropy and fidelity. Raises: DeadlineExceeded."""
+        return self._ask("mood", self._here, _place(as_of), deadline_s=deadline_of(deadline_s))
+
+    @operation
+    def warm_up(self) -> Call[int]:
+        """Have the branch at hand as it stands, before somebody asks; how many views of it were not."""
+        return self._ask("warm_up", self._here)
 
     @operation
     def mood_state(self, as_of: PlaceLike = None) -> Call[QuantumState]:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quantum_memory.errors import QuantumMemoryError
-from quantum_memory.types import PAD, Hit, Memory
+from quantum_memory.types import PAD, Hit, Hits, Memory
 
-Outcome = list[Hit] | QuantumMemoryError
+Outcome = list[Hit] | Hits | QuantumMemoryError
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 _APART = ("at", "pad", "embedding")
@@ -38,6 +38,7 @@ class Columns(NamedTuple):
         scores: of the hits.
         names: of the parts of their scores, and ``why``: (n, parts); or the parts as they are where they differ.
         beside: the neighbours of each, where any has some.
+        missing: of each question the parts of memory that its hits were found without; ``None`` where none is missing.
     """
 
     outcomes: list[int | QuantumMemoryError]
@@ -50,6 +51,7 @@ class Columns(NamedTuple):
     names: tuple[str, ...] | None
     why: Any
     beside: list[tuple[tuple[Memory, ...], tuple[Memory, ...]]] | None
+    missing: list[tuple[str, ...]] | None = None
 
 
 class HitLists(list[Outcome]):
@@ -61,6 +63,7 @@ class HitLists(list[Outcome]):
 
 def packed(outcomes: Sequence[Outcome]) -> Columns:
     """Hits in columns."""
+    missing = [one.missing if isinstance(one, Hits) else () for one in outcomes]
     hits = [hit for one in outcomes if not isinstance(one, QuantumMemoryError) for hit in one]
     memories = [hit.memory for hit in hits]
     columns: dict[str, list[Any]] = {}
@@ -91,6 +94,7 @@ def packed(outcomes: Sequence[Outcome]) -> Columns:
         names if alike else None,
         np.array([list(hit.why.values()) for hit in hits], np.float64) if alike else [hit.why for hit in hits],
         [(hit.before, hit.after) for hit in hits] if any(hit.before or hit.after for hit in hits) else None,
+        missing if any(missing) else None,
     )
 
 
@@ -110,9 +114,12 @@ def unpacked(given: Columns) -> HitLists:
             put(one, value)
     names = given.names
     whys = given.why if names is None else [dict(zip(names, row, strict=True)) for row in given.why.tolist()]
-    told = zip(memories, given.scores, whys, given.beside or [((), ())] * count, strict=True)
-    hits = iter([Hit(memory, score, why, *beside) for memory, score, why, beside in told])
-    return HitLists(one if isinstance(one, QuantumMemoryError) else list(islice(hits, one)) for one in given.outcomes)
+    rows = zip(memories, given.scores, whys, given.beside or [((), ())] * count, strict=True)
+    hits = iter([Hit(memory, score, why, *beside) for memory, score, why, beside in rows])
+    told = zip(given.outcomes, given.missing or [()] * len(given.outcomes), strict=True)
+    return HitLists(
+        one if isinstance(one, QuantumMemoryError) else Hits(islice(hits, one), missing) for one, missing in told
+    )
 
 
 def _pad(axes: Sequence[float]) -> PAD:

@@ -5,7 +5,10 @@ Owns the heads of the branches it has written to. Never holds an event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -13,10 +16,13 @@ from quantum_memory.actors.parcels import carried, record_of
 from quantum_memory.actors.ports import VaultPort
 from quantum_memory.actors.requests import Tip, Where
 from quantum_memory.actors.vault import VaultHost
+from quantum_memory.actors.watching import ORCHESTRATORS
 from quantum_memory.errors import PlaceNotFound, QuantumMemoryError
 from quantum_memory.memory.events import Entry, Event
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.vault.writes import Append, CommitTransaction, DeleteBranch, Write, Written
+from quantum_memory.telemetry import SILENT, Metrics
+from quantum_memory.telemetry.catalog import EVICTIONS
 from quantum_memory.types import AgentName, Branch, BranchId, Commit, Place
 
 P = ParamSpec("P")
@@ -52,10 +58,17 @@ class Journal:
         vault: a way to the vault.
         owns: whether this orchestrator writes the branches of a lineage. The heads of others are never kept, because
             nobody would say when they move.
+        idle_s: what is kept of a branch goes when nobody asked for it for so long; 0 is never.
+        metrics: where that is told.
     """
 
-    def __init__(self, vault: VaultPort, owns: Callable[[str], bool]) -> None:
-        self._vault, self._owns = vault, owns
+    def __init__(
+        self, vault: VaultPort, owns: Callable[[str], bool], idle_s: float = 0.0, metrics: Metrics = SILENT
+    ) -> None:
+        self._vault, self._owns, self._idle_s, self._metrics = vault, owns, idle_s, metrics
+        self._used: Held[BranchId, float] = Held(HELD)
+        self._asking: Counter[BranchId] = Counter()
+        self._timer: asyncio.TimerHandle | None = None
         self._heads: Held[BranchId, int] = Held(HELD)
         self._branches: Held[BranchId, Branch] = Held(HELD)
         self._ended: Held[BranchId, bool] = Held(HELD)
@@ -92,7 +105,9 @@ class Journal:
             self._heads.drop(branch)
         answers: list[Appended | QuantumMemoryError] = []
         astray = set()
-        for draft, record, written in zip(drafts, records, await self.ask(VaultHost.write, writes), strict=True):
+        with self._awake(heads):
+            outcomes = await self.ask(VaultHost.write, writes)
+        for draft, record, written in zip(drafts, records, outcomes, strict=True):
             if isinstance(written, QuantumMemoryError):
                 astray.add(draft.branch.id)
                 answers.append(written)
@@ -110,7 +125,8 @@ class Journal:
         """Keep a transaction. The caller holds the turns of both branches. Raises: what the vault refuses it with."""
         self._heads.drop(write.branch)
         self._heads.drop(parent.id)
-        (written,) = await self.write([write])
+        with self._awake([parent.id]):
+            (written,) = await self.write([write])
         self._end(write.branch)
         if not written.repeated:  # else the branch may have moved on since
             self._keep(parent, written.place.seq)
@@ -148,10 +164,57 @@ class Journal:
         heads = {branch: head for branch in rows if (head := self._heads.get(branch)) is not None}
         missing = [branch for branch in rows if branch not in heads]
         if missing:
-            heads |= await self.ask(VaultHost.living, missing)
+            with self._awake(missing):
+                heads |= await self.ask(VaultHost.living, missing)
         for branch in missing:
             self._keep(rows[branch], heads[branch])
+        for branch in rows:
+            self._touch(branch)
         return [Place(branch.id, heads[branch.id]) for branch in branches]
+
+    def put_away(self) -> int:
+        """Let go what is kept of branches that nobody asked for; how many went.
+
+        Never of one whose head is asked for just now: an answer from before the last write would be taken for new.
+        """
+        before, gone = asyncio.get_running_loop().time() - self._idle_s, []
+        for branch, at in self._used.oldest():
+            if at > before:
+                break
+            if branch not in self._asking and branch not in self.promised:
+                gone.append(branch)
+        for branch in gone:
+            for held in (self._used, self._heads, self._branches):
+                held.drop(branch)
+        if gone:
+            self._metrics.add(EVICTIONS, len(gone), ORCHESTRATORS, "idle")
+        return len(gone)
+
+    def _touch(self, branch: BranchId) -> None:
+        """Somebody asks for a branch."""
+        loop = asyncio.get_running_loop()
+        self._used.put(branch, loop.time())
+        if self._idle_s and self._timer is None:
+            self._timer = loop.call_later(max(1.0, self._idle_s / 2), self._tidy)
+
+    def _tidy(self) -> None:
+        self._timer = None
+        self.put_away()
+        if len(self._used):
+            self._timer = asyncio.get_running_loop().call_later(max(1.0, self._idle_s / 2), self._tidy)
+
+    @contextmanager
+    def _awake(self, branches: Iterable[BranchId]) -> Iterator[None]:
+        """Keep what there is of these branches until the vault has answered."""
+        asked = tuple(branches)
+        self._asking.update(asked)
+        try:
+            yield
+        finally:
+            for branch in asked:
+                self._asking[branch] -= 1
+                if not self._asking[branch]:
+                    del self._asking[branch]
 
     def _keep(self, branch: Branch, seq: int) -> None:
         """Keep a head if it is ours to move. A head never goes back, whatever order answers come in."""
@@ -165,6 +228,7 @@ class Journal:
         if held is None:
             held = await self.ask(VaultHost.branch, branch)
             self._branches.put(branch, held)
+        self._touch(branch)
         return held
 
     async def resolve(self, branch: Branch, where: Where) -> Place:

@@ -19,6 +19,7 @@ from quantum_memory.actors.requests import (
     Where,
     check_question,
     check_utterances,
+    deadline_of,
     query_of,
     utterances,
 )
@@ -28,7 +29,7 @@ from quantum_memory.checks import named, visible, whole, within
 from quantum_memory.errors import AgentNotFound, InvalidValue, QuantumMemoryError
 from quantum_memory.memory.held import Held
 from quantum_memory.settings import Settings
-from quantum_memory.types import AgentName, Branch, Filters, Hit, MemoryId, Mood
+from quantum_memory.types import AgentName, Branch, Filters, Hits, MemoryId, Mood
 
 T = TypeVar("T")
 KNOWN = 100_000
@@ -63,7 +64,9 @@ class Many:
         """A handle whose operations are this driver's."""
         return AgentHandle(branch, self._directory)
 
-    def remember(self, what: Mapping[Any, Any], op: str | None) -> ManyCall[list[MemoryId]]:
+    def remember(
+        self, what: Mapping[Any, Any], op: str | None, deadline_s: float | None = None
+    ) -> ManyCall[list[MemoryId]]:
         """See ``MemoryCluster.remember``. Raises: InvalidInput before anything is sent."""
         given = [(key, utterances(one)) for key, one in _pairs("remember", what)]
         for _, told in given:
@@ -74,19 +77,21 @@ class Many:
             return RememberRequest(branch, told, f"{name}:{branch.id}")
 
         asked = [(key, len(told), told) for key, told in given]
-        return self._call("remember", asked, request, create=True, op=name)
+        return self._call("remember", asked, request, create=True, op=name, deadline_s=deadline_of(deadline_s))
 
-    def recall(self, questions: Mapping[Any, Any], k: object, filters: Filters, as_of: Where) -> ManyCall[list[Hit]]:
+    def recall(
+        self, questions: Mapping[Any, Any], k: object, filters: Filters, as_of: Where, deadline_s: float | None = None
+    ) -> ManyCall[Hits]:
         """See ``MemoryCluster.recall``. Raises: InvalidInput before anything is sent."""
-        most = whole("k", k, 0, math.inf)
+        most, due_s = whole("k", k, 0, math.inf), deadline_of(deadline_s)
         given = [(key, 1, query_of(query)) for key, query in _pairs("recall", questions)]
         for _, _, query in given:
             check_question(query, most, self._settings)
 
         def request(branch: Branch, query: Any) -> RecallRequest:
-            return RecallRequest(branch, query, most, filters, as_of)
+            return RecallRequest(branch, query, most, filters, as_of, deadline_s=due_s)
 
-        return self._call("recall", given, request, create=False)
+        return self._call("recall", given, request, create=False, deadline_s=due_s)
 
     def mood(self, agents: Iterable[Any], as_of: Where) -> ManyCall[Mood]:
         """See ``MemoryCluster.mood``. Raises: InvalidInput before anything is sent."""
@@ -94,6 +99,13 @@ class Many:
             raise InvalidValue("mood", repr(agents), "several agents")
         asked = [(key, 1, None) for key in dict.fromkeys(agents)]
         return self._call("mood", asked, lambda branch, _: (branch, as_of), create=False)
+
+    def warm_up(self, agents: Iterable[Any]) -> ManyCall[int]:
+        """See ``MemoryCluster.warm_up``. Raises: InvalidInput before anything is sent."""
+        if isinstance(agents, str | AgentHandle) or not isinstance(agents, Iterable):
+            raise InvalidValue("warm_up", repr(agents), "several agents")
+        asked = [(key, 1, None) for key in dict.fromkeys(agents)]
+        return self._call("warm_up", asked, lambda branch, _: branch, create=False)
 
     def _call(
         self,
@@ -103,6 +115,7 @@ class Many:
         *,
         create: bool,
         op: str | None = None,
+        deadline_s: float | None = None,
     ) -> ManyCall[Any]:
         """The call for these keys, each with how much it is to do and what is asked of it."""
         keys = tuple(key for key, _, _ in asked)
@@ -117,7 +130,8 @@ class Many:
         todo = [
             (number, branch.lineage, asked[number][1], request(branch, asked[number][2])) for number, branch in ready
         ]
-        return ManyCall(Plan(what, keys, failed, op), list(self._pieces(f"{what}_each", todo)), self._directory)
+        pieces = list(self._pieces(f"{what}_each", todo, deadline_s))
+        return ManyCall(Plan(what, keys, failed, op), pieces, self._directory)
 
     def _on(self, what: str, keys: Sequence[Any], *, create: bool) -> list[Branch | QuantumMemoryError]:
         """The branch that each key means: that of a handle, or the first one of a named agent."""
@@ -151,7 +165,9 @@ class Many:
         made: list[AgentHandle] = directory.ask_owner(names[0], "open", names, True, directory.session).result()
         return [handle.info for handle in made]
 
-    def _pieces(self, method: str, todo: Sequence[tuple[int, str, int, Any]]) -> Iterator[Piece]:
+    def _pieces(
+        self, method: str, todo: Sequence[tuple[int, str, int, Any]], deadline_s: float | None
+    ) -> Iterator[Piece]:
         """The calls, none much larger than ``limits.batch``, those to one orchestrator in turns with the others'."""
         directory, most = self._directory, self._settings.limits.batch
         shares: dict[int, list[list[tuple[int, int, Any]]]] = {}
@@ -167,9 +183,10 @@ class Many:
             for owner, pieces in shares.items():
                 if turn < len(pieces):
                     numbers, sizes, requests = zip(*pieces[turn], strict=True)
-                    texts = sum(sizes)
-                    call: Call[list[Any]] = directory.call("agents", owner, method, (list(requests),), texts=texts)
-                    yield Piece(call, numbers, directory.deadline_s + texts * directory.per_text_s, owner)
+                    due_s = deadline_s or directory.deadline_s + sum(sizes) * directory.per_text_s
+                    asked = "agents", owner, method, (list(requests),)
+                    call: Call[list[Any]] = directory.call(*asked, deadline_s=due_s)
+                    yield Piece(call, numbers, due_s, owner)
 
 
 def _pairs(name: str, given: Mapping[Any, T]) -> Iterable[tuple[Any, T]]:

@@ -27,7 +27,14 @@ from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.weaving import Weaver, Woven
 from quantum_memory.actors.writing import Writer, on_fresh_head
 from quantum_memory.checks import bounded
-from quantum_memory.errors import AlreadyExists, CorruptRecord, InvalidInput, InvalidValue, MemoryNotFound
+from quantum_memory.errors import (
+    ActorUnavailable,
+    AlreadyExists,
+    CorruptRecord,
+    InvalidInput,
+    InvalidValue,
+    MemoryNotFound,
+)
 from quantum_memory.memory import merging
 from quantum_memory.memory.episodic.merge import MemoryTrait, digest
 from quantum_memory.memory.events import Merged, MoodBrought, Picked, Uses
@@ -388,11 +395,16 @@ class Merger:
         )
 
     async def _chosen(self, request: MergeRequest, source: Place) -> tuple[MemoryId, ...]:
-        """The ids that are asked for, by name or by what recall on the other branch finds."""
+        """The ids that are asked for, by name or by what recall on the other branch finds.
+
+        Raises: ActorUnavailable where recall would do without a part: what is written is not decided by half an answer.
+        """
         if request.matching is None:
             return tuple(dict.fromkeys(request.only or ()))
         question = RecallRequest(request.source, request.matching, request.k, Filters(), source)
         (hits,) = await self._recaller.recall([question])
+        if hits.missing:
+            raise ActorUnavailable(hits.missing[0], "what a merge takes over is found with every part, or not at all")
         return tuple(dict.fromkeys((*(request.only or ()), *(hit.memory.id for hit in hits))))
 
     async def _changes_of(self, meeting: Meeting, ids: tuple[MemoryId, ...]) -> list[Change[Memory]]:

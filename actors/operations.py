@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSp
 import ray
 import ray.exceptions
 
-from quantum_memory.errors import ActorUnavailable, DeadlineExceeded, QuantumMemoryError
+from quantum_memory.actors.pace import UNKNOWN_S
+from quantum_memory.errors import ActorUnavailable, Busy, DeadlineExceeded, QuantumMemoryError
 from quantum_memory.telemetry.carried import CARRIED, Carried, with_carried
 from quantum_memory.telemetry.spans import ended, headers, spans_of
 
@@ -25,12 +26,19 @@ R = TypeVar("R")
 Owner = TypeVar("Owner")
 
 
+def _too_many() -> Busy:
+    return Busy("actor", 0, UNKNOWN_S)
+
+
 class Told(NamedTuple):
-    """What is told of a call: its span, by name and place, where there is none on its way already; a refusal."""
+    """What is told of a call: its span, by name and place, where there is none on its way already; a refusal, of which
+    the error is made; and that an answer came.
+    """
 
     name: str = ""
     spans: str | None = None
-    refused: Callable[[], object] = lambda: None
+    refused: Callable[[], Busy] = _too_many
+    answered: Callable[[], object] = lambda: None
 
 
 UNTOLD = Told()
@@ -82,8 +90,7 @@ class Call(Generic[R]):
         try:
             ref: ObjectRef[R] = getattr(self._member, self._method).remote(*self._args, **kwargs)
         except ray.exceptions.PendingCallsLimitExceeded:
-            self._told.refused()
-            raise ActorUnavailable(self._method, "too many calls wait already; try again in a second") from None
+            raise self._told.refused() from None
         except ray.exceptions.RayActorError as error:
             self._lost()
             raise ActorUnavailable(self._method, str(error).splitlines()[0]) from None
@@ -91,12 +98,17 @@ class Call(Generic[R]):
 
     def begun(self) -> Callable[[], R]:
         """Send it now; calling what comes back waits for the answer, as ``result`` does."""
-        return partial(wait, self.send(), self._method, self._deadline_s, self._lost)
+        return partial(self._wait, self.send())
 
     def result(self) -> R:
         """Send it and wait. Raises: the domain's errors; ActorUnavailable; DeadlineExceeded."""
         with self._following() as carried:
-            return wait(self._send(carried), self._method, self._deadline_s, self._lost)
+            return self._wait(self._send(carried))
+
+    def _wait(self, ref: ObjectRef[R]) -> R:
+        answer = wait(ref, self._method, self._deadline_s, self._lost)
+        self._told.answered()
+        return answer
 
     def __await__(self) -> Generator[Any, None, R]:
         """The same on an event loop."""
@@ -109,6 +121,7 @@ class Call(Generic[R]):
     async def _answer(self, ref: ObjectRef[R]) -> R:
         with domain_errors(self._method, self._deadline_s, self._lost):
             answer: R = await asyncio.wait_for(ref, self._deadline_s)
+        self._told.answered()
         return answer
 
 

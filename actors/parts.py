@@ -41,7 +41,8 @@ def connect_parts(settings: Settings, directory: Directory, member: int, metrics
     ``member`` is the number of the orchestrator that they are for, ``metrics`` where hosts made here measure.
     """
     size = directory.sizes["agents"]
-    journal = Journal(RemoteVault(directory), lambda lineage: member_of(lineage, size) == member)
+    vault, idle_s = RemoteVault(directory), settings.views.idle_s
+    journal = Journal(vault, lambda lineage: member_of(lineage, size) == member, idle_s, metrics)
     if settings.placement == "inline":
         return local_parts(settings, journal, RemoteHistory(directory), metrics)
     return Parts(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -29,7 +29,7 @@ from quantum_memory.memory.timeline import History, Timeline
 from quantum_memory.settings import Settings
 from quantum_memory.telemetry import SILENT, Metrics
 from quantum_memory.telemetry.catalog import MOOD_INFIDELITY
-from quantum_memory.types import Floats, Mood, Part, Place, Vector
+from quantum_memory.types import BranchId, Floats, Mood, Part, Place, Vector
 
 READINGS_HELD = SETTLED_HELD = 10_000
 KEPT_SHARE = 0.25
@@ -105,7 +105,7 @@ class QuantumStateHost(ViewHost):
                 fold = mood_fold(wanted, backend.name, settled_kept=SETTLED_HELD, kept_bytes=for_kept)
             load: Load[MoodState] = Load(resident - for_kept, lambda mood: mood.state, _tell_near)
             codec = MoodCodec(fold, functools.partial(self.using, "snapshot"))
-            return Moods(backend, fold, self._timeline(fold, codec).within(load), load)
+            return Moods(backend, fold, self._timeline(fold, codec, weigh=fold.units).within(load), load)
         except BaseException:
             backend.close()
             raise
@@ -140,6 +140,11 @@ class QuantumStateHost(ViewHost):
             if mood is not None:
                 self._metrics.observe(MOOD_INFIDELITY, mood.error)
         return told
+
+    @computing
+    def warm(self, places: Sequence[Place]) -> list[int]:
+        """See ``ViewHost.warm``."""
+        return super().warm(places)
 
     @computing
     def whole(self, asked: Sequence[tuple[Part, Place]]) -> list[None]:
@@ -193,6 +198,10 @@ class QuantumStateHost(ViewHost):
             moods, self._views = self._views.made(), Deferred(self._made)
             if moods is not None:
                 moods.backend.close()
+
+    def _forget(self, branches: Collection[BranchId]) -> None:
+        """See ``ViewHost._forget``: what was read of their moods."""
+        self._readings.drop_where(lambda place: place.branch in branches)
 
     def _read(self, place: Place) -> Mood:
         """A mood: one from which nothing is missing never changes, so that it is read once."""

@@ -11,6 +11,7 @@ import numpy as np
 from quantum_memory.actors.emotion import EmotionHost, Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.parts import Parts
+from quantum_memory.actors.patience import Deadline, Patience
 from quantum_memory.actors.quantum_state import Feelings, QuantumStateHost
 from quantum_memory.actors.requests import RecallRequest, check_question
 from quantum_memory.actors.seeking import Contenders, Led, Question
@@ -18,7 +19,7 @@ from quantum_memory.actors.semantic_graph import Associations, Seeds, SemanticGr
 from quantum_memory.memory.episodic.search import Query
 from quantum_memory.policies.recall import RecallWeights, rank
 from quantum_memory.settings import Settings
-from quantum_memory.types import Floats, Hit, Place, Vector
+from quantum_memory.types import Floats, Hit, Hits, Place, Vector
 
 
 class Recaller:
@@ -33,11 +34,31 @@ class Recaller:
     def __init__(self, parts: Parts, settings: Settings, now: Callable[[], datetime]) -> None:
         self._parts, self._settings, self._now = parts, settings, now
         self._weights = settings.recall.weights.policy()
+        self.graph = Patience("graph", settings.timeouts.part_s)
+        self.mood = Patience("mood", settings.timeouts.part_s)
 
-    async def recall(self, requests: Sequence[RecallRequest]) -> list[list[Hit]]:
-        """Hits for each question, best first. Raises: InvalidInput, PlaceNotFound."""
+    async def recall(self, requests: Sequence[RecallRequest], deadline: Deadline | None = None) -> list[Hits]:
+        """Hits for each question, best first, made without the graph or the mood where these are away or too slow.
+
+        Args:
+            requests: the questions.
+            deadline: when the answer is due; when the first of them says so, if left out.
+
+        Raises: InvalidInput, PlaceNotFound; DeadlineExceeded.
+        """
         for request in requests:
             check_question(request.query, request.k, self._settings)
+        due = deadline or self.deadline(requests)
+        async with due.kept("recall"):
+            return await self._recalled(requests, due)
+
+    def deadline(self, requests: Sequence[RecallRequest]) -> Deadline:
+        """When the first of these answers is due."""
+        times = self._settings.timeouts
+        given = [one.deadline_s for one in requests if one.deadline_s is not None]
+        return Deadline(min(given, default=times.call_s + len(requests) * times.per_text_s))
+
+    async def _recalled(self, requests: Sequence[RecallRequest], deadline: Deadline) -> list[Hits]:
         places = await self._places(requests)
         vectors = await self._vectors(requests)
         lineages, now = [lineage for lineage, _ in places], self._now()
@@ -45,14 +66,19 @@ class Recaller:
             Question(uuid4().hex, place, self._query(request, meaning), now, request.k)
             for request, meaning, (_, place) in zip(requests, vectors, places, strict=True)
         ]
-        led = [
-            Led(question, *association)
-            for question, association in zip(questions, await self._associated(lineages, questions), strict=True)
-        ]
+        associated = await self._associated(lineages, questions, deadline)
+        nothing = [Associations({}, {})] * len(questions)
+        led = [Led(question, *one) for question, one in zip(questions, associated or nothing, strict=True)]
         found = await self._parts.episodic.scatter(EpisodicMemoryHost.contenders, lineages, led)
-        moods = await self._moods(lineages, questions, found)
+        moods = [np.zeros(len(one.memories)) for one in found]
+        felt: list[Floats] | None = moods
+        if self._weights.mood:
+            felt = await self.mood.within(deadline, lambda: self._moods(lineages, questions, found))
+        moods = felt or moods
+        told = ((self.graph.part, associated), (self.mood.part, felt))
+        missing = [part for part, answer in told if answer is None]
         return [
-            _hits(one, mood, self._weights, request.k)
+            Hits(_hits(one, mood, self._weights, request.k), missing)
             for request, one, mood in zip(requests, found, moods, strict=True)
         ]
 
@@ -77,8 +103,10 @@ class Recaller:
         text = request.query if isinstance(request.query, str) else None
         return Query(text, meaning, request.filters, limit, exact=request.exact)
 
-    async def _associated(self, lineages: Sequence[str], questions: Sequence[Question]) -> list[Associations]:
-        """What hangs together in the graph with the memories that match best."""
+    async def _associated(
+        self, lineages: Sequence[str], questions: Sequence[Question], deadline: Deadline
+    ) -> list[Associations] | None:
+        """What hangs together in the graph with the memories that match best; nothing if the graph does not say."""
         walk, bridge = self._weights.graph > 0.0, self._weights.bridge > 0.0
         if not walk and not bridge:
             return [Associations({}, {}) for _ in questions]
@@ -87,15 +115,14 @@ class Recaller:
             Seeds(question.place, question.query.text or "", seeds, walk, bridge)
             for question, seeds in zip(questions, best, strict=True)
         ]
-        return await self._parts.graph.scatter(SemanticGraphHost.associate, lineages, begun)
+        graph = self._parts.graph
+        return await self.graph.within(deadline, lambda: graph.scatter(SemanticGraphHost.associate, lineages, begun))
 
     async def _moods(
         self, lineages: Sequence[str], questions: Sequence[Question], found: Sequence[Contenders]
     ) -> list[Floats]:
         """How well the feeling of each that may be among the best fits the mood."""
         fits: list[Floats] = [np.zeros(len(one.memories)) for one in found]
-        if not self._weights.mood:
-            return fits
         asking = [index for index, one in enumerate(found) if one.memories]
         feelings = [
             Feelings(questions[index].place, found[index].feelings[:, :3], found[index].feelings[:, 3])

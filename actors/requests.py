@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from quantum_memory.actors.parcels import Packed, packed, unpacked
-from quantum_memory.checks import utc, vector, visible, whole, within
+from quantum_memory.checks import bounded, utc, vector, visible, whole, within
 from quantum_memory.errors import InvalidValue, ShapeMismatch, TooLong
 from quantum_memory.memory.affect.mixed import Mixture, point
 from quantum_memory.memory.events import Component
@@ -34,6 +34,7 @@ from quantum_memory.types import (
 )
 
 MAX_COUNT = 2**31 - 1
+LEAST_DEADLINE_S, MOST_DEADLINE_S = 0.001, 7 * 86_400.0
 
 
 class Tip(NamedTuple):
@@ -64,7 +65,8 @@ class RememberRequest:
 class RecallRequest:
     """A question to one branch, by text or by vector.
 
-    ``neighbours`` is how many memories each hit brings per side, ``exact`` whether every memory is looked at.
+    ``neighbours`` is how many memories each hit brings per side, ``exact`` whether every memory is looked at. The
+    answer is due ``deadline_s`` after the question arrives, or when any is by the settings.
     """
 
     branch: Branch
@@ -74,6 +76,7 @@ class RecallRequest:
     as_of: Where
     neighbours: int = 0
     exact: bool = False
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +300,13 @@ def place_of(where: object) -> Where:
     if isinstance(where, str):
         return visible("place", where)
     raise InvalidValue("place", type(where).__name__, "a commit, a tag, a handle, a Place, a name or a time")
+
+
+def deadline_of(seconds: object) -> float | None:
+    """How long an answer may take, if somebody says so. Raises: InvalidValue, NotFinite, OutOfRange."""
+    if seconds is None or isinstance(seconds, int | float):
+        return None if seconds is None else bounded("deadline_s", seconds, LEAST_DEADLINE_S, MOST_DEADLINE_S)
+    raise InvalidValue("deadline_s", repr(seconds), "seconds")
 
 
 def positive(name: str, value: object) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from quantum_memory.actors.shells import actor
 from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.watching import ALL, watched
-from quantum_memory.memory.events import Spoken, Unified, Word
+from quantum_memory.memory.events import Spoken, Unified, Word, rows_of
 from quantum_memory.memory.merging import Change, Since, Under, Version
 from quantum_memory.memory.portable.web import Web, web_of
 from quantum_memory.memory.semantic import around, news
@@ -90,11 +90,17 @@ class SemanticGraphHost(ViewHost):
         super().__init__(settings, history, metrics)
         self._wanted = settings.recall
         self._fold = GraphFold()
-        self._graphs = self._timeline(self._fold, GraphCodec())
+        self._graphs = self._timeline(self._fold, GraphCodec(), weigh=rows_of)
 
     def timelines(self) -> Sequence[Timeline[Any]]:
         """The graphs."""
         return (self._graphs,)
+
+    def _warm(self, place: Place) -> int:
+        """See ``ViewHost.warm``: with nothing pending."""
+        loaded = super()._warm(place)
+        self._at(place)
+        return loaded
 
     def associate(self, asked: Sequence[Seeds]) -> list[Associations]:
         """For each question the memories to which its seeds lead."""

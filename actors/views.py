@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from quantum_memory.actors.directory import Directory
+from quantum_memory.actors.pressure import Pressure
 from quantum_memory.actors.process import process
+from quantum_memory.actors.residence import Residence, Rules
 from quantum_memory.actors.watching import Caches, Counted, Watch
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.events import Entry, Event, RolledBack
@@ -62,14 +65,20 @@ class RemoteHistory(History, SnapshotKeeper, FileKeeper):
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._looking = threading.Lock()
         self._branches: Held[BranchId, Branch] = Held(BRANCHES_HELD)
 
+    def __reduce__(self) -> tuple[type[RemoteHistory], tuple[Directory]]:
+        return RemoteHistory, (self._directory,)
+
     def branch(self, branch: BranchId) -> Branch:
-        """A branch's row, which never changes and so is kept."""
-        held = self._branches.get(branch)
+        """A branch's row, which never changes and so is kept. The clerk asks, too."""
+        with self._looking:
+            held = self._branches.get(branch)
         if held is None:
             held = self._ask("branch", branch)
-            self._branches.put(branch, held)
+            with self._looking:
+                self._branches.put(branch, held)
         return held
 
     def rollbacks(self, branch: BranchId, upto: int) -> Sequence[tuple[int, RolledBack]]:
@@ -124,6 +133,12 @@ def keeps_snapshots(settings: Settings) -> bool:
     return vault.snapshot_events > 0 and has_blocks
 
 
+def rules(settings: Settings, pool: str) -> Rules:
+    """When the hosts of a pool put branches away. Where views live in the orchestrators, theirs is the process."""
+    limit_mb = getattr(settings.pools, "agents" if settings.placement == "inline" else pool).memory_mb
+    return Rules(settings.views.idle_s, Pressure(None if limit_mb is None else limit_mb << 20))
+
+
 class ViewHost(ABC):
     """The views of one kind, of many branches. The base of three hosts; owns their timelines and their clerk.
 
@@ -141,11 +156,12 @@ class ViewHost(ABC):
     def __init__(self, settings: Settings, history: History, metrics: Metrics = SILENT) -> None:
         self._settings, self._history = settings, history
         self._metrics, self._watch = metrics, Watch(self.pool, settings.telemetry, metrics)
-        self._timelines_made: list[Timeline[Any]] = []
+        self._clerk = Clerk(f"{type(self).__name__}-snapshots")
+        self.residence = Residence(self.pool, rules(settings, self.pool), self._clerk, self._forget, metrics)
+        self._watch.guard = self.residence.lock
         self._caches: dict[str, list[Counted]] = {"states": []}
         metrics.watch(Caches(metrics, self._caches).look)
         metrics.watch(self._tell_residents)
-        self._clerk = Clerk(f"{type(self).__name__}-snapshots")
 
     def _timeline(
         self,
@@ -157,7 +173,8 @@ class ViewHost(ABC):
         """The timeline of a view, which writes its states down where the settings say so.
 
         Events of a weight of ``most`` lie between two snapshots of a view that is not written whole each time. One that
-        tells is dear to fold again, too, and is written sooner.
+        tells is dear to fold again, too, and is written sooner. A view of limited reach weighs events by its ``units``:
+        what is written before it is put away is then never farther back than that, and it comes back as it was.
         """
         settings, history = self._settings, self._history
         snapshots: Snapshots[S] | None = None
@@ -167,17 +184,22 @@ class ViewHost(ABC):
             spacing = Spacing(every, 0.0 if fold.reach is not None else GROWTH, most)
             pack = packing(settings.vault.compression)
             snapshots = Snapshots(codec, VaultShelf(history), pack, self._clerk, spacing, weigh, self._metrics)
-        timeline = Timeline(fold, history, settings.views.resident_states, snapshots)
-        self._timelines_made.append(timeline)
+        residents = self.residence.residents
+        timeline = Timeline(fold, history, settings.views.resident_states, snapshots, residents=residents)
+        self.residence.furnish(timeline)
+        self.residence.watch()
         self._caches["states"].append(timeline)
         return timeline
 
     def _residents(self) -> int:
         """Of how many branches something is held."""
-        return max((timeline.branches for timeline in tuple(self._timelines_made)), default=0)
+        return len(self.residence.residents)
 
     def _tell_residents(self) -> None:
         self._metrics.set(RESIDENT_AGENTS, self._residents(), self.pool)
+
+    def _forget(self, branches: Collection[BranchId]) -> None:  # noqa: B027 (most keep nothing else)
+        """Keep nothing else of branches that were put away."""
 
     @abstractmethod
     def timelines(self) -> Sequence[Timeline[Any]]:
@@ -204,6 +226,17 @@ class ViewHost(ABC):
                 timeline.pin(place)
         return [None] * len(places)
 
+    def warm(self, places: Sequence[Place]) -> list[int]:
+        """Have what is so at each place at hand before somebody asks; how many views of each were not."""
+        return [self._warm(place) for place in places]
+
+    def _warm(self, place: Place) -> int:
+        loaded = 0
+        for timeline in self.timelines():
+            loaded += timeline.held(place) is None
+            timeline.at(place)
+        return loaded
+
     def whole(self, asked: Sequence[tuple[Part, Place]]) -> list[None]:
         """See that nothing is missing from views by which somebody means to decide what is to be written.
 
@@ -225,6 +258,7 @@ class ViewHost(ABC):
             **process(),
             "branches": self._residents(),
             "states": states,
+            **{f"put_away_{why}": count for why, count in self.residence.put_away.items()},
             "snapshots": self._clerk.done,
             "snapshots_failed": self._clerk.failed,
         }
@@ -234,4 +268,5 @@ class ViewHost(ABC):
 
         Before the vault is closed that takes them. Nothing is lost with one that is dropped.
         """
+        self.residence.close()
         self._clerk.close(min(CLOSING_S, self._settings.timeouts.call_s / 2))

@@ -11,13 +11,13 @@ import inspect
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
-from quantum_memory.errors import Conflict, DeadlineExceeded, InvalidInput, NotFound
+from quantum_memory.errors import Busy, Conflict, DeadlineExceeded, InvalidInput, NotFound
 from quantum_memory.settings import TelemetrySettings
 from quantum_memory.telemetry.carried import AGENT, CARRIED, OPERATION_ID, Carried
 from quantum_memory.telemetry.catalog import BATCH_SIZE, CACHE, OPERATION_SECONDS, OPERATIONS, VIEW_SECONDS
@@ -46,12 +46,16 @@ class Watch:
         pool: which pool the host belongs to, or would.
         settings: what is wanted.
         metrics: where measurements go.
+
+    Attributes:
+        guard: entered while a call is answered: by a host that answers one at a time, or so many and no more.
     """
 
     def __init__(self, pool: str, settings: TelemetrySettings, metrics: Metrics) -> None:
         self.pool, self.metrics = pool, metrics
         self.follows = settings.traces or settings.logs == "json"
         self._exporter = settings.spans
+        self.guard: AbstractContextManager[object] = _NOTHING
 
     @contextmanager
     def following(
@@ -134,7 +138,7 @@ def outcome_of(error: BaseException | None) -> str:
     """What became of an operation: ok, refused (the caller can do something), late, or failed."""
     if error is None:
         return "ok"
-    if isinstance(error, InvalidInput | NotFound | Conflict):
+    if isinstance(error, InvalidInput | NotFound | Conflict | Busy):
         return "refused"
     # A caller who waits no longer cancels what he asked for.
     return "late" if isinstance(error, DeadlineExceeded | TimeoutError | asyncio.CancelledError) else "failed"
@@ -150,7 +154,9 @@ def operation_of(method: str) -> str:
     return method.removesuffix("_one").removesuffix(EACH)
 
 
-def watched(pool: str, *, batches: Collection[str] = (), hidden: Collection[str] = ()) -> Callable[[type[H]], type[H]]:
+def watched(
+    pool: str, *, batches: Collection[str] = (), hidden: Collection[str] = (), always: Collection[str] = ()
+) -> Callable[[type[H]], type[H]]:
     """Have every public method of a host watched. Its instances have a ``Watch`` as ``self._watch``.
 
     Each method then also takes ``carried``, which travels with a call: see ``telemetry.carried``.
@@ -159,6 +165,7 @@ def watched(pool: str, *, batches: Collection[str] = (), hidden: Collection[str]
         pool: whose members do this.
         batches: the methods whose first argument is a batch of requests; ``ALL`` for every method that has one.
         hidden: public methods that are no calls.
+        always: operations that are let in without the guard.
     """
 
     def decorate(host: type[H]) -> type[H]:
@@ -167,7 +174,8 @@ def watched(pool: str, *, batches: Collection[str] = (), hidden: Collection[str]
                 parameters = inspect.signature(method).parameters
                 batch = name in batches or (batches is ALL and len(parameters) >= SELF_AND_ONE)
                 answers = _async_answer if inspect.iscoroutinefunction(method) else _answer
-                wrap = _operation if pool == ORCHESTRATORS else answers
+                operations = functools.partial(_operation, guarded=name not in always)
+                wrap = operations if pool == ORCHESTRATORS else answers
                 setattr(host, name, _signed(wrap(method, batch=batch), method))
         return host
 
@@ -182,7 +190,7 @@ def _answer(method: Callable[..., Any], *, batch: bool) -> Callable[..., Any]:
         watch: Watch = self._watch
         began_s = perf_counter()
         try:
-            with watch.following(name, args, carried) if watch.follows else _NOTHING:
+            with watch.guard, watch.following(name, args, carried) if watch.follows else _NOTHING:
                 return method(self, *args, **kwargs)
         finally:
             watch.answered(name, perf_counter() - began_s, len(args[0]) if batch and args else None)
@@ -206,7 +214,7 @@ def _async_answer(method: Callable[..., Any], *, batch: bool) -> Callable[..., A
     return answer
 
 
-def _operation(method: Callable[..., Any], *, batch: bool) -> Callable[..., Any]:
+def _operation(method: Callable[..., Any], *, batch: bool, guarded: bool) -> Callable[..., Any]:
     name, several = operation_of(method.__name__), method.__name__.endswith(EACH)
     names = list(inspect.signature(method).parameters)[1:]
     at_op = names.index("op_id") if "op_id" in names else None
@@ -222,7 +230,8 @@ def _operation(method: Callable[..., Any], *, batch: bool) -> Callable[..., Any]
         try:
             with watch.following(name, args, carried, at_op) if watch.follows else _NOTHING:
                 try:
-                    answer = await method(self, *args, **kwargs)
+                    with watch.guard if guarded else _NOTHING:
+                        answer = await method(self, *args, **kwargs)
                 except BaseException as raised:
                     outcome = outcome_of(raised)
                     outcomes = {outcome: 1}

@@ -85,6 +85,20 @@ def recall(
             query, k, since=start, until=end, as_of=where, kind=kind, speaker=speaker, tags=tuple(tags or ())
         )
     session.show(tables.hits_data(hits), lambda: tables.hits_table(hits))
+    if hits.missing:
+        session.note(f"found without: {', '.join(hits.missing)}")
+
+
+@command(app, "warm-up")
+def warm_up(
+    session: Session,
+    agents: Annotated[list[str], typer.Argument(metavar="AGENT...", help="Names, or name@branch.")],
+) -> None:
+    """Have agents at hand before somebody asks them: of use with --address, where the memory goes on running."""
+    with session.memory() as memory:
+        handles = {session.find(memory, agent): agent for agent in agents}
+        loaded = {handles[handle]: count for handle, count in memory.warm_up(handles).items()}
+    session.show(loaded, lambda: tables.lines(*(f"{agent}: {count} views loaded" for agent, count in loaded.items())))
 
 
 @command(app)

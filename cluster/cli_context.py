@@ -63,9 +63,11 @@ def context(
         session.show(_data(block), lambda: tables.lines(str(block)))
         return
     session.stdout.write(tables.harmless(str(block)) + "\n")
+    if block.missing:
+        session.note(f"made without: {', '.join(block.missing)}")
     session.note(f"{block.tokens} of {block.budget} tokens, {len(block.citations)} memories, {len(block.left_out)} out")
 
 
 def _data(block: Context) -> dict[str, Any]:
     shown = {name: tables.data(getattr(block, name)) for name in ("text", "tokens", "budget", "citations", "levels")}
-    return shown | {"left_out": [one._asdict() for one in block.left_out]}
+    return shown | {"left_out": [one._asdict() for one in block.left_out], "missing": list(block.missing)}

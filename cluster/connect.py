@@ -33,7 +33,7 @@ from quantum_memory.memory.exchange.sources import Source, of_path
 from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings, load
-from quantum_memory.types import AgentName, AuditEntry, Found, Hit, MemoryId, Mood, Percept
+from quantum_memory.types import AgentName, AuditEntry, Found, Hits, MemoryId, Mood, Percept
 
 CONFIG_FILE = "ray_config.yaml"
 NAMESPACE = "quantum_memory"
@@ -176,7 +176,9 @@ class MemoryCluster:
         return self._many.open(names, create=create)
 
     @operation
-    def remember(self, what: Mapping[Any, Any], *, op: str | None = None) -> Call[dict[Any, list[MemoryId]]]:
+    def remember(
+        self, what: Mapping[Any, Any], *, op: str | None = None, deadline_s: float | None = None
+    ) -> Call[dict[Any, list[MemoryId]]]:
         """Remember for many agents in as few calls as there are orchestrators; the ids by agent, in order.
 
         Args:
@@ -184,6 +186,7 @@ class MemoryCluster:
                 several.
             op: a name for the whole, of your own. The same call with the same name is done once for each branch,
                 whoever repeats it and whenever; without one, every call is another.
+            deadline_s: how long each call to an orchestrator may take, as for one agent.
 
         For each branch all is kept or nothing. What one branch refuses keeps no other from remembering. Very much goes
         in pieces of ``limits.batch`` utterances; through ``.remote`` all of it is sent at once.
@@ -191,7 +194,7 @@ class MemoryCluster:
         Raises: InvalidInput for what can be told beforehand, and then nothing is written for anybody; SomeFailed where
         some failed, with the ids of the others; where one agent alone was asked, its own error.
         """
-        return self._many.remember(what, op)
+        return self._many.remember(what, op, deadline_s)
 
     @operation
     def recall(
@@ -205,7 +208,8 @@ class MemoryCluster:
         kind: str | None = None,
         speaker: str | None = None,
         tags: str | Iterable[str] = (),
-    ) -> Call[dict[Any, list[Hit]]]:
+        deadline_s: float | None = None,
+    ) -> Call[dict[Any, Hits]]:
         """Ask many agents at once; the hits by agent. See ``AgentHandle.recall``.
 
         Args:
@@ -217,16 +221,26 @@ class MemoryCluster:
             kind: of that kind.
             speaker: said by them.
             tags: having all of these.
+            deadline_s: when each orchestrator's answer is due, with what is there by then; see ``Hits.missing``.
 
         Raises: InvalidInput before anybody is asked; SomeFailed where some failed, with the hits of the others; where
         one agent alone was asked, its own error (AgentNotFound, PlaceNotFound, ...).
         """
-        return self._many.recall(questions, k, filters_of(since, until, kind, speaker, tags), place_of(as_of))
+        filters = filters_of(since, until, kind, speaker, tags)
+        return self._many.recall(questions, k, filters, place_of(as_of), deadline_s)
 
     @operation
     def mood(self, agents: Iterable[Any], *, as_of: datetime | str | None = None) -> Call[dict[Any, Mood]]:
         """The moods of many agents, given by name or ``AgentHandle``. Raises: as ``recall``."""
         return self._many.mood(agents, place_of(as_of))
+
+    @operation
+    def warm_up(self, agents: Iterable[Any]) -> Call[dict[Any, int]]:
+        """Have agents, given by name or ``AgentHandle``, at hand before somebody asks; how many views of each were not.
+
+        An agent comes by itself when it is asked; this only spares the first who asks the wait. Raises: as ``recall``.
+        """
+        return self._many.warm_up(agents)
 
     def import_file(
         self,

@@ -36,6 +36,8 @@ LOOPBACK = "127.0.0.1"
 INLINE_POOLS = ("agents", "vault")
 CLOSING = (("agents",), ("quantum", "episodic", "graph"), ("vault",))
 """Pools in the order in which they are closed. The emotion pool does nothing in the background."""
+BESIDE = 128
+"""Calls that an orchestrator takes beyond ``limits.waiting``: those that it refuses, and those that always get in."""
 VAULT_THREADS = 64
 """How many callers the vault serves at once; their writes share transactions."""
 BLAS_VARIABLES = (
@@ -137,7 +139,10 @@ def _check_room(settings: Settings) -> None:
 def _directory(settings: Settings, namespace: str) -> Directory:
     sizes = {name: pool.size for name, pool in settings.pools}
     told, times = settings.telemetry, settings.timeouts
-    return Directory(namespace, sizes, times.call_s, times.per_text_s, spans=told.spans, metrics=told.metrics)
+    most = {name: pool.max_pending_calls for name, pool in settings.pools}
+    return Directory(
+        namespace, sizes, times.call_s, times.per_text_s, spans=told.spans, metrics=told.metrics, pending=most
+    )
 
 
 def _views_and_agents(make: _Maker, settings: Settings, namespace: str) -> dict[str, list[Any]]:
@@ -212,6 +217,8 @@ class _Maker:
             "max_pending_calls": pool.max_pending_calls,
             "runtime_env": {"env_vars": threads | malloc | {"HF_HUB_OFFLINE": "1"}},
         }
+        if name == "agents":  # what is beyond the limit must get in to be refused
+            options |= {"max_concurrency": settings.limits.waiting + BESIDE}
         if name == "vault":
             options |= {"max_concurrency": VAULT_THREADS, "scheduling_strategy": _beside_the_folder(settings)}
         members = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
@@ -49,6 +50,28 @@ class Clerk:
                 self._thread.start()
             self._change.notify_all()
         return True
+
+    def finish(self, drawer: Hashable, job: Callable[[], None], until_s: float) -> bool:
+        """Have a job done and wait for it, for room in the queue too, until ``time.monotonic()`` is that.
+
+        Whether it was done; one that failed was not. It may still be done later if it was not begun in time.
+        """
+        ended = threading.Event()
+        went = []
+
+        def work() -> None:
+            try:
+                job()
+                went.append(True)
+            finally:
+                ended.set()
+
+        with self._change:
+            self._change.wait_for(
+                lambda: self._closed or len(self._jobs) < self._most or drawer in self._jobs,
+                max(0.0, until_s - time.monotonic()),
+            )
+        return self.offer(drawer, work) and ended.wait(max(0.0, until_s - time.monotonic())) and bool(went)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Come back when nothing is left to do, or the time is over. Whether nothing is left."""

@@ -154,6 +154,25 @@ class Reading:
         bounds = starts.tolist()
         return [data[start:end] for start, end in pairwise(bounds)]
 
+    def raws(self, name: str, count: int | None = None) -> list[bytes]:
+        """So many texts, or as many as there are, as the UTF-8 that they are kept in."""
+        found = self.blobs(name, count)
+        data = self.data(f"{name}/bytes")
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self.fault(name, str(error)) from None
+        starts = np.append(np.int64(0), self.numbers(f"{name}/ends", np.int64, (count,)))
+        first = np.frombuffer(data, np.uint8)[starts[starts < len(data)]]
+        self.require(name, not (first & 0xC0 == 0x80).any(), "a text begins within a character")
+        return found
+
+    def distinct_raws(self, name: str, count: int | None = None) -> list[bytes]:
+        """The same, of which none stands twice."""
+        found = self.raws(name, count)
+        self.require(name, len(set(found)) == len(found), "a text stands twice")
+        return found
+
     def texts(self, name: str, count: int | None = None) -> list[str]:
         """So many texts, or as many as there are."""
         return self.each(name, str, self.blobs(name, count), "utf-8")

@@ -282,3 +282,12 @@ class Entry(NamedTuple):
     place: Place
     at: datetime
     event: Event
+
+
+def rows_of(event: Event) -> int:
+    """How much an event is to fold: the memories that it brings, or one."""
+    if isinstance(event, Remembered | Revised):
+        return max(1, len(event.memories))
+    if isinstance(event, Merged | Picked):
+        return max(1, len(event.memories) + len(event.revised))
+    return 1

@@ -6,7 +6,7 @@ Owns the account of the bytes that what is kept takes. Never makes or changes a 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from quantum_memory.checks import whole
@@ -106,6 +106,10 @@ class Held(Generic[K, V]):
         """All that it holds, none of which counts as used by this."""
         return list(self._values.values())
 
+    def oldest(self) -> Iterator[tuple[K, V]]:
+        """All that it holds, those used longest ago first. Nothing may change while it is read."""
+        return iter(self._values.items())
+
     def put(self, key: K, value: V) -> None:
         """Hold a value, weighed as it is now, and drop those that were used longest ago if there are too many."""
         if self._load is not None:
@@ -121,6 +125,11 @@ class Held(Generic[K, V]):
             value = self._values.pop(key)
             if self._load is not None:
                 self._load.remove(value)
+
+    def drop_where(self, gone: Callable[[K], bool]) -> None:
+        """Hold no longer what is under keys of which this is so."""
+        for key in [key for key in self._values if gone(key)]:
+            self.drop(key)
 
     def clear(self) -> None:
         """Hold nothing any longer."""

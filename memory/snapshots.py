@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -27,6 +27,8 @@ from quantum_memory.types import BranchId, Part, Place
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
 DIGEST_CHARS = 16
+LEAVING_EVENTS, LEAVING_SHARE = 32, 0.005
+"""A view that is put away is written down if so many events, and this share of all, would have to be folded again."""
 FILES = "files"
 """The column of a dump that names files beside it: (n, 32) uint8, the BLAKE3 of each."""
 logger = logging.getLogger(__name__)
@@ -103,6 +105,13 @@ class Files(Protocol):
         ...
 
 
+class Leaving(NamedTuple):
+    """A state that is to be written down before it is let go: in which drawer of the clerk, and what he does."""
+
+    drawer: Hashable
+    write: Callable[[], None]
+
+
 class Packing(NamedTuple):
     """Dumps as bytes and back. ``unpack`` takes the bytes and whose they are. Raises: CorruptRecord, NewerSchema."""
 
@@ -177,6 +186,19 @@ class Spacing:
         tally.purse.events -= self.price(size)
         return Tally(0, tally.purse)
 
+    def worthwhile(self, tally: Tally, size: int) -> bool:
+        """Whether a state with this tally is to be written down before it is let go.
+
+        That is not so often as for one that stays: folding again what lies behind the last snapshot must only take
+        longer than loading one of this size.
+        """
+        price = self.leaving_price(size)
+        return tally.events >= price and tally.purse.events >= price
+
+    def leaving_price(self, size: int) -> int:
+        """How many events a snapshot costs of a state that is let go after so many."""
+        return min(self.price(size), max(LEAVING_EVENTS, int(min(LEAVING_SHARE, self.share) * size)))
+
 
 def one_each(_: Event) -> int:
     """Every event weighs the same."""
@@ -237,12 +259,24 @@ class Snapshots(Generic[S]):
 
     def noted(self, place: Place, state: S, tally: Tally) -> Tally:
         """See to it that the state is written down if it is due; its tally from now on."""
-        size = self._codec.size(state) if isinstance(self._codec, Measured) else place.seq
+        size = self._size(place.seq, state)
         if not self._spacing.due(tally, size):
             return tally
         # Two views may tell of one part; each has a drawer of its own.
         taken = self._clerk.offer((self._codec.fingerprint, place.branch), lambda: self._keep(place, state))
         return self._spacing.paid(tally, size) if taken else tally
+
+    def worthwhile(self, seq: int, state: S, tally: Tally) -> bool:
+        """Whether a state that is let go is worth being written down: see ``Spacing.worthwhile``."""
+        return self._spacing.worthwhile(tally, self._size(seq, state))
+
+    def leaving(self, place: Place, state: S, tally: Tally, home: Callable[[], Place]) -> Leaving:
+        """What the clerk is to do with a state before it is let go. ``home`` is where it will be looked for."""
+        tally.purse.events -= self._spacing.leaving_price(self._size(place.seq, state))
+        return Leaving(("leaving", self._codec.fingerprint, place.branch), lambda: self._keep(home(), state))
+
+    def _size(self, seq: int, state: S) -> int:
+        return self._codec.size(state) if isinstance(self._codec, Measured) else seq
 
     def _keep(self, place: Place, state: S) -> None:
         codec, outcome = self._codec, "failed"

@@ -10,15 +10,18 @@ import bisect
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, NamedTuple, Protocol, Self, TypeVar
+from itertools import pairwise
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 from quantum_memory.errors import CorruptRecord
 from quantum_memory.memory.events import Entry, Event, RolledBack
 from quantum_memory.memory.held import Held, Load
-from quantum_memory.memory.snapshots import Snapshots, Tally
+from quantum_memory.memory.residents import Residents
+from quantum_memory.memory.snapshots import Leaving, Snapshots, Tally
 from quantum_memory.types import Branch, BranchId, Part, Place
 
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 CHUNK = 512
 LOOK_BACK = 32
 """Events read first for a view of limited reach, and twice as many each time after: an event may hold many units."""
@@ -63,6 +66,13 @@ class Fold(Protocol[S]):
     def apply(self, state: S, event: Event) -> S: ...
 
     def units(self, event: Event) -> int: ...
+
+
+@runtime_checkable
+class Keeps(Protocol[S_contra]):
+    """A fold that keeps what it made of states for those who ask again. ``forget`` lets go what it made of one."""
+
+    def forget(self, state: S_contra) -> None: ...
 
 
 class Span(NamedTuple):
@@ -113,6 +123,7 @@ class Timeline(Generic[S]):
         keep: how many states are held; the least recently used goes first. It can always be folded again.
         snapshots: where states are written down and found; without them all is folded from events.
         clock: seconds that never go back.
+        residents: told which branches it holds something of, and when they are used; one for all views of a host.
 
     What the history leaves out is left out of the state, which is served all the same. Such a state is not written
     down, and it is folded anew once some of what it lacks can be read: see ``RETRY_S``.
@@ -133,9 +144,10 @@ class Timeline(Generic[S]):
         keep: int,
         snapshots: Snapshots[S] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        residents: Residents | None = None,
     ) -> None:
         self._fold, self._history, self._keep, self._snapshots = fold, history, keep, snapshots
-        self._clock = clock
+        self._clock, self._residents = clock, Residents(clock) if residents is None else residents
         self._tried: Held[Span, tuple[float, int]] = Held(GAPS_HELD)
         self._held: OrderedDict[Place, _Kept[S]] = OrderedDict()
         self._seqs: dict[BranchId, list[int]] = {}
@@ -198,6 +210,30 @@ class Timeline(Generic[S]):
         if kept is not None:
             self._pinned.add(parent)
             self._hold(Place(child, parent.seq), kept)
+            self._residents.rests(child, parent.branch)
+
+    def leaving(self, branch: BranchId) -> Leaving | None:
+        """What there is to be written down before a branch is put away; nothing if folding it again is no work.
+
+        It is the newest state that is held of it. Reads nothing; the writing does, and may do so in any thread.
+        """
+        seqs = self._seqs.get(branch)
+        if self._snapshots is None or not seqs:
+            return None
+        kept = self._held[Place(branch, seqs[-1])]
+        if kept.gaps or not self._snapshots.worthwhile(seqs[-1], kept.state, kept.tally):
+            return None
+        history, place = self._history, Place(branch, seqs[-1])
+        return self._snapshots.leaving(place, kept.state, kept.tally, lambda: _home(history, place))
+
+    def put_away(self, branch: BranchId) -> int:
+        """Hold nothing of a branch any more; how many states that were. It comes back when somebody asks for it."""
+        seqs = tuple(self._seqs.get(branch, ()))
+        for seq in seqs:
+            if isinstance(self._fold, Keeps):
+                self._fold.forget(self._held[Place(branch, seq)].state)
+            self._drop(Place(branch, seq))
+        return len(seqs)
 
     def at(self, place: Place) -> S:
         """The state at a place, folded from the nearest held or written one before it.
@@ -230,6 +266,7 @@ class Timeline(Generic[S]):
         if kept is not None:
             self.hits += 1
             self._held.move_to_end(place)
+            self._residents.used(place.branch)
             return kept
         self.misses += 1
         kept, todo = self._nearest(place)
@@ -238,7 +275,11 @@ class Timeline(Generic[S]):
                 kept = self._folded(kept, Span(span.branch, after, min(after + CHUNK, span.upto)))
             if span is not todo[-1]:
                 kept = self._shared(Place(span.branch, span.upto), kept)
-        return self._hold(place, kept)
+        kept = self._hold(place, kept)
+        if self._fold.reach is None:
+            for span, upon in pairwise([*todo, Span(*place, place.seq)]):
+                self._residents.rests(upon.branch, span.branch)
+        return kept
 
     def _folded(self, kept: _Kept[S], span: Span) -> _Kept[S]:
         """The state with the entries of this stretch in it. Rollbacks among them are of other parts."""
@@ -366,7 +407,11 @@ class Timeline(Generic[S]):
                 self._tried.put(gap, (self._clock(), 0))
         before = self._held.get(place)
         if before is None:
-            bisect.insort(self._seqs.setdefault(place.branch, []), place.seq)
+            if place.branch not in self._seqs:
+                self._seqs[place.branch] = []
+                self._residents.hold(place.branch)
+            bisect.insort(self._seqs[place.branch], place.seq)
+        self._residents.used(place.branch)
         self._held[place] = kept
         self._held.move_to_end(place)
         if self._load is not None:
@@ -389,6 +434,15 @@ class Timeline(Generic[S]):
         seqs.remove(place.seq)
         if not seqs:
             del self._seqs[place.branch]
+            self._residents.release(place.branch)
+
+
+def _home(history: History, place: Place) -> Place:
+    """The same place on the branch that wrote it: numbers up to a fork are the parent's, and so are its snapshots."""
+    row = history.branch(place.branch)
+    while place.seq <= row.fork_seq and row.parent is not None:
+        place, row = Place(row.parent, place.seq), history.branch(row.parent)
+    return place
 
 
 def _missing(span: Span, seqs: Sequence[int]) -> Iterator[Span]:

@@ -274,6 +274,10 @@ class MoodFold:
             state = self._merge(state, event.mood, event.memories)
         return state
 
+    def forget(self, state: MoodState) -> None:
+        """Keep nothing that was made of this mood but what others may share."""
+        self._settled.drop(id(state))
+
     def settled(self, state: MoodState) -> MoodState:
         """The mood with every pending feeling worked in; the last few are kept, for those who read again."""
         if not state.pending:

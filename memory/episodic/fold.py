@@ -69,12 +69,3 @@ class MemoriesFold:
 
     def units(self, event: Event) -> int:  # noqa: ARG002 - every event back to the first one counts, so none is counted
         return 0
-
-
-def rows_of(event: Event) -> int:
-    """How much an event is to fold: the memories that it brings, or one."""
-    if isinstance(event, Remembered | Revised):
-        return max(1, len(event.memories))
-    if isinstance(event, Merged | Picked):
-        return max(1, len(event.memories) + len(event.revised))
-    return 1

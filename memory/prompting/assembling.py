@@ -82,7 +82,8 @@ def assemble(material: Material, wish: Wish, counter: TokenCounter, manner: Mann
     ]
     packed = pack(offers, wish.tokens, counter)
     levels = _levels(packed.sections, material)
-    return Context(packed.text, packed.tokens, wish.tokens, packed.sections, packed.citations, levels, packed.left_out)
+    told = packed.text, packed.tokens, wish.tokens, packed.sections, packed.citations, levels, packed.left_out
+    return Context(*told, material.missing)
 
 
 def _levels(sections: tuple[Section, ...], material: Material) -> dict[str, Level]:

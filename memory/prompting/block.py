@@ -86,6 +86,8 @@ class Context:
             that "[m1]" mattered most.
         levels: how fully each part of the past is told, by the line above it; of several below one line that told most.
         left_out: what did not fit, in the order in which it was considered.
+        missing: parts of memory that it was made without, because they are away or did not answer in time: "graph",
+            "mood".
     """
 
     text: str
@@ -95,6 +97,7 @@ class Context:
     citations: Mapping[str, MemoryId]
     levels: Mapping[str, Level] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text

@@ -91,6 +91,7 @@ class Material:
         relations: of what the question names, that hold.
         sources: which of the memories that told them can be found.
         mood: ``None`` where nothing was ever felt.
+        missing: parts of memory that are away or did not answer in time: see ``Hits``.
     """
 
     query: str | None = None
@@ -100,6 +101,7 @@ class Material:
     relations: tuple[Relation, ...] = ()
     sources: frozenset[MemoryId] = field(default_factory=frozenset)
     mood: Mood | None = None
+    missing: tuple[str, ...] = ()
 
 
 def passes(memory: Memory, filters: Filters) -> bool:

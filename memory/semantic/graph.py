@@ -212,6 +212,10 @@ class GraphFold:
         self._kept.put(id(state), (state, whole))
         return whole
 
+    def forget(self, state: GraphState) -> None:
+        """Keep nothing that was made of a state."""
+        self._kept.drop(id(state))
+
 
 def _decided(event: Merged) -> list[Word]:
     """The words that a merge decided for, each as the other side said it where that is known."""

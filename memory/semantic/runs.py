@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -307,6 +308,12 @@ class Run:
             self.keys.taken(self.of_form.astype(np.int64)),
             self.labels,
         )
+
+
+def numbers_of(names: Sequence[bytes]) -> NDArray[np.uint64]:
+    """(n,) the ``id_number`` of each name, which is given as UTF-8."""
+    digests = b"".join([blake2b(name, digest_size=8).digest() for name in names])
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
 def id_number_of(name: bytes) -> int:

@@ -20,8 +20,9 @@ from quantum_memory.memory.semantic.extract import KINDS, MAX_NAME_WORDS, Concep
 from quantum_memory.memory.semantic.graph import MAX_CONCEPTS, GraphState, settled
 from quantum_memory.memory.semantic.names import Alias, Names
 from quantum_memory.memory.semantic.relations import LEAST_WEIGHT, Relations, Said, ends
-from quantum_memory.memory.semantic.runs import Heard
-from quantum_memory.memory.semantic.slices import WINDOW
+from quantum_memory.memory.semantic.runs import ALONE, Heard, Rows, Run, numbers_of
+from quantum_memory.memory.semantic.slices import WINDOW, Slice
+from quantum_memory.memory.semantic.texts import Ids, Texts
 from quantum_memory.memory.semantic.weave import Woven
 from quantum_memory.memory.snapshots import fingerprint
 from quantum_memory.types import MemoryId, Part, Relation, RelationKey
@@ -83,18 +84,24 @@ class GraphCodec:
         _put_relations(columns, state.relations)
         return Dump(columns.arrays, {"memories": len(names.memories), "concepts": len(names.concepts)})
 
+    def size(self, state: GraphState) -> int:
+        """How many memories it has heard, how many it knows to be forgotten, and how many relations it was told."""
+        return len(state.memories) + len(state.pending) + len(state.forgotten) + len(state.relations)
+
     def load(self, arrays: Arrays, attributes: Attributes) -> GraphState:
         """Raises: CorruptRecord."""
         read = Reading("snapshot of graph", arrays, attributes)
-        concepts = read.distinct_texts("concept", read.count("concepts"))
-        memories = read.distinct_texts("memory", read.count("memories"))
-        listed = Listed(memories, concepts, read.distinct_texts("session"), _forms(read, concepts))
-        forgotten = HashTrieSet(read.distinct_texts("forgotten"))
-        read.require("forgotten", not any(map(forgotten.__contains__, memories)), "a memory is there and forgotten")
+        concepts = read.distinct_raws("concept", read.count("concepts"))
+        memories = read.distinct_raws("memory", read.count("memories"))
+        forgotten = read.distinct_texts("forgotten")
+        lost = {one.encode() for one in forgotten} & set(memories)
+        read.require("forgotten", not lost, "a memory is there and forgotten")
         told = _relations(read)
-        heard = _heard(read, listed)
-        read.require("concept", not any(key in told.names.aliases for key in concepts), "a concept has another name")
-        return GraphState(Woven(names=told.names).put_in(heard), forgotten, told)
+        rows = _rows(read, memories, concepts)
+        other = {key.encode() for key in told.names.aliases} & set(concepts)
+        read.require("concept", not other, "a concept has another name")
+        slices = (Slice(Run(rows)),) if memories else ()
+        return GraphState(Woven(slices, told.names), HashTrieSet(forgotten), told)
 
     def difference(self, one: GraphState, other: GraphState) -> str | None:
         """What differs, byte by byte, once nothing is pending."""
@@ -161,30 +168,33 @@ def _numbers(read: Reading, name: str, count: int | None, most: int, low: int = 
     return read.within(name, np.int32, (count,), low, most - 1)
 
 
-def _forms(read: Reading, concepts: list[str]) -> list[Concept]:
-    labels = read.texts("form/label")
-    keys = _numbers(read, "form/concept", len(labels), len(concepts), 0).tolist()
-    kinds = _numbers(read, "form/kind", len(labels), len(KINDS), 0).tolist()
-    return [Concept(concepts[key], label, KINDS[kind]) for key, label, kind in zip(keys, labels, kinds, strict=True)]
-
-
-def _heard(read: Reading, names: Listed) -> list[Heard]:
-    count = len(names.memories)
-    sessions: list[str | None] = [*names.sessions, None]  # NOTHING is -1 and finds the last
-    numbers = _numbers(read, "trace/form", None, len(names.forms), 0).tolist()
-    read.require("form/label", len(set(numbers)) == len(names.forms), "a form that no memory has")
-    told = read.grouped("trace/form", [names.forms[one] for one in numbers], count)
-    own = _numbers(read, "trace/session", count, len(names.sessions)).tolist()
-    read.require("session", len({*own, NOTHING}) == len(sessions), "a session that no memory has")
-    heard = [
-        Heard(memory, tuple(concepts), sessions[session])
-        for memory, concepts, session in zip(names.memories, told, own, strict=True)
-    ]
-    most = max((len(one.concepts) for one in heard), default=0)
-    read.require("trace/form", most <= MAX_CONCEPTS, "a memory has more concepts than any may have")
-    twice = any(len({concept.key for concept in one.concepts}) < len(one.concepts) for one in heard)
-    read.require("trace/form", not twice, "a memory has a concept twice")
-    return heard
+def _rows(read: Reading, memories: list[bytes], concepts: list[bytes]) -> Rows:
+    """Memories as a run takes them up, without making anything of each of them alone."""
+    count, labels = len(memories), read.raws("form/label")
+    keys = _numbers(read, "form/concept", len(labels), len(concepts), 0)
+    kinds = _numbers(read, "form/kind", len(labels), len(KINDS), 0)
+    mentions = _numbers(read, "trace/form", None, len(labels), 0).astype(np.int64)
+    read.require("form/label", (np.bincount(mentions, minlength=len(labels)) > 0).all(), "a form that no memory has")
+    sizes = read.sizes("trace/form", count, len(mentions))
+    read.require("trace/form", sizes.max(initial=0) <= MAX_CONCEPTS, "a memory has more concepts than any may have")
+    spoken = np.sort(np.repeat(np.arange(count), sizes) * max(1, len(concepts)) + keys[mentions])
+    read.require("trace/form", (np.diff(spoken) > 0).all(), "a memory has a concept twice")
+    sessions = read.distinct_raws("session")
+    session = _numbers(read, "trace/session", count, len(sessions)).astype(np.int64)
+    had = np.bincount(session[session != ALONE], minlength=len(sessions))
+    read.require("session", (had > 0).all(), "a session that no memory has")
+    return Rows(
+        Ids.of(memories),
+        (numbers_of(memories) >> np.uint64(32)).astype(np.uint32),
+        session,
+        sessions,
+        sizes,
+        mentions,
+        numbers_of(concepts)[keys],
+        kinds.astype(np.uint8),
+        Texts.of(concepts).taken(keys),
+        Texts.of(labels),
+    )
 
 
 def _keys(read: Reading, name: str) -> list[RelationKey]:

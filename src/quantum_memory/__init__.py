@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from quantum_memory.actors.handle import AgentHandle
     from quantum_memory.cluster.connect import MemoryCluster, connect
     from quantum_memory.errors import (
+        Busy,
         Conflict,
         InvalidInput,
         NotFound,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         Diff,
         Found,
         Hit,
+        Hits,
         LogEntry,
         Memory,
         MergeReport,
@@ -49,11 +51,13 @@ __all__ = [
     "AgentHandle",
     "AuditEntry",
     "Branch",
+    "Busy",
     "Commit",
     "Conflict",
     "Diff",
     "Found",
     "Hit",
+    "Hits",
     "InvalidInput",
     "LogEntry",
     "Memory",
@@ -80,6 +84,7 @@ _HOMES = {
     "AgentHandle": "quantum_memory.actors.handle",
     "MemoryCluster": "quantum_memory.cluster.connect",
     "connect": "quantum_memory.cluster.connect",
+    "Busy": "quantum_memory.errors",
     "Conflict": "quantum_memory.errors",
     "InvalidInput": "quantum_memory.errors",
     "NotFound": "quantum_memory.errors",

@@ -400,6 +400,23 @@ class DeadlineExceeded(Unavailable):
         return f"{self.operation}: no answer within {self.deadline_s:g} s"
 
 
+class Busy(Unavailable):
+    """So many calls wait already that one more was refused. Nothing of it was done: it may be made again.
+
+    Attributes:
+        pool: whose calls wait.
+        pending: how many.
+        retry_after_s: in how many seconds they will be answered, as far as can be told.
+    """
+
+    def __init__(self, pool: str, pending: int, retry_after_s: float) -> None:
+        super().__init__(pool, pending, retry_after_s)
+        self.pool, self.pending, self.retry_after_s = pool, pending, retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.pool}: {self.pending} calls wait already; try again in {self.retry_after_s:.2g} s"
+
+
 class ActorUnavailable(Unavailable):
     """A Ray actor is gone, and Ray could not bring it back."""
 

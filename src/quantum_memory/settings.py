@@ -36,13 +36,15 @@ class Section(BaseModel):
 class PoolSettings(Section):
     """A pool of actors of one kind.
 
-    ``num_gpus`` may be a fraction: Ray then counts the actors a device can hold, but puts no wall between them.
+    ``num_gpus`` may be a fraction: Ray then counts the actors a device can hold, but puts no wall between them. From
+    90 % of ``memory_mb`` MiB in one process, or of its node's memory, on, views put away the agents used longest ago.
     """
 
     size: Count = 1
     num_cpus: Resource = 0.1
     num_gpus: Resource = 0.0
     max_pending_calls: Count = 10_000
+    memory_mb: Annotated[int, Field(ge=1, le=1 << 30)] | None = None
 
 
 class PoolsSettings(Section):
@@ -391,8 +393,10 @@ class ViewsSettings(Section):
 
     ``cache`` is the folder in which each node has sealed memories at hand to be mapped; without one it is beside
     a local vault, or a temporary one. Over ``cache_mb`` MiB the least recently used go; they are fetched again.
+    An agent that nobody used for ``idle_s`` is put away and comes back when it is asked; 0 is never.
     """
 
+    idle_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
     resident_states: Annotated[int, Field(ge=2)] = 20_000
     working_memories: Count = 128
     cache: str | None = None
@@ -437,7 +441,7 @@ class BackupsSettings(Section):
 
 
 class LimitsSettings(Section):
-    """What one call may bring."""
+    """What one call may bring, and how many calls one orchestrator has at a time: over ``waiting`` it refuses more."""
 
     text_chars: Count = 32_768
     batch: Count = 10_000
@@ -445,14 +449,19 @@ class LimitsSettings(Section):
     image_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 8 << 20
     image_pixels: Annotated[int, Field(ge=1, le=178_000_000)] = 40_000_000
     batch_image_bytes: Annotated[int, Field(ge=1, le=1 << 31)] = 64 << 20
+    waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
 
 
 class TimeoutsSettings(Section):
-    """How long a caller waits: for an answer, longer for each text that it brings, and for the actors to come up."""
+    """How long a caller waits: for an answer, longer for each text that it brings, and for the actors to come up.
+
+    ``part_s`` is how long recall waits for a part that it can do without, as long as there is time at all.
+    """
 
     call_s: Positive = 120.0
     per_text_s: Positive = 0.5
     connect_s: Positive = 180.0
+    part_s: Positive = 10.0
 
 
 class RaySettings(Section):

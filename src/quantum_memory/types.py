@@ -359,6 +359,28 @@ class Hit:
     after: tuple[Memory, ...] = ()
 
 
+class Hits(list[Hit]):
+    """Recollections, best first: a list that also says what it was made without.
+
+    Attributes:
+        missing: the parts of memory that did not answer in time or are away: "graph" (the walk over it, and bridges),
+            "mood". What they would have added is in no score; everything else is as ever.
+    """
+
+    __slots__ = ("missing",)
+
+    def __init__(self, hits: Iterable[Hit] = (), missing: Iterable[str] = ()) -> None:
+        super().__init__(hits)
+        self.missing: tuple[str, ...] = tuple(missing)
+
+    def __reduce__(self) -> tuple[type[Hits], tuple[list[Hit], tuple[str, ...]]]:
+        return type(self), (list(self), self.missing)
+
+    def __repr__(self) -> str:
+        without = f", missing={self.missing}" if self.missing else ""
+        return f"{super().__repr__()[:-1]}]{without}" if without else super().__repr__()
+
+
 UNASKED_KINDS: frozenset[str] = frozenset({"equation"})
 """Kinds of memories that say what follows from others: recall leaves them out unless it is asked for their kind."""
 

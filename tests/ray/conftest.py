@@ -12,6 +12,8 @@ from quantum_memory.cluster.connect import MemoryCluster, connect
 FAST = {
     "perception": {"model": "hashing"},
     "ray": {"dashboard": False, "num_cpus": 4},
+    # An actor that was killed takes seconds to come back; what is compared with before has to be whole.
+    "timeouts": {"part_s": 60.0},
 }
 
 

@@ -45,8 +45,8 @@ def test_a_call_can_be_begun_and_sent_along(town: MemoryCluster) -> None:
     assert [hits[0].memory.text for hits in ray.get(asked).values()] == ["a goat"] * len(NAMES)
     assert list(begun()) == NAMES
 
-    async def awaited() -> dict[str, list[qm.Hit]]:
-        found: dict[str, list[qm.Hit]] = await town.recall.remote(dict.fromkeys(NAMES, "goat"), k=1)
+    async def awaited() -> dict[str, qm.Hits]:
+        found: dict[str, qm.Hits] = await town.recall.remote(dict.fromkeys(NAMES, "goat"), k=1)
         return found
 
     assert list(asyncio.run(awaited())) == NAMES

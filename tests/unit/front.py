@@ -71,8 +71,9 @@ class LocalDirectory(Directory):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any] | None = None,
         texts: int = 0,
+        deadline_s: float | None = None,
     ) -> Call[Any]:
-        assert number == 0, texts
+        assert number == 0, (texts, deadline_s)
         front = self._front
         if pool == "vault":
             work = getattr(front.vault, method)

@@ -58,7 +58,7 @@ COMMANDS = (
     "convert", "dedupe", "delete", "demo", "diff", "doctor", "equation", "export", "find", "forget", "fork", "gc",
     "import",
     "learn", "learn-from", "log", "merge", "mood", "perceive", "picture", "provenance", "recall", "remember",
-    "restore", "rollback", "skills", "status", "tag", "tidy", "verify",
+    "restore", "rollback", "skills", "status", "tag", "tidy", "verify", "warm-up",
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from quantum_memory.errors import BlockMissing, CorruptRecord, OutOfRange
 from quantum_memory.memory.clerk import Clerk
 from quantum_memory.memory.episodic import segments as segments_module
 from quantum_memory.memory.episodic.dense import IndexPolicy
-from quantum_memory.memory.episodic.fold import MemoriesFold, rows_of
+from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.search import Query, memories, search
@@ -34,7 +34,7 @@ from quantum_memory.memory.episodic.segment import MAGIC, opened, pieces
 from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
-from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, Revised
+from quantum_memory.memory.events import Entry, Event, Forgotten, Remembered, Revised, rows_of
 from quantum_memory.memory.life.uses import UsesFold
 from quantum_memory.memory.life.uses_snapshot import UsesCodec
 from quantum_memory.memory.mapped import FileCache, let_go

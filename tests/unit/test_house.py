@@ -104,6 +104,7 @@ def test_every_error_survives_the_journey_through_ray() -> None:
         errors.SettingsDiffer("a", "b", "c"),
         errors.OtherEmbedding("s", "a/2", "b/3"),
         errors.DeadlineExceeded("recall", 1.5),
+        errors.Busy("agents", 1000, 0.5),
         errors.ActorUnavailable("a", "b"),
         errors.MissingDependency("faiss", "search", "pip install x"),
         errors.MissingModel("m", "no such folder", "put it there"),

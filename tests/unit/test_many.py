@@ -64,6 +64,7 @@ class Near(Directory):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any] | None = None,
         texts: int = 0,
+        deadline_s: float | None = None,
     ) -> Call[Any]:
         def made() -> Any:
             self.calls.append((pool, number, method, len(args[0])))
@@ -74,7 +75,7 @@ class Near(Directory):
             return self.orchestra.run(getattr(self.orchestra.host, method)(*args))
 
         assert kwargs is None
-        assert texts or method in ("open", "find_agents")
+        assert texts or deadline_s or method in ("open", "find_agents")
         return Here(made)
 
 
