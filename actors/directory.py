@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import ray
 
+from quantum_memory.actors.layouts import as_layout, known_layout
 from quantum_memory.actors.operations import Call, Told
 from quantum_memory.actors.ray_metrics import ray_metrics
-from quantum_memory.actors.routing import member_of
+from quantum_memory.actors.routing import Layout
 from quantum_memory.errors import ActorUnavailable
 from quantum_memory.telemetry.catalog import BACKPRESSURE
 
@@ -41,7 +43,7 @@ class Directory:
 
     Args:
         namespace: the cluster's Ray namespace.
-        sizes: how many members each pool has.
+        layout: how many members each pool has, or had when this was made; sizes alone never change.
         deadline_s: how long a call to an actor may take.
         per_text_s: how much longer it may take for each text that it brings.
         session: whose operations these are; the vault knows who that is. Empty where nobody said.
@@ -52,21 +54,44 @@ class Directory:
     def __init__(
         self,
         namespace: str,
-        sizes: dict[str, int],
+        layout: Layout | Mapping[str, int],
         deadline_s: float,
         per_text_s: float,
         session: str = "",
         spans: str | None = None,
         metrics: bool = False,
     ) -> None:
-        self.namespace, self.sizes, self.session = namespace, sizes, session
+        self.namespace, self.session = namespace, session
+        self._known = known_layout(namespace, as_layout(layout))
         self.deadline_s, self.per_text_s = deadline_s, per_text_s
         self._spans, self._metrics = spans, metrics
         self._found: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[type[Directory], tuple[Any, ...]]:
-        told = self.namespace, self.sizes, self.deadline_s, self.per_text_s, self.session, self._spans, self._metrics
+        told = self.namespace, self.layout, self.deadline_s, self.per_text_s, self.session, self._spans, self._metrics
         return Directory, told
+
+    @property
+    def layout(self) -> Layout:
+        """How many members each pool has, as far as this process was told."""
+        return self._known.layout
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The same by pool."""
+        return self._known.layout.sizes
+
+    def learn(self, layout: Layout) -> None:
+        """Take in what somebody told of it, if that is newer."""
+        self._known.learn(layout)
+
+    def owner(self, key: str) -> int:
+        """The orchestrator that owns a key, for a call that is sent now. See ``layouts``."""
+        return self._known.leased(self._ask_layout).member("agents", key)
+
+    def _ask_layout(self) -> Future[Layout]:
+        asked: Future[Layout] = self.call("vault", 0, "layout", ()).send().future()
+        return asked
 
     def under(self, session: str) -> Directory:
         """The same actors, asked on behalf of another session."""
@@ -102,7 +127,7 @@ class Directory:
 
     def ask_owner(self, key: str, method: str, *args: object, texts: int = 0) -> Call[Any]:
         """A call to the orchestrator that owns a key. Raises: ActorUnavailable."""
-        return self.call("agents", member_of(key, self.sizes["agents"]), method, args, texts=texts)
+        return self.call("agents", self.owner(key), method, args, texts=texts)
 
     def member(self, pool: str, number: int) -> Any:
         """One member of a pool. Raises: ActorUnavailable if the cluster is not there or this process has left it."""

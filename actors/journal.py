@@ -5,22 +5,37 @@ Owns the heads of the branches it has written to. Never holds an event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from datetime import datetime
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from quantum_memory.actors.parcels import carried, record_of
 from quantum_memory.actors.ports import VaultPort
 from quantum_memory.actors.requests import Tip, Where
+from quantum_memory.actors.tenure import Tenure
 from quantum_memory.actors.vault import VaultHost
-from quantum_memory.errors import PlaceNotFound, QuantumMemoryError
+from quantum_memory.errors import Fenced, PlaceNotFound, QuantumMemoryError
 from quantum_memory.memory.events import Entry, Event
 from quantum_memory.memory.held import Held
-from quantum_memory.memory.vault.writes import Append, CommitTransaction, DeleteBranch, Write, Written
+from quantum_memory.memory.vault.writes import (
+    Append,
+    CommitTransaction,
+    DeleteBranch,
+    Holder,
+    Owned,
+    Write,
+    Written,
+)
 from quantum_memory.types import AgentName, Branch, BranchId, Commit, Place
 
 P = ParamSpec("P")
 R = TypeVar("R")
+NOTHING: dict[BranchId, int] = {}
+DECIDED: ContextVar[dict[BranchId, int]] = ContextVar("heads that were decided on", default=NOTHING)
+"""The heads that something which is being decided was decided on: what is written then must follow them."""
 HELD = 100_000
 """Heads and rows of branches that are kept."""
 
@@ -45,6 +60,16 @@ class Appended(NamedTuple):
     commit: Commit | None = None
 
 
+@contextmanager
+def deciding() -> Iterator[None]:
+    """What is written inside is decided inside: it is refused if a head moved between the first look and the write."""
+    token = DECIDED.set({})
+    try:
+        yield
+    finally:
+        DECIDED.reset(token)
+
+
 class Journal:
     """An asynchronous front of the vault actor.
 
@@ -52,10 +77,12 @@ class Journal:
         vault: a way to the vault.
         owns: whether this orchestrator writes the branches of a lineage. The heads of others are never kept, because
             nobody would say when they move.
+        tenure: by what right it writes; without one nobody asks.
     """
 
-    def __init__(self, vault: VaultPort, owns: Callable[[str], bool]) -> None:
-        self._vault, self._owns = vault, owns
+    def __init__(self, vault: VaultPort, owns: Callable[[str], bool], tenure: Tenure | None = None) -> None:
+        self._vault, self._owns, self.tenure = vault, owns, tenure
+        self._generation = 0
         self._heads: Held[BranchId, int] = Held(HELD)
         self._branches: Held[BranchId, Branch] = Held(HELD)
         self._ended: Held[BranchId, bool] = Held(HELD)
@@ -64,28 +91,67 @@ class Journal:
 
     async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a method of the vault. Raises: what it raises; ActorUnavailable; DeadlineExceeded."""
+        if self.tenure is not None and not self.tenure.enlisted:  # before anything that it says can be held
+            await self.tenure.enlist()
         return await self._vault.ask(method, *args, **kwargs)
 
-    async def write(self, writes: Sequence[Write]) -> list[Written]:
-        """Writes that are not events, in one call. Raises: the first error that one was refused with."""
+    async def write(self, writes: Sequence[Write], lineage: str | None = None) -> list[Written]:
+        """Writes that are not events, in one call; to a lineage, if they are that of one.
+
+        Raises: the first error that one was refused with.
+        """
+        if lineage is not None:
+            by = await self._holder(lineage)
+            writes = [replace(write, by=by) if isinstance(write, Owned) else write for write in writes]
         answers = await self.ask(VaultHost.write, writes) if writes else []
         for answer in answers:
             if isinstance(answer, QuantumMemoryError):
+                self._refused(answer)
                 raise answer
+            if lineage is not None:
+                self._told(lineage, answer)
         return [answer for answer in answers if isinstance(answer, Written)]
+
+    async def _holder(self, lineage: str) -> Holder | None:
+        """What a write is to say of its writer."""
+        if self.tenure is None:
+            return None
+        await self.tenure.enlist()
+        return self.tenure.holder(lineage)
+
+    def _told(self, lineage: str, answer: Written) -> None:
+        if self.tenure is not None:
+            self.tenure.told(lineage, answer.epoch)
+
+    def _refused(self, error: QuantumMemoryError) -> None:
+        """Whoever was fenced off once may know nothing right any more."""
+        if isinstance(error, Fenced):
+            self.forget()
+
+    def forget(self) -> None:
+        """Hold no head and no epoch any more, also if answers from before are still on their way."""
+        self._generation += 1
+        self._heads.clear()
+        if self.tenure is not None:
+            self.tenure.forget()
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | QuantumMemoryError]:
         """Append each draft to its branch, all in one call; a refused one has its error in its place.
 
         The caller holds the branches' turns. After StaleWriter, or if nobody knows what became of the call, the head is
-        read anew: whatever was decided on the old one has to be decided again.
+        read anew: whatever was decided on the old one has to be decided again. So it has after Fenced, by whoever has
+        the lineage now.
         """
+        generation, decided = self._generation, DECIDED.get()
         heads = {place.branch: place.seq for place in await self.tips([draft.branch for draft in drafts])}
+        heads |= {branch: decided[branch] for branch in heads if branch in decided}
+        holders = {lineage: await self._holder(lineage) for lineage in {draft.branch.lineage for draft in drafts}}
         records = [record_of(draft.event) for draft in drafts]
         writes = []
         for draft, record in zip(drafts, records, strict=True):
             event = draft.event if record is None else record
-            writes.append(Append(draft.branch.id, heads[draft.branch.id], event, draft.op_id))
+            by = holders[draft.branch.lineage]
+            writes.append(Append(draft.branch.id, heads[draft.branch.id], event, draft.op_id, by))
             heads[draft.branch.id] += 1
         # Dropped first, so that they are read anew if the answer does not come.
         for branch in heads:
@@ -95,30 +161,35 @@ class Journal:
         for draft, record, written in zip(drafts, records, await self.ask(VaultHost.write, writes), strict=True):
             if isinstance(written, QuantumMemoryError):
                 astray.add(draft.branch.id)
+                self._refused(written)
                 answers.append(written)
             else:
+                self._told(draft.branch.lineage, written)
                 if written.repeated:
                     astray.add(draft.branch.id)
                 entry = carried(written.place, written.at, draft.event, record)
                 answers.append(Appended(draft, entry, written.repeated, written.commit))
         for draft in drafts:
             if draft.branch.id not in astray:
-                self._keep(draft.branch, heads[draft.branch.id])
+                self._keep(draft.branch, heads[draft.branch.id], generation)
+                if draft.branch.id in decided:
+                    decided[draft.branch.id] = heads[draft.branch.id]
         return answers
 
     async def commit(self, write: CommitTransaction, parent: Branch) -> Written:
         """Keep a transaction. The caller holds the turns of both branches. Raises: what the vault refuses it with."""
+        generation = self._generation
         self._heads.drop(write.branch)
         self._heads.drop(parent.id)
-        (written,) = await self.write([write])
+        (written,) = await self.write([write], parent.lineage)
         self._end(write.branch)
         if not written.repeated:  # else the branch may have moved on since
-            self._keep(parent, written.place.seq)
+            self._keep(parent, written.place.seq, generation)
         return written
 
     async def delete(self, branch: BranchId, op_id: str) -> None:
         """Delete a branch. The caller holds its turn. Raises: what the vault refuses it with."""
-        await self.write([DeleteBranch(branch, op_id)])
+        await self.write([DeleteBranch(branch, op_id)], (await self.branch(branch)).lineage)
         self._end(branch)
 
     def _end(self, branch: BranchId) -> None:
@@ -144,19 +215,26 @@ class Journal:
 
         Raises: PlaceNotFound, BranchDeleted, TransactionOver.
         """
+        generation, decided = self._generation, DECIDED.get()
         rows = {branch.id: branch for branch in branches}
         heads = {branch: head for branch in rows if (head := self._heads.get(branch)) is not None}
         missing = [branch for branch in rows if branch not in heads]
         if missing:
             heads |= await self.ask(VaultHost.living, missing)
         for branch in missing:
-            self._keep(rows[branch], heads[branch])
+            self._keep(rows[branch], heads[branch], generation)
+        if decided is not NOTHING:
+            for branch, head in heads.items():
+                decided.setdefault(branch, head)
         return [Place(branch.id, heads[branch.id]) for branch in branches]
 
-    def _keep(self, branch: Branch, seq: int) -> None:
-        """Keep a head if it is ours to move. A head never goes back, whatever order answers come in."""
+    def _keep(self, branch: Branch, seq: int, generation: int) -> None:
+        """Keep a head if it is ours to move, and was when it was asked for.
+
+        A head never goes back, whatever order answers come in.
+        """
         self._branches.put(branch.id, branch)
-        if self._owns(branch.lineage) and self._ended.get(branch.id) is None:
+        if generation == self._generation and self._owns(branch.lineage) and self._ended.get(branch.id) is None:
             self._heads.put(branch.id, max(seq, self._heads.get(branch.id) or 0))
 
     async def branch(self, branch: BranchId) -> Branch:

@@ -11,8 +11,8 @@ from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.journal import Journal
 from quantum_memory.actors.ports import LocalPort, PoolPort, Port, RemoteVault
 from quantum_memory.actors.quantum_state import QuantumStateHost
-from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
+from quantum_memory.actors.tenure import Tenure
 from quantum_memory.actors.views import RemoteHistory
 from quantum_memory.memory.timeline import History
 from quantum_memory.settings import Settings
@@ -40,8 +40,9 @@ def connect_parts(settings: Settings, directory: Directory, member: int, metrics
 
     ``member`` is the number of the orchestrator that they are for, ``metrics`` where hosts made here measure.
     """
-    size = directory.sizes["agents"]
-    journal = Journal(RemoteVault(directory), lambda lineage: member_of(lineage, size) == member)
+    vault = RemoteVault(directory)
+    tenure = Tenure(vault, directory, member)
+    journal = Journal(vault, tenure.owns, tenure)
     if settings.placement == "inline":
         return local_parts(settings, journal, RemoteHistory(directory), metrics)
     return Parts(
