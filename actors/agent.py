@@ -499,7 +499,7 @@ class QuantumMemoryHost:
         """
         tenure = self._parts.journal.tenure
         if tenure is not None:
-            await tenure.enlist()
+            await tenure.enlist(reading=True)
         views = self._views()
         told = {name: await port.told(ViewHost.status) for name, port in views.items()}
         lag = {f"{name}_lag": port.lag.events for name, port in views.items()}

@@ -38,6 +38,12 @@ def actor_name(pool: str, member: int) -> str:
     return f"{ACTOR_NAMES[pool]}-{member}"
 
 
+def number_of(pool: str, name: str) -> int | None:
+    """Which member of a pool has a Ray name; ``None`` if none has."""
+    kind, _, number = name.rpartition("-")
+    return int(number) if kind == ACTOR_NAMES[pool] and number.isdecimal() else None
+
+
 class Directory:
     """Finds actors by name when they are first needed, in whatever process it is unpickled.
 
@@ -84,6 +90,15 @@ class Directory:
     def learn(self, layout: Layout) -> None:
         """Take in what somebody told of it, if that is newer."""
         self._known.learn(layout)
+
+    def renew(self) -> Layout:
+        """Ask the vault for the sizes now. Raises: Unavailable; what the vault raises."""
+        self._known.learn(self.call("vault", 0, "layout", ()).result())
+        return self.layout
+
+    def lose(self, pool: str, number: int) -> None:
+        """A member was ended: look for it anew if it is needed again."""
+        self._found.pop(actor_name(pool, number), None)
 
     def owner(self, key: str) -> int:
         """The orchestrator that owns a key, for a call that is sent now. See ``layouts``."""

@@ -92,7 +92,7 @@ class Journal:
     async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a method of the vault. Raises: what it raises; ActorUnavailable; DeadlineExceeded."""
         if self.tenure is not None and not self.tenure.enlisted:  # before anything that it says can be held
-            await self.tenure.enlist()
+            await self.tenure.enlist(reading=True)
         return await self._vault.ask(method, *args, **kwargs)
 
     async def write(self, writes: Sequence[Write], lineage: str | None = None) -> list[Written]:

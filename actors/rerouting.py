@@ -139,8 +139,8 @@ class Router:
         tenure = self.tenure
         if tenure is None:
             return None
-        await tenure.enlist()
-        if tenure.owns(lineage):
+        await tenure.enlist(reading=True)
+        if tenure.owns(lineage) or not tenure.enlisted:  # a vault that takes no writes tells what to read all the same
             return None
         if not FORWARDED.get():
             return tenure.owner(lineage)

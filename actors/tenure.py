@@ -12,6 +12,7 @@ from uuid import uuid4
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.ports import VaultPort
 from quantum_memory.actors.vault import VaultHost
+from quantum_memory.errors import StorageFailure
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.vault.writes import Holder
 
@@ -67,13 +68,22 @@ class Tenure:
         """Hold nothing any more: what is written next takes its lineage up anew."""
         self._epochs.clear()
 
-    async def enlist(self) -> None:
-        """Become the newest process of this number, once. Raises: what the vault raises."""
+    async def enlist(self, *, reading: bool = False) -> None:
+        """Become the newest process of this number, once.
+
+        Who only means to read may do so where the vault takes no writes: nothing is owned then, and nothing held.
+
+        Raises: what the vault raises.
+        """
         if self.enlisted:
             return
         if self._enlisting is None or self._enlisting.done():
             self._enlisting = asyncio.get_running_loop().create_task(self._enlist())
-        await asyncio.shield(self._enlisting)
+        try:
+            await asyncio.shield(self._enlisting)
+        except StorageFailure:
+            if not reading:
+                raise
 
     async def _enlist(self) -> None:
         incarnation, layout = await self._vault.ask(VaultHost.enlist, self.number, self._process)

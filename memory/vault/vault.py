@@ -5,6 +5,7 @@ The only writer of its database. Folds nothing and keeps no view: timelines read
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ from quantum_memory.policies.checkpoints import CheckpointPolicy
 from quantum_memory.policies.placement import Layout
 from quantum_memory.types import AgentName, BranchId
 
+logger = logging.getLogger(__name__)
+
 
 class Vault(Reading):
     """Every agent's journal, branches and commits. Opened with ``Vault.open``; a context manager.
@@ -63,6 +66,7 @@ class Vault(Reading):
         self._tie(embedding)
         self._writing = threading.Lock()
         self._position: int | None = None
+        self._unwritten: Layout | None = None
 
     def _tie(self, embedding: str | None) -> None:
         self.embedding = embedding
@@ -162,14 +166,21 @@ class Vault(Reading):
     def begin(self, cluster: str, sizes: Mapping[str, int]) -> Layout:
         """A cluster works with this vault from now on, or again; how many members its pools have.
 
-        Sizes that it changed since it began first are kept. Raises: what ``write`` raises.
+        Sizes that it changed since it began first are kept. A vault that takes no writes can still be read: then the
+        sizes are those given, and cannot be changed. Raises: VaultUnavailable, CorruptRecord.
         """
-        with self._batch() as made:
-            begin(made, cluster, Layout(sizes))
+        try:
+            with self._batch() as made:
+                begin(made, cluster, Layout(sizes))
+        except WriteFailed as error:
+            logger.warning("the sizes of pools were not written down: %s", error)
+            self._unwritten = Layout(sizes)
         return self.layout()
 
     def layout(self) -> Layout:
         """How many members each pool has; no pools where no cluster ever began. Raises: what a read raises."""
+        if self._unwritten is not None:
+            return self._unwritten
         known = self._catalog.holdings.pools
         if known is not None:
             return known.layout

@@ -494,9 +494,11 @@ class Settings(Section):
 
     ``storage`` is the vault's folder, or a database as an SQLAlchemy URL. ``placement`` puts the views into pools
     of their own (``actors``) or inside each QuantumMemoryAgent (``inline``: no hop, for simulations on CPUs).
+    ``placement_groups`` reserves room for the members of one number in every pool together, and says on which nodes.
     """
 
     placement: Literal["actors", "inline"] = "actors"
+    placement_groups: Literal["off", "pack", "strict_pack", "spread", "strict_spread"] = "off"
     storage: str = ".quantum_memory"
     blas_threads: Count = 1
     pools: PoolsSettings = PoolsSettings()
