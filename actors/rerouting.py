@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
@@ -210,35 +210,39 @@ def routed(host: type[H]) -> type[H]:
 
 
 def _routed(method: Callable[..., Any]) -> Callable[..., Any]:
-    name = method.__name__
-
     @functools.wraps(method)
     async def route(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        router: Router = self._router
-        if INSIDE.get() is self or name in APART:
-            return await method(self, *args, **kwargs)
-
-        async def here(*mine: Any) -> Any:
-            token = INSIDE.set(self)
-            try:
-                return await method(self, *mine, **kwargs)
-            finally:
-                INSIDE.reset(token)
-
-        router.begin()
-        try:
-            if router.tenure is None or not args or kwargs:
-                return await here(*args)
-            lineage = lineage_of(args[0])
-            if lineage is not None:
-                return await router.one(name, lineage, args, lambda: here(*args))
-            if name.endswith("_each"):
-                return await router.each(name, args[0], args[1:], lambda some: here(some, *args[1:]))
-            return await here(*args)
-        finally:
-            router.end()
+        # Ray pickles this by value, with all that it names: see ``watching``.
+        return await do(method, self, args, kwargs)
 
     return route
+
+
+async def do(method: Callable[..., Any], host: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """A method of an orchestrator, done where it belongs."""
+    name, router = method.__name__, host._router  # noqa: SLF001  (of its own kind)
+    if INSIDE.get() is host or name in APART:
+        return await method(host, *args, **kwargs)
+
+    async def here(*mine: Any) -> Any:
+        token = INSIDE.set(host)
+        try:
+            return await method(host, *mine, **kwargs)
+        finally:
+            INSIDE.reset(token)
+
+    router.begin()
+    try:
+        if router.tenure is None or not args or kwargs:
+            return await here(*args)
+        lineage = lineage_of(args[0])
+        if lineage is not None:
+            return await router.one(name, lineage, args, lambda: here(*args))
+        if name.endswith("_each"):
+            return await router.each(name, args[0], args[1:], lambda some: here(some, *args[1:]))
+        return await here(*args)
+    finally:
+        router.end()
 
 
 async def forwarded(host: object, method: str, args: Sequence[Any]) -> Any:
