@@ -26,8 +26,14 @@ APART = frozenset({"status", "retire", "relayout", "close"})
 Here = Callable[[Sequence[Any]], Awaitable[list[Any]]]
 INSIDE: ContextVar[object] = ContextVar("quantum_memory_routed", default=None)
 """The host within whose operation this runs: what that asks of itself has been routed."""
-FORWARDED: ContextVar[bool] = ContextVar("quantum_memory_forwarded", default=False)
-"""Whether another orchestrator sent this here."""
+FORWARDED: ContextVar[Arrival | None] = ContextVar("quantum_memory_forwarded", default=None)
+"""How this arrived, if another orchestrator sent it here."""
+
+
+class Arrival(NamedTuple):
+    """A call that another orchestrator sent; whether this process knew already then that it had been replaced."""
+
+    replaced: bool
 
 
 class Sending(NamedTuple):
@@ -142,10 +148,12 @@ class Router:
         await tenure.enlist(reading=True)
         if tenure.owns(lineage) or not tenure.enlisted:  # a vault that takes no writes tells what to read all the same
             return None
-        if not FORWARDED.get():
+        arrival = FORWARDED.get()
+        if arrival is None:
             return tenure.owner(lineage)
-        if tenure.replaced and tenure.owner(lineage) == tenure.number:
-            await tenure.resume()  # who sent it looked for the number by name, and found this process
+        if arrival.replaced and tenure.owner(lineage) == tenure.number:
+            # Whoever sent it looked for the number by name, and found this process after another had enlisted.
+            await tenure.resume()
             return None
         await self._look()
         if tenure.owns(lineage):
@@ -160,7 +168,7 @@ class Router:
         before = tenure.owns(lineage)
         if isinstance(error, ActorUnavailable) and before:
             return False  # a part is away, and no other orchestrator would fare better
-        if FORWARDED.get() and isinstance(error, Fenced) and not before:
+        if FORWARDED.get() is not None and isinstance(error, Fenced) and not before:
             return False  # for whoever sent it to try again
         await self._look()
         return True
@@ -245,9 +253,11 @@ async def do(method: Callable[..., Any], host: Any, args: tuple[Any, ...], kwarg
         router.end()
 
 
-async def forwarded(host: object, method: str, args: Sequence[Any]) -> Any:
+async def forwarded(host: Any, method: str, args: Sequence[Any]) -> Any:
     """Do what another orchestrator sent here."""
-    token, inside = FORWARDED.set(True), INSIDE.set(None)
+    tenure = host._router.tenure  # noqa: SLF001  (of its own kind)
+    arrival = Arrival(tenure is not None and tenure.replaced)
+    token, inside = FORWARDED.set(arrival), INSIDE.set(None)
     try:
         return await getattr(host, method)(*args)
     finally:

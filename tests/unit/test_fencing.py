@@ -185,7 +185,7 @@ def test_a_change_of_size_is_made_by_one_at_a_time(vault: Vault, clock: Clock) -
     clock.tick(HOURS_S + 1)  # whoever was at it is gone
     done(vault, Resize("graph", 1, version + 2, HOURS_S, "r4"))
     assert dict(vault.layout().sizes) == {"agents": 3, "graph": 1}
-    assert [entry.detail for entry in vault.audit(None, 3) if entry.action == "pool_resized"][0] == "graph: 2 to 1"
+    assert next(entry.detail for entry in vault.audit(None, 3) if entry.action == "pool_resized") == "graph: 2 to 1"
 
 
 @pytest.mark.parametrize(
