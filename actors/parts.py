@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.tenure import Tenure
 from quantum_memory.actors.views import RemoteHistory
+from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.memory.timeline import History
 from quantum_memory.settings import Settings
 from quantum_memory.telemetry import SILENT, Metrics
@@ -42,6 +44,9 @@ def connect_parts(settings: Settings, directory: Directory, member: int, metrics
     """
     vault = RemoteVault(directory)
     tenure = Tenure(vault, directory, member)
+    # Not when it is first asked: by then it may have been replaced, and would displace whoever replaced it.
+    with suppress(QuantumMemoryError):
+        directory.call("vault", 0, "enlist", (member, tenure.process)).send()
     journal = Journal(vault, tenure.owns, tenure)
     if settings.placement == "inline":
         return local_parts(settings, journal, RemoteHistory(directory), metrics)

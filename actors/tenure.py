@@ -38,6 +38,11 @@ class Tenure:
         self._enlisting: asyncio.Task[None] | None = None
 
     @property
+    def process(self) -> str:
+        """What this process is called; no other is called so."""
+        return self._process
+
+    @property
     def enlisted(self) -> bool:
         """Whether the vault knows this process."""
         return self._incarnation > 0

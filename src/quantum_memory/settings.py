@@ -518,6 +518,11 @@ class Settings(Section):
     telemetry: TelemetrySettings = TelemetrySettings()
     ray: RaySettings = RaySettings()
 
+    @field_validator("placement_groups", mode="before")
+    @classmethod
+    def _off_as_yaml_reads_it(cls, placement_groups: object) -> object:
+        return "off" if placement_groups is False else placement_groups
+
 
 def load(config: str | Path | Mapping[str, Any] | Settings | None) -> Settings:
     """Settings from a YAML file, a mapping, settings, or nothing (the defaults).

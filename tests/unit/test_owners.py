@@ -105,6 +105,7 @@ class Town:
         """A process of an orchestrator. All share the views, which hold states by place and so are never stale."""
         directory, vault = Streets(self, self.vault.layout()), LocalVault(self.vault)
         tenure = Tenure(vault, directory, number)
+        self.vault.enlist(number, tenure.process)
         parts = replace(self.views, journal=Journal(vault, tenure.owns, tenure))
         host = QuantumMemoryHost(self.settings, directory, number, parts)
         self.everybody.append(host)
