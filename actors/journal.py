@@ -5,7 +5,7 @@ Owns the heads of the branches it has written to. Never holds an event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -82,7 +82,8 @@ class Journal:
 
     def __init__(self, vault: VaultPort, owns: Callable[[str], bool], tenure: Tenure | None = None) -> None:
         self._vault, self._owns, self.tenure = vault, owns, tenure
-        self._generation = 0
+        self._serial = self._forgotten = 0
+        self._doubts: Held[BranchId, int] = Held(HELD)
         self._heads: Held[BranchId, int] = Held(HELD)
         self._branches: Held[BranchId, Branch] = Held(HELD)
         self._ended: Held[BranchId, bool] = Held(HELD)
@@ -130,10 +131,22 @@ class Journal:
 
     def forget(self) -> None:
         """Hold no head and no epoch any more, also if answers from before are still on their way."""
-        self._generation += 1
+        self._serial += 1
+        self._forgotten = self._serial
         self._heads.clear()
         if self.tenure is not None:
             self.tenure.forget()
+
+    def _doubt(self, branches: Iterable[BranchId]) -> None:
+        """Nobody here knows the heads of these, nor will by answers to what was asked before now."""
+        self._serial += 1
+        for branch in branches:
+            self._heads.drop(branch)
+            self._doubts.put(branch, self._serial)
+
+    def _sure(self, branch: BranchId, since: int) -> bool:
+        """Whether what was asked at a time still tells the head of a branch."""
+        return since >= max(self._forgotten, self._doubts.get(branch) or 0)
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | QuantumMemoryError]:
         """Append each draft to its branch, all in one call; a refused one has its error in its place.
@@ -142,7 +155,7 @@ class Journal:
         read anew: whatever was decided on the old one has to be decided again. So it has after Fenced, by whoever has
         the lineage now.
         """
-        generation, decided = self._generation, DECIDED.get()
+        since, decided = self._serial, DECIDED.get()
         heads = {place.branch: place.seq for place in await self.tips([draft.branch for draft in drafts])}
         heads |= {branch: decided[branch] for branch in heads if branch in decided}
         holders = {lineage: await self._holder(lineage) for lineage in {draft.branch.lineage for draft in drafts}}
@@ -156,9 +169,14 @@ class Journal:
         # Dropped first, so that they are read anew if the answer does not come.
         for branch in heads:
             self._heads.drop(branch)
+        try:
+            outcomes = await self.ask(VaultHost.write, writes)
+        except BaseException:
+            self._doubt(heads)
+            raise
         answers: list[Appended | QuantumMemoryError] = []
         astray = set()
-        for draft, record, written in zip(drafts, records, await self.ask(VaultHost.write, writes), strict=True):
+        for draft, record, written in zip(drafts, records, outcomes, strict=True):
             if isinstance(written, QuantumMemoryError):
                 astray.add(draft.branch.id)
                 self._refused(written)
@@ -171,20 +189,27 @@ class Journal:
                 answers.append(Appended(draft, entry, written.repeated, written.commit))
         for draft in drafts:
             if draft.branch.id not in astray:
-                self._keep(draft.branch, heads[draft.branch.id], generation)
+                self._keep(draft.branch, heads[draft.branch.id], since)
                 if draft.branch.id in decided:
                     decided[draft.branch.id] = heads[draft.branch.id]
+        self._doubt([branch for branch in heads if branch in astray or not self._sure(branch, since)])
         return answers
 
     async def commit(self, write: CommitTransaction, parent: Branch) -> Written:
         """Keep a transaction. The caller holds the turns of both branches. Raises: what the vault refuses it with."""
-        generation = self._generation
+        since = self._serial
         self._heads.drop(write.branch)
         self._heads.drop(parent.id)
-        (written,) = await self.write([write], parent.lineage)
+        try:
+            (written,) = await self.write([write], parent.lineage)
+        except BaseException:
+            self._doubt([parent.id, write.branch])
+            raise
         self._end(write.branch)
-        if not written.repeated:  # else the branch may have moved on since
-            self._keep(parent, written.place.seq, generation)
+        if written.repeated or not self._sure(parent.id, since):  # the branch may have moved on since
+            self._doubt([parent.id])
+        else:
+            self._keep(parent, written.place.seq, since)
         return written
 
     async def delete(self, branch: BranchId, op_id: str) -> None:
@@ -215,26 +240,26 @@ class Journal:
 
         Raises: PlaceNotFound, BranchDeleted, TransactionOver.
         """
-        generation, decided = self._generation, DECIDED.get()
+        since, decided = self._serial, DECIDED.get()
         rows = {branch.id: branch for branch in branches}
         heads = {branch: head for branch in rows if (head := self._heads.get(branch)) is not None}
         missing = [branch for branch in rows if branch not in heads]
         if missing:
             heads |= await self.ask(VaultHost.living, missing)
         for branch in missing:
-            self._keep(rows[branch], heads[branch], generation)
+            self._keep(rows[branch], heads[branch], since)
         if decided is not NOTHING:
             for branch, head in heads.items():
                 decided.setdefault(branch, head)
         return [Place(branch.id, heads[branch.id]) for branch in branches]
 
-    def _keep(self, branch: Branch, seq: int, generation: int) -> None:
+    def _keep(self, branch: Branch, seq: int, since: int) -> None:
         """Keep a head if it is ours to move, and was when it was asked for.
 
         A head never goes back, whatever order answers come in.
         """
         self._branches.put(branch.id, branch)
-        if generation == self._generation and self._owns(branch.lineage) and self._ended.get(branch.id) is None:
+        if self._sure(branch.id, since) and self._owns(branch.lineage) and self._ended.get(branch.id) is None:
             self._heads.put(branch.id, max(seq, self._heads.get(branch.id) or 0))
 
     async def branch(self, branch: BranchId) -> Branch:

@@ -292,7 +292,7 @@ def test_nobody_to_pass_a_call_on_to_is_told_as_it_is(monkeypatch: pytest.Monkey
     monkeypatch.setattr("quantum_memory.actors.rerouting.PAUSES_S", (0.0, 0.0))
 
     async def scene(town: Town) -> None:
-        branches = await town.opened(NAMES)
+        branches = await town.opened([f"agent {number}" for number in range(20)])
         layout = town.resize(2)
         away = next(one for one in branches if layout.member("agents", one.lineage) == 1)
         with pytest.raises(ActorUnavailable, match="orchestrator 1"):
