@@ -40,7 +40,9 @@ from quantum_memory.actors.requests import (
     ReviseRequest,
     Where,
 )
+from quantum_memory.actors.rerouting import Router, forwarded, routed
 from quantum_memory.actors.revising import Reviser
+from quantum_memory.actors.routing import Layout
 from quantum_memory.actors.semantic_graph import Between, Near, SemanticGraphHost
 from quantum_memory.actors.shells import actor
 from quantum_memory.actors.transacting import Transactor
@@ -96,11 +98,12 @@ if TYPE_CHECKING:
 
 
 BATCHES = ("open", "perceive", "remember", "recall", "remember_each", "recall_each", "mood_each")
-ALWAYS = ("status", "close", "collected", "bounds")
+ALWAYS = ("status", "close", "collected", "bounds", "relayout", "retire")
 """Calls that are answered however many wait."""
 
 
 @watched(ORCHESTRATORS, batches=BATCHES, always=ALWAYS)
+@routed
 class QuantumMemoryHost:
     """The orchestrator of many agents. Everything a QuantumMemoryAgent does; lives on one event loop.
 
@@ -124,6 +127,7 @@ class QuantumMemoryHost:
         self._metrics, self._watch = metrics, Watch(ORCHESTRATORS, settings.telemetry, metrics)
         self._watch.guard = self._door = Door(ORCHESTRATORS, settings.limits.waiting, metrics)
         self._parts = parts or connect_parts(settings, directory, member, metrics)
+        self._router = Router(self._parts.journal, directory)
         metrics.watch(self._tell_lag)
         turns = Turns()
         self._writer = Writer(self._parts, turns, settings, salience(settings), utc_now)
@@ -481,6 +485,20 @@ class QuantumMemoryHost:
         """Who changed what of the agent, newest first."""
         return await self._parts.journal.ask(VaultHost.audit, branch.agent, limit)
 
+    async def forwarded(self, method: str, args: Sequence[Any]) -> Any:
+        """Do what another orchestrator sent here, because it does not have the lineage."""
+        return await forwarded(self, method, args)
+
+    async def relayout(self, layout: Layout) -> None:
+        """Pools have other sizes now: route by them from here on. Returns when what was sent before is over."""
+        self._directory.learn(layout)
+        self._parts.journal.forget()
+        await asyncio.gather(self._parts.emotion.settled(), *(view.settled() for view in self._parts.views))
+
+    async def retire(self) -> None:
+        """Wait until no operation is under way here: this orchestrator is about to be ended."""
+        await self._router.idle()
+
     async def close(self) -> None:
         """Stop what goes on in the background, in views that live here too. What was acknowledged is in the vault."""
         await self._reinforcing.close()
@@ -494,6 +512,9 @@ class QuantumMemoryHost:
         Also how the reading of statements goes, and what each view that lives here says of itself, under its name; see
         ``Extracting.status``.
         """
+        tenure = self._parts.journal.tenure
+        if tenure is not None:
+            await tenure.enlist(reading=True)
         views = self._views()
         told = {name: await port.told(ViewHost.status) for name, port in views.items()}
         lag = {f"{name}_lag": port.lag.events for name, port in views.items()}

@@ -45,7 +45,8 @@ class Brancher:
         """Name the place where the branch stands; what is so there is read later. Raises: TooLong."""
         async with self._turns.take([branch.id]):
             place = await self._parts.journal.tip(branch)
-            (written,) = await self._parts.journal.write([CreateCommit(place.branch, place.seq, message, op_id)])
+            write = CreateCommit(place.branch, place.seq, message, op_id)
+            (written,) = await self._parts.journal.write([write], branch.lineage)
         self._hint(ViewHost.pin, branch.lineage, place)
         if written.commit is None:
             raise PlaceNotFound(branch.agent, message)
@@ -69,14 +70,14 @@ class Brancher:
             parent=parent,
             op_id=op_id,
         )
-        grown = await self._grown(write)
+        grown = await self._grown(write, branch.lineage)
         self._hint(ViewHost.fork, grown.lineage, Sprout(parent, grown.id))
         return grown
 
-    async def _grown(self, write: CreateBranch) -> Branch:
+    async def _grown(self, write: CreateBranch, lineage: str) -> Branch:
         """The new branch, or the one that this very operation made before while the parent stood elsewhere."""
         try:
-            (written,) = await self._parts.journal.write([write])
+            (written,) = await self._parts.journal.write([write], lineage)
         except AlreadyExists:
             first = await self._parts.journal.ask(VaultHost.outcome, write.agent, write.op_id)
             if first is None:

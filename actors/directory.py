@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import ray
 
+from quantum_memory.actors.layouts import as_layout, known_layout
 from quantum_memory.actors.operations import Call, Told
 from quantum_memory.actors.pace import Pace
 from quantum_memory.actors.ray_metrics import ray_metrics
-from quantum_memory.actors.routing import member_of
+from quantum_memory.actors.routing import Layout
 from quantum_memory.errors import ActorUnavailable, Busy
 from quantum_memory.telemetry.catalog import BACKPRESSURE
 
@@ -37,12 +39,18 @@ def actor_name(pool: str, member: int) -> str:
     return f"{ACTOR_NAMES[pool]}-{member}"
 
 
+def number_of(pool: str, name: str) -> int | None:
+    """Which member of a pool has a Ray name; ``None`` if none has."""
+    kind, _, number = name.rpartition("-")
+    return int(number) if kind == ACTOR_NAMES[pool] and number.isdecimal() else None
+
+
 class Directory:
     """Finds actors by name when they are first needed, in whatever process it is unpickled.
 
     Args:
         namespace: the cluster's Ray namespace.
-        sizes: how many members each pool has.
+        layout: how many members each pool has, or had when this was made; sizes alone never change.
         deadline_s: how long a call to an actor may take.
         per_text_s: how much longer it may take for each text that it brings.
         session: whose operations these are; the vault knows who that is. Empty where nobody said.
@@ -54,7 +62,7 @@ class Directory:
     def __init__(
         self,
         namespace: str,
-        sizes: dict[str, int],
+        layout: Layout | Mapping[str, int],
         deadline_s: float,
         per_text_s: float,
         session: str = "",
@@ -62,7 +70,8 @@ class Directory:
         metrics: bool = False,
         pending: Mapping[str, int] | None = None,
     ) -> None:
-        self.namespace, self.sizes, self.session = namespace, sizes, session
+        self.namespace, self.session = namespace, session
+        self._known = known_layout(namespace, as_layout(layout))
         self.deadline_s, self.per_text_s = deadline_s, per_text_s
         self._spans, self._metrics = spans, metrics
         self._pending = dict(pending or {})
@@ -70,8 +79,39 @@ class Directory:
         self._found: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[type[Directory], tuple[Any, ...]]:
-        told = self.namespace, self.sizes, self.deadline_s, self.per_text_s, self.session, self._spans, self._metrics
+        told = self.namespace, self.layout, self.deadline_s, self.per_text_s, self.session, self._spans, self._metrics
         return Directory, (*told, self._pending)
+
+    @property
+    def layout(self) -> Layout:
+        """How many members each pool has, as far as this process was told."""
+        return self._known.layout
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The same by pool."""
+        return self._known.layout.sizes
+
+    def learn(self, layout: Layout) -> None:
+        """Take in what somebody told of it, if that is newer."""
+        self._known.learn(layout)
+
+    def renew(self) -> Layout:
+        """Ask the vault for the sizes now. Raises: Unavailable; what the vault raises."""
+        self._known.learn(self.call("vault", 0, "layout", ()).result())
+        return self.layout
+
+    def lose(self, pool: str, number: int) -> None:
+        """A member was ended: look for it anew if it is needed again."""
+        self._found.pop(actor_name(pool, number), None)
+
+    def owner(self, key: str) -> int:
+        """The orchestrator that owns a key, for a call that is sent now. See ``layouts``."""
+        return self._known.leased(self._ask_layout).member("agents", key)
+
+    def _ask_layout(self) -> Future[Layout]:
+        asked: Future[Layout] = self.call("vault", 0, "layout", ()).send().future()
+        return asked
 
     def under(self, session: str) -> Directory:
         """The same actors, asked on behalf of another session."""
@@ -115,8 +155,7 @@ class Directory:
         self, key: str, method: str, *args: object, texts: int = 0, deadline_s: float | None = None
     ) -> Call[Any]:
         """A call to the orchestrator that owns a key. Raises: ActorUnavailable."""
-        number = member_of(key, self.sizes["agents"])
-        return self.call("agents", number, method, args, texts=texts, deadline_s=deadline_s)
+        return self.call("agents", self.owner(key), method, args, texts=texts, deadline_s=deadline_s)
 
     def member(self, pool: str, number: int) -> Any:
         """One member of a pool. Raises: ActorUnavailable if the cluster is not there or this process has left it."""

@@ -180,7 +180,7 @@ class Life:
             return None
         # Named by the place too: if another writer comes in between, the next attempt begins at a later one.
         (written,) = await self._parts.journal.write(
-            [CreateCommit(place.branch, place.seq, message, f"{op_id}-before-{place.seq}")]
+            [CreateCommit(place.branch, place.seq, message, f"{op_id}-before-{place.seq}")], branch.lineage
         )
         if written.commit is None:
             raise PlaceNotFound(branch.agent, message)

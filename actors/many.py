@@ -23,7 +23,6 @@ from quantum_memory.actors.requests import (
     query_of,
     utterances,
 )
-from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.transactions import standing
 from quantum_memory.checks import named, visible, whole, within
 from quantum_memory.errors import AgentNotFound, InvalidValue, QuantumMemoryError
@@ -173,7 +172,7 @@ class Many:
         shares: dict[int, list[list[tuple[int, int, Any]]]] = {}
         room: dict[int, int] = {}
         for number, lineage, size, request in todo:
-            owner = member_of(lineage, directory.sizes["agents"])
+            owner = directory.owner(lineage)
             if owner not in room or size > room[owner]:
                 shares.setdefault(owner, []).append([])
                 room[owner] = most

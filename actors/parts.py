@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,10 @@ from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
 from quantum_memory.actors.journal import Journal
 from quantum_memory.actors.ports import LocalPort, PoolPort, Port, RemoteVault
 from quantum_memory.actors.quantum_state import QuantumStateHost
-from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
+from quantum_memory.actors.tenure import Tenure
 from quantum_memory.actors.views import RemoteHistory
+from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.memory.timeline import History
 from quantum_memory.settings import Settings
 from quantum_memory.telemetry import SILENT, Metrics
@@ -40,9 +42,12 @@ def connect_parts(settings: Settings, directory: Directory, member: int, metrics
 
     ``member`` is the number of the orchestrator that they are for, ``metrics`` where hosts made here measure.
     """
-    size = directory.sizes["agents"]
-    vault, idle_s = RemoteVault(directory), settings.views.idle_s
-    journal = Journal(vault, lambda lineage: member_of(lineage, size) == member, idle_s, metrics)
+    vault, views = RemoteVault(directory), settings.views
+    tenure = Tenure(vault, directory, member)
+    # Not when it is first asked: by then it may have been replaced, and would displace whoever replaced it.
+    with suppress(QuantumMemoryError):
+        directory.call("vault", 0, "enlist", (member, tenure.process)).send()
+    journal = Journal(vault, tenure.owns, tenure, views.idle_s, metrics)
     if settings.placement == "inline":
         return local_parts(settings, journal, RemoteHistory(directory), metrics)
     return Parts(

@@ -17,7 +17,6 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.lag import Lag
-from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.telemetry.carried import CARRIED
@@ -96,6 +95,10 @@ class Port(ABC, Generic[H]):
         """Call what ends a host, after all that it was told, if it lives here. A pool is ended with its cluster."""
 
     @abstractmethod
+    async def settled(self) -> None:
+        """Wait until every call that was sent to members elsewhere before this one has been answered, or refused."""
+
+    @abstractmethod
     async def told(self, method: Callable[[H], dict[str, int]]) -> dict[str, int]:
         """What a host says of itself, if it lives here; nothing of a pool, whose members are asked one by one."""
 
@@ -123,6 +126,9 @@ class LocalPort(Port[H]):
     async def told(self, method: Callable[[H], dict[str, int]]) -> dict[str, int]:
         return await self._run(method)
 
+    async def settled(self) -> None:
+        """At once: there is nobody elsewhere."""
+
     async def end(self, method: Callable[[H], None]) -> None:
         self._send_posted()
         await self._run(method)
@@ -146,11 +152,13 @@ class PoolPort(Port[H]):
     def __init__(self, directory: Directory, pool: str) -> None:
         super().__init__()
         self._directory, self._pool = directory, pool
+        self._flying: set[asyncio.Future[list[Any]]] = set()
 
     def _start(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> Awaitable[list[R]]:
         shares: dict[int, list[int]] = {}
+        layout = self._directory.layout
         for index, key in enumerate(keys):
-            shares.setdefault(member_of(key, self._directory.sizes[self._pool]), []).append(index)
+            shares.setdefault(layout.member(self._pool, key), []).append(index)
         sent: list[Awaitable[list[R]]] = [
             self._call(member, method.__name__, [items[index] for index in share]) for member, share in shares.items()
         ]
@@ -162,8 +170,16 @@ class PoolPort(Port[H]):
     async def end(self, method: Callable[[H], None]) -> None:
         """Nothing: others use the pool too."""
 
+    async def settled(self) -> None:
+        self._send_posted()
+        if self._flying:
+            await asyncio.wait(set(self._flying))
+
     def _call(self, member: int, method: str, share: list[Any]) -> Awaitable[list[Any]]:
-        return self._directory.call(self._pool, member, method, (share,)).begin()
+        answer = asyncio.ensure_future(self._directory.call(self._pool, member, method, (share,)).begin())
+        self._flying.add(answer)
+        answer.add_done_callback(self._flying.discard)
+        return answer
 
 
 async def _in_order(sent: Sequence[Awaitable[list[R]]], order: Sequence[int]) -> list[R]:

@@ -29,14 +29,14 @@ def actor(name: str, pool: str, host: type) -> Any:
     """
 
     class Shell(host):  # type: ignore[misc]  # made of whatever host is given
-        def __init__(self, settings: Settings, *args: object) -> None:
+        def __init__(self, settings: Settings, *args: object, **more: object) -> None:
             wanted = settings.telemetry
             to_stderr(wanted.logs, wanted.level, {"pool": pool, "actor": _own_name(name)})
             metrics: Metrics = ray_metrics() if wanted.metrics else SILENT
             watch_process(metrics, pool)
             if pool in RECALLING or (pool == "agents" and settings.placement == "inline"):
                 compiled.begin()
-            super().__init__(settings, *args, metrics=metrics)
+            super().__init__(settings, *args, metrics=metrics, **more)
 
         def __repr__(self) -> str:
             return name

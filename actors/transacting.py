@@ -15,7 +15,15 @@ from quantum_memory.actors.requests import Where
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost, utc_now
 from quantum_memory.actors.writing import Writer
-from quantum_memory.errors import AlreadyExists, Conflict, InvalidValue, NotFound, QuantumMemoryError, TransactionOver
+from quantum_memory.errors import (
+    AlreadyExists,
+    Conflict,
+    Fenced,
+    InvalidValue,
+    NotFound,
+    QuantumMemoryError,
+    TransactionOver,
+)
 from quantum_memory.memory.vault.writes import CommitTransaction, DropTag, PutTag
 from quantum_memory.types import Branch, BranchId, Place, Tag
 
@@ -57,6 +65,8 @@ class Transactor:
         async with self._turns.take([hidden.id, parent.id]):
             try:
                 written = await self._parts.journal.commit(await self._asked(hidden, parent, tag_ops, op_id), parent)
+            except Fenced:  # it is still open, for whoever has the lineage now
+                raise
             except (Conflict, NotFound, InvalidValue):
                 await self._drop_quietly(hidden, op_id)
                 raise
@@ -77,7 +87,7 @@ class Transactor:
             place = await self._parts.journal.resolve(branch, at)
             write = PutTag(branch.agent, name, place, move, op_id)
             if wishes is None:
-                return await self._put(write)
+                return await self._put(write, branch.lineage)
             if any(write.op_id == one.op_id for one in wishes.writes):  # Ray runs a call again
                 return wishes.tags[name] or Tag(name, branch.agent, place, utc_now())
             taken = {tag.name: tag for tag in await self.tags(branch)}.get(name)
@@ -88,10 +98,10 @@ class Transactor:
             self._parts.journal.promised.setdefault(branch.id, {})[name] = place
             return wished
 
-    async def _put(self, write: PutTag) -> Tag:
+    async def _put(self, write: PutTag, lineage: str) -> Tag:
         """The tag, also if this very operation put it before while the branch stood elsewhere."""
         try:
-            (written,) = await self._parts.journal.write([write])
+            (written,) = await self._parts.journal.write([write], lineage)
         except AlreadyExists:
             first = await self._parts.journal.ask(VaultHost.outcome, write.agent, write.op_id)
             if first is None or first.tag is None or first.tag.name != write.name:
@@ -104,7 +114,7 @@ class Transactor:
         async with self._turns.take([branch.id]):
             wishes, write = self._wishes_of(branch, op_id), DropTag(branch.agent, name, op_id)
             if wishes is None:
-                await self._parts.journal.write([write])
+                await self._parts.journal.write([write], branch.lineage)
                 return
             wishes.writes.append(write)
             wishes.tags[name] = None

@@ -24,8 +24,9 @@ from quantum_memory.memory.vault.keeper import Background, Keeper
 from quantum_memory.memory.vault.merge_base import merge_base
 from quantum_memory.memory.vault.opening import blocks_of
 from quantum_memory.memory.vault.vault import Vault
-from quantum_memory.memory.vault.writes import Write, Written
+from quantum_memory.memory.vault.writes import Enlist, Write, Written
 from quantum_memory.policies.checkpoints import Checkpoints
+from quantum_memory.policies.placement import Layout
 from quantum_memory.settings import Settings
 from quantum_memory.telemetry import SILENT, Metrics
 from quantum_memory.types import (
@@ -48,6 +49,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def sizes_of(settings: Settings) -> dict[str, int]:
+    """How many members the settings give to each pool that there is; the vault, which is always one, left out."""
+    there = ("agents",) if settings.placement == "inline" else tuple(name for name, _ in settings.pools)
+    return {name: pool.size for name, pool in settings.pools if name in there and name != "vault"}
+
+
 class Opened(NamedTuple):
     """A vault and what goes with it. Without blocks nothing is sealed and no view is written down."""
 
@@ -60,10 +67,13 @@ class Opened(NamedTuple):
 
 @watched("vault", batches=("write",))
 class VaultHost:
-    """The vault behind its group commit. Everything a VaultActor does, without Ray. Many threads may call it."""
+    """The vault behind its group commit. Everything a VaultActor does, without Ray. Many threads may call it.
 
-    def __init__(self, settings: Settings, metrics: Metrics = SILENT) -> None:
-        self._settings, self._metrics = settings, metrics
+    ``cluster`` is unlike any other cluster's and outlives a restart of the actor: sizes of pools belong to it.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics = SILENT, cluster: str = "") -> None:
+        self._settings, self._metrics, self._cluster = settings, metrics, cluster
         self._watch = Watch("vault", settings.telemetry, metrics)
         self._open = Deferred(self._opened)
         self._desk = ArchiveDesk(settings)
@@ -78,6 +88,8 @@ class VaultHost:
             blocks=blocks_of(settings.storage, wanted.blocks),
             checkpoints=Checkpoints(**settings.checkpoints.model_dump()),
         )
+        if self._cluster:
+            vault.begin(self._cluster, sizes_of(settings))
         keeper = None
         if vault.blocks is not None:
             sizes = {"seal_events": wanted.seal_events, "segment_events": wanted.segment_events}
@@ -110,6 +122,19 @@ class VaultHost:
             except QuantumMemoryError as refused:
                 answers.append(refused)
         return answers
+
+    def layout(self) -> Layout:
+        """How many members each pool has; see ``Vault.layout``."""
+        return self._vault.layout()
+
+    def enlist(self, number: int, process: str) -> tuple[int, Layout]:
+        """A process becomes an orchestrator: which one of that number it is, and the sizes of pools."""
+        incarnation = self._open().commits.write(Enlist(number, process)).epoch
+        return incarnation or 0, self._vault.layout()
+
+    def standing(self, number: int) -> tuple[int, Layout]:
+        """Which process of an orchestrator is the newest, and the sizes of pools."""
+        return self._vault.incarnation(number), self._vault.layout()
 
     def outcome(self, agent: AgentName, op_id: str) -> Written | None:
         """What an operation came to, if it was done before: Ray runs a call again when its actor died in it."""

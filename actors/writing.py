@@ -13,7 +13,7 @@ from quantum_memory.actors.annotating import Annotator
 from quantum_memory.actors.emotion import EmotionHost, Said
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost, Known
 from quantum_memory.actors.extracting import Extracting
-from quantum_memory.actors.journal import Appended, Draft
+from quantum_memory.actors.journal import Appended, Draft, deciding
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.requests import RememberRequest, check_utterances, memory_id
 from quantum_memory.actors.turns import Turns
@@ -262,7 +262,9 @@ async def on_fresh_head(attempt: Callable[[], Awaitable[R]]) -> R:
     """Do what decides and writes, and do it again if another writer moved the branch on in between."""
     for _ in range(ATTEMPTS - 1):
         try:
-            return await attempt()
+            with deciding():
+                return await attempt()
         except StaleWriter:
             continue
-    return await attempt()
+    with deciding():
+        return await attempt()

@@ -1,7 +1,8 @@
-"""Commands of the vault as a whole: find, audit, status, gc."""
+"""Commands of the vault and its cluster as a whole: find, audit, status, resize, gc."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -67,6 +68,20 @@ def status(session: Session) -> None:
     with session.memory() as memory:
         told, actors = memory.vault_status(), memory.status()
     session.show(told | {"actors": actors}, lambda: status_tables(told, actors))
+
+
+@command(app)
+def resize(
+    session: Session,
+    pool: Annotated[str, typer.Argument(help="agents, emotion, quantum, episodic or graph.")],
+    size: Annotated[int, typer.Argument(min=1, help="How many members it is to have.")],
+) -> None:
+    """Give a pool of a running cluster more members, or fewer, while it works. Needs --address."""
+    if session.options.address is None and "RAY_ADDRESS" not in os.environ:
+        raise typer.BadParameter("a cluster that runs is needed: say which with --address", param_hint="--address")
+    with session.memory() as memory, session.busy("Resizing"):
+        sizes = memory.resize(pool, size)
+    session.show(sizes, lambda: tables.lines(*(f"{name}: {count}" for name, count in sizes.items())))
 
 
 @command(app)

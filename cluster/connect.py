@@ -25,7 +25,17 @@ from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.perceiving import key_of, said_of
 from quantum_memory.actors.requests import filters_of, place_of, positive
 from quantum_memory.checks import named, visible
-from quantum_memory.cluster.launch import Running, absolute, close_vault, end_actors, launch, start_ray, statuses
+from quantum_memory.cluster.launch import (
+    Running,
+    absolute,
+    close_vault,
+    end_actors,
+    launch,
+    start_ray,
+    statuses,
+    with_sizes,
+)
+from quantum_memory.cluster.resizing import resize
 from quantum_memory.errors import QuantumMemoryError, StorageFailure, Unavailable
 from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
 from quantum_memory.memory.exchange.registry import Format
@@ -144,8 +154,8 @@ class MemoryCluster:
 
     @property
     def settings(self) -> Settings:
-        """What this cluster runs with."""
-        return self._running.settings
+        """What this cluster runs with; the sizes of pools as this driver heard of them last."""
+        return with_sizes(self._running.settings, self._running.directory.layout)
 
     @property
     def dashboard_url(self) -> str | None:
@@ -365,6 +375,25 @@ class MemoryCluster:
         ``quantum_projector_hits``. Raises: Unavailable.
         """
         return statuses(self._running)
+
+    def resize(self, pool: str, size: int) -> dict[str, int]:
+        """Give a pool another number of members while it works; how many each pool has then.
+
+        Args:
+            pool: agents, emotion, quantum, episodic or graph; where views live inside the orchestrators, agents alone.
+            size: from 1 on.
+
+        Calls that are under way are answered. Of the agents only those move that the members which come or go own. It
+        holds for every driver, and until the cluster is stopped; the settings say what the next one begins with.
+
+        Raises: InvalidInput; PoolsChanged if somebody else is changing a size; NoRoom if no node has room for a new
+        member, and then nothing has changed; Unavailable: the same call again finishes what was cut off.
+        """
+        return resize(self._running, named("pool", pool), size)
+
+    def sizes(self) -> dict[str, int]:
+        """How many members each pool has now, the vault left out. Raises: Unavailable."""
+        return dict(self._running.directory.renew().sizes)
 
     def close(self) -> None:
         """End what ``connect`` started here. A Ray that was there before goes on, and the actors in it."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import ray
 from ray._private import ray_constants  # the only switch for loopback once Ray is imported
@@ -20,18 +21,22 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from sqlalchemy import make_url
 
 from quantum_memory.actors.agent import QuantumMemoryAgent
-from quantum_memory.actors.directory import Directory, actor_name
+from quantum_memory.actors.directory import Directory, actor_name, number_of
 from quantum_memory.actors.emotion import EmotionActor
 from quantum_memory.actors.episodic_memory import EpisodicMemoryActor
 from quantum_memory.actors.operations import Call, wait
 from quantum_memory.actors.quantum_state import QuantumStateActor
+from quantum_memory.actors.routing import Layout
 from quantum_memory.actors.semantic_graph import SemanticGraphActor
 from quantum_memory.actors.vault import VaultActor
 from quantum_memory.actors.views import RemoteHistory
-from quantum_memory.errors import InvalidSettings, SettingsDiffer, Unavailable
+from quantum_memory.cluster.groups import Groups
+from quantum_memory.cluster.groups import remove as remove_groups
+from quantum_memory.errors import ActorUnavailable, InvalidSettings, QuantumMemoryError, SettingsDiffer, Unavailable
 from quantum_memory.memory.freed import MALLOC
 from quantum_memory.settings import PoolSettings, Settings
 
+Kind = tuple[Any, tuple[object, ...]]
 LOOPBACK = "127.0.0.1"
 INLINE_POOLS = ("agents", "vault")
 CLOSING = (("agents",), ("quantum", "episodic", "graph"), ("vault",))
@@ -54,12 +59,17 @@ HOSTS_OF_VIEWS = ("agents", "episodic", "graph")
 
 @dataclass(frozen=True)
 class Running:
-    """A cluster that answers: every actor by pool and the way to the orchestrators."""
+    """A cluster that answers: every actor by pool and the way to the orchestrators.
+
+    ``pools`` are the actors that this driver found or made. If they are not ``detached`` they live as long as those
+    that it made are held here.
+    """
 
     settings: Settings
-    pools: Mapping[str, Sequence[Any]]
+    pools: dict[str, list[Any]]
     directory: Directory
     dashboard_url: str | None
+    detached: bool = True
 
 
 def start_ray(settings: Settings) -> str | None:
@@ -103,20 +113,37 @@ def launch(asked: Settings, wishes: Settings, namespace: str, *, detached: bool,
     """
     if not detached:
         _check_room(asked)
-    make = _Maker(namespace, detached)
+    make = Maker(namespace, detached)
     try:
         made_with = asked.model_copy(update={"storage": absolute(asked.storage)})
-        vault = make.pool("vault", VaultActor, (made_with,), made_with)
-        settings: Settings = wait(vault[0].settings.remote(), "the start of the vault", asked.timeouts.connect_s)
+        vault = make.pool("vault", [0], (VaultActor, (made_with,)), made_with)
+        connect_s = asked.timeouts.connect_s
+        settings: Settings = wait(vault[0].settings.remote(), "the start of the vault", connect_s)
+        layout: Layout = wait(vault[0].layout.remote(), "the start of the vault", connect_s)
+        settings = with_sizes(settings, layout)
         _agree(wishes, settings)
-        pools = {"vault": vault} | _views_and_agents(make, settings, namespace)
+        directory = _directory(settings, layout, namespace)
+        groups = make.groups = Groups(settings, namespace, detached)
+        for number in range(max(layout.sizes.values())):
+            groups.reserve(number, layout.sizes)
+        kinds = kinds_of(settings, directory)
+        pools = {"vault": vault}
+        pools |= {name: make.pool(name, range(layout.sizes[name]), kind, settings) for name, kind in kinds.items()}
         for name, handles in pools.items():
             for handle in handles:
                 wait(handle.status.remote(), f"the start of {name}", settings.timeouts.connect_s)
     except BaseException:
         make.undo()
         raise
-    return Running(settings, pools, _directory(settings, namespace), dashboard_url)
+    return Running(settings, pools, directory, dashboard_url, detached)
+
+
+def with_sizes(settings: Settings, layout: Layout) -> Settings:
+    """The settings with the sizes that pools have now."""
+    pools = {
+        name: getattr(settings.pools, name).model_copy(update={"size": size}) for name, size in layout.sizes.items()
+    }
+    return settings.model_copy(update={"pools": settings.pools.model_copy(update=pools)})
 
 
 def _check_room(settings: Settings) -> None:
@@ -136,28 +163,26 @@ def _check_room(settings: Settings) -> None:
         raise InvalidSettings("settings", problems)
 
 
-def _directory(settings: Settings, namespace: str) -> Directory:
-    sizes = {name: pool.size for name, pool in settings.pools}
+def _directory(settings: Settings, layout: Layout, namespace: str) -> Directory:
     told, times = settings.telemetry, settings.timeouts
     most = {name: pool.max_pending_calls for name, pool in settings.pools}
     return Directory(
-        namespace, sizes, times.call_s, times.per_text_s, spans=told.spans, metrics=told.metrics, pending=most
+        namespace, layout, times.call_s, times.per_text_s, spans=told.spans, metrics=told.metrics, pending=most
     )
 
 
-def _views_and_agents(make: _Maker, settings: Settings, namespace: str) -> dict[str, list[Any]]:
-    directory = _directory(settings, namespace)
+def kinds_of(settings: Settings, directory: Directory) -> dict[str, Kind]:
+    """What the members of each pool are, but the vault's: the class, and what it is made of."""
     history = RemoteHistory(directory)
-    wanted: dict[str, tuple[Any, tuple[object, ...]]] = {}
+    kinds: dict[str, Kind] = {}
     if settings.placement == "actors":
-        wanted = {
+        kinds = {
             "emotion": (EmotionActor, (settings,)),
             "quantum": (QuantumStateActor, (settings, history)),
             "episodic": (EpisodicMemoryActor, (settings, history)),
             "graph": (SemanticGraphActor, (settings, history)),
         }
-    wanted["agents"] = (QuantumMemoryAgent, (settings, directory))
-    return {name: make.pool(name, kind, arguments, settings) for name, (kind, arguments) in wanted.items()}
+    return kinds | {"agents": (QuantumMemoryAgent, (settings, directory))}
 
 
 def _agree(asked: Settings, running: Settings) -> None:
@@ -196,15 +221,16 @@ def shown(value: object) -> str:
     return str(value)
 
 
-class _Maker:
+class Maker:
     """Makes actors with the environment and resources that the settings ask for, and knows which were new."""
 
     def __init__(self, namespace: str, detached: bool) -> None:
         self._namespace, self._detached = namespace, detached
+        self.groups: Groups | None = None
         self._made: list[Any] = []
 
-    def pool(self, name: str, kind: Any, arguments: tuple[object, ...], settings: Settings) -> list[Any]:
-        """The actors of a pool, found or made. Each orchestrator is told its number as well."""
+    def pool(self, name: str, numbers: Iterable[int], kind: Kind, settings: Settings) -> list[Any]:
+        """Members of a pool, found or made. Each orchestrator is told its number as well, the vault its cluster."""
         pool: PoolSettings = getattr(settings.pools, name)
         threads = dict.fromkeys(BLAS_VARIABLES, str(settings.blas_threads))
         malloc = MALLOC if name in HOSTS_OF_VIEWS else {}
@@ -217,24 +243,31 @@ class _Maker:
             "max_pending_calls": pool.max_pending_calls,
             "runtime_env": {"env_vars": threads | malloc | {"HF_HUB_OFFLINE": "1"}},
         }
+        more: dict[str, Any] = {}
         if name == "agents":  # what is beyond the limit must get in to be refused
             options |= {"max_concurrency": settings.limits.waiting + BESIDE}
         if name == "vault":
             options |= {"max_concurrency": VAULT_THREADS, "scheduling_strategy": _beside_the_folder(settings)}
+            more = {"cluster": uuid4().hex}
         members = []
-        for member in range(pool.size):
+        for member in numbers:
             there = self._exists(actor_name(name, member))
             number = (member,) if name == "agents" else ()
-            handle = kind.options(name=actor_name(name, member), **options).remote(*arguments, *number)
+            place = None if self.groups is None else self.groups.place(name, member)
+            where = {} if place is None else {"scheduling_strategy": place}
+            made = kind[0].options(name=actor_name(name, member), **options, **where)
+            handle = made.remote(*kind[1], *number, **more)
             members.append(handle)
             if not there:
                 self._made.append(handle)
         return members
 
     def undo(self) -> None:
-        """End the actors that were made here."""
+        """End the actors that were made here, and give their room back."""
         for handle in self._made:
             ray.kill(handle)
+        if self.groups is not None:
+            self.groups.undo()
 
     def _exists(self, name: str) -> bool:
         try:
@@ -254,19 +287,42 @@ def _beside_the_folder(settings: Settings) -> NodeAffinitySchedulingStrategy | N
     return NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
 
 
+def members(running: Running) -> dict[str, list[Any]]:
+    """Every actor by pool, of the sizes that pools have now. Raises: ActorUnavailable."""
+    directory = running.directory
+    sizes = {name: directory.sizes.get(name, len(handles)) for name, handles in running.pools.items()}
+    return {name: [directory.member(name, number) for number in range(size)] for name, size in sizes.items()}
+
+
 def statuses(running: Running) -> dict[str, list[dict[str, int]]]:
     """What every actor says of itself, by pool: its process, and what it holds and found ready. Raises: Unavailable."""
+    if running.pools:
+        running.directory.renew()
     deadline_s = running.settings.timeouts.call_s
-    sent = {name: [handle.status.remote() for handle in handles] for name, handles in running.pools.items()}
+    sent = {name: [handle.status.remote() for handle in handles] for name, handles in members(running).items()}
     return {name: [wait(ref, f"{name}.status", deadline_s) for ref in refs] for name, refs in sent.items()}
 
 
 def end_actors(running: Running) -> None:
     """End every actor of a cluster, for everybody. What was acknowledged is on disk."""
+    with suppress(QuantumMemoryError):  # a vault that is gone tells nothing of actors that others made
+        running.directory.renew()
     close_vault(running)
-    for handles in running.pools.values():
-        for handle in handles:
+    for name in running.pools:
+        for handle in standing_members(running, name):
             ray.kill(handle)
+    remove_groups(running.directory.namespace)
+
+
+def standing_members(running: Running, pool: str, first: int = 0) -> list[Any]:
+    """The members of a pool that are there from a number on, also those that it should not have any more."""
+    directory, there = running.directory, {}
+    for row in ray.util.list_named_actors(all_namespaces=True):
+        number = number_of(pool, row["name"]) if row["namespace"] == directory.namespace else None
+        if number is not None and number >= first:
+            with suppress(ActorUnavailable):  # it ended just now
+                there[number] = directory.member(pool, number)
+    return [there[number] for number in sorted(there)]
 
 
 def close_vault(running: Running) -> None:
@@ -284,7 +340,7 @@ def _close(running: Running, pools: Sequence[str]) -> None:
     until = time.monotonic() + deadline_s
     closing = []
     for name in pools:
-        for handle in running.pools.get(name, ()):
+        for handle in standing_members(running, name) if name in running.pools else ():
             with suppress(Unavailable):  # it is gone already, and what was acknowledged is on disk
                 closing.append((f"{name}.close", Call[None](handle, "close", (), deadline_s).send()))
     for what, ref in closing:

@@ -30,6 +30,7 @@ from quantum_memory.memory.vault.catalog import (
     to_us,
     with_op_ids,
 )
+from quantum_memory.memory.vault.holdings import Changes
 from quantum_memory.memory.vault.places import inherited
 from quantum_memory.memory.vault.writes import Write, Written
 from quantum_memory.policies.checkpoints import CheckpointPolicy
@@ -64,6 +65,7 @@ class Batch:
     Attributes:
         heads, known: what the batch changed, to be held once it is durable.
         done: outcomes of operations that were done before, or in this batch.
+        holdings: who may write, and what the batch changed of that.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Batch:
         self.heads: dict[BranchId, Head] = {}
         self.known: dict[BranchId, Known] = {}
         self.done: dict[Operation, Written] = {}
+        self.holdings = Changes(catalog.holdings, connection)
         self._rows: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
         self._roots: dict[AgentName, Branch] = {}
         self._names: set[tuple[AgentName, str]] = set()
@@ -131,6 +134,7 @@ class Batch:
             if self._rows[table]:
                 self.connection.execute(sa.insert(table), self._rows[table])
         self._rows.clear()
+        self.holdings.flush()
 
     def execute(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> sa.CursorResult[Any]:
         """Run a statement that sees and changes what the batch has inserted so far."""

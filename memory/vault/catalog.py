@@ -18,6 +18,7 @@ from quantum_memory.errors import AgentNotFound, CorruptRecord, PlaceNotFound
 from quantum_memory.memory.events import Entry, Event, RolledBack
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.codec import decode
+from quantum_memory.memory.vault.holdings import Holdings
 from quantum_memory.memory.vault.merge_base import MergeMarker
 from quantum_memory.memory.vault.records import Damaged, Records
 from quantum_memory.memory.vault.writes import AUTOMATIC
@@ -204,9 +205,10 @@ class Catalog:
         self.records = records
         self.held_branches: Held[BranchId, Known] = Held(held_rows)
         self.held_heads: Held[BranchId, Head] = Held(held_rows)
+        self.holdings = Holdings()
 
     def forget(self) -> None:
-        """Hold nothing any more: what is in the tables may have changed."""
+        """Hold nothing any more: what is in the tables may have changed. The writer alone forgets its ``holdings``."""
         self.held_branches.clear()
         self.held_heads.clear()
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.memory.vault import judge_branches as branches
 from quantum_memory.memory.vault import judge_events as events
+from quantum_memory.memory.vault import judge_holdings as holdings
 from quantum_memory.memory.vault import judge_names as names
 from quantum_memory.memory.vault import judge_transactions as transactions
 from quantum_memory.memory.vault.batch import Batch
@@ -37,8 +38,11 @@ from quantum_memory.memory.vault.writes import (
     CreateCommit,
     DeleteBranch,
     DropTag,
+    Enlist,
     OpenSession,
     PutTag,
+    Resize,
+    Settle,
     Write,
     Written,
 )
@@ -54,7 +58,9 @@ def judge(batch: Batch, writes: Sequence[Write]) -> list[Written | QuantumMemory
     outcomes: list[Written | QuantumMemoryError] = []
     for write in writes:
         try:
-            outcomes.append(_decide(batch, write))
+            admitted = holdings.admitted(batch, write)
+            outcome = _decide(batch, write)
+            outcomes.append(outcome if admitted is None else holdings.held(batch, admitted, outcome))
         except QuantumMemoryError as refusal:
             outcomes.append(refusal)
     return outcomes
@@ -68,7 +74,7 @@ def _recollect(batch: Batch, writes: Sequence[Write]) -> None:
         if isinstance(write, NOTED):
             noted.append(write.op_id)
             noted += [tag.op_id for tag in write.tags] if isinstance(write, CommitTransaction) else []
-        elif not isinstance(write, CreateAgent | OpenSession | Annotate):
+        elif isinstance(write, Append | CreateBranch | CreateCommit):
             wanted[type(write)].append(write.op_id)
     connection, done = batch.connection, batch.done
     for agent, op_id, branch_id, seq, at in with_op_ids(connection, SELECT_APPENDED, wanted[Append]):
@@ -80,6 +86,7 @@ def _recollect(batch: Batch, writes: Sequence[Write]) -> None:
         commit = commit_of(named)
         done[CreateCommit, commit.agent, named[-1]] = names.committed(commit)
     batch.recall(noted)
+    holdings.look_up(batch, writes)
 
 
 def _decide(batch: Batch, write: Write) -> Written:  # noqa: PLR0911 - one line for each kind
@@ -104,6 +111,8 @@ def _decide(batch: Batch, write: Write) -> Written:  # noqa: PLR0911 - one line 
             return names.open_session(batch, write)
         case Annotate():
             return names.annotate(batch, write)
+        case Enlist() | Resize() | Settle():
+            return holdings.decide(batch, write)
         case _:
             assert_never(write)
 

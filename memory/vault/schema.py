@@ -247,5 +247,37 @@ remembered = sa.Table(
 Its words are in ``remembered_words``, which each database has in its own way (``words``). No ordinal is used again.
 """
 
+pools = sa.Table(
+    "pools",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("moving_until", sa.BigInteger),
+)
+"""How many members each pool of the cluster has that holds the vault open; which cluster that is stands in ``meta``.
+
+The greatest ``version`` is that of them all. Until ``moving_until`` somebody is at work on a change of size.
+"""
+
+members = sa.Table(
+    "members",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("incarnation", sa.BigInteger, nullable=False),
+    sa.Column("process", sa.Text, nullable=False),
+)
+"""The newest process of each orchestrator: an older one of the same number writes no more."""
+
+lineages = sa.Table(
+    "lineages",
+    metadata,
+    sa.Column("lineage", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("member", sa.Integer, nullable=False),
+    sa.Column("incarnation", sa.BigInteger, nullable=False),
+)
+"""Who took up the writes of a lineage last; each time that is somebody else its epoch is one more."""
+
 INSERT_ORDER = (agents, branches, journal, merges, commits, tags, sessions, audit)
 """Rows that others refer to come first."""

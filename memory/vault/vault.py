@@ -5,8 +5,9 @@ The only writer of its database. Folds nothing and keeps no view: timelines read
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -23,14 +24,19 @@ from quantum_memory.memory.vault.adopt import Adoption, adopt
 from quantum_memory.memory.vault.batch import Batch
 from quantum_memory.memory.vault.blocks import BlockStore, MemoryBlocks
 from quantum_memory.memory.vault.database import IN_MEMORY, Database
+from quantum_memory.memory.vault.holdings import incarnation_of, pools_of
 from quantum_memory.memory.vault.judge import judge
+from quantum_memory.memory.vault.judge_holdings import begin
 from quantum_memory.memory.vault.migrations import migrate
 from quantum_memory.memory.vault.reading import Reading
 from quantum_memory.memory.vault.segments import SegmentReader
 from quantum_memory.memory.vault.shelf import SnapshotShelf
 from quantum_memory.memory.vault.writes import Write, Written
 from quantum_memory.policies.checkpoints import CheckpointPolicy
+from quantum_memory.policies.placement import Layout
 from quantum_memory.types import AgentName, BranchId
+
+logger = logging.getLogger(__name__)
 
 
 class Vault(Reading):
@@ -60,6 +66,7 @@ class Vault(Reading):
         self._tie(embedding)
         self._writing = threading.Lock()
         self._position: int | None = None
+        self._unwritten: Layout | None = None
 
     def _tie(self, embedding: str | None) -> None:
         self.embedding = embedding
@@ -141,6 +148,7 @@ class Vault(Reading):
         with self._batch() as made:
             yield made
             self._catalog.forget()
+            self._catalog.holdings.forget()
         self._catalog.forget()
 
     def note(
@@ -154,6 +162,35 @@ class Vault(Reading):
         """Write into the audit what was done outside of ``write``. Raises: what ``write`` raises."""
         with self._batch() as made:
             made.note(action, agent, branch, seq, detail)
+
+    def begin(self, cluster: str, sizes: Mapping[str, int]) -> Layout:
+        """A cluster works with this vault from now on, or again; how many members its pools have.
+
+        Sizes that it changed since it began first are kept. A vault that takes no writes can still be read: then the
+        sizes are those given, and cannot be changed. Raises: VaultUnavailable, CorruptRecord.
+        """
+        try:
+            with self._batch() as made:
+                begin(made, cluster, Layout(sizes))
+        except WriteFailed as error:
+            logger.warning("the sizes of pools were not written down: %s", error)
+            self._unwritten = Layout(sizes)
+        return self.layout()
+
+    def layout(self) -> Layout:
+        """How many members each pool has; no pools where no cluster ever began. Raises: what a read raises."""
+        if self._unwritten is not None:
+            return self._unwritten
+        known = self._catalog.holdings.pools
+        if known is not None:
+            return known.layout
+        with self.database.read() as connection:
+            return pools_of(connection).layout
+
+    def incarnation(self, number: int) -> int:
+        """Which process of an orchestrator is the newest; 0 if there was none. Raises: what a read raises."""
+        with self.database.read() as connection:
+            return incarnation_of(connection, number)
 
     def adopt(self, adoption: Adoption) -> None:
         """Take a whole agent in, all or nothing. Raises: what ``adopt.adopt`` and ``write`` raise."""
@@ -176,7 +213,9 @@ class Vault(Reading):
             except BaseException:
                 self._position = None
                 self._catalog.forget()
+                self._catalog.holdings.forget()
                 raise
             self._position = made.position
+            made.holdings.durable()
             self._catalog.held_branches.changed(made.known.items())
             self._catalog.held_heads.changed(made.heads.items())

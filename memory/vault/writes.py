@@ -5,18 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from quantum_memory.checks import MAX_ID_CHARS, named, plain, visible, within
+from quantum_memory.checks import MAX_ID_CHARS, bounded, named, plain, visible, whole, within
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.events import Entry, Event
 from quantum_memory.memory.vault.codec import Recorded
 from quantum_memory.types import AgentName, Branch, BranchId, Commit, CommitId, Place, Tag
 
 MAX_MESSAGE_CHARS = 4096
+MAX_MEMBERS = 10_000
+"""Members of a pool."""
+MAX_PATIENCE_S = 86_400.0
 ROOT_BRANCH = "main"
 AUTOMATIC = "auto:"
 """How the operation id of a checkpoint begins that nobody asked for; the id of what it was made beside follows."""
+
+
+class Holder(NamedTuple):
+    """Who writes: an orchestrator's number, which of its processes that is, and since which epoch it has the lineage.
+
+    Epoch 0 takes the lineage up with the write that it comes with. A write that names no holder is nobody's to fence.
+    """
+
+    member: int
+    incarnation: int
+    epoch: int = 0
+
+    def __str__(self) -> str:
+        return f"orchestrator {self.member}, process {self.incarnation}" + (f", epoch {self.epoch}" * bool(self.epoch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +68,7 @@ class CreateBranch:
     kind: Literal["fork", "clone", "transaction"]
     parent: Place
     op_id: str
+    by: Holder | None = None
 
     def __post_init__(self) -> None:
         _identifier("id", self.id)
@@ -73,6 +91,7 @@ class Append:
     expected: int
     event: Event | Recorded
     op_id: str
+    by: Holder | None = None
 
     def __post_init__(self) -> None:
         _sequence("expected", self.expected)
@@ -87,6 +106,7 @@ class CreateCommit:
     seq: int
     message: str
     op_id: str
+    by: Holder | None = None
 
     def __post_init__(self) -> None:
         _sequence("seq", self.seq)
@@ -108,6 +128,7 @@ class CommitTransaction:
     branch: BranchId
     op_id: str
     tags: tuple[PutTag | DropTag, ...] = ()
+    by: Holder | None = None
 
     def __post_init__(self) -> None:
         _identifier("branch", self.branch)
@@ -120,6 +141,7 @@ class DeleteBranch:
 
     branch: BranchId
     op_id: str
+    by: Holder | None = None
 
     def __post_init__(self) -> None:
         _identifier("branch", self.branch)
@@ -135,6 +157,7 @@ class PutTag:
     place: Place
     move: bool
     op_id: str
+    by: Holder | None = None
 
     def __post_init__(self) -> None:
         named("agent", self.agent)
@@ -150,6 +173,7 @@ class DropTag:
     agent: AgentName
     name: str
     op_id: str
+    by: Holder | None = None
 
     def __post_init__(self) -> None:
         named("agent", self.agent)
@@ -182,6 +206,54 @@ class Annotate:
         object.__setattr__(self, "context", plain("context", self.context))
 
 
+@dataclass(frozen=True, slots=True)
+class Enlist:
+    """A process is orchestrator ``number`` from now on, and whichever was it before writes no more.
+
+    ``process`` is unlike any other process's: a repeat has its first outcome.
+    """
+
+    number: int
+    process: str
+
+    def __post_init__(self) -> None:
+        _sequence("number", self.number)
+        _identifier("process", self.process)
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """A pool is to have another size from now on.
+
+    Args:
+        version: of the sizes that this follows; they must not have changed since.
+        patience_s: for so long nobody else may change a size, unless ``Settle`` says that it is done.
+    """
+
+    pool: str
+    size: int
+    version: int
+    patience_s: float
+    op_id: str
+
+    def __post_init__(self) -> None:
+        named("pool", self.pool)
+        whole("size", self.size, 1, MAX_MEMBERS)
+        _sequence("version", self.version)
+        bounded("patience_s", self.patience_s, 0.0, MAX_PATIENCE_S)
+        _identifier("op_id", self.op_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The change of size that made this version is done. Harmless if another one has begun since."""
+
+    version: int
+
+    def __post_init__(self) -> None:
+        _sequence("version", self.version)
+
+
 Write = (
     CreateAgent
     | CreateBranch
@@ -193,7 +265,13 @@ Write = (
     | DropTag
     | OpenSession
     | Annotate
+    | Enlist
+    | Resize
+    | Settle
 )
+
+Owned = CreateBranch | Append | CreateCommit | CommitTransaction | DeleteBranch | PutTag | DropTag
+"""Writes that only whoever holds their lineage may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +286,7 @@ class Written:
         commit: what a CreateCommit made or found, or the automatic checkpoint that was made beside an Append.
         entries: what a CommitTransaction moved, in order, at their new places.
         tag: what a PutTag made or found.
+        epoch: since which the holder has the lineage; of an Enlist the incarnation, of a Resize the version.
     """
 
     place: Place
@@ -217,6 +296,7 @@ class Written:
     commit: Commit | None = None
     entries: tuple[Entry, ...] = ()
     tag: Tag | None = None
+    epoch: int | None = None
 
 
 def _identifier(name: str, value: str) -> None:

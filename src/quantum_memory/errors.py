@@ -331,6 +331,31 @@ class StaleWriter(Conflict):
         return f"branch {self.branch}: expected its head at {self.expected}, found it at {self.head}"
 
 
+class Fenced(Conflict):
+    """A late writer: another process has the lineage now, and nothing of this write was kept. Route anew and retry.
+
+    Orchestrators do that by themselves; a caller sees it only where sizes of pools change faster than they can follow.
+    """
+
+    def __init__(self, lineage: str, writer: str, owner: str) -> None:
+        super().__init__(lineage, writer, owner)
+        self.lineage, self.writer, self.owner = lineage, writer, owner
+
+    def __str__(self) -> str:
+        return f"lineage {self.lineage}: {self.writer} writes it no more, {self.owner} does"
+
+
+class PoolsChanged(Conflict):
+    """Somebody else changed the size of a pool, or is at it. Look at the sizes and decide again."""
+
+    def __init__(self, pool: str, reason: str) -> None:
+        super().__init__(pool, reason)
+        self.pool, self.reason = pool, reason
+
+    def __str__(self) -> str:
+        return f"the pool {self.pool!r} was not resized: {self.reason}"
+
+
 class TransactionConflict(Conflict):
     """Somebody else wrote to the branch while a transaction was open. Nothing of it was kept: run it again."""
 
@@ -426,6 +451,17 @@ class ActorUnavailable(Unavailable):
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.reason}"
+
+
+class NoRoom(Unavailable):
+    """No node of the cluster has room for an actor or a placement group, at least not in time."""
+
+    def __init__(self, what: str, wanted: str, waited_s: float) -> None:
+        super().__init__(what, wanted, waited_s)
+        self.what, self.wanted, self.waited_s = what, wanted, waited_s
+
+    def __str__(self) -> str:
+        return f"{self.what}: no node had room for {self.wanted} within {self.waited_s:g} s"
 
 
 class MissingDependency(Unavailable):

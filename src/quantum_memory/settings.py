@@ -503,9 +503,11 @@ class Settings(Section):
 
     ``storage`` is the vault's folder, or a database as an SQLAlchemy URL. ``placement`` puts the views into pools
     of their own (``actors``) or inside each QuantumMemoryAgent (``inline``: no hop, for simulations on CPUs).
+    ``placement_groups`` reserves room for the members of one number in every pool together, and says on which nodes.
     """
 
     placement: Literal["actors", "inline"] = "actors"
+    placement_groups: Literal["off", "pack", "strict_pack", "spread", "strict_spread"] = "off"
     storage: str = ".quantum_memory"
     blas_threads: Count = 1
     pools: PoolsSettings = PoolsSettings()
@@ -524,6 +526,11 @@ class Settings(Section):
     timeouts: TimeoutsSettings = TimeoutsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     ray: RaySettings = RaySettings()
+
+    @field_validator("placement_groups", mode="before")
+    @classmethod
+    def _off_as_yaml_reads_it(cls, placement_groups: object) -> object:
+        return "off" if placement_groups is False else placement_groups
 
 
 def load(config: str | Path | Mapping[str, Any] | Settings | None) -> Settings:

@@ -58,7 +58,7 @@ COMMANDS = (
     "convert", "dedupe", "delete", "demo", "diff", "doctor", "equation", "export", "find", "forget", "fork", "gc",
     "import",
     "learn", "learn-from", "log", "merge", "mood", "perceive", "picture", "provenance", "recall", "remember",
-    "restore", "rollback", "skills", "status", "tag", "tidy", "verify", "warm-up",
+    "resize", "restore", "rollback", "skills", "status", "tag", "tidy", "verify", "warm-up",
 )  # fmt: skip
 
 
@@ -112,6 +112,8 @@ def test_help_loads_neither_ray_nor_torch() -> None:
         ["find", "--since", "yesterday"],
         ["export", "alice", "--format", "transcript", "--json"],
         ["demo", "--address", "auto"],
+        ["resize", "agents", "2"],
+        ["resize", "agents", "0", "--address", "auto"],
         ["nonsense"],
         ["--nonsense"],
     ],

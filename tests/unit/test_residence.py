@@ -361,7 +361,7 @@ def test_an_orchestrator_forgets_whom_nobody_asks_for_but_no_head_that_is_being_
 
     async def play() -> None:
         vault = SlowVault(orchestra.vault)
-        journal = Journal(vault, lambda _: True, 1e-9, recorder)
+        journal = Journal(vault, lambda _: True, idle_s=1e-9, metrics=recorder)
         assert [place.seq for place in await journal.tips([alice, bob])] == [0, 0]
         await asyncio.sleep(0.001)
         assert journal.put_away() == 2

@@ -14,12 +14,14 @@ import sqlalchemy as sa
 from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema
 from quantum_memory.memory.vault import schema
 
-HEAD = "0003"
+HEAD = "0004"
 """The last step, whose tables are those of ``schema``."""
 
 VERSION_TABLE = "alembic_version"
 FIRST = "0001"
 FIRST_TABLES = frozenset({"meta", "agents", "branches", "journal", "merges", "commits"})
+ADDED = {"0004": frozenset({"pools", "members", "lineages"})}
+"""Tables that came with a step after the second; all others but the first ones came with that."""
 FIRST_KEY = "schema_version"
 """Where the first version kept its number; it had no table for it."""
 
@@ -42,10 +44,19 @@ def migrate(connection: sa.Connection, storage: str) -> None:
         return
     if revision is not None and not found >= FIRST_TABLES:
         raise CorruptRecord(storage, f"tables are missing: {sorted(FIRST_TABLES - found)}")
-    in_the_way = found & (wanted - (FIRST_TABLES if revision else frozenset()))
+    in_the_way = found & (wanted - _tables_at(revision, wanted))
     if in_the_way:
         raise _foreign(storage, in_the_way)
     _run(connection, stamp=FIRST if revision == FIRST and VERSION_TABLE not in found else None)
+
+
+def _tables_at(revision: str | None, wanted: set[str]) -> set[str]:
+    """Those of the tables wanted that a vault has after a step."""
+    if revision is None:
+        return set()
+    if revision == FIRST:
+        return wanted & FIRST_TABLES
+    return {table for table in wanted if all(table not in added for step, added in ADDED.items() if step > revision)}
 
 
 def _revision(connection: sa.Connection, storage: str, inspector: sa.Inspector, found: set[str]) -> str | None:
