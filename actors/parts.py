@@ -46,7 +46,7 @@ def connect_parts(settings: Settings, directory: Directory, member: int, metrics
     tenure = Tenure(vault, directory, member)
     # Not when it is first asked: by then it may have been replaced, and would displace whoever replaced it.
     with suppress(QuantumMemoryError):
-        directory.call("vault", 0, "enlist", (member, tenure.process)).send()
+        tenure.begun(directory.call("vault", 0, "enlist", (member, tenure.process)).send())
     journal = Journal(vault, tenure.owns, tenure, views.idle_s, metrics)
     if settings.placement == "inline":
         return local_parts(settings, journal, RemoteHistory(directory), metrics)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from uuid import uuid4
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.ports import VaultPort
+from quantum_memory.actors.routing import Layout
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import StorageFailure
 from quantum_memory.memory.held import Held
@@ -36,6 +38,7 @@ class Tenure:
         self._replaced = False
         self._epochs: Held[str, int] = Held(HELD)
         self._enlisting: asyncio.Task[None] | None = None
+        self._first: Awaitable[tuple[int, Layout]] | None = None
 
     @property
     def process(self) -> str:
@@ -90,10 +93,23 @@ class Tenure:
             if not reading:
                 raise
 
+    def begun(self, first: Awaitable[tuple[int, Layout]]) -> None:
+        """Its process was enlisted when it was made; what came of that counts, also if it was replaced since."""
+        self._first = first
+
     async def _enlist(self) -> None:
-        incarnation, layout = await self._vault.ask(VaultHost.enlist, self.number, self._process)
+        incarnation, layout = await self._outcome()
         self._directory.learn(layout)
         self._incarnation, self._replaced = incarnation, False
+
+    async def _outcome(self) -> tuple[int, Layout]:
+        first, self._first = self._first, None
+        if first is not None:
+            try:
+                return await asyncio.wait_for(first, self._directory.deadline_s)
+            except Exception as error:  # noqa: BLE001 - Ray's or the vault's: it is asked again, and says it again
+                logger.warning("orchestrator %d was not enlisted when it was made: %s", self.number, error)
+        return await self._vault.ask(VaultHost.enlist, self.number, self._process)
 
     async def look(self) -> None:
         """Ask the vault how things stand: the sizes of pools, and whether another process has this number.

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import replace
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -32,6 +32,17 @@ from tests.unit.scribe import label
 
 R = TypeVar("R")
 NAMES = [f"agent {number}" for number in range(6)]
+
+
+class Told(Generic[R]):
+    """An answer that is there, for whoever waits for it."""
+
+    def __init__(self, what: R) -> None:
+        self._what = what
+
+    def __await__(self) -> Generator[Any, None, R]:
+        yield from ()
+        return self._what
 
 
 class Begun(Call[R]):
@@ -106,7 +117,7 @@ class Town:
         """A process of an orchestrator. All share the views, which hold states by place and so are never stale."""
         directory, vault = Streets(self, self.vault.layout()), LocalVault(self.vault)
         tenure = Tenure(vault, directory, number)
-        self.vault.enlist(number, tenure.process)
+        tenure.begun(Told(self.vault.enlist(number, tenure.process)))
         parts = replace(self.views, journal=Journal(vault, tenure.owns, tenure))
         host = QuantumMemoryHost(self.settings, directory, number, parts)
         self.everybody.append(host)
@@ -226,7 +237,7 @@ def test_who_is_found_by_name_is_the_orchestrator_even_if_another_process_came_l
     in_town(scene)
 
 
-def test_what_was_decided_before_somebody_else_wrote_is_decided_again() -> None:
+def test_what_was_decided_before_somebody_else_wrote_is_decided_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice the sizes change while a merge reads: the head that it was decided on is the one that it must follow."""
 
     async def scene(town: Town) -> None:
@@ -245,7 +256,7 @@ def test_what_was_decided_before_somebody_else_wrote_is_decided_again() -> None:
                 journal.forget()
             return await ask(method, *args)
 
-        journal.ask = interrupted  # type: ignore[method-assign, assignment]  # the moment that matters
+        monkeypatch.setattr(journal, "ask", interrupted)
         report = await host.merge(MergeRequest(alice, bob, None, "ours", 0.5, "m"))
         assert (seen, len(report.added)) == (["in between"], 1)
         entries = town.vault.entries(alice.id, 0, town.vault.head(alice.id))

@@ -46,14 +46,21 @@ def migrated(storage: str) -> Database:
     return database
 
 
-def first_vault(storage: str) -> Database:
-    """The tables as the first version made them, with no table of Alembic's."""
+def older_vault(storage: str, step: str) -> Database:
+    """The tables as a step made them."""
     database = Database(storage)
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with database.transaction() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, step)
+    return database
+
+
+def first_vault(storage: str) -> Database:
+    """The tables as the first version made them, with no table of Alembic's."""
+    database = older_vault(storage, "0001")
+    with database.transaction() as connection:
         connection.execute(sa.text("DROP TABLE alembic_version"))
     return database
 
@@ -208,6 +215,33 @@ def test_what_the_steps_make_is_what_the_code_expects(storage: str) -> None:
 def test_the_head_is_the_last_step() -> None:
     script = ScriptDirectory(str(Path(migrations.__file__).parent))
     assert script.get_heads() == [migrations.HEAD]
+
+
+@pytest.mark.parametrize("step", ["0002", "0003"])
+def test_a_vault_of_any_step_is_brought_on(storage: str, step: str) -> None:
+    database = older_vault(storage, step)
+    with database.transaction() as connection:
+        writer = FirstWriter(connection)
+        writer.insert("agents", name="alice", root="a")
+        row = {"agent": "alice", "name": "main", "lineage": "a", "kind": "root", "fork_seq": 0, "created_at": 0}
+        writer.insert("branches", id="a", position=1, **row)
+    with database.transaction() as connection:
+        migrate(connection, storage)
+        assert not [one for one in sa.inspect(connection).get_table_names() if one.startswith("v1")]
+        assert set(schema.metadata.tables) <= set(sa.inspect(connection).get_table_names())
+        assert [row["id"] for row in rows(connection, "branches", "ordinal")] == ["a"]
+        assert [rows(connection, table, "1") for table in ("pools", "members", "lineages")] == [[], [], []]
+    database.close()
+
+
+@pytest.mark.parametrize("table", ["pools", "lineages"])
+def test_a_table_of_a_later_step_that_is_there_is_somebody_elses(storage: str, table: str) -> None:
+    database = older_vault(storage, "0003")
+    with database.transaction() as connection:
+        connection.execute(sa.text(f"CREATE TABLE {table} (mine TEXT)"))
+    with pytest.raises(InvalidValue, match=table), database.transaction() as connection:
+        migrate(connection, storage)
+    database.close()
 
 
 def test_partial_indexes_are_partial(storage: str) -> None:
