@@ -57,7 +57,8 @@ class Loop(threading.Thread):
 
     def __init__(self, act: Callable[[int], object]) -> None:
         super().__init__(daemon=True)
-        self._act, self._over, self._error = act, threading.Event(), None
+        self._act, self._over = act, threading.Event()
+        self._error: BaseException | None = None
         self.done = 0
         self.start()
 
@@ -67,7 +68,7 @@ class Loop(threading.Thread):
                 self._act(self.done)
                 self.done += 1
         except BaseException as error:  # noqa: BLE001  (stop() raises it)
-            self._error: BaseException | None = error
+            self._error = error
 
     def stop(self) -> int:
         self._over.set()

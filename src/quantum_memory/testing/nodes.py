@@ -22,8 +22,7 @@ from uuid import uuid4
 import psutil
 import ray
 from ray._private import ray_constants  # the only switch for loopback once Ray is imported
-from ray._private.authentication import authentication_token_setup as tokens
-from ray._raylet import Config
+from ray._raylet import AuthenticationTokenLoader, Config
 from ray.cluster_utils import Cluster
 
 LOOPBACK = "127.0.0.1"
@@ -193,7 +192,7 @@ class Nodes:
     def close(self) -> None:
         """End everything that was started here, and take the folder away. May be called again."""
         if ray.is_initialized():
-            ray.shutdown()
+            ray.shutdown()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
         with suppress(Exception):  # what Ray does not end is ended below
             self._cluster.shutdown()
         until = time.monotonic() + ENDING_S
@@ -222,7 +221,7 @@ class Nodes:
 def _read_token() -> None:
     """Let Ray in this process look again whether it needs a token, and which."""
     Config.initialize("")
-    tokens.AuthenticationTokenLoader.instance().reset_cache()
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _marked(mark: str) -> Iterator[Process]:
