@@ -139,19 +139,20 @@ def names(agents: int) -> list[str]:
 
 
 def drive(name: str, ledger: Path, agents: int, pace_s: float) -> None:
-    """What a driver does, until its standard input is closed."""
+    """What a driver does, until its standard input is closed. What Ray says goes elsewhere than what it says itself."""
+    told = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
     with ledger.open("w", buffering=1, encoding="utf-8") as written, qm.connect(namespace=NAMESPACE) as memory:
         clients = [Client(memory, agent, f"{name}-{n}", pace_s, written) for n, agent in enumerate(names(agents))]
         for client in clients:
             client.start()
-        print("ready", flush=True)
+        print("ready", file=told)
         sys.stdin.read()
         for client in clients:
             client.stop()
         for client in clients:
             client.join(CALL_S * 4)
-        print("hangs" if any(client.is_alive() for client in clients) else "over", flush=True)
-        written.flush()
+        print("hangs" if any(client.is_alive() for client in clients) else "over", file=told)
         os._exit(0)
 
 

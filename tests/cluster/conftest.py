@@ -9,14 +9,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import quantum_memory as qm
+from quantum_memory.actors.routing import member_of
 from quantum_memory.cluster.connect import MemoryCluster, connect
 from quantum_memory.testing.nodes import Nodes
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "perception": {"model": "hashing"},
     "pools": {"vault": {"num_cpus": 0}, "agents": {"size": 2}, "episodic": {"size": 2}},
     "vault": {"seal_events": 8, "snapshot_events": 8, "keeper_s": 0.2},
@@ -122,6 +124,12 @@ class Driver:
             lines = [line.rstrip("\n") for line in self._lines if line.endswith("\n")]
         self._process.wait(120)
         return lines
+
+
+def owner(memory: MemoryCluster, agent: qm.AgentHandle, pool: str = "agents") -> int:
+    """The process of the member of a pool that an agent belongs to."""
+    pids = memory.processes()[pool]
+    return pids[member_of(agent.info.lineage, len(pids))]
 
 
 def texts(agent: qm.AgentHandle) -> list[str]:

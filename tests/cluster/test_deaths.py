@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 
 import quantum_memory as qm
-from quantum_memory.actors.routing import member_of
 from quantum_memory.cluster.connect import MemoryCluster
 from quantum_memory.testing.nodes import Nodes
-from tests.cluster.conftest import Loop, held, texts
+from tests.cluster.conftest import Loop, held, owner, texts
 
 KINDS = ("vault", "emotion", "quantum", "episodic", "graph", "agents")
 
@@ -45,12 +44,6 @@ def seen(agent: qm.AgentHandle) -> dict[str, Any]:
         "mood": np.round([*np.asarray(mood.mean), *mood.spread], 3).tolist(),
         "log": agent.log(),
     }
-
-
-def owner(memory: MemoryCluster, agent: qm.AgentHandle, pool: str = "agents") -> int:
-    """The process of the member of a pool that an agent belongs to."""
-    pids = memory.processes()[pool]
-    return pids[member_of(agent.info.lineage, len(pids))]
 
 
 def sealed(memory: MemoryCluster) -> None:

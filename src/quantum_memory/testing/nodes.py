@@ -11,8 +11,8 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,15 @@ from ray._raylet import AuthenticationTokenLoader, Config
 from ray.cluster_utils import Cluster
 
 LOOPBACK = "127.0.0.1"
+SOON = {
+    "RAY_health_check_initial_delay_ms": "2000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "3000",
+    "RAY_health_check_failure_threshold": "5",
+}
+"""How the head notices a node's death, as the deployment files say it: in 5 s where its machine answers for it, in 20 s
+where nothing does. Ray's own are 15 s and 65 s.
+"""
 MARK = "QM_NODES"
 """The variable by which every process that was started here can be told, whoever its parent is by now."""
 OBJECT_STORE_BYTES = 80 * 2**20
@@ -95,7 +104,7 @@ class Nodes:
         head: ``num_cpus`` and other fields of Ray's ``RayParams`` for the head; nothing but a vault needs to fit there.
         nodes: so many more, each with an address of its own in 127.0.0.0/8, so that Ray takes them for machines.
         node: the same fields for these.
-        variables: for all of them, as in ``RAY_health_check_period_ms``.
+        variables: for all of them.
 
     Attributes:
         head: the node that drivers on this machine connect to.
@@ -108,7 +117,7 @@ class Nodes:
         head: Mapping[str, Any],
         nodes: int,
         node: Mapping[str, Any],
-        variables: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] = SOON,
     ) -> None:
         if ray.is_initialized():
             raise RuntimeError("this process is connected to a Ray already")
@@ -117,7 +126,6 @@ class Nodes:
         self._node, self._before, self._machines = node, dict(os.environ), 1
         self.mark = uuid4().hex
         self._ours = {
-            MARK: self.mark,
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_TMPDIR": str(self._folder),
@@ -125,7 +133,7 @@ class Nodes:
             "RAY_gcs_storage": "rocksdb",
             "RAY_gcs_storage_path": str(self._folder / "gcs"),
             ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR: "0",
-            **(variables or {}),
+            **variables,
         }
         os.environ.update(self._ours)
         self._loopback, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
@@ -149,7 +157,7 @@ class Nodes:
     @property
     def environment(self) -> dict[str, str]:
         """For a process that is to connect."""
-        return {**os.environ, **self._ours, "RAY_ADDRESS": self.address}
+        return {**os.environ, **self._ours, MARK: self.mark, "RAY_ADDRESS": self.address}
 
     def add(self, address: str | None = None) -> Node:
         """Another node, when it has joined: on a machine of its own, or again on the one with this address."""
@@ -159,7 +167,17 @@ class Nodes:
         return node
 
     def _add(self, **parameters: Any) -> Node:
-        return Node(self._cluster.add_node(**{**PARAMETERS, **parameters}))
+        with self._marking():
+            return Node(self._cluster.add_node(**{**PARAMETERS, **parameters}))
+
+    @contextmanager
+    def _marking(self) -> Iterator[None]:
+        """Mark what is started meanwhile. Whatever else this process starts is none of the cluster's."""
+        os.environ[MARK] = self.mark
+        try:
+            yield
+        finally:
+            del os.environ[MARK]
 
     def node_of(self, pid: int) -> Node:
         """The node on which a process runs. Raises: LookupError."""
@@ -173,6 +191,23 @@ class Nodes:
         for process in node.processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        self.forget(node)
+
+    def pause(self, node: Node) -> list[psutil.Process]:
+        """Let a node fall silent: nothing on it runs, and nobody is told. ``resume`` takes what comes back."""
+        silent = node.processes()
+        for process in silent:
+            process.suspend()
+        return silent
+
+    def resume(self, silent: Sequence[psutil.Process]) -> None:
+        """Let it go on. If it was taken for dead meanwhile it learns that now, and ends: see ``forget``."""
+        for process in reversed(silent):
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+    def forget(self, node: Node) -> None:
+        """Take note of a node that ended by itself."""
         self._cluster.remove_node(node.started, allow_graceful=False)
         if node is not self.head:
             self.others.remove(node)
@@ -183,7 +218,8 @@ class Nodes:
 
     def start_gcs(self) -> None:
         """Start the GCS again, at the same address, from what it had on disk."""
-        self.head.started.start_gcs_server()
+        with self._marking():
+            self.head.started.start_gcs_server()
 
     def left(self) -> list[Process]:
         """Every process, of whatever parent, that was started here or by what was started here."""
