@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install demo test test-fast test-slow test-postgres test-gpu lint types imports check clean
+.PHONY: help install demo test test-fast test-slow test-cluster test-postgres test-gpu lint types imports check clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -35,7 +35,10 @@ test-fast: $(STAMP)  ## the unit tests alone: no Ray, nothing slow
 	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/unit -m "not slow"
 
 test-slow: $(STAMP)  ## only the slow tests: real kills, large states
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m "slow and not cluster"
+
+test-cluster: $(STAMP)  ## nodes, actors, the GCS and drivers are killed, on several Ray nodes of its own; some minutes
+	$(BIN)/python -m pytest -q tests/cluster
 
 test-postgres: $(STAMP)  ## the tests of a vault in PostgreSQL, on a private server that is gone afterwards
 	QM_TEST_POSTGRES=required $(BIN)/python -m pytest -q tests/unit -m postgres

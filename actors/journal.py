@@ -261,8 +261,7 @@ class Journal:
         heads = {branch: head for branch in rows if (head := self._heads.get(branch)) is not None}
         missing = [branch for branch in rows if branch not in heads]
         if missing:
-            with self._awake(missing):
-                heads |= await self.ask(VaultHost.living, missing)
+            heads |= await self.ask(VaultHost.living, missing)
         for branch in missing:
             self._keep(rows[branch], heads[branch], since)
         for branch in rows:

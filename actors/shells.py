@@ -1,6 +1,7 @@
 """How a plain host becomes a Ray actor: the name that it has on the dashboard, where it measures and how it logs.
 
-Owns nothing that a host does. Every actor restarts without limit, and its calls are made again.
+Owns nothing that a host does. Every actor restarts without limit, and its calls are made again; ``again`` tells a host
+that it takes over from one that died.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def actor(name: str, pool: str, host: type) -> Any:
         def __init__(self, settings: Settings, *args: object, **more: object) -> None:
             wanted = settings.telemetry
             to_stderr(wanted.logs, wanted.level, {"pool": pool, "actor": _own_name(name)})
+            self.again = ray.get_runtime_context().was_current_actor_reconstructed
             metrics: Metrics = ray_metrics() if wanted.metrics else SILENT
             watch_process(metrics, pool)
             if pool in RECALLING or (pool == "agents" and settings.placement == "inline"):

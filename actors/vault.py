@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from quantum_memory.actors.archives import ArchiveDesk
@@ -13,7 +15,7 @@ from quantum_memory.actors.process import process
 from quantum_memory.actors.shells import actor
 from quantum_memory.actors.tending import Tending
 from quantum_memory.actors.watching import Watch, watched
-from quantum_memory.errors import AgentNotFound, BlockMissing, QuantumMemoryError, WriteFailed
+from quantum_memory.errors import AgentNotFound, BlockMissing, QuantumMemoryError, StorageLocked, WriteFailed
 from quantum_memory.memory.archive import Exported, Imported, Views
 from quantum_memory.memory.events import Entry, RolledBack
 from quantum_memory.memory.snapshots import Saved
@@ -65,12 +67,22 @@ class Opened(NamedTuple):
     caretaker: Caretaker
 
 
+LOCKED_S, LOOK_S = 60.0, 0.25
+"""How long a vault that takes over waits until its storage is free, and how often it looks."""
+
+
 @watched("vault", batches=("write",))
 class VaultHost:
     """The vault behind its group commit. Everything a VaultActor does, without Ray. Many threads may call it.
 
+    Attributes:
+        again: whether it takes over from one that died. That one's lock may be held until the system, or the database's
+            server, has noticed.
+
     ``cluster`` is unlike any other cluster's and outlives a restart of the actor: sizes of pools belong to it.
     """
+
+    again = False
 
     def __init__(self, settings: Settings, metrics: Metrics = SILENT, cluster: str = "") -> None:
         self._settings, self._metrics, self._cluster = settings, metrics, cluster
@@ -81,12 +93,15 @@ class VaultHost:
     def _opened(self) -> Opened:
         settings, wanted = self._settings, self._settings.vault
         embedding = f"{settings.perception.model}/{settings.perception.dim}"
-        vault = Vault.open(
-            settings.storage,
-            now=utc_now,
-            embedding=embedding,
-            blocks=blocks_of(settings.storage, wanted.blocks),
-            checkpoints=Checkpoints(**settings.checkpoints.model_dump()),
+        vault = self._unlocked(
+            partial(
+                Vault.open,
+                settings.storage,
+                now=utc_now,
+                embedding=embedding,
+                blocks=blocks_of(settings.storage, wanted.blocks),
+                checkpoints=Checkpoints(**settings.checkpoints.model_dump()),
+            )
         )
         if self._cluster:
             vault.begin(self._cluster, sizes_of(settings))
@@ -99,6 +114,17 @@ class VaultHost:
         caretaker = Caretaker(vault, settings, utc_now)
         caretaker.start()
         return Opened(vault, GroupCommit(vault, metrics=self._metrics), tending, keeper, caretaker)
+
+    def _unlocked(self, opened: Callable[[], Vault]) -> Vault:
+        """The vault once nobody else holds it, if somebody may who is dead; else at once. Raises: StorageLocked."""
+        until = time.monotonic() + (LOCKED_S if self.again else 0.0)
+        while True:
+            try:
+                return opened()
+            except StorageLocked:
+                if time.monotonic() >= until:
+                    raise
+            time.sleep(LOOK_S)
 
     @property
     def _vault(self) -> Vault:

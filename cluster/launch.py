@@ -17,7 +17,6 @@ from uuid import uuid4
 
 import ray
 from ray._private import ray_constants  # the only switch for loopback once Ray is imported
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from sqlalchemy import make_url
 
 from quantum_memory.actors.agent import QuantumMemoryAgent
@@ -45,6 +44,8 @@ BESIDE = 128
 """Calls that an orchestrator takes beyond ``limits.waiting``: those that it refuses, and those that always get in."""
 VAULT_THREADS = 64
 """How many callers the vault serves at once; their writes share transactions."""
+AT_HOME, HEAD = 0.001, "node:__internal_head__"
+"""How much a vault takes of its machine's resource, and the one that is no address."""
 BLAS_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -247,7 +248,7 @@ class Maker:
         if name == "agents":  # what is beyond the limit must get in to be refused
             options |= {"max_concurrency": settings.limits.waiting + BESIDE}
         if name == "vault":
-            options |= {"max_concurrency": VAULT_THREADS, "scheduling_strategy": _beside_the_folder(settings)}
+            options |= {"max_concurrency": VAULT_THREADS, "resources": _beside_the_folder(settings)}
             more = {"cluster": uuid4().hex}
         members = []
         for member in numbers:
@@ -277,14 +278,18 @@ class Maker:
         return True
 
 
-def _beside_the_folder(settings: Settings) -> NodeAffinitySchedulingStrategy | None:
-    """A vault in a local folder belongs to the node that connects first, also when it is restarted.
+def _beside_the_folder(settings: Settings) -> dict[str, float]:
+    """What only the machine has that connects first: Ray's resource for its address.
 
-    Elsewhere it would find, or make, another folder of that name.
+    A vault in a local folder belongs there, also when it is restarted: elsewhere it would find, or make, another folder
+    of that name. By address and not by the node's id, so that the vault comes back when its machine does.
     """
     if settings.storage.startswith("postgresql"):
-        return None
-    return NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
+        return {}
+    here = ray.get_runtime_context().get_node_id()
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    (resources,) = [node["Resources"] for node in nodes if node["NodeID"] == here]
+    return {name: AT_HOME for name in resources if name.startswith("node:") and name != HEAD}
 
 
 def members(running: Running) -> dict[str, list[Any]]:

@@ -300,6 +300,19 @@ def test_a_commit_waits_for_the_servers_disk_also_where_the_default_is_not_to(se
 
 @pytest.mark.slow
 @pytest.mark.postgres
+def test_the_server_soon_notices_that_a_writers_machine_fell_silent(server: Server, postgres: str) -> None:
+    database = opened(postgres)
+    with database.transaction() as connection:
+        idle, interval, count = (
+            int(connection.execute(sa.text(f"SHOW tcp_keepalives_{name}")).scalar_one())
+            for name in ("idle", "interval", "count")
+        )
+    assert 0 < idle + interval * count <= 20, "seconds until its lock is free for another machine"
+    database.close()
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
 def test_lost_connections_are_told_and_made_again(server: Server, postgres: str) -> None:
     cut = cut_links(postgres)
     database = opened(postgres)

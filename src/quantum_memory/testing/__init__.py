@@ -1,6 +1,6 @@
 """For those who test what is built on this, or a storage of their own: what must hold, and a machine that tries it out.
 
-``machine`` needs Hypothesis; nothing else here does.
+``machine`` needs Hypothesis, ``nodes`` (several Ray nodes that can be killed) psutil; nothing else here does.
 """
 
 from quantum_memory.testing.invariants import faults
