@@ -94,7 +94,7 @@ def rank(parts: Mapping[str, Floats], weights: RecallWeights, k: int | None = No
     Raises: InvalidValue for a name that has no weight; ShapeMismatch, NotFinite.
     """
     gains = _gains(parts, weights)
-    scores = _sum(gains)
+    scores = _sum(gains, parts)
     order = np.argsort(-scores, kind="stable")[: None if k is None else max(k, 0)]
     why = tuple({name: float(gain[index]) for name, gain in gains.items()} for index in order)
     return Ranking(order, scores[order], why)
@@ -105,7 +105,7 @@ def contenders(parts: Mapping[str, Floats], weights: RecallWeights, k: int, miss
 
     Raises: as ``rank``.
     """
-    scores, most = _sum(_gains(parts, weights)), getattr(weights, missing)
+    scores, most = _sum(_gains(parts, weights), parts), getattr(weights, missing)
     if k <= 0 or k >= len(scores):
         return np.arange(len(scores) if k > 0 else 0)
     floor = float(np.partition(scores, len(scores) - k)[len(scores) - k])
@@ -125,10 +125,13 @@ def _gains(parts: Mapping[str, Floats], weights: RecallWeights) -> dict[str, Flo
     return gains
 
 
-def _sum(gains: Mapping[str, Floats]) -> Floats:
+def _sum(gains: Mapping[str, Floats], parts: Mapping[str, Floats]) -> Floats:
     scores = np.zeros(len(next(iter(gains.values()), ())))
     for gain in gains.values():
         scores = scores + gain
+    if not np.isfinite(scores).all():  # what is not finite in a part is not finite in the sum
+        for name in gains:
+            _check_finite(name, np.asarray(parts[name], dtype=np.float64))
     return scores
 
 
@@ -136,8 +139,11 @@ def _column(name: str, parts: Mapping[str, Floats]) -> Floats:
     column = np.asarray(parts[name], dtype=np.float64)
     if column.ndim != 1:
         raise ShapeMismatch(name, ("m",), column.shape)
+    return column
+
+
+def _check_finite(name: str, column: Floats) -> None:
     finite = np.isfinite(column)
     if not finite.all():
         bad = np.flatnonzero(~finite)
         raise NotFinite(name, float(column[bad[0]]), f"candidate {int(bad[0])}")
-    return column

@@ -6,9 +6,10 @@ Owns how a memory becomes a row. What some slice shows of it never changes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from quantum_memory.memory.episodic.tables import TAG, UNHEARD, Table
 from quantum_memory.memory.episodic.words import Analyzer, Codes, number
 from quantum_memory.types import Memory, MemoryId, Vector
 
+T = TypeVar("T")
 _NO_VECTOR = np.empty(0, np.float32)
 _FIRST_CAPACITY = 4
 
@@ -80,6 +82,7 @@ class Chunk:
         self._vectors = np.empty((_FIRST_CAPACITY, dim), np.float32)
         self._postings = np.empty(0, POSTING)
         self._posted = 0
+        self._head: tuple[int, Any] | None = None
 
     def append(self, ticket: int, memory: Memory, counts: Mapping[int, int], news: float) -> int:
         """Add a row, with the terms of its document and how often each stands there; returns how long that is."""
@@ -242,6 +245,14 @@ class Chunk:
         records = Records.of([self._records[row] for row in rows.tolist()])
         postings = Postings.group(flat["term"][kept], moved[kept], flat["count"][kept])
         return Table(Rows.of(self.rows[rows]), tags, tuple(self._names.words()), records, postings, self._vectors[rows])
+
+    def head(self, length: int, made: Callable[[Chunk, int], T]) -> T:
+        """What is made of the columns of the first so many rows, which do not change; made again for another length."""
+        known = self._head
+        if known is None or known[0] != length:
+            known = self._head = length, made(self, length)
+        found: T = known[1]
+        return found
 
     def flat(self, length: int) -> NDArray[np.void]:
         """The postings of the first so many rows, by row."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from quantum_memory.checks import utc
@@ -28,8 +30,20 @@ class Allowed:
             self._masks[index] = allowed(look.slices[index], look.alive[index], self.filters)
         return self._masks[index]
 
+    @cached_property
+    def masks(self) -> list[Mask | None]:
+        """That of each slice. Raises: InvalidInput."""
+        return [self.of_slice(index) for index in range(len(self._look.slices))]
+
+    @cached_property
+    def all_pass(self) -> bool:
+        """Whether nothing is left out anywhere. Raises: InvalidInput."""
+        return all(mask is None for mask in self.masks)
+
     def passing(self, numbers: Ints) -> Ints:
         """Those of these numbers, which ascend, that pass."""
+        if self.all_pass:
+            return numbers
         passed = []
         for index, rows in self._look.by_slice(numbers):
             mask = self.of_slice(index)

@@ -41,7 +41,7 @@ def heads_of(slices: Sequence[Slice]) -> Heads:
     places, held, begin = np.zeros((len(slices), WIDE), np.int64), [], 0
     for at, part in enumerate(slices):
         block, head = part.block, places[at]
-        own, columns = block.head(_of_run) if isinstance(block, Run) else _of_chunk(block, part.length)
+        own, columns = block.head(_of_run) if isinstance(block, Run) else block.head(part.length, _of_chunk)
         head[:] = own
         held.append(columns)
         head[BEGIN], head[LENGTH] = begin, part.length

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from quantum_memory.memory import compiled
 from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.columnar import Ints
-from quantum_memory.memory.episodic.context import Addresses, Beyond, Context, goes_on, surroundings
+from quantum_memory.memory.episodic.context import (
+    Addresses,
+    Beyond,
+    Context,
+    goes_on,
+    surroundings,
+    surroundings_of_few,
+)
 from quantum_memory.memory.episodic.parts import told_by_last
 from quantum_memory.memory.episodic.records import FELT
 from quantum_memory.memory.episodic.rows import ROW
@@ -73,7 +80,8 @@ class Look:
             on = {one for one, *end in left.tolist() if goes_on(slices, beyond, *end)}
             if on:
                 some = np.array(sorted(on))
-                near[some] = self._around(numbers[some], context)
+                of = self.addresses(numbers[some])
+                near[some] = self.numbers(surroundings_of_few(slices, self.alive, of, context, beyond))
         return near
 
     def _around(self, numbers: Ints, context: Context) -> Ints:

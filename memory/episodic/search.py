@@ -257,8 +257,7 @@ class Sighting:
 
     def _best(self, allowed: Allowed, limit: int) -> Ints:
         """The best by words over all slices; of equals the older."""
-        masks = [allowed.of_slice(index) for index in range(len(self.look.slices))]
-        quick = self._phrase.top(limit) if all(mask is None for mask in masks) else None
+        quick = self._phrase.top(limit) if allowed.all_pass else None
         if quick is not None:
             return quick
         found = []
@@ -266,7 +265,7 @@ class Sighting:
             score = self._phrase.of_slice(index)
             if score is None or not limit:
                 continue
-            mask = masks[index]
+            mask = allowed.of_slice(index)
             rows = np.flatnonzero(score > 0.0 if mask is None else (score > 0.0) & mask)
             if len(rows) > limit:
                 # Everything that ties with the last place stays in: the choice among equals is made once, below.

@@ -53,7 +53,8 @@ def bridges(state: GraphState, query: str, seeds: Mapping[MemoryId, float]) -> B
     Raises: OutOfRange, NotFinite for a seed.
     """
     for memory, score in seeds.items():
-        bounded(f"seeds[{memory!r}]", score, 0.0, math.inf)
+        if not 0.0 <= score < math.inf:
+            bounded(f"seeds[{memory!r}]", score, 0.0, math.inf)
     state = settled(state)
     woven = state.woven
     promising = sorted(((score, memory) for memory, score in seeds.items() if score > 0.0), reverse=True)

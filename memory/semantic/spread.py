@@ -59,7 +59,8 @@ def spread(
     Raises: OutOfRange, NotFinite, InvalidValue.
     """
     for memory, score in seeds.items():
-        bounded(f"seeds[{memory!r}]", score, 0.0, math.inf)
+        if not 0.0 <= score < math.inf:
+            bounded(f"seeds[{memory!r}]", score, 0.0, math.inf)
     whole("max_nodes", max_nodes, 1, math.inf)
     whole("steps", steps, 0, math.inf)
     if method not in METHODS:
