@@ -40,6 +40,6 @@ def test_who_takes_over_gives_up_in_the_end(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_who_comes_first_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "sleep", lambda _: pytest.fail("it waits"))
+    monkeypatch.setattr("quantum_memory.actors.vault.time.sleep", lambda _: pytest.fail("it waits"))
     with Vault.open(tmp_path, now=utc_now), pytest.raises(StorageLocked):
         host(tmp_path, again=False).status()
