@@ -22,7 +22,7 @@ from uuid import uuid4
 import psutil
 import ray
 from ray._private import ray_constants  # the only switch for loopback once Ray is imported
-from ray._raylet import AuthenticationTokenLoader, Config
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # compiled, without stubs
 from ray.cluster_utils import Cluster
 
 LOOPBACK = "127.0.0.1"
@@ -84,7 +84,7 @@ class Node:
 
     def processes(self) -> list[psutil.Process]:
         """Its raylet and all that is below it: agents, workers, actors."""
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.NoSuchProcess, KeyError):  # the latter once it was ended
             raylet = psutil.Process(self.raylet)
             return [raylet, *raylet.children(recursive=True)]
         return []
@@ -140,6 +140,8 @@ class Nodes:
         _read_token()
         self._cluster = Cluster(shutdown_at_exit=True)
         self.others: list[Node] = []
+        self._all: list[Node] = []
+        self._seen: set[Process] = set()
         try:
             self.head = self._add(include_dashboard=False, **head)
             for _ in range(nodes):
@@ -168,7 +170,9 @@ class Nodes:
 
     def _add(self, **parameters: Any) -> Node:
         with self._marking():
-            return Node(self._cluster.add_node(**{**PARAMETERS, **parameters}))
+            node = Node(self._cluster.add_node(**{**PARAMETERS, **parameters}))
+        self._all.append(node)
+        return node
 
     @contextmanager
     def _marking(self) -> Iterator[None]:
@@ -188,6 +192,7 @@ class Nodes:
 
     def kill(self, node: Node) -> None:
         """End all of a node's processes at once, as a power cut would: nobody is told, nothing is finished."""
+        self._note()
         for process in node.processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -223,14 +228,24 @@ class Nodes:
 
     def left(self) -> list[Process]:
         """Every process, of whatever parent, that was started here or by what was started here."""
-        return list(_marked(self.mark))
+        self._note()
+        return [process for process in self._seen if process.alive]
+
+    def _note(self) -> None:
+        """Remember what runs. Ray's agents overwrite the mark with their title; they are known by their parents."""
+        self._seen.update(_marked(self.mark))
+        for node in self._all:
+            for process in node.processes():
+                with suppress(psutil.NoSuchProcess):
+                    self._seen.add(_told(process))
 
     def close(self) -> None:
         """End everything that was started here, and take the folder away. May be called again."""
+        self._note()
         if ray.is_initialized():
-            ray.shutdown()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+            ray.shutdown()
         with suppress(Exception):  # what Ray does not end is ended below
-            self._cluster.shutdown()
+            self._cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
         until = time.monotonic() + ENDING_S
         while (left := self.left()) and time.monotonic() < until:
             time.sleep(0.1)
@@ -265,6 +280,10 @@ def _marked(mark: str) -> Iterator[Process]:
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if process.pid != os.getpid() and process.environ().get(MARK) == mark:
-                told = Process(process.pid, process.create_time(), " ".join(process.cmdline())[:200])
+                told = _told(process)
                 if told.alive:
                     yield told
+
+
+def _told(process: psutil.Process) -> Process:
+    return Process(process.pid, process.create_time(), " ".join(process.cmdline())[:200])
