@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -38,8 +38,11 @@ T = TypeVar("T")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _made() -> None:
+def _made() -> Iterator[None]:
+    """Machine code for these tests alone: the others are of plain Python, whatever was played before them."""
     assert compiled.make()
+    yield
+    compiled._made.clear()
 
 
 def plain(ask: Callable[[], T]) -> T:

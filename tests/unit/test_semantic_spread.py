@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange
+from quantum_memory.memory import compiled
 from quantum_memory.memory.events import Remembered
 from quantum_memory.memory.semantic import neighbourhood
 from quantum_memory.memory.semantic.graph import GraphFold, GraphState, settled, to_networkx
@@ -136,6 +137,7 @@ def test_the_cost_does_not_grow_with_the_graph(monkeypatch: pytest.MonkeyPatch) 
         looked_up[-1] += 1
         return real(run, row)
 
+    monkeypatch.setattr(compiled, "_made", {})
     monkeypatch.setattr(Run, "places", counted)
     for size in (500, 4000):
         state = told(*(f"word{n % 10} topic{n // 3} thing{n}" for n in range(size)), session="s", speaker="Alice")
