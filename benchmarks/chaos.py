@@ -274,6 +274,7 @@ class Kills:
                     self.recoveries[what].append(at_s - since_s)
                     waiting.discard(agent)
         self.never += [f"{agent} after {what}" for agent in sorted(waiting)]
+        print(f"{what}: {time.time() - since_s:.1f} s, {len(drivers.done)} calls so far", flush=True)
 
     def of(self, *kinds: str) -> list[float]:
         return [took_s for kind in kinds for took_s in self.recoveries.get(kind, ())]
@@ -380,13 +381,10 @@ def play(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
             lineages = {name: handle.info.lineage for name, handle in memory.open(agents).items()}
             drivers = Drivers(nodes, folder, asked.agents, asked.rate, asked.seed)
             try:
-                until, told = time.monotonic() + asked.seconds, time.monotonic()
+                until = time.monotonic() + asked.seconds
                 while time.monotonic() < until:
                     time.sleep(kills.chance.uniform(0.5, 3.0))
                     kills.one(nodes, memory, drivers, lineages)
-                    if time.monotonic() > told + 30:
-                        told = time.monotonic()
-                        print(f"{sum(kills.counts.values())} kills, {len(drivers.done)} calls", flush=True)
                 drivers.stop()
             finally:
                 drivers.kill()

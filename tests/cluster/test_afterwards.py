@@ -75,7 +75,8 @@ def test_nothing_is_left(tmp_path: Path) -> None:
     assert files, "it looked at their files"
     assert left == marked(mark) == []
     for address, port in ports:
-        with socket.socket() as probe:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family) as probe:
             assert probe.connect_ex((address, port)) != 0, f"{address}:{port} still listens"
     kept = [file for file in files if Path(file).exists() and not Path(file).is_relative_to(storage)]
     assert [file for file in kept if not file.startswith("/dev/")] == []
