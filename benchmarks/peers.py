@@ -5,7 +5,7 @@
 Each of the others gets an environment of its own under ``--cache``, made here from PyPI with the versions pinned in
 ``peers/requirements-*.txt``; nothing else needs the network, and what they would send about their use is turned off.
 mem0 runs without inference, so that it stores what it is given. All get the same texts with the same vectors, in calls
-of 500, and are asked for the ten nearest of the same questions, one after another.
+of 500, and five seconds later are asked for the ten nearest of the same questions, one after another.
 
 ``--texts`` has a text a line, what follows a tab left out. Its first lines are embedded by the packaged model, and the
 other memories are halves of two lines each under the vector of another line with noise, as unlike it as close lines are

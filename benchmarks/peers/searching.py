@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 
 BATCH, SINGLES, K, WARM = 500, 50, 10, 5
+REST_S = 5.0
+"""Between adding and searching, so that what a system does behind its writes is over."""
 DEADLINE_S = float(os.environ.get("PEERS_DEADLINE_S", "300"))
 """A size is left out where adding up to it would take longer, judged by what was added so far."""
 
@@ -205,6 +207,7 @@ def main(system: str, corpus: str, sizes: list[int]) -> None:
             rate = grown(store, texts, vectors, size, wanted - SINGLES)
             singles = one_by_one(store, texts, vectors, wanted - SINGLES, wanted)
             size = wanted
+            time.sleep(REST_S)
             found = asked(store, questions, queries, nearest(vectors[:size], queries))
             print(json.dumps({"size": size, "adds_s": rate, "singles_s": singles, **found}), flush=True)
         store.close()
