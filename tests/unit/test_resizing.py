@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 
 from quantum_memory.cluster import resizing
 from quantum_memory.cluster.launch import Running
@@ -64,7 +65,7 @@ class Made:
         monkeypatch.setattr(resizing, "standing_members", lambda _, __, first: sorted(self.there)[first:])
         monkeypatch.setattr(resizing, "_ask", lambda *_: None)
         monkeypatch.setattr(resizing, "remove_groups", lambda *_, **__: None)
-        monkeypatch.setattr(resizing.ray, "kill", self.there.discard)
+        monkeypatch.setattr(ray, "kill", self.there.discard)
 
     def make(self, _: object, __: object, ___: object, numbers: list[int], ____: str) -> list[int]:
         self.made += numbers
