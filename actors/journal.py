@@ -117,6 +117,7 @@ class Journal:
 
         Raises: the first error that one was refused with.
         """
+        since = self._serial
         if lineage is not None:
             by = await self._holder(lineage)
             writes = [replace(write, by=by) if isinstance(write, Owned) else write for write in writes]
@@ -126,7 +127,7 @@ class Journal:
                 self._refused(answer)
                 raise answer
             if lineage is not None:
-                self._told(lineage, answer)
+                self._told(lineage, answer, since)
         return [answer for answer in answers if isinstance(answer, Written)]
 
     async def _holder(self, lineage: str) -> Holder | None:
@@ -136,8 +137,8 @@ class Journal:
         await self.tenure.enlist()
         return self.tenure.holder(lineage)
 
-    def _told(self, lineage: str, answer: Written) -> None:
-        if self.tenure is not None:
+    def _told(self, lineage: str, answer: Written, since: int) -> None:
+        if self.tenure is not None and since >= self._forgotten:
             self.tenure.told(lineage, answer.epoch)
 
     def _refused(self, error: QuantumMemoryError) -> None:
@@ -198,7 +199,7 @@ class Journal:
                 self._refused(written)
                 answers.append(written)
             else:
-                self._told(draft.branch.lineage, written)
+                self._told(draft.branch.lineage, written, since)
                 if written.repeated:
                     astray.add(draft.branch.id)
                 entry = carried(written.place, written.at, draft.event, record)

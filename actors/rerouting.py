@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.journal import Journal
 from quantum_memory.actors.tenure import Tenure
+from quantum_memory.actors.watching import EACH
 from quantum_memory.errors import ActorUnavailable, Fenced, QuantumMemoryError
 from quantum_memory.types import Branch
 
@@ -177,10 +178,11 @@ class Router:
         self._journal.forget()
         if self.tenure is not None:
             await self.tenure.look()
+            self._journal.forget()  # what came meanwhile was kept by what was believed until now
 
     async def _sent(self, other: int, method: str, args: tuple[Any, ...]) -> Any:
-        texts = sum(len(getattr(one, "utterances", ())) for one in args)
-        return await self._directory.call("agents", other, "forwarded", (method, args), texts=texts)
+        texts, due_s = brought(method, args), due_of(method, args)
+        return await self._directory.call("agents", other, "forwarded", (method, args), texts=texts, deadline_s=due_s)
 
     async def idle(self) -> None:
         """Wait until no operation is under way here."""
@@ -204,6 +206,19 @@ def lineage_of(one: object) -> str | None:
         one = one[0]
     branch = one if isinstance(one, Branch) else getattr(one, "branch", None)
     return branch.lineage if isinstance(branch, Branch) else None
+
+
+def brought(method: str, args: Sequence[Any]) -> int:
+    """How many texts a call brings, as a driver counts them: a request in a batch is one at least."""
+    if method.endswith(EACH):
+        return sum(len(getattr(one, "utterances", ())) or 1 for one in args[0])
+    return sum(len(getattr(one, "utterances", ())) for one in args)
+
+
+def due_of(method: str, args: Sequence[Any]) -> float | None:
+    """How long a call may take by what its requests say; nothing where none says so, or not every one of a batch."""
+    told = [getattr(one, "deadline_s", None) for one in (args[0] if method.endswith(EACH) else args[:1])]
+    return max(told) if told and None not in told else None
 
 
 def routed(host: type[H]) -> type[H]:
@@ -246,7 +261,7 @@ async def do(method: Callable[..., Any], host: Any, args: tuple[Any, ...], kwarg
         lineage = lineage_of(args[0])
         if lineage is not None:
             return await router.one(name, lineage, args, lambda: here(*args))
-        if name.endswith("_each"):
+        if name.endswith(EACH):
             return await router.each(name, args[0], args[1:], lambda some: here(some, *args[1:]))
         return await here(*args)
     finally:

@@ -18,7 +18,7 @@ from typing import Any
 
 import ray
 
-from quantum_memory.actors.directory import actor_name
+from quantum_memory.actors.directory import actor_name, number_of
 from quantum_memory.actors.layouts import LEASE_S
 from quantum_memory.actors.operations import Call, wait
 from quantum_memory.actors.routing import Layout
@@ -26,7 +26,16 @@ from quantum_memory.checks import whole
 from quantum_memory.cluster.groups import Groups, resources, shown
 from quantum_memory.cluster.groups import remove as remove_groups
 from quantum_memory.cluster.launch import Maker, Running, kinds_of, standing_members, with_sizes
-from quantum_memory.errors import DeadlineExceeded, InvalidValue, NoRoom, QuantumMemoryError, Unavailable
+from quantum_memory.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidInput,
+    InvalidValue,
+    NoRoom,
+    PoolsChanged,
+    QuantumMemoryError,
+    Unavailable,
+)
 from quantum_memory.memory.vault.writes import MAX_MEMBERS, Resize, Settle
 
 MARGIN_S = 1.0
@@ -45,18 +54,26 @@ def resize(running: Running, pool: str, size: int) -> dict[str, int]:
         raise InvalidValue("pool", repr(pool), f"one of {sorted(before.sizes)}")
     whole("size", size, 1, MAX_MEMBERS)
     make = Maker(directory.namespace, running.detached)
+    was, there = before.sizes[pool], _there(directory.namespace, pool)
+    wanted = [number for number in range(size) if number >= was or number not in there]
     try:
-        new = _made(make, running, before.resized(pool, size), range(before.sizes[pool], size), pool)
-        after = _written(running, before, pool, size)
+        new = _made(make, running, before.resized(pool, size), wanted, pool)
     except BaseException:
         make.undo()
         raise
+    held = dict(enumerate(running.pools.get(pool, ())[:was])) | dict(zip(wanted, new, strict=True))
+    running.pools[pool] = [held[number] for number in sorted(held)]
+    try:
+        after = _written(running, before, pool, size)
+    except (Conflict, InvalidInput):  # after anything else it may be so: then the members have to be there
+        make.undo()
+        del running.pools[pool][was:]
+        raise
     written_at = time.monotonic()
     directory.learn(after)
-    running.pools[pool] = [*running.pools.get(pool, ())[: before.sizes[pool]], *new]
     try:
         _tell(running, before, after)
-        _end(running, pool, size, written_at)
+        _end(running, pool, after, written_at)
         remove_groups(directory.namespace, keep=range(max(after.sizes.values())))
     finally:
         with suppress(QuantumMemoryError):
@@ -65,8 +82,18 @@ def resize(running: Running, pool: str, size: int) -> dict[str, int]:
     return dict(after.sizes)
 
 
-def _made(make: Maker, running: Running, wanted: Layout, numbers: range, pool: str) -> list[Any]:
-    """The new members, at work. Raises: NoRoom; what keeps one from starting."""
+def _there(namespace: str, pool: str) -> set[int]:
+    """The numbers of a pool's members that have a name: one that died for good has none."""
+    rows = ray.util.list_named_actors(all_namespaces=True)
+    found = (number_of(pool, row["name"]) for row in rows if row["namespace"] == namespace)
+    return {number for number in found if number is not None}
+
+
+def _made(make: Maker, running: Running, wanted: Layout, numbers: Sequence[int], pool: str) -> list[Any]:
+    """Members that are not there yet, at work, also those that an earlier change left out.
+
+    Raises: NoRoom; what keeps one from starting.
+    """
     settings = with_sizes(running.settings, wanted)
     make.groups = Groups(settings, running.directory.namespace, running.detached)
     for number in numbers:
@@ -104,8 +131,12 @@ def _tell(running: Running, before: Layout, after: Layout) -> None:
             told()
 
 
-def _end(running: Running, pool: str, size: int, written_at: float) -> None:
-    """End the members that a pool has too many."""
+def _end(running: Running, pool: str, after: Layout, written_at: float) -> None:
+    """End the members that a pool has too many. Raises: PoolsChanged if somebody else was at it before that was done.
+
+    By then they may be wanted again.
+    """
+    size = after.sizes[pool]
     leaving = standing_members(running, pool, size)
     if not leaving:
         return
@@ -114,6 +145,8 @@ def _end(running: Running, pool: str, size: int, written_at: float) -> None:
         _ask(running, leaving, "retire")
     if pool != "emotion":
         _ask(running, leaving, "close")
+    if running.directory.renew().version != after.version:
+        raise PoolsChanged(pool, "this change took so long that somebody else began another")
     for number, handle in enumerate(leaving, size):
         ray.kill(handle)
         running.directory.lose(pool, number)

@@ -48,7 +48,7 @@ from quantum_memory.memory.vault.writes import (
 )
 from quantum_memory.types import AgentName, Place
 
-NOTED = (CommitTransaction, DeleteBranch, PutTag, DropTag)
+NOTED = (CommitTransaction, DeleteBranch, PutTag, DropTag, Resize)
 """Writes whose first outcome the audit tells."""
 
 

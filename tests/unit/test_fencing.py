@@ -362,3 +362,17 @@ def test_the_same_in_every_database(storage: str) -> None:
         lambda: ("repeat", chance.randrange(6), chance.randrange(40)),
     )
     live(storage, [chance.choice(makers)() for _ in range(150)])
+
+
+def test_a_change_of_size_that_is_told_twice_is_made_once(vault: Vault) -> None:
+    """Ray runs a call again when the vault died in it, after it was durable or before."""
+    version = vault.layout().version
+    write = Resize("agents", 3, version, HOURS_S, "r1")
+    first = done(vault, write)
+    again = done(vault, write)
+    assert (again.repeated, again.epoch, again.at) == (True, first.epoch, first.at)
+    assert vault.layout().version == version + 1
+    done(vault, Settle(version + 1))
+    done(vault, Resize("agents", 1, version + 1, HOURS_S, "r2"))
+    assert done(vault, write).repeated
+    assert vault.layout().sizes["agents"] == 1

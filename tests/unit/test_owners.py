@@ -19,14 +19,14 @@ from quantum_memory.actors.journal import Journal
 from quantum_memory.actors.operations import Call
 from quantum_memory.actors.parts import local_parts
 from quantum_memory.actors.ports import LocalVault
-from quantum_memory.actors.requests import MergeRequest, RememberRequest, utterances
+from quantum_memory.actors.requests import MergeRequest, RecallRequest, RememberRequest, utterances
 from quantum_memory.actors.tenure import Tenure
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import ActorUnavailable, Fenced, QuantumMemoryError, WriteFailed
 from quantum_memory.memory.vault.writes import Append, Resize
 from quantum_memory.policies.placement import Layout
 from quantum_memory.settings import Settings, load
-from quantum_memory.types import Branch, Place
+from quantum_memory.types import Branch, Filters, Place
 from tests.unit.orchestra import DIM, ready
 from tests.unit.scribe import label
 
@@ -77,9 +77,10 @@ class Streets(Directory):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any] | None = None,
         texts: int = 0,
-        deadline_s: float | None = None,  # noqa: ARG002 - nobody waits here
+        deadline_s: float | None = None,
     ) -> Call[Any]:
-        assert (pool, kwargs, texts >= 0) == ("agents", None, True)
+        assert (pool, kwargs) == ("agents", None)
+        self._town.times.append((texts, deadline_s))  # nobody waits here
         if number not in self._town.named:
             raise ActorUnavailable(f"orchestrator {number}", "not found")
 
@@ -106,6 +107,7 @@ class Town:
         self.vault = VaultHost(self.settings, cluster="town")
         self.named: dict[int, QuantumMemoryHost] = {}
         self.everybody: list[QuantumMemoryHost] = []
+        self.times: list[tuple[int, float | None]] = []
         lone = Journal(LocalVault(self.vault), lambda _: False)
         self.views = local_parts(self.settings, lone, self.vault)
 
@@ -203,6 +205,72 @@ def test_one_call_for_many_is_split_and_put_together_in_order() -> None:
         assert [town.texts(branch) for branch in branches] == [["other"], *([f"of {name}"] for name in NAMES[1:])]
 
     in_town(scene, size=3)
+
+
+def test_what_was_heard_while_somebody_looked_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it has heard how things stand it takes itself for the owner, and nobody will say when a head moves on."""
+
+    async def scene(town: Town) -> None:
+        (alice,) = await town.opened(["alice"])
+        await said(town.named[0], alice, "one", "op 1")
+        old = town.other(0)
+        journal = old._parts.journal
+        assert journal.tenure is not None
+        look = journal.tenure.look
+
+        async def meanwhile() -> None:
+            assert (await journal.tip(alice)).seq == 1
+            await look()
+
+        monkeypatch.setattr(journal.tenure, "look", meanwhile)
+        await town.named[0].status()
+        await said(old, alice, "two", "op 2")
+        await said(town.named[0], alice, "three", "op 3")
+        assert (await journal.tip(alice)).seq == 3
+
+    in_town(scene)
+
+
+def test_an_epoch_that_is_told_after_all_was_forgotten_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(town: Town) -> None:
+        (alice,) = await town.opened(["alice"])
+        journal = town.named[0]._parts.journal
+        assert journal.tenure is not None
+        ask = journal._vault.ask
+
+        async def late(method: Any, *args: Any, **kwargs: Any) -> Any:
+            answer = await ask(method, *args, **kwargs)
+            if method is VaultHost.write:
+                journal.forget()
+            return answer
+
+        monkeypatch.setattr(journal._vault, "ask", late)
+        await said(town.named[0], alice, "one", "op 1")
+        await town.named[0].tag(alice, "best", None, False, "op 2")
+        assert journal.tenure.holder(alice.lineage).epoch == 0
+        monkeypatch.undo()
+        await said(town.named[0], alice, "two", "op 3")
+        assert journal.tenure.holder(alice.lineage).epoch == 1
+
+    in_town(scene)
+
+
+def test_what_is_passed_on_has_as_much_time_as_its_driver_gave_it() -> None:
+    async def scene(town: Town) -> None:
+        branches = await town.opened([f"agent {number}" for number in range(24)])
+        layout = town.vault.layout()
+        away = [branch for branch in branches if layout.member("agents", branch.lineage) == 1]
+        here = town.named[0]
+        three = utterances([ready(number, text) for number, text in enumerate("abc")])
+        await here.remember_each([RememberRequest(branch, three, f"op {branch.id}") for branch in away])
+        question = RecallRequest(away[0], ready(1, "x").embedding, 1, Filters(), None)
+        await here.recall_one(replace(question, deadline_s=60.0))
+        await here.recall_each([question, replace(question, deadline_s=60.0)])
+        await here.memories(away[0], None)
+        assert len(away) > 1
+        assert town.times == [(3 * len(away), None), (0, 60.0), (2, None), (0, None)]
+
+    in_town(scene, size=2)
 
 
 def test_who_was_replaced_finds_that_out_and_passes_the_call_on() -> None:
