@@ -270,7 +270,7 @@ def test_columns_of_each_width_are_read_alike_also_joined_and_from_a_file() -> N
 
 @pytest.mark.slow
 def test_columns_of_the_greatest_width_are_read_alike() -> None:
-    state = memories([many(66_000)], Sizes(tail=66_000, sealed=66_000, small=2))
+    state = memories([many(66_001)], Sizes(tail=66_000, sealed=66_000, small=2))
     (run,) = [part.block for part in state.slices() if isinstance(part.block, Run)]
     assert {run.rows[name].dtype.str[1:] for name in ("speaker", "session", "before", "after")} == {"i4"}
     assert run.whole.records.order.dtype == run.whole.postings.rows.dtype == np.int32
