@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import threading
 from typing import Any
 
 MODULES = {"graph": "quantum_memory.memory.semantic.walking", "memories": "quantum_memory.memory.episodic.columns"}
 """By name what imports numba and has a function ``rehearse``, after which all of its functions are machine code."""
 
+logger = logging.getLogger(__name__)
 _made: dict[str, Any] = {}
 _making = threading.Lock()
 _asked = threading.Event()
@@ -48,4 +50,12 @@ def begin() -> None:
     """Have all of it made behind the calls, once in a process."""
     if available() and not _asked.is_set():
         _asked.set()
-        threading.Thread(target=make, name="compiled", daemon=True).start()
+        threading.Thread(target=_try, name="compiled", daemon=True).start()
+
+
+def _try() -> None:
+    """Make it, and tell why it could not be made: an installed numba need not suit what else is installed."""
+    try:
+        make()
+    except Exception:  # whatever a compiler stumbles over, plain Python answers
+        logger.warning("no machine code: plain Python goes on answering", exc_info=True)

@@ -74,7 +74,7 @@ class Look:
         if self.heads is None:
             return self._around(numbers, context)
         near: Ints
-        near, left = self.machine.around(self.heads.places, numbers, context.reach, context.gap_s)
+        near, left = self.machine.around(self.heads.places, numbers, context.reach, float(context.gap_s))
         if len(left):
             beyond, slices = self._beyond, self.slices
             on = {one for one, *end in left.tolist() if goes_on(slices, beyond, *end)}
@@ -104,14 +104,16 @@ class Look:
 
     def _found(self, ids: Sequence[MemoryId], wanted: NDArray[np.uint64], standing: Ints, found: Ints) -> Ints:
         """The same by machine code; whether a number stands for the id is seen by the id itself."""
+        shared = False
         for at, (index, row) in enumerate(standing.tolist()):
             if index < 0:
                 continue
-            part = self.slices[index]
-            own = row if part.block.id(row) == ids[at] else part.find(ids[at], int(wanted[at]))
-            found[at] = -1 if own < 0 else self.begins[index] + own
+            if self.slices[index].block.id(row) == ids[at]:
+                found[at] = self.begins[index] + row
+            else:
+                shared = True  # next to never: several ids have this number, and the one asked for may be in any run
         for index, part in enumerate(self.slices):
-            if isinstance(part.block, Chunk):
+            if shared or isinstance(part.block, Chunk):
                 for at in part.block.likely(ids, wanted):
                     row = part.find(ids[at], int(wanted[at]))
                     if row >= 0:

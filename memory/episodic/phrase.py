@@ -60,7 +60,8 @@ class Phrase:
 
     def _law(self) -> tuple[lexical.Terms, Floats, float, float, float]:
         """What machine code needs to score a row."""
-        return self._terms, self._weights, self._mean, self._knobs.k1, self._knobs.b
+        # Whole numbers would be another form of each function, which would be made while somebody waits.
+        return self._terms, self._weights, self._mean, float(self._knobs.k1), float(self._knobs.b)
 
     def _each(self) -> zip[tuple[Floats, list[Group]]]:
         return zip(self._scores, self._groups, strict=True)

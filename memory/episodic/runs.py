@@ -68,7 +68,7 @@ class Run:
         return self._ends
 
     def head(self, made: Callable[[Table], T]) -> T:
-        """What is made of the columns that it shows now; made again once it shows others."""
+        """What is made of the columns that it shows now; made again, and let go, once it shows others."""
         known, table = self._head, self._table
         if known is None or known[0] is not table:
             known = self._head = table, made(table)
@@ -93,7 +93,7 @@ class Run:
 
     def become(self, twin: Run) -> None:
         """Show the columns of an equal run from now on, and let its own go."""
-        self._table, self._ends = twin.whole, twin.ends
+        self._table, self._ends, self._head = twin.whole, twin.ends, None
         self.index, self.indexed = twin.index, self.indexed or twin.indexed
         self._lend()
 
@@ -105,7 +105,7 @@ class Run:
     def _borrow(self, whole: Table, start: int) -> None:
         own, end = self._table, start + len(self._table)
         records = own.records.within(whole.records, start, end)
-        self._table = replace(own, vectors=whole.vectors[start:end], records=records)
+        self._table, self._head = replace(own, vectors=whole.vectors[start:end], records=records), None
         if self.index.kind == "flat":
             self.index = FlatIndex(self._table.vectors)
         self._lend()

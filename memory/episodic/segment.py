@@ -214,6 +214,10 @@ def _rows(read: _Columns, rows: int, names: int) -> Rows:
     ):
         held[name] = read.some(f"row/{name}", kinds, (rows,), low, high)
     read.require("row/ticket", (held["ticket"][1:] > held["ticket"][:-1]).all(), "they do not rise")
+    every, before, after = np.arange(rows), held["before"], held["after"]
+    # Who follows links ends: none leads back to where it came from.
+    read.require("row/before", (before < every).all(), "a row comes before itself")
+    read.require("row/after", ((after < 0) | (after > every)).all(), "a row comes after itself")
     return Rows(held)
 
 
@@ -247,6 +251,9 @@ def _postings(read: _Columns, rows: int) -> Postings:
     starts = read.some("postings/start", _WHOLE, (len(terms) + 1,), 0, len(of))
     grouped = starts[0] == 0 and starts[-1] == len(of) and (starts[1:] > starts[:-1]).all()
     read.require("postings", grouped and (terms[1:] > terms[:-1]).all(), "they are not by term")
+    ascends = of[1:] > of[:-1]
+    ascends[starts[1:-1].astype(np.int64) - 1] = True  # from one term to the next
+    read.require("postings", ascends.all(), "they are not by term and row")
     return Postings(terms, starts, of, counts)
 
 

@@ -108,6 +108,7 @@ class MemoriesCodec:
         read = Reading(WHAT, arrays, attributes)
         count, next_ticket, dim = (read.count(name) for name in ("memories", "next_ticket", "dim"))
         read.require("dim", self._dim is None or dim == self._dim, f"{dim}, expected {self._dim}")
+        read.require("dim", dim or not count, f"0, and there are {count} memories")
         read.require("memories", count <= MOST, f"{count} are more than {MOST}")
         beside = read.attribute("beside", list)
         read.require("beside", beside == [name for name in BESIDE if name in beside], f"{beside} are no columns")

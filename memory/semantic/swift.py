@@ -128,7 +128,9 @@ class Swift:
         raw = [encoded(memory) for memory in ids]
         ends = np.cumsum(np.fromiter(map(len, raw), np.int64, len(raw)))
         numbers = np.array([id_number(memory) for memory in ids], np.uint64)
-        found: Ints = self._machine.found(self._heads, numbers, np.frombuffer(b"".join(raw) or b"\0", np.uint8), ends)
+        # Of an array that is read-only ``found`` would be made anew, while somebody waits.
+        data = np.frombuffer(bytearray(b"".join(raw) or b"\0"), np.uint8)
+        found: Ints = self._machine.found(self._heads, numbers, data, ends)
         return found
 
     def _ids(self, places: Ints) -> list[MemoryId]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -15,10 +16,16 @@ from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory import compiled
+from quantum_memory.memory.episodic import look, records
+from quantum_memory.memory.episodic.context import Context
 from quantum_memory.memory.episodic.fold import MemoriesFold
+from quantum_memory.memory.episodic.lexical import Bm25
 from quantum_memory.memory.episodic.look import Look
 from quantum_memory.memory.episodic.parts import nearness
+from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.search import Candidates, Query, search
+from quantum_memory.memory.episodic.search import memories as stored
+from quantum_memory.memory.episodic.segment import opened, pieces
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.events import Event, Forgotten, Related, Remembered, Unified
 from quantum_memory.memory.semantic.bridges import bridges
@@ -217,3 +224,94 @@ def test_sums_are_rounded_once() -> None:
         values = chance.normal(size=chance.integers(0, 60)) * 10.0 ** chance.integers(-12, 12)
         values = np.concatenate([values, -values[: len(values) // 2], [1e16, 1.0, -1e16][: chance.integers(0, 4)]])
         assert _exact_sum(values, 0, len(values), np.empty(64)) == math.fsum(values)
+
+
+def alike(state: EpisodicState, texts: Sequence[str | None]) -> None:
+    """Every number that machine code reads of a state comes out as plain Python reads it."""
+    every, ids = np.arange(int(Look(state).begins[-1])), [one.id for one in stored(state)]
+    context = Context(reach=3)
+
+    def read() -> tuple[list[list[int]], list[int], list[float]]:
+        sight = Look(state)
+        living = sight.find(ids)
+        return sight.around(living, context).tolist(), living.tolist(), sight.statements(every).tolist()
+
+    assert read() == plain(read)
+    for text in texts:
+        query = Query(text, memory(3, "", None).embedding, limit=40, also=tuple(ids[:3]))
+        same(search(state, query), plain(lambda query=query: search(state, query)))
+
+
+def many(count: int, begin: int = 0) -> Remembered:
+    """Memories of half as many sessions and speakers, one of which repeats a word more often than a byte can count."""
+    texts = ["violin goat", "goat? (", "river mill river", ""]
+    told = [memory(number, texts[number % 4], f"s{number // 2}") for number in range(begin, begin + count)]
+    long = replace(told[count // 3], text=" ".join(["violin"] * 300 + ["goat"] * 70_000))
+    told[count // 3] = long
+    return Remembered(tuple(replace(one, speaker=f"who {number}") for number, one in enumerate(told)))
+
+
+def test_columns_of_each_width_are_read_alike_also_joined_and_from_a_file() -> None:
+    few, events = Sizes(tail=150, sealed=4096, small=2), [many(150), many(150, 150), many(40, 300)]
+    events.append(Forgotten(("m7", "m160", "m301"), at=AT))
+    state = memories(events, few)
+    (run, *_) = [part.block for part in state.slices() if isinstance(part.block, Run)]
+    kinds = {name: column.dtype.str[1:] for name, column in run.rows.columns().items()}
+    assert (kinds["kind"], kinds["speaker"], kinds["terms"], kinds["before"]) == ("i2", "i2", "i4", "i2")
+    assert run.whole.postings.counts.dtype == np.int32
+    texts = [None, "violin", "the goat at the mill", "river river"]
+    alike(state, texts)
+    twin = opened(memoryview(b"".join(pieces(run))), "a file").run
+    assert not twin.whole.vectors.flags.writeable
+    run.become(twin)
+    alike(state, texts)
+    alike(memories([many(100)], Sizes(tail=20, sealed=20, small=2)), texts)
+
+
+@pytest.mark.slow
+def test_columns_of_the_greatest_width_are_read_alike() -> None:
+    state = memories([many(66_001)], Sizes(tail=66_000, sealed=66_000, small=2))
+    (run,) = [part.block for part in state.slices() if isinstance(part.block, Run)]
+    assert {run.rows[name].dtype.str[1:] for name in ("speaker", "session", "before", "after")} == {"i4"}
+    assert run.whole.records.order.dtype == run.whole.postings.rows.dtype == np.int32
+    alike(state, ["violin", "river mill"])
+
+
+def test_ids_that_share_a_number_are_told_apart_across_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (look, records):
+        monkeypatch.setattr(module, "id_number", len)
+    events = [Remembered(tuple(memory(10 * run + at, "goat", None) for at in range(1, 6))) for run in range(1, 5)]
+    state = memories(events, Sizes(tail=5, sealed=5, small=2))
+    ids = [one.id for one in stored(state)]
+    assert len(state.slices()) > 2
+    assert Look(state).find([*ids, "m99"]).tolist() == [*range(20), -1]
+
+
+def test_no_question_makes_a_function_anew() -> None:
+    """Another type of number, or an array that is read-only, would be another form of it, made while somebody waits."""
+    state, woven = memories([many(30)], Sizes(tail=8, sealed=8, small=2)), graph([many(30)])
+    query = Query("violin goat", memory(3, "", None).embedding, limit=5, also=("m1",))
+    search(state, query, Bm25(k1=1, b=0), Context(gap_s=60))
+    search(state, query, Bm25(), Context(reach=0))
+    search(state, replace(query, limit=0, text=None))
+    nearness(np.array([1.0, 0.5]), ["s", None], [1, 2], [1, 2])
+    spread(woven, "violin", {"m1": 1.0}, max_nodes=8)
+    bridges(woven, "violin", {"m1": 1.0})
+    made = [
+        one for name in compiled.MODULES for one in vars(compiled.ready(name)).values() if hasattr(one, "signatures")
+    ]
+    forms = {one.__name__: len(one.signatures) for one in made if not one.__name__.startswith("_")}
+    assert {"found", "around", "scores", "standing", "faded"} <= forms.keys()
+    assert {name for name, count in forms.items() if count > 1} == set()
+
+
+def test_what_a_compiler_stumbles_over_is_told_and_plain_python_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def make() -> bool:
+        raise ImportError("Numba needs another NumPy")
+
+    monkeypatch.setattr(compiled, "make", make)
+    compiled._try()
+    assert "plain Python goes on" in caplog.text
+    assert "Numba needs another NumPy" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import resource
@@ -275,6 +276,63 @@ def test_what_is_not_as_it_was_written_is_refused_by_name_even_if_its_hash_fits(
         assert wrong != data
         with pytest.raises(CorruptRecord, match="segment y"):
             opened(memoryview(wrong), "segment y")
+
+
+def written_over(data: bytes, name: str, place: int, value: int) -> bytes:
+    """A segment with another number in a column."""
+    length = int.from_bytes(data[8:16], "little")
+    start = -(-(16 + length) // 64) * 64
+    told = {column: (kind, at) for column, kind, _, at in json.loads(data[16 : 16 + length])["columns"]}
+    kind, at = told[name]
+    one = np.array([value], kind).tobytes()
+    begin = start + at + place * len(one)
+    return data[:begin] + one + data[begin + len(one) :]
+
+
+def test_links_that_lead_back_and_postings_out_of_order_are_refused() -> None:
+    """Who follows such links would never come to an end, and a row that stands twice would count twice."""
+    state = folded(MemoriesFold(DIM, SIZES), [Remembered(MANY)])
+    run = next(part.block for part in state.parts if isinstance(part.block, Run))
+    data = b"".join(pieces(run))
+    often = int(np.argmax(np.diff(run.whole.postings.starts.astype(np.int64))))
+    first = int(run.whole.postings.starts[often])
+    for name, place, value in (
+        ("row/after", 4, 3),
+        ("row/after", 4, 4),
+        ("row/before", 4, 5),
+        ("postings/row", first + 1, int(run.whole.postings.rows[first])),
+    ):
+        wrong = written_over(data, name, place, value)
+        assert wrong != data
+        with pytest.raises(CorruptRecord, match=name.split("/")[0]):
+            opened(memoryview(wrong), "segment y")
+
+
+def test_a_snapshot_of_memories_without_a_dimension_is_refused() -> None:
+    """Vectors of no numbers would let a question of any length read beyond them."""
+    state = folded(MemoriesFold(DIM, SIZES), [Remembered(MANY[:2])])
+    dump = MemoriesCodec().dump(state)
+    arrays = {**dump.arrays, "vectors": np.zeros((2, 0), np.float32)}
+    with pytest.raises(CorruptRecord, match="dim"):
+        MemoriesCodec().load(arrays, {**dump.attributes, "dim": 0})
+
+
+def test_columns_go_once_they_are_shown_elsewhere_though_somebody_knew_where_they_lay() -> None:
+    state = folded(MemoriesFold(DIM, SIZES), [Remembered(MANY)])
+    run = next(part.block for part in state.parts if isinstance(part.block, Run))
+    old = weakref.ref(run.whole.vectors)
+    assert run.head(lambda table: table.vectors.ctypes.data) == run.whole.vectors.ctypes.data
+    run.become(opened(memoryview(b"".join(pieces(run))), "x").run)
+    gc.collect()
+    assert old() is None
+    assert run.head(lambda table: table.vectors.ctypes.data) == run.whole.vectors.ctypes.data
+    small = folded(MemoriesFold(DIM, Sizes(tail=4, sealed=64)), [Remembered(MANY[:5])])
+    part = next(part.block for part in small.parts if isinstance(part.block, Run))
+    part.head(lambda table: table.vectors.ctypes.data)
+    own = weakref.ref(part.whole.vectors)
+    folded(MemoriesFold(DIM, Sizes(tail=4, sealed=64)), [Remembered(MANY[5:9])], small)
+    gc.collect()
+    assert own() is None
 
 
 def refused(node: Node, state: EpisodicState, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
