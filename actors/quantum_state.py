@@ -22,7 +22,7 @@ from quantum_memory.actors.watching import ALL, watched
 from quantum_memory.errors import DeviceMemoryExceeded
 from quantum_memory.memory.affect.mood import MoodFold, MoodState
 from quantum_memory.memory.affect.snapshot import MoodCodec
-from quantum_memory.memory.events import Entry
+from quantum_memory.memory.events import Entry, Event
 from quantum_memory.memory.held import Held, Load
 from quantum_memory.memory.quantum import Backend, QuantumState, open_backend
 from quantum_memory.memory.timeline import History, Timeline
@@ -105,7 +105,9 @@ class QuantumStateHost(ViewHost):
                 fold = mood_fold(wanted, backend.name, settled_kept=SETTLED_HELD, kept_bytes=for_kept)
             load: Load[MoodState] = Load(resident - for_kept, lambda mood: mood.state, _tell_near)
             codec = MoodCodec(fold, functools.partial(self.using, "snapshot"))
-            return Moods(backend, fold, self._timeline(fold, codec, weigh=fold.units).within(load), load)
+            return Moods(
+                backend, fold, self._timeline(fold, codec, weigh=functools.partial(_weight, fold)).within(load), load
+            )
         except BaseException:
             backend.close()
             raise
@@ -228,6 +230,11 @@ class QuantumStateHost(ViewHost):
 
 def _tell_near(held: int, limit: int) -> None:
     logger.warning("moods take %d of the %d bytes they may; over that the oldest are let go early", held, limit)
+
+
+def _weight(fold: MoodFold, event: Event) -> int:
+    """How much an event is to fold: its feelings; it has to be read where it holds none, too."""
+    return max(1, fold.units(event))
 
 
 QuantumStateActor = actor("QuantumStateActor", "quantum", QuantumStateHost)

@@ -218,7 +218,8 @@ def brought(method: str, args: Sequence[Any]) -> int:
 def due_of(method: str, args: Sequence[Any]) -> float | None:
     """How long a call may take by what its requests say; nothing where none says so, or not every one of a batch."""
     told = [getattr(one, "deadline_s", None) for one in (args[0] if method.endswith(EACH) else args[:1])]
-    return max(told) if told and None not in told else None
+    known = [one for one in told if one is not None]
+    return max(known) if known and len(known) == len(told) else None
 
 
 def routed(host: type[H]) -> type[H]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -95,7 +96,7 @@ def graph(events: list[Event]) -> GraphState:
     return state
 
 
-def memories(events: list[Event], sizes: Sizes) -> EpisodicState:
+def memories(events: Sequence[Event], sizes: Sizes) -> EpisodicState:
     fold = MemoriesFold(sizes=sizes)
     state = fold.empty()
     for event in events:
@@ -239,7 +240,7 @@ def alike(state: EpisodicState, texts: Sequence[str | None]) -> None:
     assert read() == plain(read)
     for text in texts:
         query = Query(text, memory(3, "", None).embedding, limit=40, also=tuple(ids[:3]))
-        same(search(state, query), plain(lambda query=query: search(state, query)))
+        same(search(state, query), plain(partial(search, state, query)))
 
 
 def many(count: int, begin: int = 0) -> Remembered:
@@ -252,9 +253,9 @@ def many(count: int, begin: int = 0) -> Remembered:
 
 
 def test_columns_of_each_width_are_read_alike_also_joined_and_from_a_file() -> None:
-    few, events = Sizes(tail=150, sealed=4096, small=2), [many(150), many(150, 150), many(40, 300)]
-    events.append(Forgotten(("m7", "m160", "m301"), at=AT))
-    state = memories(events, few)
+    forgotten = Forgotten(("m7", "m160", "m301"), at=AT)
+    told = [many(150), many(150, 150), many(40, 300)]
+    state = memories([*told, forgotten], Sizes(tail=150, sealed=4096, small=2))
     (run, *_) = [part.block for part in state.slices() if isinstance(part.block, Run)]
     kinds = {name: column.dtype.str[1:] for name, column in run.rows.columns().items()}
     assert (kinds["kind"], kinds["speaker"], kinds["terms"], kinds["before"]) == ("i2", "i2", "i4", "i2")

@@ -263,7 +263,7 @@ def test_what_is_passed_on_has_as_much_time_as_its_driver_gave_it() -> None:
         here = town.named[0]
         three = utterances([ready(number, text) for number, text in enumerate("abc")])
         await here.remember_each([RememberRequest(branch, three, f"op {branch.id}") for branch in away])
-        question = RecallRequest(away[0], ready(1, "x").embedding, 1, Filters(), None)
+        question = RecallRequest(away[0], "x", 1, Filters(), None)
         await here.recall_one(replace(question, deadline_s=60.0))
         await here.recall_each([question, replace(question, deadline_s=60.0)])
         await here.memories(away[0], None)
