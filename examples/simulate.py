@@ -232,7 +232,9 @@ def first_heard(memory: qm.MemoryCluster, names: Sequence[str]) -> dict[str, Hea
     for name, hits in found.items():
         if hits:
             first = min((hit.memory for hit in hits), key=lambda one: int(one.metadata["round"]))
-            told[name] = Heard(str(first.speaker), int(first.metadata["round"]), int(first.metadata["hops"]) + 1)
+            number = int(first.metadata["round"])
+            mouths = int(first.metadata["hops"]) + 1 if number else 0  # a letter is no mouth
+            told[name] = Heard(str(first.speaker), number, mouths)
     return told
 
 
