@@ -383,9 +383,11 @@ def test_nobody_to_pass_a_call_on_to_is_told_as_it_is(monkeypatch: pytest.Monkey
         for branch, answer in zip(branches, answers, strict=True):
             assert isinstance(answer, ActorUnavailable) == (layout.member("agents", branch.lineage) == 1)
         town.made(1)
-        town.named[1]._directory.learn(Layout({"agents": 3}, 99))
+        larger = Layout({"agents": 3}, 99)
+        town.named[1]._directory.learn(larger)
+        stranger = next(one for one in branches if larger.member("agents", one.lineage) != 1)
         with pytest.raises(Fenced):
-            await town.named[1].forwarded("memories", (branches[0], None))
+            await town.named[1].forwarded("memories", (stranger, None))
 
     in_town(scene)
 
