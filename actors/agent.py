@@ -42,7 +42,6 @@ from quantum_memory.actors.requests import (
 )
 from quantum_memory.actors.rerouting import Router, forwarded, routed
 from quantum_memory.actors.revising import Reviser
-from quantum_memory.actors.routing import Layout
 from quantum_memory.actors.semantic_graph import Between, Near, SemanticGraphHost
 from quantum_memory.actors.shells import actor
 from quantum_memory.actors.transacting import Transactor
@@ -66,6 +65,7 @@ from quantum_memory.memory.semantic.bonds import Neighbour, Way
 from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.semantic.knowledge import SemanticGraph
 from quantum_memory.memory.vault.writes import CreateAgent
+from quantum_memory.policies.placement import Layout
 from quantum_memory.settings import Settings
 from quantum_memory.telemetry import SILENT, Metrics
 from quantum_memory.telemetry.catalog import JOURNAL_LAG, RESIDENT_AGENTS

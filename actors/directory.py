@@ -14,8 +14,8 @@ from quantum_memory.actors.layouts import as_layout, known_layout
 from quantum_memory.actors.operations import Call, Told
 from quantum_memory.actors.pace import Pace
 from quantum_memory.actors.ray_metrics import ray_metrics
-from quantum_memory.actors.routing import Layout
 from quantum_memory.errors import ActorUnavailable, Busy
+from quantum_memory.policies.placement import Layout
 from quantum_memory.telemetry.catalog import BACKPRESSURE
 
 ACTOR_NAMES = {

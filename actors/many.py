@@ -94,16 +94,12 @@ class Many:
 
     def mood(self, agents: Iterable[Any], as_of: Where) -> ManyCall[Mood]:
         """See ``MemoryCluster.mood``. Raises: InvalidInput before anything is sent."""
-        if isinstance(agents, str | AgentHandle) or not isinstance(agents, Iterable):
-            raise InvalidValue("mood", repr(agents), "several agents")
-        asked = [(key, 1, None) for key in dict.fromkeys(agents)]
+        asked = _each("mood", agents)
         return self._call("mood", asked, lambda branch, _: (branch, as_of), create=False)
 
     def warm_up(self, agents: Iterable[Any]) -> ManyCall[int]:
         """See ``MemoryCluster.warm_up``. Raises: InvalidInput before anything is sent."""
-        if isinstance(agents, str | AgentHandle) or not isinstance(agents, Iterable):
-            raise InvalidValue("warm_up", repr(agents), "several agents")
-        asked = [(key, 1, None) for key in dict.fromkeys(agents)]
+        asked = _each("warm_up", agents)
         return self._call("warm_up", asked, lambda branch, _: branch, create=False)
 
     def _call(
@@ -186,6 +182,13 @@ class Many:
                     asked = "agents", owner, method, (list(requests),)
                     call: Call[list[Any]] = directory.call(*asked, deadline_s=due_s)
                     yield Piece(call, numbers, due_s, owner)
+
+
+def _each(name: str, agents: Iterable[Any]) -> list[tuple[Any, int, None]]:
+    """Each agent once, of which nothing more is asked. Raises: InvalidValue."""
+    if isinstance(agents, str | AgentHandle) or not isinstance(agents, Iterable):
+        raise InvalidValue(name, repr(agents), "several agents")
+    return [(key, 1, None) for key in dict.fromkeys(agents)]
 
 
 def _pairs(name: str, given: Mapping[Any, T]) -> Iterable[tuple[Any, T]]:

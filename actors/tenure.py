@@ -12,11 +12,11 @@ from uuid import uuid4
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.ports import VaultPort
-from quantum_memory.actors.routing import Layout
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import StorageFailure
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.vault.writes import Holder
+from quantum_memory.policies.placement import Layout
 
 logger = logging.getLogger(__name__)
 HELD = 100_000

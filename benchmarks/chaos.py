@@ -37,11 +37,11 @@ from typing import Any, NamedTuple, TextIO
 import psutil
 
 import quantum_memory as qm
-from quantum_memory.actors.routing import member_of
 from quantum_memory.actors.vault import utc_now
 from quantum_memory.memory.events import Remembered, RolledBack
 from quantum_memory.memory.vault import Vault
 from quantum_memory.memory.vault.opening import blocks_of
+from quantum_memory.policies.placement import member_of
 from quantum_memory.testing.nodes import Nodes
 
 CALL_S, PER_TEXT_S = 60.0, 0.5

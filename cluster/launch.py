@@ -25,7 +25,6 @@ from quantum_memory.actors.emotion import EmotionActor
 from quantum_memory.actors.episodic_memory import EpisodicMemoryActor
 from quantum_memory.actors.operations import Call, wait
 from quantum_memory.actors.quantum_state import QuantumStateActor
-from quantum_memory.actors.routing import Layout
 from quantum_memory.actors.semantic_graph import SemanticGraphActor
 from quantum_memory.actors.vault import VaultActor
 from quantum_memory.actors.views import RemoteHistory
@@ -33,6 +32,7 @@ from quantum_memory.cluster.groups import Groups
 from quantum_memory.cluster.groups import remove as remove_groups
 from quantum_memory.errors import ActorUnavailable, InvalidSettings, QuantumMemoryError, SettingsDiffer, Unavailable
 from quantum_memory.memory.freed import MALLOC
+from quantum_memory.policies.placement import Layout
 from quantum_memory.settings import PoolSettings, Settings
 
 Kind = tuple[Any, tuple[object, ...]]

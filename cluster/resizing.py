@@ -21,7 +21,6 @@ import ray
 from quantum_memory.actors.directory import actor_name, number_of
 from quantum_memory.actors.layouts import LEASE_S
 from quantum_memory.actors.operations import Call, wait
-from quantum_memory.actors.routing import Layout
 from quantum_memory.checks import whole
 from quantum_memory.cluster.groups import Groups, resources, shown
 from quantum_memory.cluster.groups import remove as remove_groups
@@ -37,6 +36,7 @@ from quantum_memory.errors import (
     Unavailable,
 )
 from quantum_memory.memory.vault.writes import MAX_MEMBERS, Resize, Settle
+from quantum_memory.policies.placement import Layout
 
 MARGIN_S = 1.0
 """On top of a driver's lease: what it sent at its end is on its way."""

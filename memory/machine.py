@@ -124,6 +124,26 @@ def whole_at(address: int, width: int, place: int) -> Any:
     return whole(address + abs(width) * place, width)
 
 
+@inside
+def first_not_below(address: int, count: int, wanted: np.uint64) -> Any:
+    """The place of the first of ``count`` numbers of 64 bits, which ascend, that is not below one; else ``count``."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) >> 1
+        if read_u64(address + 8 * middle) < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inside
+def found_at(address: int, count: int, wanted: np.uint64) -> Any:
+    """Where a number stands among numbers that ascend, or -1."""
+    at = first_not_below(address, count, wanted)
+    return at if at < count and read_u64(address + 8 * at) == wanted else -1
+
+
 def address_of(column: NDArray[Any]) -> int:
     """Where a column begins; 0 if there is nothing in it."""
     if not column.size:

@@ -40,6 +40,8 @@ from quantum_memory.memory.episodic.heads import (
 )
 from quantum_memory.memory.episodic.heads import heads_of as heads_of  # noqa: PLC0414 - whoever has this module wants them
 from quantum_memory.memory.machine import (
+    first_not_below,
+    found_at,
     inside,
     machine,
     read_f32,
@@ -77,22 +79,9 @@ def _dead(head: Any, row: int) -> Any:
 
 
 @inside
-def _first_not_below(address: int, count: int, wanted: np.uint64) -> Any:
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) >> 1
-        if read_u64(address + 8 * middle) < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@inside
 def _term(head: Any, wanted: np.uint64) -> Any:
     """The place of a term in the postings of a run, or -1."""
-    at = _first_not_below(head[TERMS], head[TERM_COUNT], wanted)
-    return at if at < head[TERM_COUNT] and read_u64(head[TERMS] + 8 * at) == wanted else -1
+    return found_at(head[TERMS], head[TERM_COUNT], wanted)
 
 
 @inside
@@ -278,7 +267,7 @@ def standing(places: Places, wanted: Terms) -> Ints:
     for index in range(len(wanted)):
         for part in range(len(places)):
             head = places[part]
-            at = _first_not_below(head[NUMBERS], head[NUMBER_COUNT], wanted[index])
+            at = first_not_below(head[NUMBERS], head[NUMBER_COUNT], wanted[index])
             while at < head[NUMBER_COUNT] and read_u64(head[NUMBERS] + 8 * at) == wanted[index]:
                 row = _col(head, ORDER, at)
                 if not _dead(head, row):

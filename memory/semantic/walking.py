@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.memory.machine import inside, machine, read_u8, read_u32, read_u64, signed, whole_at
+from quantum_memory.memory.machine import found_at, inside, machine, read_u8, read_u32, read_u64, signed, whole_at
 from quantum_memory.memory.semantic.heads import (
     ATS,
     BEGIN,
@@ -70,24 +70,11 @@ def _dead(heads: Any, part: int, row: int) -> Any:
 
 
 @inside
-def _place(address: int, count: int, wanted: np.uint64) -> Any:
-    """Where a number stands among numbers that ascend, or -1."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) >> 1
-        if read_u64(address + 8 * middle) < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < count and read_u64(address + 8 * low) == wanted else -1
-
-
-@inside
 def _mentions(heads: Any, key: np.uint64) -> Any:
     """How many living memories speak of a concept."""
     total = 0
     for part in range(len(heads)):
-        place = _place(heads[part, HASHES], heads[part, CONCEPTS], key)
+        place = found_at(heads[part, HASHES], heads[part, CONCEPTS], key)
         if place >= 0:
             if heads[part, COUNTS]:
                 total += whole_at(heads[part, COUNTS], 8, place)
@@ -220,7 +207,7 @@ def _elsewhere(heads: Any, session: np.uint64, part: int, step: int) -> Any:
     """The first living memory of a session in the slices after one, or the last in those before; or -1."""
     part += step
     while 0 <= part < len(heads):
-        place = _place(heads[part, SESSION_HASHES], heads[part, SESSIONS], session)
+        place = found_at(heads[part, SESSION_HASHES], heads[part, SESSIONS], session)
         if place >= 0:
             begin, end = _col(heads, part, BEGUN, place), _col(heads, part, BEGUN, place + 1)
             row = _living(heads, part, begin, end, 1) if step > 0 else _living(heads, part, end - 1, begin - 1, -1)
@@ -352,7 +339,7 @@ def _beside(heads: Any, key: np.uint64, most: int, window: int, others: Any, pla
     """The concepts close to one: (most, 2) hashes as bits and how often, and where each stands; -1 if they are more."""
     found = 0
     for part in range(len(heads) - 1, -1, -1):
-        place = _place(heads[part, HASHES], heads[part, CONCEPTS], key)
+        place = found_at(heads[part, HASHES], heads[part, CONCEPTS], key)
         if place < 0:
             continue
         for at in range(_col(heads, part, POSTED, place), _col(heads, part, POSTED, place + 1)):
@@ -405,7 +392,7 @@ def _of_concept(
     others, places = np.empty((fanout, 2), np.int64), np.empty((fanout, 2), np.int64)
     links = _beside(heads, key, fanout, window, others, places) if often[node] else -1
     for part in range(len(heads) - 1, -1, -1):
-        place = _place(heads[part, HASHES], heads[part, CONCEPTS], key)
+        place = found_at(heads[part, HASHES], heads[part, CONCEPTS], key)
         if place < 0:
             continue
         at, end = _col(heads, part, POSTED, place + 1) - 1, _col(heads, part, POSTED, place)
@@ -708,7 +695,7 @@ def concepts(heads: Heads, hashes: Numbers) -> Ints:
     for index in range(len(hashes)):
         told[index, 0] = _mentions(heads, hashes[index])
         for part in range(len(heads)):
-            place = _place(heads[part, HASHES], heads[part, CONCEPTS], hashes[index])
+            place = found_at(heads[part, HASHES], heads[part, CONCEPTS], hashes[index])
             if place >= 0:
                 told[index, 1], told[index, 2] = part, place
     return told
@@ -762,7 +749,7 @@ def led(  # noqa: C901, PLR0912 - loops in loops, as in ``bridges``
                 continue
             for back in range(len(heads)):
                 part = len(heads) - 1 - back
-                place = _place(heads[part, HASHES], heads[part, CONCEPTS], key)
+                place = found_at(heads[part, HASHES], heads[part, CONCEPTS], key)
                 if place < 0:
                     continue
                 for back_at in range(_col(heads, part, POSTED, place + 1) - _col(heads, part, POSTED, place)):

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import quantum_memory as qm
-from quantum_memory.actors.routing import member_of
 from quantum_memory.cluster.connect import MemoryCluster, connect
+from quantum_memory.policies.placement import member_of
 from quantum_memory.testing.nodes import Nodes
 
 CONFIG: dict[str, Any] = {
