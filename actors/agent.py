@@ -44,6 +44,7 @@ from quantum_memory.actors.rerouting import Router, forwarded, routed
 from quantum_memory.actors.revising import Reviser
 from quantum_memory.actors.semantic_graph import Between, Near, SemanticGraphHost
 from quantum_memory.actors.shells import actor
+from quantum_memory.actors.together import Questions, Remembering
 from quantum_memory.actors.transacting import Transactor
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost, utc_now
@@ -132,7 +133,9 @@ class QuantumMemoryHost:
         turns = Turns()
         self._writer = Writer(self._parts, turns, settings, salience(settings), utc_now)
         self._learner = Learner(self._parts, turns, self._writer, settings, utc_now)
+        self._remembering = Remembering(self._writer, turns)
         self._recaller = Recaller(self._parts, settings, utc_now)
+        self._questions: Questions[RecallRequest, Hits] = Questions(self.recall)
         self._contexts = Contexts(self._parts, self._recaller, settings)
         self._brancher = Brancher(self._parts, turns, self._writer)
         self._reviser = Reviser(self._parts, turns, self._writer, settings, utc_now)
@@ -177,8 +180,8 @@ class QuantumMemoryHost:
         return await apart(self._writer.remember, requests)
 
     async def remember_one(self, request: RememberRequest) -> list[MemoryId]:
-        """The same for one branch."""
-        return (await self._writer.remember([request]))[0]
+        """The same for one branch, together with others that come meanwhile."""
+        return await self._remembering.remember(request)
 
     async def recall(self, requests: Sequence[RecallRequest]) -> list[Hits]:
         """See ``Recaller.recall``."""
@@ -209,7 +212,8 @@ class QuantumMemoryHost:
     async def recall_one(self, request: RecallRequest) -> Hits:
         """The same for one branch, and where they were asked for with the neighbours of each hit."""
         if not request.neighbours:
-            return (await self.recall([request]))[0]
+            async with self._recaller.deadline([request]).kept("recall"):
+                return await self._questions.ask((request.branch.lineage, request.deadline_s), request)
         hits = await self._contexts.accompany(request)
         self._reinforcing.recalled([request], [hits])
         return hits

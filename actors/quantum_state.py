@@ -16,11 +16,12 @@ import numpy as np
 
 from quantum_memory.actors.deferred import Deferred
 from quantum_memory.actors.folds import mood_fold
+from quantum_memory.actors.ripening import Ripening
 from quantum_memory.actors.shells import actor
 from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.watching import ALL, watched
 from quantum_memory.errors import DeviceMemoryExceeded
-from quantum_memory.memory.affect.mood import MoodFold, MoodState
+from quantum_memory.memory.affect.mood import PENDING, MoodFold, MoodState
 from quantum_memory.memory.affect.snapshot import MoodCodec
 from quantum_memory.memory.events import Entry, Event
 from quantum_memory.memory.held import Held, Load
@@ -91,6 +92,7 @@ class QuantumStateHost(ViewHost):
         self._views = Deferred(self._made)
         self._readings: Held[Place, Mood] = Held(READINGS_HELD)
         self._caches["readings"] = [self._readings]
+        self._ripening = Ripening("quantum-ripening", self._ripen)
 
     def _made(self) -> Moods:
         wanted = self._settings.mood
@@ -136,12 +138,22 @@ class QuantumStateHost(ViewHost):
     def apply(self, entries: Sequence[Entry]) -> list[None]:
         """See ``ViewHost.apply``."""
         told = super().apply(entries)
-        moods = self._views().timeline
+        moods, unripe = self._views().timeline, []
         for entry in entries:
             mood = moods.held(entry.place)
             if mood is not None:
                 self._metrics.observe(MOOD_INFIDELITY, mood.error)
+                unripe += [entry.place.branch] if len(mood.pending) >= PENDING else []
+        self._ripening.asked(unripe)
         return told
+
+    def _ripen(self, branch: BranchId) -> bool:
+        """Work in some of what a branch felt and nobody has read; whether there was enough of it."""
+        with self.residence.lock:
+            if self._ripening.closed:
+                return False
+            with self.using("ripen"):
+                return self._views().timeline.ripen(branch)
 
     @computing
     def warm(self, places: Sequence[Place]) -> list[int]:
@@ -194,6 +206,7 @@ class QuantumStateHost(ViewHost):
 
     def close(self) -> None:
         """See ``ViewHost.close``; then close the backend. Who asks afterwards has one opened again."""
+        self._ripening.close()
         try:
             super().close()
         finally:

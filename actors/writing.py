@@ -38,6 +38,8 @@ R = TypeVar("R")
 ATTEMPTS = 4
 SLICE = 64
 """Texts perceived in one call."""
+BRIEF = 16
+"""Utterances of a request that is written together with others."""
 
 
 class Writer:
@@ -63,13 +65,27 @@ class Writer:
         self.annotator = Annotator(parts, now)
         self.extracting = Extracting(parts, settings, self.commit_behind)
 
+    @property
+    def asks(self) -> bool:
+        """Whether views are asked what a new memory meets before it is written."""
+        return self._importance.reads_graph or self._importance.reads_memories
+
+    def brief(self, request: RememberRequest) -> bool:
+        """Whether a request takes no longer than its write: it is short, and perceived already."""
+        said = request.utterances
+        return len(said) <= BRIEF and not any(one.embedding is None or one.pad is None for one in said)
+
+    def check(self, requests: Sequence[RememberRequest]) -> None:
+        """Raises: InvalidInput for what is not to be written."""
+        for request in requests:
+            check_utterances(request.utterances, self._settings)
+
     async def remember(self, requests: Sequence[RememberRequest]) -> list[list[MemoryId]]:
         """Remember for many branches in one go; the ids of each request's utterances, in order.
 
         Raises: InvalidInput before anything is written; AlreadyExists if an id is taken by another text.
         """
-        for request in requests:
-            check_utterances(request.utterances, self._settings)
+        self.check(requests)
         utterances = [one for request in requests for one in request.utterances]
         turn = self._turns.take(request.branch.id for request in requests)
         try:
@@ -78,7 +94,17 @@ class Writer:
         except BaseException:
             turn.give_back()
             raise
+        async with turn:
+            return await self._remembered(requests, made)
 
+    async def write(self, requests: Sequence[RememberRequest]) -> list[list[MemoryId]]:
+        """The same of what is ``brief`` and checked; the caller has the branches' turns. Raises: AlreadyExists."""
+        nobody: Iterator[Percept] = iter(())
+        return await self._remembered(requests, [self._memories(request, nobody) for request in requests])
+
+    async def _remembered(
+        self, requests: Sequence[RememberRequest], made: Sequence[list[Memory]]
+    ) -> list[list[MemoryId]]:
         async def write() -> None:
             unknown, alike = await self._fresh(requests, made), self._settings.life.importance.alike
             fresh = await weighed(self._parts, self._importance, requests, unknown, alike)
@@ -89,8 +115,7 @@ class Writer:
             ]
             await self.commit(drafts)
 
-        async with turn:
-            await on_fresh_head(write)
+        await on_fresh_head(write)
         return [[memory.id for memory in memories] for memories in made]
 
     async def forget(self, branch: Branch, ids: Sequence[MemoryId], op_id: str) -> int:
@@ -174,7 +199,7 @@ class Writer:
         return replace(memory, embedding=self.stored(percept.embedding), pad=percept.pad, confidence=percept.confidence)
 
     async def _perceive(self, utterances: Sequence[Utterance]) -> list[Percept]:
-        """A percept for each utterance, from its caller or from perception.
+        """A percept for each utterance that its caller did not perceive himself.
 
         A long batch goes in slices, so that others get in between.
         """
@@ -185,13 +210,12 @@ class Writer:
         for start in range(0, len(asked), SLICE):
             part = asked[start : start + SLICE]
             seen += await self._parts.emotion.scatter(EmotionHost.perceive, [one.text for one in part], part)
-        perceived = iter(seen)
-        return [percept_of(one, perceived) for one in utterances]
+        return seen
 
-    def _memories(self, request: RememberRequest, percepts: Iterator[Percept]) -> list[Memory]:
+    def _memories(self, request: RememberRequest, perceived: Iterator[Percept]) -> list[Memory]:
         now = self._now()
         return [
-            self._memory(one, next(percepts), one.id or memory_id(request.op_id, number), one.at or now)
+            self._memory(one, percept_of(one, perceived), one.id or memory_id(request.op_id, number), one.at or now)
             for number, one in enumerate(request.utterances)
         ]
 

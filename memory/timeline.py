@@ -75,6 +75,13 @@ class Keeps(Protocol[S_contra]):
     def forget(self, state: S_contra) -> None: ...
 
 
+@runtime_checkable
+class Ripens(Protocol[S]):
+    """A fold that leaves work for quiet moments. ``ripened`` does some of it: a state that reads as the one before."""
+
+    def ripened(self, state: S) -> S | None: ...
+
+
 class Span(NamedTuple):
     """A stretch of one branch's own journal: after < seq <= upto."""
 
@@ -211,6 +218,26 @@ class Timeline(Generic[S]):
             self._pinned.add(parent)
             self._hold(Place(child, parent.seq), kept)
             self._residents.rests(child, parent.branch)
+
+    def ripen(self, branch: BranchId) -> bool:
+        """Do some of the work that the fold left for later in the newest state held of a branch; whether there was any.
+
+        It does not count as a use.
+        """
+        seqs = self._seqs.get(branch)
+        if not seqs or not isinstance(self._fold, Ripens):
+            return False
+        place = Place(branch, seqs[-1])
+        kept = self._held[place]
+        ripe = self._fold.ripened(kept.state)
+        if ripe is None:
+            return False
+        self._held[place] = kept._replace(state=ripe)
+        if self._load is not None:
+            self._load.add(ripe)
+            self._load.remove(kept.state)
+        self._make_room()
+        return True
 
     def leaving(self, branch: BranchId) -> Leaving | None:
         """What there is to be written down before a branch is put away; nothing if folding it again is no work.
@@ -418,9 +445,12 @@ class Timeline(Generic[S]):
             self._load.add(kept.state)
             if before is not None:
                 self._load.remove(before.state)
+        self._make_room()
+        return kept
+
+    def _make_room(self) -> None:
         while len(self._held) > self._keep or self._overloaded():
             self._drop(next(iter(self._held)))
-        return kept
 
     def _overloaded(self) -> bool:
         return self._load is not None and self._load.over and len(self._held) > 1

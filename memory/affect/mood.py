@@ -40,12 +40,11 @@ Triple = tuple[float, float, float]
 GROUP = 8
 """Feelings summed before one compression. A state is the same function of its events whatever holds it."""
 PENDING = 32
-"""Feelings at which the oldest group is worked in. So a fork has no tensors of its own before it felt ``PENDING`` less
-``GROUP`` times, and a reading takes at most four compressions. An event of more feelings is one of many, such as an
-import: see ``WAITING``."""
+"""Feelings at which the oldest group is worked in while nobody asks for anything: see ``MoodFold.ripened``. A reading
+that comes after that takes at most four compressions."""
 WAITING = 256
-"""Feelings that wait at most. Those of an event of many wait for a reader or for later events of few, which work in two
-groups each: the next event of many will make most moods on the way forgotten before anybody has seen them."""
+"""Feelings that wait at most. Those of a hasty time wait for a reader or a quiet moment: by then the ones after them
+will have made most of them forgotten before anybody has seen the mood."""
 REACH = 256
 CLOCK = 16
 SETTLED_KEPT = 64
@@ -89,9 +88,9 @@ class Felt(NamedTuple):
 class MoodState:
     """A mood: a quantum state, what the next feeling needs to know of the last, and the feelings not yet worked in.
 
-    Feelings are worked in eight at a time, and late. Until then a state is its predecessor's tensors and a few numbers,
-    so that a thousand forks that each felt something share one tensor network. ``MoodFold.settled`` gives the mood with
-    nothing pending, and that is what every reading reads.
+    Feelings are worked in eight at a time, and late: when somebody reads, or nobody wants anything. Until then a state
+    is its predecessor's tensors and a few numbers, so that a thousand forks that each felt something share one tensor
+    network. ``MoodFold.settled`` gives the mood with nothing pending, and that is what every reading reads.
 
     Attributes:
         state: the amplitude, of norm 1, before the pending feelings.
@@ -101,7 +100,7 @@ class MoodState:
         trend: exponential average of the changes from one feeling to the next, per axis.
         error: estimate, on the high side, of the infidelity to a mood that was never compressed: the distances lost at
             each compression add up, and fade with the feelings they belong to.
-        pending: fewer than ``PENDING`` feelings, oldest first; at most ``WAITING`` after an event of many.
+        pending: at most ``WAITING`` feelings, oldest first.
     """
 
     state: QuantumState
@@ -278,6 +277,16 @@ class MoodFold:
         """Keep nothing that was made of this mood but what others may share."""
         self._settled.drop(id(state))
 
+    def ripened(self, state: MoodState) -> MoodState | None:
+        """The same mood with one more group worked in, where so many wait that a reading would take long; else nothing.
+
+        It is what a reading would work in first, so whoever reads gets the same mood, to the last bit.
+        """
+        if len(state.pending) < PENDING:
+            return None
+        group, rest = state.pending[:GROUP], state.pending[GROUP:]
+        return replace(self._with_group(state, group, keep=True), pending=rest)
+
     def settled(self, state: MoodState) -> MoodState:
         """The mood with every pending feeling worked in; the last few are kept, for those who read again."""
         if not state.pending:
@@ -362,18 +371,18 @@ class MoodFold:
         return points, sure
 
     def _take_up(self, state: MoodState, new: Sequence[Felt]) -> MoodState:
-        """The state with these feelings pending, as many groups of them worked in as must be."""
+        """The state with these feelings pending, and groups of them worked in where too many would be."""
         felt, known = (*state.pending, *new), len(state.pending)
-        most, groups = PENDING - 1, len(new) // GROUP + 2
-        if len(new) > PENDING:
-            most, groups = WAITING, len(felt)
+        if len(felt) > WAITING:
             count = self._remembered(felt)
             if count is not None:
-                # Copies: what a reader left behind for a pending one is of a group that began elsewhere.
-                state, felt, known = self.empty(), tuple(one._replace() for one in felt[-count:]), 0
-        while len(felt) > most and groups:
+                # Whole groups go, so that the others stay the same ones. Copies of these, because what a reader left
+                # behind for a pending one has another mood before it.
+                gone = (len(felt) - count) // GROUP * GROUP
+                state, felt, known = self.empty(), tuple(one._replace() for one in felt[gone:]), 0
+        while len(felt) > WAITING:
             state = self._with_group(state, felt[:GROUP], keep=known >= GROUP)
-            felt, known, groups = felt[GROUP:], known - GROUP, groups - 1
+            felt, known = felt[GROUP:], known - GROUP
         return replace(state, pending=felt)
 
     def _remembered(self, felt: Sequence[Felt]) -> int | None:

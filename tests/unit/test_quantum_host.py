@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quantum_memory.actors import ripening
 from quantum_memory.actors.quantum_state import GPU_SHARE, KEPT_SHARE, Feelings, QuantumStateHost
 from quantum_memory.actors.views import Sprout
 from quantum_memory.errors import (
@@ -91,6 +93,7 @@ def calls(host: QuantumStateHost, entries: list[Entry]) -> dict[str, Callable[[]
         "fidelity": lambda: host.fidelity([(place, host.tensors([place])[0])]),
         "fork": lambda: host.fork([Sprout(place, "child")]),
         "pin": lambda: host.pin([place]),
+        "ripen": lambda: host._ripen(place.branch),
         "status": host.status,
     }
 
@@ -102,7 +105,8 @@ NOT_COMPUTING = {"fork", "pin", "status"}
 def test_every_call_runs_in_use_of_the_one_backend(
     gpus: Gpus, library: CuTensorNet, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Also the writing of snapshots, which another thread does."""
+    """Also the writing of snapshots, which another thread does, and the steps of quiet moments."""
+    monkeypatch.setattr(ripening, "QUIET_S", 3600.0)
     history = KeepingHistory()
     entries = branches(history, 2)
     host = host_on(name, history, gpu_memory_limit_mb=64)
@@ -278,17 +282,36 @@ def test_moods_over_their_bytes_are_let_go_and_come_back_the_same(caplog: pytest
     with caplog.at_level(logging.WARNING):
         for entry in entries:
             host.apply([entry])
-            seen[entry.place] = timeline.at(entry.place).state
+            while host._ripen(entry.place.branch):
+                pass
+            seen[entry.place] = timeline.at(entry.place)
             assert host.status()["bytes"] <= host.status()["bytes_limit"] == MIB * 3 // 4
     told = [record.getMessage() for record in caplog.records if "moods take" in record.getMessage()]
     assert len(told) == 1
     assert f"of the {MIB * 3 // 4} bytes" in told[0]
-    assert sum(state.nbytes for state in seen.values()) > MIB, "the budget is smaller than what there is"
+    assert sum(mood.state.nbytes for mood in seen.values()) > MIB, "the budget is smaller than what there is"
     assert host.status()["states"] < len(entries)
-    for place, state in seen.items():
-        assert timeline.at(place).state.to_bytes() == state.to_bytes()
-    assert timeline.at(entries[0].place).state is not seen[entries[0].place]
+    for place, mood in seen.items():
+        assert host.tensors([place]) == [host._views().fold.settled(mood).state.to_bytes()]
+    assert timeline.at(entries[0].place) is not seen[entries[0].place]
     host.close()
+
+
+def test_what_waits_is_worked_in_when_all_is_quiet_and_reads_the_same() -> None:
+    """In a thread, under the host's lock; closing the host meanwhile stops it and waits for nothing."""
+    history, fresh = PlainHistory(), PlainHistory()
+    entries, same = branches(history, 6, 4 * PENDING), branches(fresh, 6, 4 * PENDING)
+    host, other = host_on("numpy", history), host_on("numpy", fresh)
+    host.apply(entries)
+    timeline, until = host._views().timeline, time.monotonic() + 60.0
+    while (mood := timeline.held(entries[0].place)) is not None and len(mood.pending) >= PENDING:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    read = host.tensors([entries[0].place])
+    host.close()
+    assert any(len(timeline.at(one.place).pending) >= PENDING for one in entries), "the others were not waited for"
+    assert read == other.tensors([same[0].place])
+    other.close()
 
 
 def test_forks_that_share_tensors_weigh_once() -> None:

@@ -1,0 +1,163 @@
+"""Calls that come while others like them are being done, and are done with each other: questions, and brief writes.
+
+Owns who waits for which batch. Asks and writes nothing itself. Nobody waits for others to come: whatever has come while
+a batch was done is the next one, and a call that comes alone is done at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+from quantum_memory.actors.apart import apart
+from quantum_memory.actors.requests import RememberRequest
+from quantum_memory.actors.turns import Turn, Turns
+from quantum_memory.actors.writing import Writer
+from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.types import BranchId, MemoryId
+
+T = TypeVar("T")
+R = TypeVar("R")
+MOST = 64
+"""Calls of one batch."""
+FLYING = 2
+"""Batches that are done at a time: while the answers of one travel, another is worked on."""
+
+
+class Questions(Generic[T, R]):
+    """Questions to the same keep each other company. One that fails takes no other along.
+
+    Args:
+        work: answers several, in order; harmless to repeat.
+    """
+
+    def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
+        self._work = work
+        self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R]]]] = {}
+        self._flying: dict[Hashable, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def ask(self, key: Hashable, question: T) -> R:
+        """The answer to a question; it shares a batch with others of its key alone. Raises: what it is refused with."""
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, []).append((question, answer))
+        if self._flying.get(key, 0) < FLYING:
+            self._flying[key] = self._flying.get(key, 0) + 1
+            _kept(self._tasks, self._done(key))
+        return await answer
+
+    async def _done(self, key: Hashable) -> None:
+        """Answer what waits, batch after batch, until nothing does."""
+        while waiting := self._waiting.get(key):
+            self._waiting[key] = waiting[MOST:]
+            some = [(question, answer) for question, answer in waiting[:MOST] if not answer.done()]
+            await _settled([answer for _, answer in some], apart(self._work, [question for question, _ in some]))
+        self._waiting.pop(key, None)
+        self._flying[key] -= 1
+        if not self._flying[key]:
+            del self._flying[key]
+
+
+class Batch:
+    """Brief writes that are to become durable together, each behind what came before it on its branch."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.requests: list[RememberRequest] = []
+        self.answers: list[asyncio.Future[list[MemoryId]]] = []
+        self._ids: set[tuple[BranchId, MemoryId]] = set()
+        self._branches: set[BranchId] = set()
+
+    def takes(self, request: RememberRequest, *, apart: bool) -> bool:
+        """Whether one more may come in: not beside one that it has to know of: all on its branch if ``apart``."""
+        if len(self.requests) >= MOST or (apart and request.branch.id in self._branches):
+            return False
+        return self._ids.isdisjoint(_chosen(request))
+
+    def add(self, request: RememberRequest) -> asyncio.Future[list[MemoryId]]:
+        """One more; the ids of its memories, once they are on disk."""
+        self.requests.append(request)
+        self._ids.update(_chosen(request))
+        self._branches.add(request.branch.id)
+        self.answers.append(asyncio.get_running_loop().create_future())
+        return self.answers[-1]
+
+
+class Remembering:
+    """Remembers, and lets what waits behind the same writes be written at once.
+
+    What has to be perceived first, is long or stands behind something long is written alone, as it always was.
+
+    Args:
+        writer: writes.
+        turns: the order of each branch's writes, which the writer shares.
+    """
+
+    def __init__(self, writer: Writer, turns: Turns) -> None:
+        self._writer, self._turns = writer, turns
+        self._open: Batch | None = None
+        self._room = asyncio.Semaphore(FLYING)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def remember(self, request: RememberRequest) -> list[MemoryId]:
+        """See ``Writer.remember``."""
+        if not self._writer.brief(request) or not self._turns.soon(request.branch.id):
+            return (await self._writer.remember([request]))[0]
+        self._writer.check([request])
+        return await self._batch(request).add(request)
+
+    def _batch(self, request: RememberRequest) -> Batch:
+        """The batch that still takes it, or a new one."""
+        batch, keys = self._open, [request.branch.id]
+        if batch is None or not batch.takes(request, apart=self._writer.asks) or not self._turns.join(batch.turn, keys):
+            batch = self._open = Batch(self._turns.take(keys, brief=True))
+            _kept(self._tasks, self._done(batch))
+        return batch
+
+    async def _done(self, batch: Batch) -> None:
+        """Write a batch once there is room and those before it are over; until then it takes more."""
+        try:
+            async with self._room, batch.turn:
+                await _settled(batch.answers, apart(self._writer.write, batch.requests))
+        finally:
+            batch.turn.give_back()
+            if self._open is batch:
+                self._open = None
+
+
+def _chosen(request: RememberRequest) -> list[tuple[BranchId, MemoryId]]:
+    return [(request.branch.id, one.id) for one in request.utterances if one.id is not None]
+
+
+def _kept(tasks: set[asyncio.Task[None]], work: Awaitable[None]) -> None:
+    """Begin something, and hold it until it is done."""
+    task = asyncio.ensure_future(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+async def _settled(answers: Sequence[asyncio.Future[R]], work: Awaitable[Sequence[R | QuantumMemoryError]]) -> None:
+    """Give everybody what the work came to for him. Nobody is left waiting, however it ends."""
+    try:
+        outcomes = await work
+    except BaseException as error:
+        _failed(answers, error)
+        if not isinstance(error, Exception):
+            raise
+        return
+    for answer, outcome in zip(answers, outcomes, strict=True):
+        if answer.done():  # whoever asked waits no longer
+            continue
+        if isinstance(outcome, QuantumMemoryError):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+
+def _failed(answers: Sequence[asyncio.Future[R]], error: BaseException) -> None:
+    for answer in answers:
+        if not answer.done() and isinstance(error, Exception):
+            answer.set_exception(error)
+        elif not answer.done():
+            answer.cancel()
