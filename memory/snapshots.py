@@ -233,6 +233,7 @@ class Snapshots(Generic[S]):
     ) -> None:
         self._metrics = metrics
         self._codec, self._shelf, self._packing = codec, shelf, packing
+        self._measured = codec if isinstance(codec, Measured) else None
         self._clerk, self._spacing, self.weigh = clerk, spacing, weigh
 
     def nearest(self, branch: BranchId, after: int, upto: int) -> tuple[int, S] | None:
@@ -276,7 +277,7 @@ class Snapshots(Generic[S]):
         return Leaving(("leaving", self._codec.fingerprint, place.branch), lambda: self._keep(home(), state))
 
     def _size(self, seq: int, state: S) -> int:
-        return self._codec.size(state) if isinstance(self._codec, Measured) else seq
+        return seq if self._measured is None else self._measured.size(state)
 
     def _keep(self, place: Place, state: S) -> None:
         codec, outcome = self._codec, "failed"

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from quantum_memory.memory.episodic.lexical import distinct
+from quantum_memory.memory import compiled
+from quantum_memory.memory.episodic.lexical import Terms, distinct
 from quantum_memory.memory.episodic.runs import Slice
 
 WORDS = 2.0
@@ -24,16 +25,25 @@ def news(slices: Sequence[Slice], documents: Sequence[Iterable[int]]) -> list[fl
     1 - exp(-s / ``WORDS``), s being the sum of 1 / (1 + n) over the distinct terms of a document, n the living memories
     that have the term already. The result does not depend on how a branch is cut into slices.
     """
-    terms = distinct(term for document in documents for term in document)
-    heard: Counter[int] = Counter()
-    for part in slices:
-        alive = part.alive()
-        for group in part.block.match(terms, part.length):
-            living = len(group.rows) if alive is None else int(np.count_nonzero(alive[group.rows]))
-            heard[int(terms[group.term])] += living
+    heard = _heard(slices, distinct(term for document in documents for term in document))
     found = []
     for document in documents:
         own = sorted(set(document))  # in one order, so that the sum is the same however a text is worded
         found.append(1.0 - math.exp(-math.fsum(1.0 / (1.0 + heard[term]) for term in own) / WORDS))
         heard.update(own)
     return found
+
+
+def _heard(slices: Sequence[Slice], terms: Terms) -> Counter[int]:
+    """In how many living memories each of these distinct (q,) terms stands."""
+    machine = compiled.ready("memories")
+    if machine is not None:
+        heads = machine.heads_of(slices)
+        return Counter(dict(zip(terms.tolist(), machine.frequencies(heads.places, terms).tolist(), strict=True)))
+    heard: Counter[int] = Counter()
+    for part in slices:
+        alive = part.alive()
+        for group in part.block.match(terms, part.length):
+            living = len(group.rows) if alive is None else int(np.count_nonzero(alive[group.rows]))
+            heard[int(terms[group.term])] += living
+    return heard

@@ -22,6 +22,7 @@ from quantum_memory.memory.episodic.context import Context
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.lexical import Bm25
 from quantum_memory.memory.episodic.look import Look
+from quantum_memory.memory.episodic.news import news
 from quantum_memory.memory.episodic.parts import nearness
 from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.search import Candidates, Query, search
@@ -316,3 +317,13 @@ def test_what_a_compiler_stumbles_over_is_told_and_plain_python_goes_on(
     compiled._try()
     assert "plain Python goes on" in caplog.text
     assert "Numba needs another NumPy" in caplog.text
+
+
+@given(histories(), SAYINGS)
+@settings(max_examples=40, deadline=None)
+def test_what_is_new_to_an_agent_is_new_to_it_without_machine_code(events: list[Event], text: str) -> None:
+    """To the last bit: it is written down with the memory."""
+    state = memories(events, Sizes(tail=4, sealed=8))
+    documents = [state.lexicon.document(memory(900 + at, said, None)) for at, said in enumerate((text, "goat", text))]
+    told = news(state.slices(), documents)
+    assert told == plain(lambda: news(state.slices(), documents))
