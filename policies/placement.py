@@ -1,21 +1,27 @@
 """Who hosts what: rendezvous hashing of lineages over the members of a pool, and how many members each pool has.
 
-Owns no state: the same key and size give the same member everywhere.
+Owns nothing but what it found before: the same key and size give the same member everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 
 from blake3 import blake3
 
+KEPT = 1 << 16
+"""Keys whose members are kept."""
 
+
+@lru_cache(KEPT)
 def member_of(key: str, size: int) -> int:
     """The member that owns a key, by rendezvous hashing (Thaler and Ravishankar, 1998).
 
-    When a pool grows from n to n + 1, only the keys that the new member owns move: one in n + 1.
+    When a pool grows from n to n + 1, only the keys that the new member owns move: one in n + 1. The last answers are
+    kept: everybody who sends a call asks.
     """
     return max(range(size), key=lambda member: blake3(f"{member}:{key}".encode()).digest(8))
 
