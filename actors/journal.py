@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from quantum_memory.actors.overdue import writing
 from quantum_memory.actors.parcels import carried, record_of
 from quantum_memory.actors.ports import VaultPort
 from quantum_memory.actors.requests import Tip, Where
@@ -189,6 +190,7 @@ class Journal:
         # Dropped first, so that they are read anew if the answer does not come.
         for branch in heads:
             self._heads.drop(branch)
+        writing()
         try:
             outcomes = await self.ask(VaultHost.write, writes)
         except BaseException:
