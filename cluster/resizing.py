@@ -106,10 +106,10 @@ def resize(running: Running, pool: str, size: int) -> dict[str, int]:
     whole("size", size, 1, MAX_MEMBERS)
     claimed = Claimed(running, pool, before)
     claimed.keep()
-    make = Maker(directory.namespace, running.detached)
-    was, there = before.sizes[pool], _there(directory.namespace, pool)
-    wanted = [number for number in range(size) if number >= was or number not in there]
+    make, was = Maker(directory.namespace, running.detached), before.sizes[pool]
     try:
+        there = _there(directory.namespace, pool)
+        wanted = [number for number in range(size) if number >= was or number not in there]
         new = _made(make, running, before.resized(pool, size), wanted, pool, claimed)
     except BaseException:
         claimed.give_up(make)
