@@ -27,9 +27,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## play a year of two people's conversation into an agent, and look at it from all sides
 	$(BIN)/qmem demo
 
-test: $(STAMP)  ## every test: those without Ray in several processes, then those that share a cluster
+test: $(STAMP)  ## every test: those without Ray in several processes, those that share a cluster, those that kill one
 	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/unit
 	$(BIN)/python -m pytest -q tests/ray
+	$(BIN)/python -m pytest -q tests/cluster
 
 test-fast: $(STAMP)  ## the unit tests alone: no Ray, nothing slow
 	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/unit -m "not slow"
@@ -37,7 +38,7 @@ test-fast: $(STAMP)  ## the unit tests alone: no Ray, nothing slow
 test-slow: $(STAMP)  ## only the slow tests: real kills, large states
 	$(BIN)/python -m pytest -q -m "slow and not cluster"
 
-test-cluster: $(STAMP)  ## nodes, actors, the GCS and drivers are killed, on several Ray nodes of its own; some minutes
+test-cluster: $(STAMP)  ## nodes, actors, the GCS and drivers are killed, on several Ray nodes of its own; five minutes
 	$(BIN)/python -m pytest -q tests/cluster
 
 test-postgres: $(STAMP)  ## the tests of a vault in PostgreSQL, on a private server that is gone afterwards

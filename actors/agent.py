@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from quantum_memory.actors.allowances import due_of
 from quantum_memory.actors.apart import apart
 from quantum_memory.actors.branching import READINGS, Brancher
 from quantum_memory.actors.contexts import ContextRequest, Contexts
@@ -23,7 +24,9 @@ from quantum_memory.actors.learning import Learner, LessonRequest
 from quantum_memory.actors.life_rules import salience
 from quantum_memory.actors.living import Life, LifeRequest
 from quantum_memory.actors.merging import Merger
+from quantum_memory.actors.overdue import Overdue
 from quantum_memory.actors.parts import Parts, connect_parts
+from quantum_memory.actors.patience import Deadline
 from quantum_memory.actors.perceiving import perceived
 from quantum_memory.actors.pieces import Plan, Sent, collected
 from quantum_memory.actors.ports import Port
@@ -52,7 +55,7 @@ from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.watching import ORCHESTRATORS, Watch, watched
 from quantum_memory.actors.writing import Writer
 from quantum_memory.checks import within
-from quantum_memory.errors import AgentNotFound, QuantumMemoryError
+from quantum_memory.errors import AgentNotFound, DeadlineExceeded, QuantumMemoryError
 from quantum_memory.memory.affect.dynamics.equation import Equation
 from quantum_memory.memory.events import Unified
 from quantum_memory.memory.life.provenance import Provenance
@@ -130,6 +133,7 @@ class QuantumMemoryHost:
         self._parts = parts or connect_parts(settings, directory, member, metrics)
         self._router = Router(self._parts.journal, directory)
         metrics.watch(self._tell_lag)
+        self._overdue = Overdue()
         turns = Turns()
         self._writer = Writer(self._parts, turns, settings, salience(settings), utc_now)
         self._learner = Learner(self._parts, turns, self._writer, settings, utc_now)
@@ -177,11 +181,21 @@ class QuantumMemoryHost:
 
     async def remember_each(self, requests: Sequence[RememberRequest]) -> list[list[MemoryId] | QuantumMemoryError]:
         """The same with an outcome for each branch, its error included."""
-        return await apart(self._writer.remember, requests)
+        due_s = due_of("remember_each", (requests,))
+        try:
+            return await self._overdue.kept("remember", due_s, lambda: apart(self._writer.remember, requests))
+        except DeadlineExceeded as error:
+            return [error] * len(requests)
 
     async def remember_one(self, request: RememberRequest) -> list[MemoryId]:
-        """The same for one branch, together with others that come meanwhile."""
-        return await self._remembering.remember(request)
+        """The same for one branch, together with others that come meanwhile where it has all the time that it takes.
+
+        Raises: DeadlineExceeded; see ``Overdue``.
+        """
+        due_s = request.deadline_s
+        if due_s is None:
+            return await self._remembering.remember(request)
+        return (await self._overdue.kept("remember", due_s, lambda: self._writer.remember([request])))[0]
 
     async def recall(self, requests: Sequence[RecallRequest]) -> list[Hits]:
         """See ``Recaller.recall``."""
@@ -359,10 +373,11 @@ class QuantumMemoryHost:
         """See ``Learner.find``."""
         return await self._learner.find(branch, query, k, as_of)
 
-    async def mood(self, branch: Branch, as_of: Where) -> Mood:
-        """The mood at a place."""
-        lineage, place = await self._reading(branch, as_of)
-        return await self._parts.quantum.ask(QuantumStateHost.read, lineage, place)
+    async def mood(self, branch: Branch, as_of: Where, deadline_s: float | None = None) -> Mood:
+        """The mood at a place. Raises: DeadlineExceeded."""
+        async with Deadline(deadline_s or self._settings.timeouts.call_s).kept("mood"):
+            lineage, place = await self._reading(branch, as_of)
+            return await self._parts.quantum.ask(QuantumStateHost.read, lineage, place)
 
     async def mood_state(self, branch: Branch, as_of: Where) -> QuantumState:
         """The mood at a place as a quantum state in the memory of whoever asked."""
@@ -502,9 +517,13 @@ class QuantumMemoryHost:
     async def retire(self) -> None:
         """Wait until no operation is under way here: this orchestrator is about to be ended."""
         await self._router.idle()
+        await self._overdue.settled()
+        await self._remembering.settled()
 
     async def close(self) -> None:
         """Stop what goes on in the background, in views that live here too. What was acknowledged is in the vault."""
+        await self._overdue.settled()
+        await self._remembering.settled()
         await self._reinforcing.close()
         await self._writer.extracting.close()
         await self._writer.annotator.close()

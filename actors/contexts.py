@@ -25,7 +25,7 @@ from quantum_memory.memory.prompting.counting import CallableCounter, counter_of
 from quantum_memory.memory.prompting.material import PART_REACH, Material, Stretch, Wish, beside, passes
 from quantum_memory.memory.semantic.extract import extract
 from quantum_memory.settings import Settings
-from quantum_memory.types import Filters, Hit, Hits, Memory, MemoryId, Mood, Place, Relation
+from quantum_memory.types import Branch, Filters, Hit, Hits, Memory, MemoryId, Mood, Place, Relation
 
 MAX_NAMED = 8
 """How many things that a question names are looked up in the graph."""
@@ -38,6 +38,16 @@ class ContextRequest:
 
     asked: RecallRequest
     wish: Wish
+
+    @property
+    def branch(self) -> Branch:
+        """Whose it is: by that it goes to the orchestrator that has the lineage."""
+        return self.asked.branch
+
+    @property
+    def deadline_s(self) -> float | None:
+        """How long it may take, if the question says so."""
+        return self.asked.deadline_s
 
 
 class Contexts:

@@ -13,11 +13,12 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from quantum_memory.actors.allowances import brought, due_of
 from quantum_memory.actors.contexts import ContextRequest, assembled
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.equations import EquationRequest
 from quantum_memory.actors.importing import Bounds, ImportCall, ImportJob, ImportReport
-from quantum_memory.actors.learning import LESSON_TEXTS, Episodes, lesson_request, skill_of
+from quantum_memory.actors.learning import Episodes, lesson_request, skill_of
 from quantum_memory.actors.living import LifeRequest
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.requests import (
@@ -93,9 +94,6 @@ if TYPE_CHECKING:
 
 PlaceLike: TypeAlias = "Place | Commit | Tag | AgentHandle | str | datetime | None"
 
-MAX_READ = 10_000
-"""Memories for which ``extract_relations`` waits longer; a call that ends before all are read may be repeated."""
-
 
 class _Given(Enum):
     """Tells what was not given from ``None``."""
@@ -157,8 +155,9 @@ class AgentHandle:
         """The branch that operations work on: a hidden fork of it, while a transaction is open here."""
         return standing(self._branch)
 
-    def _ask(self, method: str, *args: object, texts: int = 0, deadline_s: float | None = None) -> Call[Any]:
-        return self._directory.ask_owner(self._branch.lineage, method, *args, texts=texts, deadline_s=deadline_s)
+    def _ask(self, method: str, *args: object) -> Call[Any]:
+        texts, due_s = brought(method, args), due_of(method, args)
+        return self._directory.ask_owner(self._branch.lineage, method, *args, texts=texts, deadline_s=due_s)
 
     # What the agent lives through
 
@@ -170,16 +169,16 @@ class AgentHandle:
 
         Args:
             what: what was said or seen.
-            deadline_s: how long to wait for the acknowledgement; by default as ``timeouts`` says. After
-                DeadlineExceeded it may be on disk or not; told again with ids of its own, it is there once.
+            deadline_s: how long it may take, also through ``.remote``; by default as ``timeouts`` says. What has not
+                begun to be written by then is given up; what has goes on. So after DeadlineExceeded it may be on disk
+                or not; told again with ids of its own, it is there once.
             fields: further fields of ``Utterance`` (``speaker=``, ``at=``, ...), where ``what`` is a single text.
 
         Acknowledged means on disk. An utterance whose id the branch knows already is skipped, so a repeated call adds
         nothing; an id that was forgotten stays forgotten.
         """
-        given = utterances(what, fields)
-        request = RememberRequest(self._here, given, self._directory.new_op())
-        return self._ask("remember_one", request, texts=len(given), deadline_s=deadline_of(deadline_s))
+        given, due_s = utterances(what, fields), deadline_of(deadline_s)
+        return self._ask("remember_one", RememberRequest(self._here, given, self._directory.new_op(), due_s))
 
     @operation
     def import_file(
@@ -266,7 +265,7 @@ class AgentHandle:
         }
         fields = revision({name: value for name, value in given.items() if value is not UNSET})
         request = ReviseRequest(self._here, visible("id", memory), fields, self._directory.new_op())
-        return self._ask("revise", request, texts="text" in fields)
+        return self._ask("revise", request)
 
     @operation
     def feel(
@@ -347,14 +346,13 @@ class AgentHandle:
         for where it could not: after a crash, for what was remembered before there was one, on a fork made too early.
         What is known already is not told again. Raises: InvalidValue if no extractor is set; Unavailable if it is away.
         """
-        asked = positive("last", last)
-        return self._ask("extract_relations", self._here, asked, texts=min(asked, MAX_READ))
+        return self._ask("extract_relations", self._here, positive("last", last))
 
     @operation
     def learn(self, name: str, steps: Iterable[str], when: str = "") -> Call[Skill]:
         """Learn a skill, or rewrite one; the counts of one with the same name go on."""
         taken = skill_of(name, steps, when)
-        return self._ask("learn", self._here, taken, self._directory.new_op(), texts=1)
+        return self._ask("learn", self._here, taken, self._directory.new_op())
 
     @operation
     def learn_from(
@@ -380,7 +378,7 @@ class AgentHandle:
         Raises: MemoryNotFound for an id that is not there; InvalidValue, TooLong.
         """
         request = lesson_request(self._here, episodes, name, succeeded, when, self._directory.new_op())
-        return self._ask("learn_from", replace(request, preview=bool(preview)), texts=LESSON_TEXTS)
+        return self._ask("learn_from", replace(request, preview=bool(preview)))
 
     @operation
     def practise(self, skill: str, *, succeeded: bool) -> Call[Skill]:
@@ -472,9 +470,8 @@ class AgentHandle:
         filters = filters_of(since, until, kind, speaker, tags, near)
         beside = whole("neighbours", neighbours, 0, MAX_NEIGHBOURS)
         asked = recall_request(self._here, query, k, filters, _place(as_of))
-        due_s = deadline_of(deadline_s)
-        request = replace(asked, neighbours=beside, exact=exact, deadline_s=due_s)
-        return self._ask("recall_one", request, deadline_s=due_s)
+        request = replace(asked, neighbours=beside, exact=exact, deadline_s=deadline_of(deadline_s))
+        return self._ask("recall_one", request)
 
     @operation
     def context(
@@ -521,17 +518,17 @@ class AgentHandle:
         """
         filters = filters_of(since, until, kind, speaker, tags)
         wish = Wish(tokens, neighbours, level, texts_of("section", sections))
-        due_s = deadline_of(deadline_s)
-        asked = replace(recall_request(self._here, query, 0, filters, _place(as_of)), deadline_s=due_s)
+        asked = recall_request(self._here, query, 0, filters, _place(as_of))
+        asked = replace(asked, deadline_s=deadline_of(deadline_s))
         request = ContextRequest(asked, wish)
         if tokenizer is None:
-            return self._ask("context", request, deadline_s=due_s)
-        return assembled(self._ask("context_material", request, deadline_s=due_s), wish, tokenizer)
+            return self._ask("context", request)
+        return assembled(self._ask("context_material", request), wish, tokenizer)
 
     @operation
     def mood(self, as_of: PlaceLike = None, *, deadline_s: float | None = None) -> Call[Mood]:
         """How the agent feels: PAD mean and spread, named emotions, entropy and fidelity. Raises: DeadlineExceeded."""
-        return self._ask("mood", self._here, _place(as_of), deadline_s=deadline_of(deadline_s))
+        return self._ask("mood", self._here, _place(as_of), deadline_of(deadline_s))
 
     @operation
     def warm_up(self) -> Call[int]:
@@ -623,7 +620,7 @@ class AgentHandle:
         were embeddings is found by its words. How often a skill went well counts a little.
         """
         asked = None if query is None else query_of(query)
-        return self._ask("skills", self._here, asked, positive("k", k), _place(as_of), texts=1)
+        return self._ask("skills", self._here, asked, positive("k", k), _place(as_of))
 
     @operation
     def concepts(self, top: int = 20, *, as_of: PlaceLike = None) -> Call[list[tuple[Concept, float]]]:

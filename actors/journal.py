@@ -11,14 +11,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from quantum_memory.actors.overdue import writing
 from quantum_memory.actors.parcels import carried, record_of
 from quantum_memory.actors.ports import VaultPort
 from quantum_memory.actors.requests import Tip, Where
 from quantum_memory.actors.tenure import Tenure
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.watching import ORCHESTRATORS
+from quantum_memory.actors.wishes import OpenWishes
 from quantum_memory.errors import Fenced, PlaceNotFound, QuantumMemoryError
 from quantum_memory.memory.events import Entry, Event
 from quantum_memory.memory.held import Held
@@ -84,6 +87,7 @@ class Journal:
         tenure: by what right it writes; without one nobody asks.
         idle_s: what is kept of a branch goes when nobody asked for it for so long; 0 is never.
         metrics: where that is told.
+        wishes: what open transactions mean to do to tags: names that they give to places count in them.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Journal:
         tenure: Tenure | None = None,
         idle_s: float = 0.0,
         metrics: Metrics = SILENT,
+        wishes: OpenWishes | None = None,
     ) -> None:
         self._vault, self._owns, self.tenure = vault, owns, tenure
         self._idle_s, self._metrics = idle_s, metrics
@@ -103,8 +108,7 @@ class Journal:
         self._heads: Held[BranchId, int] = Held(HELD)
         self._branches: Held[BranchId, Branch] = Held(HELD)
         self._ended: Held[BranchId, bool] = Held(HELD)
-        self.promised: dict[BranchId, dict[str, Place]] = {}
-        """Names that open transactions mean to give to places, by transaction."""
+        self.wishes = wishes or OpenWishes()
 
     async def ask(self, method: Callable[Concatenate[VaultHost, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a method of the vault. Raises: what it raises; ActorUnavailable; DeadlineExceeded."""
@@ -186,6 +190,7 @@ class Journal:
         # Dropped first, so that they are read anew if the answer does not come.
         for branch in heads:
             self._heads.drop(branch)
+        writing()
         try:
             outcomes = await self.ask(VaultHost.write, writes)
         except BaseException:
@@ -230,12 +235,21 @@ class Journal:
         return written
 
     async def delete(self, branch: BranchId, op_id: str) -> None:
-        """Delete a branch. The caller holds its turn. Raises: what the vault refuses it with."""
-        await self.write([DeleteBranch(branch, op_id)], (await self.branch(branch)).lineage)
+        """Delete a branch. The caller holds its turn. Raises: what the vault refuses it with.
+
+        If nobody knows what became of the call, the vault is asked before anything more is said of the branch.
+        """
+        lineage = (await self.branch(branch)).lineage
+        try:
+            await self.write([DeleteBranch(branch, op_id)], lineage)
+        except BaseException:
+            self._doubt([branch])
+            raise
         self._end(branch)
 
     def _end(self, branch: BranchId) -> None:
         """Keep no head of this branch any more, also if an answer from before its end is still on its way."""
+        self.wishes.drop(branch)
         self._ended.put(branch, True)
         self._heads.drop(branch)
 
@@ -278,12 +292,9 @@ class Journal:
         Answers about them that are still on their way are kept by nobody: one from before the last write would be taken
         for new.
         """
-        before, gone = asyncio.get_running_loop().time() - self._idle_s, []
-        for branch, at in self._used.oldest():
-            if at > before:
-                break
-            if branch not in self.promised:
-                gone.append(branch)
+        self.wishes.tidy()
+        before = asyncio.get_running_loop().time() - self._idle_s
+        gone = [branch for branch, _ in takewhile(lambda used: used[1] <= before, self._used.oldest())]
         for branch in gone:
             self._used.drop(branch)
             self._branches.drop(branch)
@@ -296,6 +307,7 @@ class Journal:
         """Somebody asks for a branch."""
         loop = asyncio.get_running_loop()
         self._used.put(branch, loop.time())
+        self.wishes.find(branch)
         if self._idle_s and self._timer is None:
             self._timer = loop.call_later(max(1.0, self._idle_s / 2), self._tidy)
 
@@ -332,10 +344,11 @@ class Journal:
             return await self.tip(await self.branch(where.branch))
         if isinstance(where, Place):
             return await self._existing(branch.agent, where)
-        if where in self.promised.get(branch.id, ()):
-            return self.promised[branch.id][str(where)]
         if isinstance(where, datetime):
             return await self.ask(VaultHost.place_at, branch.id, where)
+        promised = self.wishes.place(branch.id, where)
+        if promised is not None:
+            return promised
         return await self.ask(VaultHost.find_place, branch.id, where)
 
     async def _existing(self, agent: AgentName, place: Place) -> Place:

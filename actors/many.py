@@ -71,12 +71,13 @@ class Many:
         for _, told in given:
             check_utterances(told, self._settings)
         name = self._directory.new_op() if op is None else within("op", visible("op", op), MOST_OP)
+        due_s = deadline_of(deadline_s)
 
         def request(branch: Branch, told: Any) -> RememberRequest:
-            return RememberRequest(branch, told, f"{name}:{branch.id}")
+            return RememberRequest(branch, told, f"{name}:{branch.id}", due_s)
 
         asked = [(key, len(told), told) for key, told in given]
-        return self._call("remember", asked, request, create=True, op=name, deadline_s=deadline_of(deadline_s))
+        return self._call("remember", asked, request, create=True, op=name, deadline_s=due_s)
 
     def recall(
         self, questions: Mapping[Any, Any], k: object, filters: Filters, as_of: Where, deadline_s: float | None = None

@@ -15,6 +15,7 @@ from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.tenure import Tenure
 from quantum_memory.actors.views import RemoteHistory
+from quantum_memory.actors.wishes import OpenWishes
 from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.memory.timeline import History
 from quantum_memory.settings import Settings
@@ -47,7 +48,7 @@ def connect_parts(settings: Settings, directory: Directory, member: int, metrics
     # Not when it is first asked: by then it may have been replaced, and would displace whoever replaced it.
     with suppress(QuantumMemoryError):
         tenure.begun(directory.call("vault", 0, "enlist", (member, tenure.process)).send())
-    journal = Journal(vault, tenure.owns, tenure, views.idle_s, metrics)
+    journal = Journal(vault, tenure.owns, tenure, views.idle_s, metrics, OpenWishes(settings.vault.grace_s))
     if settings.placement == "inline":
         return local_parts(settings, journal, RemoteHistory(directory), metrics)
     return Parts(

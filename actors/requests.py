@@ -51,14 +51,18 @@ branch that is asked.
 
 @dataclass(frozen=True, slots=True)
 class RememberRequest:
-    """Utterances for one branch. The operation id makes a repeated request harmless."""
+    """Utterances for one branch. The operation id makes a repeated request harmless.
+
+    What has not begun to be written ``deadline_s`` after the request arrived is given up.
+    """
 
     branch: Branch
     utterances: tuple[Utterance, ...]
     op_id: str
+    deadline_s: float | None = None
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return remember_request, (self.branch, packed(self.utterances), self.op_id)
+        return remember_request, (self.branch, packed(self.utterances), self.op_id, self.deadline_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +142,11 @@ class RelateRequest:
     replaces: tuple[RelationKey, ...] = ()
 
 
-def remember_request(branch: Branch, utterances: Packed | tuple[Utterance, ...], op_id: str) -> RememberRequest:
+def remember_request(
+    branch: Branch, utterances: Packed | tuple[Utterance, ...], op_id: str, deadline_s: float | None = None
+) -> RememberRequest:
     """The request as it was before it travelled."""
-    return RememberRequest(branch, unpacked(utterances), op_id)
+    return RememberRequest(branch, unpacked(utterances), op_id, deadline_s)
 
 
 def memory_id(op_id: str, number: int) -> MemoryId:

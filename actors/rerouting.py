@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
+from quantum_memory.actors.allowances import brought, due_of
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.journal import Journal
 from quantum_memory.actors.tenure import Tenure
@@ -206,20 +207,6 @@ def lineage_of(one: object) -> str | None:
         one = one[0]
     branch = one if isinstance(one, Branch) else getattr(one, "branch", None)
     return branch.lineage if isinstance(branch, Branch) else None
-
-
-def brought(method: str, args: Sequence[Any]) -> int:
-    """How many texts a call brings, as a driver counts them: a request in a batch is one at least."""
-    if method.endswith(EACH):
-        return sum(len(getattr(one, "utterances", ())) or 1 for one in args[0])
-    return sum(len(getattr(one, "utterances", ())) for one in args)
-
-
-def due_of(method: str, args: Sequence[Any]) -> float | None:
-    """How long a call may take by what its requests say; nothing where none says so, or not every one of a batch."""
-    told = [getattr(one, "deadline_s", None) for one in (args[0] if method.endswith(EACH) else args[:1])]
-    known = [one for one in told if one is not None]
-    return max(known) if known and len(known) == len(told) else None
 
 
 def routed(host: type[H]) -> type[H]:

@@ -107,6 +107,11 @@ class Remembering:
         self._writer.check([request])
         return await self._batch(request).add(request)
 
+    async def settled(self) -> None:
+        """Wait until no batch is being written any more, also where nobody waits for it."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
     def _batch(self, request: RememberRequest) -> Batch:
         """The batch that still takes it, or a new one."""
         batch, keys = self._open, [request.branch.id]

@@ -1,19 +1,19 @@
 """Transactions and tags at the orchestrator: a hidden fork is made, kept whole or dropped, and its tags with it.
 
-Owns the tags that open transactions mean to put. Never decides who was first: the vault does.
+Never decides who was first: the vault does.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from quantum_memory.actors.branching import Brancher
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.requests import Where
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost, utc_now
+from quantum_memory.actors.wishes import Wishes
 from quantum_memory.actors.writing import Writer
 from quantum_memory.errors import (
     AlreadyExists,
@@ -21,22 +21,14 @@ from quantum_memory.errors import (
     Fenced,
     InvalidValue,
     NotFound,
+    PlaceNotFound,
     QuantumMemoryError,
     TransactionOver,
 )
 from quantum_memory.memory.vault.writes import CommitTransaction, DropTag, PutTag
-from quantum_memory.types import Branch, BranchId, Place, Tag
+from quantum_memory.types import Branch, Place, Tag
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Wishes:
-    """The tags that a transaction means to put and drop, and the ids of all operations that asked for some."""
-
-    ops: set[str] = field(default_factory=set)
-    writes: list[PutTag | DropTag] = field(default_factory=list)
-    tags: dict[str, Tag | None] = field(default_factory=dict)
 
 
 class Transactor:
@@ -44,7 +36,6 @@ class Transactor:
 
     def __init__(self, parts: Parts, turns: Turns, writer: Writer, brancher: Brancher) -> None:
         self._parts, self._turns, self._writer, self._brancher = parts, turns, writer, brancher
-        self._wishes: dict[BranchId, Wishes] = {}
 
     async def begin(self, branch: Branch, op_id: str) -> Branch:
         """The hidden fork of a transaction, which begins where the branch stands. Raises: PlaceNotFound."""
@@ -70,7 +61,6 @@ class Transactor:
             except (Conflict, NotFound, InvalidValue):
                 await self._drop_quietly(hidden, op_id)
                 raise
-            self._forget(hidden)
             await self._writer.tell_views([parent.lineage] * len(written.entries), written.entries)
             self._writer.extracting.soon(parent, written.entries)
             return written.place
@@ -83,7 +73,7 @@ class Transactor:
     async def tag(self, branch: Branch, name: str, at: Where, op_id: str, *, move: bool) -> Tag:
         """Give a place a name: at once, or with the transaction that the branch is. Raises: AlreadyExists."""
         async with self._turns.take([branch.id]):
-            wishes = self._wishes_of(branch, op_id)
+            wishes = await self._wishes_of(branch, op_id)
             place = await self._parts.journal.resolve(branch, at)
             write = PutTag(branch.agent, name, place, move, op_id)
             if wishes is None:
@@ -95,7 +85,6 @@ class Transactor:
                 raise AlreadyExists("tag", name)
             wishes.writes.append(write)
             wishes.tags[name] = wished = Tag(name, branch.agent, place, utc_now())
-            self._parts.journal.promised.setdefault(branch.id, {})[name] = place
             return wished
 
     async def _put(self, write: PutTag, lineage: str) -> Tag:
@@ -112,33 +101,42 @@ class Transactor:
     async def untag(self, branch: Branch, name: str, op_id: str) -> None:
         """Take a tag away: at once, or with the transaction that the branch is."""
         async with self._turns.take([branch.id]):
-            wishes, write = self._wishes_of(branch, op_id), DropTag(branch.agent, name, op_id)
+            wishes, write = await self._wishes_of(branch, op_id), DropTag(branch.agent, name, op_id)
             if wishes is None:
                 await self._parts.journal.write([write], branch.lineage)
                 return
             wishes.writes.append(write)
             wishes.tags[name] = None
-            self._parts.journal.promised.get(branch.id, {}).pop(name, None)
 
     async def tags(self, branch: Branch) -> list[Tag]:
         """Every tag of the agent, by name; in a transaction as they will be when it is kept."""
         kept = await self._parts.journal.ask(VaultHost.tags, branch.agent)
         found: dict[str, Tag | None] = {tag.name: tag for tag in kept}
-        if branch.id in self._wishes:
-            found |= self._wishes[branch.id].tags
+        wishes = self._parts.journal.wishes.find(branch.id)
+        if wishes is not None:
+            found |= wishes.tags
         return [tag for _, tag in sorted(found.items()) if tag is not None]
 
-    def _wishes_of(self, branch: Branch, op_id: str) -> Wishes | None:
-        """What the transaction that a branch is wishes, this operation noted; ``None`` where it is none."""
+    async def _wishes_of(self, branch: Branch, op_id: str) -> Wishes | None:
+        """What the transaction that a branch is wishes, this operation noted; ``None`` where it is none.
+
+        Raises: PlaceNotFound, TransactionOver where it is over: then nothing is noted that nobody would come for.
+        """
         if branch.kind != "transaction":
             return None
-        wishes = self._wishes.setdefault(branch.id, Wishes())
+        journal = self._parts.journal
+        wishes = journal.wishes.of(branch.id)
         wishes.ops.add(op_id)
+        try:
+            await journal.tip(branch)
+        except (PlaceNotFound, TransactionOver):
+            journal.wishes.drop(branch.id)
+            raise
         return wishes
 
     async def _asked(self, hidden: Branch, parent: Branch, tag_ops: Sequence[str], op_id: str) -> CommitTransaction:
         """What the vault is asked to do. Raises: TransactionOver if this process does not know of a tag."""
-        wishes = self._wishes.get(hidden.id, Wishes())
+        wishes = self._parts.journal.wishes.find(hidden.id) or Wishes()
         if set(tag_ops) <= wishes.ops:
             return CommitTransaction(hidden.id, op_id, tuple(wishes.writes))
         if await self._parts.journal.ask(VaultHost.outcome, hidden.agent, op_id) is not None:
@@ -153,9 +151,5 @@ class Transactor:
             logger.warning("a transaction of %s was not dropped: %s", hidden.agent, error)
 
     async def _drop(self, hidden: Branch, op_id: str) -> None:
-        self._forget(hidden)
+        self._parts.journal.wishes.drop(hidden.id)
         await self._parts.journal.delete(hidden.id, op_id)
-
-    def _forget(self, hidden: Branch) -> None:
-        self._wishes.pop(hidden.id, None)
-        self._parts.journal.promised.pop(hidden.id, None)

@@ -196,7 +196,7 @@ class MemoryCluster:
                 several.
             op: a name for the whole, of your own. The same call with the same name is done once for each branch,
                 whoever repeats it and whenever; without one, every call is another.
-            deadline_s: how long each call to an orchestrator may take, as for one agent.
+            deadline_s: how long each call to an orchestrator may take, as for ``AgentHandle.remember``.
 
         For each branch all is kept or nothing. What one branch refuses keeps no other from remembering. Very much goes
         in pieces of ``limits.batch`` utterances; through ``.remote`` all of it is sent at once.

@@ -8,14 +8,16 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import ray
+import ray.exceptions
 from ray._private import ray_constants  # the only switch for loopback once Ray is imported
 from sqlalchemy import make_url
 
@@ -238,7 +240,6 @@ class Maker:
         options: dict[str, Any] = {
             "namespace": self._namespace,
             "lifetime": "detached" if self._detached else None,
-            "get_if_exists": True,
             "num_cpus": pool.num_cpus,
             "num_gpus": pool.num_gpus,
             "max_pending_calls": pool.max_pending_calls,
@@ -252,16 +253,25 @@ class Maker:
             more = {"cluster": uuid4().hex}
         members = []
         for member in numbers:
-            there = self._exists(actor_name(name, member))
             number = (member,) if name == "agents" else ()
             place = None if self.groups is None else self.groups.place(name, member)
             where = {} if place is None else {"scheduling_strategy": place}
-            made = kind[0].options(name=actor_name(name, member), **options, **where)
-            handle = made.remote(*kind[1], *number, **more)
-            members.append(handle)
-            if not there:
-                self._made.append(handle)
+            named = kind[0].options(name=actor_name(name, member), **options, **where)
+            members.append(
+                self._found_or_made(actor_name(name, member), partial(named.remote, *kind[1], *number, **more))
+            )
         return members
+
+    def _found_or_made(self, name: str, make: Callable[[], Any]) -> Any:
+        """An actor by its name. Only one that nobody else made, however many try at once, counts as made here."""
+        with suppress(ValueError):
+            return ray.get_actor(name, namespace=self._namespace)
+        try:
+            made = make()
+        except ray.exceptions.ActorAlreadyExistsError:  # somebody did between the two questions
+            return ray.get_actor(name, namespace=self._namespace)
+        self._made.append(made)
+        return made
 
     def undo(self) -> None:
         """End the actors that were made here, and give their room back."""
@@ -269,13 +279,6 @@ class Maker:
             ray.kill(handle)
         if self.groups is not None:
             self.groups.undo()
-
-    def _exists(self, name: str) -> bool:
-        try:
-            ray.get_actor(name, namespace=self._namespace)
-        except ValueError:
-            return False
-        return True
 
 
 def _beside_the_folder(settings: Settings) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """Functions as machine code, made by numba behind the calls: whoever asks gets them once they are there, or none.
 
 Owns when they are made. What they compute is the business of the modules that are named here, each of which has a twin
-in plain Python that gives the same; so without numba, or until it is done, only time is lost.
+in plain Python that gives the same; so without numba, or until it is done, only time is lost. A process that ends
+meanwhile waits for nothing, and one that is forked meanwhile goes on in plain Python.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import os
 import threading
 from typing import Any
 
@@ -17,8 +19,16 @@ MODULES = {"graph": "quantum_memory.memory.semantic.walking", "memories": "quant
 
 logger = logging.getLogger(__name__)
 _made: dict[str, Any] = {}
-_making = threading.Lock()
-_asked = threading.Event()
+
+
+class _Work:
+    """Who makes it in this process, and whether anybody can."""
+
+    def __init__(self, *, lost: bool = False) -> None:
+        self.making, self.asked, self.lost = threading.Lock(), False, lost
+
+
+_work = [_Work()]
 
 
 def available() -> bool:
@@ -36,8 +46,9 @@ def make() -> bool:
 
     Returns whether it could be made.
     """
-    with _making:
-        if available():
+    work = _work[0]
+    if available() and not work.lost:
+        with work.making:
             for name, module in MODULES.items():
                 if name not in _made:
                     loaded = importlib.import_module(module)
@@ -48,8 +59,9 @@ def make() -> bool:
 
 def begin() -> None:
     """Have all of it made behind the calls, once in a process."""
-    if available() and not _asked.is_set():
-        _asked.set()
+    work = _work[0]
+    if available() and not work.asked:
+        work.asked = True
         threading.Thread(target=_try, name="compiled", daemon=True).start()
 
 
@@ -59,3 +71,16 @@ def _try() -> None:
         make()
     except Exception:  # whatever a compiler stumbles over, plain Python answers
         logger.warning("no machine code: plain Python goes on answering", exc_info=True)
+
+
+def _forked() -> None:
+    """Begin anew in a child. What was being made at the fork nobody can make there any more.
+
+    The thread that made it is not there, but the locks that it held are: the one here, the compiler's own, and those of
+    the modules that it was importing.
+    """
+    before = _work[0]
+    _work[0] = _Work(lost=before.lost or before.making.locked())
+
+
+os.register_at_fork(after_in_child=_forked)

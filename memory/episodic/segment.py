@@ -222,7 +222,11 @@ def _rows(read: _Columns, rows: int, names: int) -> Rows:
 
 
 def _ids(read: _Columns, rows: int) -> Ids:
-    return Hexes(read.numbers(HEXES, np.uint8, (rows, None))) if read.has(HEXES) else read.texts_in_place("id", rows)
+    if not read.has(HEXES):
+        return read.texts_in_place("id", rows)
+    digits = read.numbers(HEXES, np.uint8, (rows, None))
+    read.require(HEXES, digits.shape[1], "ids of no digits")
+    return Hexes(digits)
 
 
 def _records(read: _Columns, rows: int) -> Records:

@@ -17,6 +17,8 @@ from quantum_memory.policies.placement import Layout
 
 CLUSTER = "cluster"
 """The key in ``meta`` of the cluster whose sizes the vault knows."""
+CLAIM = "resizing"
+"""The key in ``meta`` of who is about to change a size."""
 HELD_LINEAGES = 65_536
 IN_ONE = 500
 _L, _M, _P = schema.lineages.c, schema.members.c, schema.pools.c
@@ -45,10 +47,14 @@ class Enlisted(NamedTuple):
 
 
 class Pools(NamedTuple):
-    """The sizes of pools, and until when somebody is at work on them, in microseconds since the epoch; 0 for nobody."""
+    """The sizes of pools, and until when somebody is at work on them, in microseconds since the epoch; 0 for nobody.
+
+    ``claim`` is what he claimed it under, as long as he has not changed a size.
+    """
 
     layout: Layout
     moving_until: int
+    claim: str = ""
 
 
 NOBODY = Holding(0, -1, 0)
@@ -142,9 +148,13 @@ class Changes:
         rows = [{"name": name, "size": size} | shared for name, size in layout.sizes.items()]
         if rows:
             self._connection.execute(sa.insert(schema.pools), rows)
-        if layout.cluster != self.pools.layout.cluster:
-            self._connection.execute(sa.delete(schema.meta).where(schema.meta.c.key == CLUSTER))
-            self._connection.execute(sa.insert(schema.meta), {"key": CLUSTER, "value": layout.cluster})
+        for key, value, before in (
+            (CLUSTER, layout.cluster, self.pools.layout.cluster),
+            (CLAIM, pools.claim, self.pools.claim),
+        ):
+            if value != before:
+                self._connection.execute(sa.delete(schema.meta).where(schema.meta.c.key == key))
+                self._connection.execute(sa.insert(schema.meta), {"key": key, "value": value})
         self._pools = pools
 
     def flush(self) -> None:
@@ -178,10 +188,12 @@ def pools_of(connection: sa.Connection) -> Pools:
     rows = connection.execute(sa.select(_P.name, _P.size, _P.version, _P.moving_until)).all()
     if not rows:
         return UNKNOWN
-    found = connection.execute(sa.select(schema.meta.c.value).where(schema.meta.c.key == CLUSTER)).scalar_one_or_none()
+    meta = schema.meta.c
+    told = connection.execute(sa.select(meta.key, meta.value).where(meta.key.in_((CLUSTER, CLAIM)))).all()
+    found = {row.key: row.value for row in told}
     sizes: Mapping[str, int] = {row.name: row.size for row in rows}
-    layout = Layout(sizes, max(row.version for row in rows), found or "")
-    return Pools(layout, max(row.moving_until or 0 for row in rows))
+    layout = Layout(sizes, max(row.version for row in rows), found.get(CLUSTER, ""))
+    return Pools(layout, max(row.moving_until or 0 for row in rows), found.get(CLAIM, ""))
 
 
 def incarnation_of(connection: sa.Connection, number: int) -> int:

@@ -32,6 +32,7 @@ from quantum_memory.memory.vault.catalog import (
 from quantum_memory.memory.vault.writes import (
     Annotate,
     Append,
+    Claim,
     CommitTransaction,
     CreateAgent,
     CreateBranch,
@@ -111,7 +112,7 @@ def _decide(batch: Batch, write: Write) -> Written:  # noqa: PLR0911 - one line 
             return names.open_session(batch, write)
         case Annotate():
             return names.annotate(batch, write)
-        case Enlist() | Resize() | Settle():
+        case Enlist() | Claim() | Resize() | Settle():
             return holdings.decide(batch, write)
         case _:
             assert_never(write)

@@ -15,6 +15,7 @@ from quantum_memory.memory.vault.catalog import from_us
 from quantum_memory.memory.vault.holdings import Enlisted, Holding, Pools
 from quantum_memory.memory.vault.writes import (
     Append,
+    Claim,
     CommitTransaction,
     CreateBranch,
     CreateCommit,
@@ -97,11 +98,13 @@ def _lineage(batch: Batch, write: Write) -> str | None:
         return None
 
 
-def decide(batch: Batch, write: Enlist | Resize | Settle) -> Written:
+def decide(batch: Batch, write: Enlist | Claim | Resize | Settle) -> Written:
     """The outcome of what changes who may write. Raises: PoolsChanged, InvalidValue."""
     match write:
         case Enlist():
             return _enlist(batch, write)
+        case Claim():
+            return _claim(batch, write)
         case Resize():
             return _resize(batch, write)
         case Settle():
@@ -125,19 +128,44 @@ def begin(batch: Batch, cluster: str, sizes: Layout) -> None:
         batch.holdings.set_pools(Pools(replace(sizes, version=layout.version + 1, cluster=cluster), 0))
 
 
+def _claim(batch: Batch, write: Claim) -> Written:
+    """Nobody else may change a size until this one has. Raises: PoolsChanged, InvalidValue."""
+    layout, _, claim = batch.holdings.pools
+    if claim != write.op_id:
+        _nobody_at_it(batch, write.pool)
+    _as_seen(batch, write.pool, write.version)
+    batch.holdings.set_pools(Pools(layout, batch.now_us + round(write.patience_s * 1e6), write.op_id))
+    return Written(NOWHERE, from_us(batch.now_us), epoch=layout.version)
+
+
+def _nobody_at_it(batch: Batch, pool: str) -> None:
+    """Raises: PoolsChanged."""
+    moving_until = batch.holdings.pools.moving_until
+    if moving_until > batch.now_us:
+        raise PoolsChanged(pool, f"a change of size is under way, until {from_us(moving_until)} at the latest")
+
+
+def _as_seen(batch: Batch, pool: str, version: int) -> None:
+    """Raises: PoolsChanged if the sizes are others than those that somebody saw, InvalidValue."""
+    layout = batch.holdings.pools.layout
+    if pool not in layout.sizes:
+        raise InvalidValue("pool", repr(pool), f"one of {sorted(layout.sizes)}")
+    if layout.version != version:
+        raise PoolsChanged(pool, f"the sizes have version {layout.version} now, not {version}")
+
+
 def _resize(batch: Batch, write: Resize) -> Written:
     """A pool gets another size. Raises: PoolsChanged, InvalidValue."""
-    layout, moving_until = batch.holdings.pools
+    layout, _, claim = batch.holdings.pools
     at = from_us(batch.now_us)
     done = batch.noted(write.op_id, None, RESIZED)
     if done is not None:  # Ray runs a call again when the vault died in it
         return Written(NOWHERE, from_us(done.at_us), repeated=True, epoch=write.version + 1)
-    if write.pool not in layout.sizes:
-        raise InvalidValue("pool", repr(write.pool), f"one of {sorted(layout.sizes)}")
-    if moving_until > batch.now_us:
-        raise PoolsChanged(write.pool, f"a change of size is under way, until {from_us(moving_until)} at the latest")
-    if layout.version != write.version:
-        raise PoolsChanged(write.pool, f"the sizes have version {layout.version} now, not {write.version}")
+    if not write.claim:
+        _nobody_at_it(batch, write.pool)
+    elif claim != write.claim:
+        raise PoolsChanged(write.pool, "it took so long that somebody else began a change of size")
+    _as_seen(batch, write.pool, write.version)
     until = batch.now_us + round(write.patience_s * 1e6)
     changed = layout.resized(write.pool, write.size)
     batch.holdings.set_pools(Pools(changed, until))
@@ -147,8 +175,8 @@ def _resize(batch: Batch, write: Resize) -> Written:
 
 
 def _settle(batch: Batch, write: Settle) -> Written:
-    """A change of size is done."""
-    layout, moving_until = batch.holdings.pools
-    if layout.version == write.version and moving_until:
+    """A change of size is done, or given up."""
+    layout, moving_until, claim = batch.holdings.pools
+    if (layout.version, claim) == (write.version, write.claim) and moving_until:
         batch.holdings.set_pools(Pools(layout, 0))
     return Written(NOWHERE, from_us(batch.now_us), epoch=layout.version)

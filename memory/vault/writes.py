@@ -222,12 +222,35 @@ class Enlist:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """Somebody is about to change the size of a pool, and makes members first: nobody else may change one meanwhile.
+
+    Args:
+        version: of the sizes that he saw; they must not have changed since.
+        patience_s: for so long it is his, unless he says the same again or ``Settle`` says that he is done.
+        op_id: by which a ``Resize`` and a ``Settle`` say that they are his.
+    """
+
+    pool: str
+    version: int
+    patience_s: float
+    op_id: str
+
+    def __post_init__(self) -> None:
+        named("pool", self.pool)
+        _sequence("version", self.version)
+        bounded("patience_s", self.patience_s, 0.0, MAX_PATIENCE_S)
+        _identifier("op_id", self.op_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Resize:
     """A pool is to have another size from now on.
 
     Args:
         version: of the sizes that this follows; they must not have changed since.
         patience_s: for so long nobody else may change a size, unless ``Settle`` says that it is done.
+        claim: what it was claimed under; refused if that has lapsed and somebody else claimed after it.
     """
 
     pool: str
@@ -235,6 +258,7 @@ class Resize:
     version: int
     patience_s: float
     op_id: str
+    claim: str = ""
 
     def __post_init__(self) -> None:
         named("pool", self.pool)
@@ -246,9 +270,13 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The change of size that made this version is done. Harmless if another one has begun since."""
+    """The change of size that made this version is done, or one that was claimed and made none is given up.
+
+    Harmless if another one has begun since.
+    """
 
     version: int
+    claim: str = ""
 
     def __post_init__(self) -> None:
         _sequence("version", self.version)
@@ -266,6 +294,7 @@ Write = (
     | OpenSession
     | Annotate
     | Enlist
+    | Claim
     | Resize
     | Settle
 )
@@ -286,7 +315,7 @@ class Written:
         commit: what a CreateCommit made or found, or the automatic checkpoint that was made beside an Append.
         entries: what a CommitTransaction moved, in order, at their new places.
         tag: what a PutTag made or found.
-        epoch: since which the holder has the lineage; of an Enlist the incarnation, of a Resize the version.
+        epoch: since which the holder has the lineage; of an Enlist the incarnation, of a Claim or a Resize the version.
     """
 
     place: Place

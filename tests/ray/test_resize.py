@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from typer.testing import CliRunner
 import quantum_memory as qm
 from quantum_memory.cluster.cli import app
 from quantum_memory.cluster.connect import MemoryCluster, connect
-from quantum_memory.errors import InvalidInput, NoRoom
+from quantum_memory.cluster.launch import standing_members
+from quantum_memory.errors import InvalidInput, NoRoom, PoolsChanged
 from tests.ray.conftest import FAST
 
 NAMES = [f"agent {number}" for number in range(8)]
@@ -159,6 +161,26 @@ def test_two_drivers_work_while_a_pool_goes_from_one_to_three_to_two(
         assert connect(config=FAST, namespace="resized").settings.pools.agents.size == 2
         memory.stop()
     assert not [one for one in ray.util.list_named_actors(all_namespaces=True) if one["namespace"] == "resized"]
+
+
+@pytest.mark.slow
+def test_drivers_that_grow_one_pool_at_once_are_served_one_after_the_other(
+    cluster: MemoryCluster, tmp_path: Path
+) -> None:
+    """Who comes second is refused by name, and ends no member that the first one made."""
+    with connect(storage=tmp_path, config=FAST | {"pools": POOLS}, namespace="at once") as memory:
+        memory.agent("alice").remember("hello")
+        second = connect(config=FAST, namespace="at once")
+        for size in (2, 3):
+            with ThreadPoolExecutor(2) as threads:
+                begun = [threads.submit(one.resize, "episodic", size) for one in (memory, second)]
+                came = [one.exception(timeout=60) for one in begun]
+            assert None in came
+            assert all(one is None or isinstance(one, PoolsChanged) for one in came)
+            assert memory.sizes()["episodic"] == len(memory.status()["episodic"]) == size
+            assert [one.text for one in second.agent("alice").memories()] == ["hello"]
+        assert len(standing_members(memory._running, "episodic")) == 3
+        memory.stop()
 
 
 def free_cpus() -> float:

@@ -195,7 +195,7 @@ def test_it_is_made_once_behind_the_calls(monkeypatch: pytest.MonkeyPatch) -> No
         asked.set()
 
     monkeypatch.setattr(compiled, "make", make)
-    monkeypatch.setattr(compiled, "_asked", threading.Event())
+    monkeypatch.setattr(compiled, "_work", [compiled._Work()])
     compiled.begin()
     compiled.begin()
     assert asked.wait(10)

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import re
 import resource
 import sys
 import threading
@@ -306,6 +307,22 @@ def test_links_that_lead_back_and_postings_out_of_order_are_refused() -> None:
         assert wrong != data
         with pytest.raises(CorruptRecord, match=name.split("/")[0]):
             opened(memoryview(wrong), "segment y")
+
+
+def test_ids_of_no_digits_are_refused() -> None:
+    """Nobody could tell where one ends and the next begins."""
+    hexed = tuple(replace(memory, id=f"{number:08x}") for number, memory in enumerate(MANY))
+    state = folded(MemoriesFold(DIM, SIZES), [Remembered(hexed)])
+    data = b"".join(pieces(next(part.block for part in state.parts if isinstance(part.block, Run))))
+    length = int.from_bytes(data[8:16], "little")
+    header = data[16 : 16 + length]
+    shape = re.search(rb'"id/hex","u1",\[(\d+),4\]', header)
+    assert shape is not None
+    crafted = header.replace(shape[0], shape[0].replace(b",4]", b",0]"))
+    wrong = data[:16] + crafted + data[16 + length :]
+    assert wrong != data
+    with pytest.raises(CorruptRecord, match="id/hex: ids of no digits"):
+        opened(memoryview(wrong), "segment y")
 
 
 def test_a_snapshot_of_memories_without_a_dimension_is_refused() -> None:

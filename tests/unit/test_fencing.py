@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from quantum_memory.errors import Fenced, InvalidInput, InvalidValue, PoolsChanged, QuantumMemoryError, StaleWriter
 from quantum_memory.memory.vault import Append, CreateAgent, CreateBranch, CreateCommit, Vault, Write, Written
 from quantum_memory.memory.vault.writes import (
+    Claim,
     CommitTransaction,
     DeleteBranch,
     DropTag,
@@ -188,9 +189,51 @@ def test_a_change_of_size_is_made_by_one_at_a_time(vault: Vault, clock: Clock) -
     assert next(entry.detail for entry in vault.audit(None, 3) if entry.action == "pool_resized") == "graph: 2 to 1"
 
 
+def test_who_claims_a_change_of_size_makes_it_and_nobody_else(vault: Vault, clock: Clock) -> None:
+    version = vault.layout().version
+    assert done(vault, Claim("agents", version, HOURS_S, "c1")).epoch == version
+    assert done(vault, Claim("agents", version, HOURS_S, "c1")).epoch == version, "said again it is still his"
+    for other in (
+        Claim("graph", version, HOURS_S, "c2"),
+        Resize("graph", 2, version, HOURS_S, "r2"),
+        Resize("agents", 2, version, HOURS_S, "r3", "c2"),
+    ):
+        with pytest.raises(PoolsChanged):
+            done(vault, other)
+    done(vault, Settle(version))
+    done(vault, Settle(version, "c2"))
+    assert vault.layout().version == version
+    assert done(vault, Resize("agents", 3, version, HOURS_S, "r1", "c1")).epoch == version + 1
+    with pytest.raises(PoolsChanged, match="under way"):
+        done(vault, Claim("graph", version + 1, HOURS_S, "c2"))
+    done(vault, Settle(version + 1))
+    with pytest.raises(PoolsChanged, match="version"):
+        done(vault, Claim("graph", version, HOURS_S, "c2"))
+    done(vault, Claim("graph", version + 1, HOURS_S, "c2"))
+    done(vault, Settle(version + 1, "c2"))
+    done(vault, Claim("graph", version + 1, HOURS_S, "c3"))
+    clock.tick(HOURS_S + 1)
+    done(vault, Claim("agents", version + 1, HOURS_S, "c4"))
+    with pytest.raises(PoolsChanged, match="so long"):
+        done(vault, Resize("graph", 2, version + 1, HOURS_S, "r4", "c3"))
+    assert dict(vault.layout().sizes) == SIZES | {"agents": 3}
+
+
+def test_a_claim_outlives_the_vaults_process(storage: str, clock: Clock) -> None:
+    with Vault.open(storage, now=clock) as vault:
+        version = vault.begin("cluster", SIZES).version
+        done(vault, Claim("agents", version, HOURS_S, "c1"))
+    with Vault.open(storage, now=clock) as vault:
+        with pytest.raises(PoolsChanged, match="under way"):
+            done(vault, Claim("agents", version, HOURS_S, "c2"))
+        done(vault, Resize("agents", 3, version, HOURS_S, "r1", "c1"))
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: Claim("agents", -1, 1.0, "c"),
+        lambda: Claim("agents", 0, -1.0, "c"),
         lambda: Resize("agents", 0, 0, 1.0, "r"),
         lambda: Resize("agents", 1.5, 0, 1.0, "r"),  # type: ignore[arg-type]  # what a caller may do
         lambda: Resize("agents", 1, 0, -1.0, "r"),
@@ -207,6 +250,8 @@ def test_what_cannot_be_is_refused(make: Any) -> None:
 def test_a_pool_that_is_not_there_has_no_size(vault: Vault) -> None:
     with pytest.raises(InvalidValue, match="vault"):
         done(vault, Resize("vault", 2, vault.layout().version, 0.0, "r"))
+    with pytest.raises(InvalidValue, match="vault"):
+        done(vault, Claim("vault", vault.layout().version, 0.0, "c"))
 
 
 def test_many_lineages_are_taken_up_in_one_transaction_and_few_statements(vault: Vault) -> None:

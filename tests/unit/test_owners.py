@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from quantum_memory.actors.agent import QuantumMemoryHost
 from quantum_memory.actors.directory import Directory
+from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.journal import Journal
 from quantum_memory.actors.operations import Call
 from quantum_memory.actors.parts import local_parts
@@ -269,6 +271,89 @@ def test_what_is_passed_on_has_as_much_time_as_its_driver_gave_it() -> None:
         await here.memories(away[0], None)
         assert len(away) > 1
         assert town.times == [(3 * len(away), None), (0, 60.0), (2, None), (0, None)]
+
+    in_town(scene, size=2)
+
+
+class Unsent(Call[Any]):
+    """A call that goes nowhere."""
+
+    def __init__(self) -> None:
+        """There is nobody to be called."""
+
+    def begun(self) -> Callable[[], Any]:
+        return lambda: None
+
+
+class Asking(Directory):
+    """Keeps what a driver would send to an orchestrator, and how long it would wait."""
+
+    def __init__(self) -> None:
+        super().__init__("asking", {"agents": 1}, 9.0, 1.0)
+        self.asked: list[tuple[str, tuple[Any, ...], int, float | None]] = []
+
+    def call(
+        self,
+        pool: str,
+        number: int,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any] | None = None,
+        texts: int = 0,
+        deadline_s: float | None = None,
+    ) -> Call[Any]:
+        assert (pool, number, kwargs) == ("agents", 0, None)
+        self.asked.append((method, args, texts, deadline_s))
+        return Unsent()
+
+
+ASKED: dict[str, Callable[[AgentHandle], object]] = {
+    "two texts": lambda agent: agent.remember.begun([ready(1), ready(2)]),
+    "a text and a time": lambda agent: agent.remember.begun(ready(1), deadline_s=77.0),
+    "a question": lambda agent: agent.recall.begun("x", deadline_s=77.0),
+    "a context": lambda agent: agent.context.begun("x", deadline_s=77.0),
+    "a context for who counts": lambda agent: agent.context.begun("x", tokenizer=len, deadline_s=77.0),
+    "a mood": lambda agent: agent.mood.begun(deadline_s=77.0),
+    "another text": lambda agent: agent.revise.begun("m", text="x"),
+    "other tags": lambda agent: agent.revise.begun("m", tags="x"),
+    "statements": lambda agent: agent.extract_relations.begun(50),
+    "all statements": lambda agent: agent.extract_relations.begun(10**6),
+    "a skill": lambda agent: agent.learn.begun("sail", ["hoist"]),
+    "a lesson": lambda agent: agent.learn_from.begun(["m"], name="sail"),
+    "skills": lambda agent: agent.skills.begun("x"),
+    "memories": lambda agent: agent.memories.begun(),
+}
+TIMES: dict[str, tuple[int, float | None]] = {
+    "two texts": (2, None),
+    "a text and a time": (1, 77.0),
+    "a question": (0, 77.0),
+    "a context": (0, 77.0),
+    "a context for who counts": (0, 77.0),
+    "a mood": (0, 77.0),
+    "another text": (1, None),
+    "other tags": (0, None),
+    "statements": (50, None),
+    "all statements": (10_000, None),
+    "a skill": (1, None),
+    "a lesson": (100, None),
+    "skills": (1, None),
+    "memories": (0, None),
+}
+"""How many texts each is reckoned to bring, and how long it may take by what it says."""
+
+
+@pytest.mark.parametrize("what", TIMES)
+def test_an_orchestrator_that_passes_a_call_on_waits_as_long_as_its_driver(what: str) -> None:
+    async def scene(town: Town) -> None:
+        branches = await town.opened([f"agent {number}" for number in range(24)])
+        layout = town.vault.layout()
+        away = next(one for one in branches if layout.member("agents", one.lineage) == 1)
+        driver = Asking()
+        ASKED[what](AgentHandle(away, driver))
+        ((method, args, texts, due_s),) = driver.asked
+        with suppress(QuantumMemoryError):  # nothing is there that could be found
+            await getattr(town.named[0], method)(*args)
+        assert town.times == [(texts, due_s)] == [TIMES[what]]
 
     in_town(scene, size=2)
 

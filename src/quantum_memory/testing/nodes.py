@@ -37,6 +37,8 @@ where nothing does. Ray's own are 15 s and 65 s.
 """
 MARK = "QM_NODES"
 """The variable by which every process that was started here can be told, whoever its parent is by now."""
+RAYS_OWN = ("PYTHONBREAKPOINT",)
+"""Variables that Ray sets in whoever connects, and leaves."""
 OBJECT_STORE_BYTES = 80 * 2**20
 ENDING_S = 20.0
 PARAMETERS = {"node_ip_address": LOOPBACK, "object_store_memory": OBJECT_STORE_BYTES, "include_log_monitor": False}
@@ -253,9 +255,10 @@ class Nodes:
             if process.alive:
                 with suppress(psutil.NoSuchProcess):
                     psutil.Process(process.pid).kill()
-        for name in self._ours:
+        for name in (*self._ours, *RAYS_OWN):
             os.environ.pop(name, None)
-        os.environ.update({name: value for name, value in self._before.items() if name in self._ours})
+            if name in self._before:
+                os.environ[name] = self._before[name]
         ray_constants.ENABLE_RAY_CLUSTER = self._loopback
         _read_token()
         shutil.rmtree(self._folder, ignore_errors=True)
