@@ -110,12 +110,19 @@ def neighbours(slices: Sequence[Slice], address: Address, context: Context) -> l
     return [((index, row), weight) for index, row, weight in near if row >= 0]
 
 
-def goes_on(slices: Sequence[Slice], beyond: Beyond, index: int, forward: int, session: int, row: int) -> bool:
-    """Whether the session of a row, by its code in a slice, has living rows beyond that slice. ``beyond`` is filled."""
-    key = index, bool(forward), session
-    if key not in beyond:
-        beyond[key] = _further(slices, index, slices[index].block.session(row), forward=bool(forward))
-    return beyond[key] is not None
+def reaching(slices: Sequence[Slice], beyond: Beyond, left: Sequence[Sequence[int]]) -> list[int]:
+    """Who of those that came to the end of a slice, as ``columns.around`` has them, goes on in another one.
+
+    Each is told once and by its place, in ascending order. ``beyond`` is filled.
+    """
+    on: dict[int, None] = {}
+    for place, index, forward, session, row in left:
+        key = index, forward == 1, session
+        if key not in beyond:
+            beyond[key] = _further(slices, index, slices[index].block.session(row), forward=key[1])
+        if beyond[key] is not None:
+            on[place] = None
+    return list(on)
 
 
 def _further(slices: Sequence[Slice], index: int, session: str | None, *, forward: bool) -> Address | None:

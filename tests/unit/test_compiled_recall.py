@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory import compiled
-from quantum_memory.memory.episodic import look, records
+from quantum_memory.memory.episodic import look, records, spelling
 from quantum_memory.memory.episodic.context import Context
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.lexical import Bm25
@@ -29,10 +29,12 @@ from quantum_memory.memory.episodic.search import memories as stored
 from quantum_memory.memory.episodic.segment import opened, pieces
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.events import Event, Forgotten, Related, Remembered, Unified
+from quantum_memory.memory.scoring import Sought
 from quantum_memory.memory.semantic.bridges import bridges
 from quantum_memory.memory.semantic.graph import GraphFold, GraphState, settled
 from quantum_memory.memory.semantic.spread import spread
 from quantum_memory.memory.semantic.swift import swift
+from quantum_memory.policies.decay import Decay
 from quantum_memory.types import NEUTRAL, Filters, Floats, Memory, Relation
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -279,7 +281,7 @@ def test_columns_of_the_greatest_width_are_read_alike() -> None:
 
 
 def test_ids_that_share_a_number_are_told_apart_across_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (look, records):
+    for module in (spelling, look, records):
         monkeypatch.setattr(module, "id_number", len)
     events = [Remembered(tuple(memory(10 * run + at, "goat", None) for at in range(1, 6))) for run in range(1, 5)]
     state = memories(events, Sizes(tail=5, sealed=5, small=2))
@@ -298,11 +300,17 @@ def test_no_question_makes_a_function_anew() -> None:
     nearness(np.array([1.0, 0.5]), ["s", None], [1, 2], [1, 2])
     spread(woven, "violin", {"m1": 1.0}, max_nodes=8)
     bridges(woven, "violin", {"m1": 1.0})
-    made = [
-        one for name in compiled.MODULES for one in vars(compiled.ready(name)).values() if hasattr(one, "signatures")
-    ]
-    forms = {one.__name__: len(one.signatures) for one in made if not one.__name__.startswith("_")}
-    assert {"found", "around", "scores", "standing", "faded"} <= forms.keys()
+    sought = Sought(state, query, AT)
+    sought.led_to({"m2": 1.0}, {"m3": {"m1": 0.5}})
+    sought.lasting(Decay())
+    modules = {name: compiled.ready(name) for name in compiled.MODULES}
+    forms = {
+        f"{name}.{key}": len(one.signatures)
+        for name, module in modules.items()
+        for key, one in vars(module).items()
+        if hasattr(one, "signatures") and one.__module__ == module.__name__ and not key.startswith("_")
+    }
+    assert {"memories.found", "graph.around", "matching.scores", "matching.measured", "memories.faded"} <= forms.keys()
     assert {name for name, count in forms.items() if count > 1} == set()
 
 
