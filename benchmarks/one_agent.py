@@ -114,17 +114,17 @@ class OneAgent:
         passed("walk")
         led = bridges(self.graph, text, seeds) if weights.bridge else {}
         passed("bridges")
-        parts, felt = sought.led_to(walked, led), sought.felt()
-        parts["importance"] = felt[:, 4]
-        parts["recency"] = sought.lasting(self._decay) if weights.recency else np.zeros(len(felt))
+        parts = sought.led_to(walked, led)
+        parts["importance"] = sought.importance(weights)
+        parts["recency"] = sought.lasting(self._decay) if weights.recency else np.zeros(len(parts["importance"]))
         passed("parts")
         chosen = contenders(parts, weights, k, "mood")
-        memories = sought.look.memories(sought.found.numbers[chosen])
+        memories, felt = sought.look.memories(sought.found.numbers[chosen]), sought.felt(chosen)
         passed("memories")
         few = {name: part[chosen] for name, part in parts.items()}
         few["mood"] = np.zeros(len(chosen))
         if weights.mood:
-            few["mood"] = self._mood.congruence(self._felt, felt[chosen, :3], felt[chosen, 3])
+            few["mood"] = self._mood.congruence(self._felt, felt[:, :3], felt[:, 3])
         passed("mood")
         ranked = rank(few, weights, k)
         order = zip(ranked.order.tolist(), ranked.scores, ranked.why, strict=True)

@@ -101,9 +101,13 @@ class Sought:
                 self._add(self._sighting.named(named, self._query.filters))
         return self._parts(told, numbers)
 
-    def felt(self) -> Floats:
-        """(m, 5) pleasure, arousal, dominance, confidence and importance of all candidates."""
-        return self.look.felt(self.found.numbers)
+    def felt(self, places: Ints | None = None) -> Floats:
+        """(m, 5) pleasure, arousal, dominance, confidence and importance of all candidates, or of those at places."""
+        return self.look.felt(self.found.numbers if places is None else self.found.numbers[places])
+
+    def importance(self, weights: RecallWeights) -> Floats:
+        """(m,) how much each candidate matters; 0 where that counts nothing, and then nothing is read."""
+        return self.felt()[:, 4] if weights.importance else np.zeros(len(self.found.numbers))
 
     def lasting(self, decay: Decay, practised: Callable[[Sequence[MemoryId]], Practice] | None = None) -> Floats:
         """(m,) what the decay policy leaves of each candidate. Where uses count, their ids tell how they were used."""

@@ -189,6 +189,9 @@ class Run:
     def nearest(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - a run is always seen whole
         return self.index.nearest(query, k, allowed, exact=exact)
 
+    def near(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - a run is always seen whole
+        return self.index.near(query, k, allowed, exact=exact)
+
     def vectors(self, rows: Ints) -> Vector:
         return self._table.vectors[rows]
 

@@ -18,7 +18,7 @@ from quantum_memory.memory.episodic.filtering import Allowed
 from quantum_memory.memory.episodic.lexical import Bm25
 from quantum_memory.memory.episodic.look import NOTHING, Look, Stamps
 from quantum_memory.memory.episodic.parts import LEAST_LEFT, bridged_rows
-from quantum_memory.memory.episodic.phrase import Phrase
+from quantum_memory.memory.episodic.phrase import MOST_KEPT, Phrase
 from quantum_memory.memory.episodic.runs import Slice
 from quantum_memory.memory.episodic.state import EpisodicState, read
 from quantum_memory.types import Filters, Floats, Memory, MemoryId, Vector
@@ -264,12 +264,17 @@ class Sighting:
         """The nearest by meaning over all slices; of equals the older."""
         if self._embedding is None or not query.limit:
             return NOTHING
-        found = [
-            part.block.nearest(self._embedding, query.limit, allowed.of_slice(index), part.length, exact=query.exact)
-            for index, part in enumerate(self.look.slices)
-        ]
-        numbered = [(begin + near.rows, near.products) for begin, near in zip(self.look.begins, found, strict=False)]
-        return _top(numbered, query.limit)
+        swift = self.look.heads is not None and query.limit <= MOST_KEPT
+        numbered = []
+        for index, (begin, part) in enumerate(zip(self.look.begins, self.look.slices, strict=False)):
+            find = part.block.near if swift else part.block.nearest
+            found = find(self._embedding, query.limit, allowed.of_slice(index), part.length, exact=query.exact)
+            numbered.append((begin + found.rows, found.products))
+        if not swift or not numbered:
+            return _top(numbered, query.limit)
+        columns = (np.concatenate(column) for column in zip(*numbered, strict=True))
+        foremost: Ints = self.look.machine.matching.foremost(*columns, query.limit)
+        return foremost
 
     def _best(self, allowed: Allowed, limit: int) -> Ints:
         """The best by words over all slices; of equals the older."""
