@@ -17,11 +17,16 @@ from quantum_memory.memory.episodic.heads import (
     AT,
     BEFORE,
     BEGIN,
+    FIRSTS,
     ID_STARTS,
     ID_WIDTH,
     IDS,
     KIND,
+    LASTS,
     LENGTH,
+    NAME_COUNT,
+    NAME_ORDER,
+    NAMES,
     NEWS,
     NUMBER_COUNT,
     NUMBERS,
@@ -39,7 +44,17 @@ from quantum_memory.memory.episodic.heads import (
     slice_of,
 )
 from quantum_memory.memory.episodic.heads import heads_of as heads_of  # noqa: PLC0414 - and them
-from quantum_memory.memory.machine import first_not_below, inside, machine, read_f32, read_u8, read_u64, signed
+from quantum_memory.memory.machine import (
+    first_not_below,
+    inside,
+    machine,
+    read_f32,
+    read_i32,
+    read_u8,
+    read_u64,
+    signed,
+    whole,
+)
 
 Ints = NDArray[np.int64]
 Numbers = NDArray[np.uint64]
@@ -49,37 +64,77 @@ COLUMNS = {"kind": KIND, "speaker": SPEAKER, "session": SESSION}
 """Columns of names, as ``grouped`` takes them."""
 
 
-@machine
-def around(places: Places, numbers: Ints, reach: int, gap_s: float) -> tuple[Ints, Ints]:
-    """What lies around rows in their slices: (m, 2 reach) numbers as ``Look.around`` has them, -1 for none.
+@inside
+def _mark(head: Any, code: int) -> Any:
+    """The mark of a name by its code; -1 for none."""
+    return -1 if code < 0 else signed(read_u64(head[NAMES] + 8 * code))
 
-    And (l, 5) who came to the end of a slice before that: the place of the row among these, the slice, 1 for forward,
-    the code of the session, and the row there.
-    """
+
+@inside
+def _code(head: Any, mark: int) -> Any:
+    """The code of a name by its mark, the one after all names for none; -1 if the slice has no such name."""
+    if mark < 0:
+        return head[NAME_COUNT]
+    low, high = 0, head[NAME_COUNT]
+    while low < high:
+        middle = (low + high) >> 1
+        if _mark(head, whole(head[NAME_ORDER] + 8 * middle, 8)) < mark:
+            low = middle + 1
+        else:
+            high = middle
+    if low == head[NAME_COUNT]:
+        return -1
+    code = whole(head[NAME_ORDER] + 8 * low, 8)
+    return code if _mark(head, code) == mark else -1
+
+
+@inside
+def _living(head: Any, row: int, forward: int) -> Any:
+    """The first living row that a slice shows from one on along its session, that one included; or -1."""
+    while 0 <= row < head[LENGTH] and dead(head, row):
+        row = field(head, AFTER, row) if forward else field(head, BEFORE, row)
+    return row if row < head[LENGTH] else -1
+
+
+@inside
+def _entered(head: Any, mark: int, forward: int) -> Any:
+    """The first living row of a session in a slice, or the last one; or -1."""
+    code = _code(head, mark)
+    if code < 0:
+        return -1
+    if forward:
+        return _living(head, signed(read_i32(head[FIRSTS] + 4 * code)), 1)
+    row = signed(read_i32(head[LASTS] + 4 * code))
+    while row >= head[LENGTH]:  # a chunk may have grown beyond this slice
+        row = field(head, BEFORE, row)
+    return _living(head, row, 0)
+
+
+@machine
+def around(places: Places, numbers: Ints, reach: int, gap_s: float) -> Ints:
+    """(m, 2 reach) the numbers of what lies around rows, as ``Look.around`` has them; -1 for none."""
     near = np.full((len(numbers), 2 * reach), -1, np.int64)
-    left, count = np.empty((2 * len(numbers), 5), np.int64), 0
     for index in range(len(numbers)):
-        part = slice_of(places, numbers[index])
-        head = places[part]
         for forward in range(2):
-            at = numbers[index] - head[BEGIN]
-            session = field(head, SESSION, at)
+            part = slice_of(places, numbers[index])
+            at = numbers[index] - places[part, BEGIN]
+            session = field(places[part], SESSION, at)
+            mark = _mark(places[part], session)
             for step in range(reach):
-                to = at
-                while True:
-                    to = field(head, AFTER, to) if forward else field(head, BEFORE, to)
-                    if to < 0 or to >= head[LENGTH] or not dead(head, to):
+                head, other = places[part], part
+                to = _living(head, field(head, AFTER, at) if forward else field(head, BEFORE, at), forward)
+                while to < 0:
+                    other += 1 if forward else -1
+                    if other < 0 or other >= len(places):
                         break
-                if to < 0 or to >= head[LENGTH]:
-                    left[count, 0], left[count, 1], left[count, 2] = index, part, forward
-                    left[count, 3], left[count, 4] = session, at
-                    count += 1
+                    to = _entered(places[other], mark, forward)
+                if to < 0:
                     break
-                if session < 0 and abs(field(head, AT, to) - field(head, AT, at)) / 1e6 > gap_s:
+                if session < 0 and abs(field(places[other], AT, to) - field(head, AT, at)) / 1e6 > gap_s:
                     break
-                near[index, step + reach * forward] = head[BEGIN] + to
-                at = to
-    return near, left[:count]
+                near[index, step + reach * forward] = places[other, BEGIN] + to
+                part, at = other, to
+    return near
 
 
 @inside
@@ -140,11 +195,20 @@ def stamps(places: Places, numbers: Ints) -> tuple[Ints, Ints, Floats]:
 
 
 @machine
-def grouped(places: Places, column: int, numbers: Ints) -> tuple[Ints, Ints, Ints]:
+def sessions(places: Places, numbers: Ints) -> Ints:
+    """(m,) the marks of the sessions of rows, -1 for none."""
+    marks = np.empty(len(numbers), np.int64)
+    for index in range(len(numbers)):
+        head = places[slice_of(places, numbers[index])]
+        marks[index] = _mark(head, field(head, SESSION, numbers[index] - head[BEGIN]))
+    return marks
+
+
+@machine
+def grouped(places: Places, column: int, numbers: Ints) -> tuple[Ints, Ints]:
     """Which rows have one name in a column, by its codes: (m,) the group of each, -1 for those without a name.
 
-    And of each of the (g,) groups the slice by 2^32 and the code, and the place of its first row. A name has a group in
-    each slice.
+    And (g,) the place of the first row of each group. A name has a group in each slice.
     """
     which, keys, firsts = np.empty(len(numbers), np.int64), np.empty(len(numbers), np.int64), np.empty_like(numbers)
     size, count = 64, 0
@@ -167,7 +231,7 @@ def grouped(places: Places, column: int, numbers: Ints) -> tuple[Ints, Ints, Int
             keys[count], firsts[count] = key, index
             count += 1
         which[index] = table[slot]
-    return which, keys[:count], firsts[:count]
+    return which, firsts[:count]
 
 
 @machine
@@ -215,6 +279,7 @@ def rehearse() -> None:
     around(places, nothing, 1, 1.0)
     found(places, np.zeros(0, np.uint64), np.zeros(0, np.uint8), nothing)
     stamps(places, nothing)
+    sessions(places, nothing)
     grouped(places, KIND, nothing)
     last_bytes(places, nothing)
     faded(none, nothing, nothing, none, nothing, np.zeros(1), 1.0)

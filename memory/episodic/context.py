@@ -89,18 +89,6 @@ def surroundings(
     return found
 
 
-def surroundings_of_few(
-    slices: Sequence[Slice], alive: Sequence[Mask | None], of: Addresses, context: Context, beyond: Beyond
-) -> Addresses:
-    """The same for rows that are looked at one by one, which for a few is sooner done."""
-    reach = context.reach
-    found = Addresses(np.repeat(of.which[:, np.newaxis], 2 * reach, axis=1), np.full((len(of.row), 2 * reach), -1))
-    walk = _Walk(slices, alive, context.gap_s, found, beyond)
-    for walker, address in enumerate(zip(of.which.tolist(), of.row.tolist(), strict=True)):
-        walk.go_alone(walker, address)
-    return found
-
-
 def neighbours(slices: Sequence[Slice], address: Address, context: Context) -> list[tuple[Address, float]]:
     """The addresses of one row's neighbours and their weights."""
     one = Addresses(np.array([address[0]]), np.array([address[1]]))
@@ -108,21 +96,6 @@ def neighbours(slices: Sequence[Slice], address: Address, context: Context) -> l
     weights = (*context.weights, *context.weights)
     near = zip(found.which[0].tolist(), found.row[0].tolist(), weights, strict=True)
     return [((index, row), weight) for index, row, weight in near if row >= 0]
-
-
-def reaching(slices: Sequence[Slice], beyond: Beyond, left: Sequence[Sequence[int]]) -> list[int]:
-    """Who of those that came to the end of a slice, as ``columns.around`` has them, goes on in another one.
-
-    Each is told once and by its place, in ascending order. ``beyond`` is filled.
-    """
-    on: dict[int, None] = {}
-    for place, index, forward, session, row in left:
-        key = index, forward == 1, session
-        if key not in beyond:
-            beyond[key] = _further(slices, index, slices[index].block.session(row), forward=key[1])
-        if beyond[key] is not None:
-            on[place] = None
-    return list(on)
 
 
 def _further(slices: Sequence[Slice], index: int, session: str | None, *, forward: bool) -> Address | None:
@@ -179,11 +152,6 @@ class _Walk:
                 walkers, which, there, to, forward = walkers[near], which[near], there[near], to[near], forward[near]
             at, held = to, there
             self._found.row[walkers, step + self._reach * forward] = at
-
-    def go_alone(self, walker: int, at: Address) -> None:
-        """Let both walkers of one row go on their own."""
-        for forward in (False, True):
-            self._alone(walker, at, 0, forward)
 
     def _leave(
         self,

@@ -15,7 +15,7 @@ from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.columnar import Hexes, Ids
 from quantum_memory.memory.episodic.rows import Rows
 from quantum_memory.memory.episodic.runs import Run, Slice
-from quantum_memory.memory.episodic.tables import Table
+from quantum_memory.memory.episodic.tables import Ends, Table
 from quantum_memory.memory.machine import address_of, field_of, inside, place_of, read_u8, whole, whole_at
 
 Places = NDArray[np.int64]
@@ -31,7 +31,11 @@ TEXTS, TEXT_STARTS = 46, 47
 """The texts of a run, and where each begins, as a column of whole numbers."""
 IDS, ID_STARTS, ID_WIDTH = 49, 50, 52
 """The ids of a run likewise, or how many bytes each takes where they are numbers."""
-WIDE = 53
+NAMES, NAME_COUNT, NAME_ORDER, FIRSTS, LASTS = range(53, 58)
+"""The marks of the names in a slice by their codes, how many there are, and the codes in the order of their marks; the
+first and the last row of each session by its code, and of none in the last place."""
+WIDE = 58
+_MARK_BITS = (1 << 62) - 1
 
 
 class Heads(NamedTuple):
@@ -90,9 +94,10 @@ def heads_of(slices: Sequence[Slice]) -> Heads:
     return Heads(places, held)
 
 
-def _of_run(table: Table) -> tuple[Places, tuple[Any, ...]]:
+def _of_run(table: Table, ends: Ends) -> tuple[Places, tuple[Any, ...]]:
     head, postings, records = np.zeros(WIDE, np.int64), table.postings, table.records
     _put_rows(head, table.rows, table.rows["terms"], table.vectors)
+    marked = _put_names(head, table.names, ends)
     head[TERMS], head[TERM_COUNT] = address_of(postings.terms), len(postings.terms)
     head[NUMBERS], head[NUMBER_COUNT] = address_of(records.numbers), len(records.numbers)
     head[TEXTS], texts = address_of(records.texts.data), records.texts.starts
@@ -106,7 +111,7 @@ def _of_run(table: Table) -> tuple[Places, tuple[Any, ...]]:
     )
     for place, column in columns:
         head[place : place + 2] = place_of(column)
-    return head, (table,)
+    return head, (table, marked)
 
 
 def _of_chunk(chunk: Chunk, length: int) -> tuple[Places, tuple[Any, ...]]:
@@ -114,7 +119,7 @@ def _of_chunk(chunk: Chunk, length: int) -> tuple[Places, tuple[Any, ...]]:
     _put_rows(head, rows, lengths, vectors)
     flat = chunk.flat(length)
     head[FLAT], head[POSTED] = address_of(flat), len(flat)
-    return head, (rows, lengths, vectors, flat)
+    return head, (rows, lengths, vectors, flat, _put_names(head, *chunk.sessions_by_name()))
 
 
 def _put_rows(
@@ -128,6 +133,19 @@ def _put_rows(
         head[place : place + 3] = field_of(rows[name])
     news = rows["news"]
     head[NEWS : NEWS + 2] = news.__array_interface__["data"][0] if news.size else 0, news.strides[0]
+
+
+def _put_names(head: Places, names: Sequence[str], ends: Ends) -> tuple[Any, ...]:
+    """The columns of names, which are made here.
+
+    A name is known by 62 bits of its hash in this process: among a million sessions two share them with a probability
+    of 1e-7, and would be taken for one.
+    """
+    marks = np.fromiter((hash(name) & _MARK_BITS for name in names), np.int64, len(names))
+    order = np.argsort(marks)
+    head[NAMES], head[NAME_COUNT], head[NAME_ORDER] = address_of(marks), len(marks), address_of(order)
+    head[FIRSTS], head[LASTS] = address_of(ends.first), address_of(ends.last)
+    return marks, order, ends
 
 
 def _put_ids(head: Places, ids: Ids) -> None:

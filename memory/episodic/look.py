@@ -22,9 +22,7 @@ from quantum_memory.memory.episodic.context import (
     Addresses,
     Beyond,
     Context,
-    reaching,
     surroundings,
-    surroundings_of_few,
 )
 from quantum_memory.memory.episodic.parts import told_by_last
 from quantum_memory.memory.episodic.records import FELT
@@ -60,7 +58,7 @@ class Look:
         self.slices = state.slices()
         self.alive = [part.alive() for part in self.slices]
         self._beyond: Beyond = {}
-        self._sessions, self._known = Codes(), dict[int, int]()
+        self._sessions = Codes()
         self.machine: Any = compiled.ready("memories")
         self.heads = None if self.machine is None else self.machine.heads_of(self.slices)
         self.begins = np.cumsum([0, *(part.length for part in self.slices)])
@@ -86,14 +84,7 @@ class Look:
         """(m, 2 reach) the numbers of what lies around, -1 for none."""
         if self.heads is None:
             return self._around(numbers, context)
-        near: Ints
-        near, left = self.machine.around(self.heads.places, numbers, context.reach, float(context.gap_s))
-        if len(left):
-            on = reaching(self.slices, self._beyond, left.tolist())
-            if on:
-                some = np.array(on)
-                of = self.addresses(numbers[some])
-                near[some] = self.numbers(surroundings_of_few(self.slices, self.alive, of, context, self._beyond))
+        near: Ints = self.machine.around(self.heads.places, numbers, context.reach, float(context.gap_s))
         return near
 
     def _around(self, numbers: Ints, context: Context) -> Ints:
@@ -132,39 +123,25 @@ class Look:
 
         A name may be there more than once.
         """
-        which, _, firsts = self._grouped(column, numbers)
-        return which, [self._label(column, int(number)) for number in numbers[firsts]]
+        if self.heads is not None:
+            which, firsts = self.machine.grouped(self.heads.places, self.machine.COLUMNS[column], numbers)
+            places = map(self._address, numbers[firsts].tolist())
+            return which, [str(self.slices[index].block.label(column, row)) for index, row in places]
+        known = Codes()
+        which = np.array([NOBODY if name is None else known.learn(name) for name in self._labels(column, numbers)])
+        return which.astype(np.int64), known.words()
 
     def sessions(self, numbers: Ints) -> Ints:
         """(m,) a number for the session of each row, the same for one session whenever this look is asked; -1: none."""
-        which, keys, firsts = self._grouped("session", numbers)
-        codes = np.full(len(keys) + 1, NOBODY, np.int64)
-        for at, key in enumerate(keys.tolist()):
-            code = self._known.get(key)
-            if code is None:
-                name = self._label("session", int(numbers[firsts[at]]))
-                code = self._known[key] = self._sessions.learn(name)
-            codes[at] = code
-        return codes[which]
-
-    def _grouped(self, column: Label, numbers: Ints) -> tuple[Ints, Ints, Ints]:
-        """As ``columns.grouped``, whose slow twin it has."""
         if self.heads is not None:
-            found: tuple[Ints, Ints, Ints] = self.machine.grouped(
-                self.heads.places, self.machine.COLUMNS[column], numbers
-            )
+            found: Ints = self.machine.sessions(self.heads.places, numbers)
             return found
-        codes = self._placed(numbers, lambda block, rows: block.rows[column][rows].astype(np.int64), NOTHING)
-        keys = np.where(codes < 0, NOBODY, self.addresses(numbers).which << 32 | codes)
-        distinct, firsts, which = np.unique(keys, return_index=True, return_inverse=True)
-        nameless = int(len(distinct) > 0 and distinct[0] == NOBODY)
-        return which - nameless, distinct[nameless:], firsts[nameless:]
+        learn = self._sessions.learn
+        names = self._labels("session", numbers)
+        return np.array([NOBODY if name is None else learn(name) for name in names], np.int64)
 
-    def _label(self, column: Label, number: int) -> str:
-        """The name in a column of a row that has one."""
-        index, row = self._address(number)
-        (name,) = self.slices[index].block.labels(column, np.array([row]))
-        return str(name)
+    def _labels(self, column: Label, numbers: Ints) -> list[str | None]:
+        return self._each(numbers, lambda block, rows: block.labels(column, rows))
 
     def _address(self, number: int) -> tuple[int, int]:
         index = bisect_right(self._begin_list, number) - 1

@@ -49,7 +49,7 @@ Terms = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 _FLAT_WIDE, _FLAT_ROW, _FLAT_COUNT = 16, 8, 12
 """Bytes of a POSTING, and where in it its row and its count are."""
-_LENGTHS_OF_A_BYTE = 256
+_TWO_BYTES, _LENGTHS_OF_A_BYTE = 2, 256
 _AT_ONCE = 32
 """Rows of which it is seen at once whether any is better than the worst that is kept."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -102,12 +102,21 @@ def _flat_count(head: Any, begin: int, row: int, wanted: np.uint64) -> Any:
 def _count(head: Any, begin: int, end: int, row: int) -> Any:
     """How often a term stands in a row of a run, by where it stands there."""
     low, high = begin, end
-    while low < high:
-        middle = (low + high) >> 1
-        if col(head, ROWS, middle) < row:
-            low = middle + 1
-        else:
-            high = middle
+    if head[ROWS + 1] == _TWO_BYTES:
+        rows = head[ROWS]
+        while low < high:
+            middle = (low + high) >> 1
+            if signed(read_u16(rows + 2 * middle)) < row:
+                low = middle + 1
+            else:
+                high = middle
+    else:
+        while low < high:
+            middle = (low + high) >> 1
+            if col(head, ROWS, middle) < row:
+                low = middle + 1
+            else:
+                high = middle
     return col(head, COUNTS, low) if low < end and col(head, ROWS, low) == row else 0
 
 
@@ -147,7 +156,7 @@ def _add(head: Any, wanted: np.uint64, weight: float, mean_length: float, k1: fl
     begin, end = _stands(head, wanted)
     if begin == end:
         return
-    if head[DEAD] or head[ROWS + 1] != 2 or head[COUNTS + 1] != 1 or head[LENGTHS + 2] != 1:
+    if head[DEAD] or head[ROWS + 1] != _TWO_BYTES or head[COUNTS + 1] != 1 or head[LENGTHS + 2] != 1:
         for at in range(begin, end):
             row = col(head, ROWS, at)
             if not dead(head, row):
