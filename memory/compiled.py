@@ -13,6 +13,7 @@ import threading
 from typing import Any
 
 MODULES = {
+    "digests": "quantum_memory.memory.episodic.digests",
     "graph": "quantum_memory.memory.semantic.walking",
     "matching": "quantum_memory.memory.episodic.matching",
     "memories": "quantum_memory.memory.episodic.columns",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quantum_memory.memory import compiled
 from quantum_memory.memory.episodic.columnar import Bytes, Ints
 from quantum_memory.memory.episodic.words import id_number
 from quantum_memory.types import MemoryId
@@ -24,9 +25,10 @@ class Spelled(NamedTuple):
 def spelled(ids: Sequence[MemoryId]) -> Spelled:
     """These ids. Half a surrogate pair, which no id has that is remembered, is spelled out too."""
     raw = [memory.encode("utf-8", "surrogatepass") for memory in ids]
-    return Spelled(
-        np.array([id_number(memory) for memory in ids], np.uint64),
-        # Of an array that is read-only machine code would be made anew, while somebody waits.
-        np.frombuffer(bytearray(b"".join(raw) or b"\0"), np.uint8),
-        np.cumsum(np.fromiter(map(len, raw), np.int64, len(raw))),
-    )
+    # Of an array that is read-only machine code would be made anew, while somebody waits.
+    data = np.frombuffer(bytearray(b"".join(raw) or b"\0"), np.uint8)
+    ends = np.cumsum(np.fromiter(map(len, raw), np.int64, len(raw)))
+    machine = compiled.ready("digests")
+    if machine is not None:
+        return Spelled(machine.numbers(data, ends), data, ends)
+    return Spelled(np.array([id_number(memory) for memory in ids], np.uint64), data, ends)

@@ -27,7 +27,9 @@ from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.search import Candidates, Query, search
 from quantum_memory.memory.episodic.search import memories as stored
 from quantum_memory.memory.episodic.segment import opened, pieces
+from quantum_memory.memory.episodic.spelling import spelled
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
+from quantum_memory.memory.episodic.words import id_number
 from quantum_memory.memory.events import Event, Forgotten, Related, Remembered, Unified
 from quantum_memory.memory.scoring import Sought
 from quantum_memory.memory.semantic.bridges import bridges
@@ -280,9 +282,17 @@ def test_columns_of_the_greatest_width_are_read_alike() -> None:
     alike(state, ["violin", "river mill"])
 
 
+@given(st.lists(st.text(max_size=300), max_size=20))
+def test_ids_have_the_numbers_that_they_are_kept_by(ids: list[str]) -> None:
+    ids += ["\ud800", "x" * 128, "é" * 64, ""]
+    assert spelled(ids).numbers.tolist() == [id_number(one) for one in ids]
+    assert plain(lambda: spelled(ids)).numbers.tolist() == spelled(ids).numbers.tolist()
+
+
 def test_ids_that_share_a_number_are_told_apart_across_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (spelling, look, records):
         monkeypatch.setattr(module, "id_number", len)
+    monkeypatch.delitem(compiled._made, "digests")
     events = [Remembered(tuple(memory(10 * run + at, "goat", None) for at in range(1, 6))) for run in range(1, 5)]
     state = memories(events, Sizes(tail=5, sealed=5, small=2))
     ids = [one.id for one in stored(state)]
