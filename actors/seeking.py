@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from quantum_memory.actors import life_rules
+from quantum_memory.memory.episodic.records import felt
 from quantum_memory.memory.episodic.search import Query
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.held import Held
@@ -92,7 +93,7 @@ class Seeker:
         parts["recency"] = self._recency(question.place, sought)
         chosen = contenders(parts, self._weights, question.k, "mood")
         memories = tuple(sought.look.memories(sought.found.numbers[chosen]))
-        return Contenders(memories, {name: part[chosen] for name, part in parts.items()}, sought.felt(chosen)[:, :4])
+        return Contenders(memories, {name: part[chosen] for name, part in parts.items()}, felt(memories)[:, :4])
 
     def _found(self, question: Question) -> Sought:
         return Sought(self._memories(question.place), question.query, question.now)

@@ -101,9 +101,9 @@ class Sought:
                 self._add(self._sighting.named(named, self._query.filters))
         return self._parts(told, numbers)
 
-    def felt(self, places: Ints | None = None) -> Floats:
-        """(m, 5) pleasure, arousal, dominance, confidence and importance of all candidates, or of those at places."""
-        return self.look.felt(self.found.numbers if places is None else self.found.numbers[places])
+    def felt(self) -> Floats:
+        """(m, 5) pleasure, arousal, dominance, confidence and importance of all candidates."""
+        return self.look.felt(self.found.numbers)
 
     def importance(self, weights: RecallWeights) -> Floats:
         """(m,) how much each candidate matters; 0 where that counts nothing, and then nothing is read."""
