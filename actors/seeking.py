@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from quantum_memory.actors import life_rules
+from quantum_memory.memory.episodic.records import felt
 from quantum_memory.memory.episodic.search import Query
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.held import Held
@@ -88,12 +89,11 @@ class Seeker:
         sought = self._kept.get(question.token) or self._found(question)
         self._kept.drop(question.token)
         parts = sought.led_to(led.walked, led.bridges)
-        felt = sought.felt()
-        parts["importance"] = felt[:, 4]
+        parts["importance"] = sought.importance(self._weights)
         parts["recency"] = self._recency(question.place, sought)
         chosen = contenders(parts, self._weights, question.k, "mood")
         memories = tuple(sought.look.memories(sought.found.numbers[chosen]))
-        return Contenders(memories, {name: part[chosen] for name, part in parts.items()}, felt[chosen, :4])
+        return Contenders(memories, {name: part[chosen] for name, part in parts.items()}, felt(memories)[:, :4])
 
     def _found(self, question: Question) -> Sought:
         return Sought(self._memories(question.place), question.query, question.now)

@@ -20,6 +20,7 @@ from quantum_memory.memory import scoring
 from quantum_memory.memory.affect.mood import MoodState
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.indexing import Indexer
+from quantum_memory.memory.episodic.records import felt
 from quantum_memory.memory.episodic.search import Query
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.events import Related, Remembered
@@ -114,17 +115,18 @@ class OneAgent:
         passed("walk")
         led = bridges(self.graph, text, seeds) if weights.bridge else {}
         passed("bridges")
-        parts, felt = sought.led_to(walked, led), sought.felt()
-        parts["importance"] = felt[:, 4]
-        parts["recency"] = sought.lasting(self._decay) if weights.recency else np.zeros(len(felt))
+        parts = sought.led_to(walked, led)
+        parts["importance"] = sought.importance(weights)
+        parts["recency"] = sought.lasting(self._decay) if weights.recency else np.zeros(len(parts["importance"]))
         passed("parts")
         chosen = contenders(parts, weights, k, "mood")
         memories = sought.look.memories(sought.found.numbers[chosen])
+        feelings = felt(memories)
         passed("memories")
         few = {name: part[chosen] for name, part in parts.items()}
         few["mood"] = np.zeros(len(chosen))
         if weights.mood:
-            few["mood"] = self._mood.congruence(self._felt, felt[chosen, :3], felt[chosen, 3])
+            few["mood"] = self._mood.congruence(self._felt, feelings[:, :3], feelings[:, 3])
         passed("mood")
         ranked = rank(few, weights, k)
         order = zip(ranked.order.tolist(), ranked.scores, ranked.why, strict=True)
@@ -133,11 +135,13 @@ class OneAgent:
         return hits, stages
 
     def _others(self, sought: scoring.Sought) -> dict[str, Floats]:
-        felt = sought.felt()
+        feelings = sought.felt()
         return {
             "recency": sought.lasting(self._decay),
-            "importance": felt[:, 4],
-            "mood": self._mood.congruence(self._felt, felt[:, :3], felt[:, 3]) if len(felt) else np.zeros(0),
+            "importance": feelings[:, 4],
+            "mood": self._mood.congruence(self._felt, feelings[:, :3], feelings[:, 3])
+            if len(feelings)
+            else np.zeros(0),
         }
 
 

@@ -14,8 +14,15 @@ import os
 import threading
 from typing import Any
 
-MODULES = {"graph": "quantum_memory.memory.semantic.walking", "memories": "quantum_memory.memory.episodic.columns"}
-"""By name what imports numba and has a function ``rehearse``, after which all of its functions are machine code."""
+MODULES = {
+    "digests": "quantum_memory.memory.episodic.digests",
+    "graph": "quantum_memory.memory.semantic.walking",
+    "matching": "quantum_memory.memory.episodic.matching",
+    "memories": "quantum_memory.memory.episodic.columns",
+}
+"""By name what imports numba and has a function ``rehearse``, after which all of its functions are machine code.
+
+They are made in this order: what a module takes of another one is there before it."""
 
 logger = logging.getLogger(__name__)
 _made: dict[str, Any] = {}

@@ -81,7 +81,8 @@ def _reader(kind: Any) -> Any:
     return read
 
 
-read_u8, read_u32, read_i32 = _reader(_types.uint8), _reader(_types.uint32), _reader(_types.int32)
+read_u8, read_u16, read_u32 = _reader(_types.uint8), _reader(_types.uint16), _reader(_types.uint32)
+read_i32 = _reader(_types.int32)
 read_u64, read_f32 = _reader(_types.uint64), _reader(_types.float32)
 WIDTHS = {"u1": 1, "u2": 2, "i4": 4, "i8": 8, "i1": -1, "i2": -2, "u4": -4, "u8": -8}
 """By the kind of numbers in a column what ``whole`` is told; below 0 where it is not the usual kind of that width."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from heapq import nsmallest
 
 import numpy as np
 
 from quantum_memory.memory.episodic.columnar import Ints
+from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.look import Look
-from quantum_memory.memory.episodic.parts import bridged, matching, nearness, spoken_by
+from quantum_memory.memory.episodic.parts import matching, nearness_by_code, spoken_by
 from quantum_memory.memory.episodic.search import Chosen, Found, Query, Sighting
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.life.uses import Practice
@@ -91,38 +93,30 @@ class Sought:
             walked: how much hangs together with the seeds by a walk, in [0, 1].
             bridges: what shares a rare name with one of them, as the graph gives it.
         """
-        seeds = {seed for ways in bridges.values() for seed in ways}
-        every = list(dict.fromkeys([*walked, *bridges, *seeds]))
-        numbers = dict(zip(every, self.look.find(every).tolist(), strict=True))
+        told = _Told(walked, bridges)
+        numbers = self.look.find(told.ids)
         if self._query.limit:
-            named = np.array(self._strangers(walked, bridges, numbers), np.int64)
+            named = self._strangers(told, numbers)
             if len(named):
                 self._add(self._sighting.named(named, self._query.filters))
-        return self._parts(walked, bridges, numbers)
+        return self._parts(told, numbers)
 
     def felt(self) -> Floats:
         """(m, 5) pleasure, arousal, dominance, confidence and importance of all candidates."""
-        return self._in_order(self.look.felt)
+        return self.look.felt(self.found.numbers)
+
+    def importance(self, weights: RecallWeights) -> Floats:
+        """(m,) how much each candidate matters; 0 where that counts nothing, and then nothing is read."""
+        return self.felt()[:, 4] if weights.importance else np.zeros(len(self.found.numbers))
 
     def lasting(self, decay: Decay, practised: Callable[[Sequence[MemoryId]], Practice] | None = None) -> Floats:
         """(m,) what the decay policy leaves of each candidate. Where uses count, their ids tell how they were used."""
         now_s, numbers = self._now.timestamp(), self.found.numbers
-        order = np.argsort(numbers)
-        kinds = [str(kind) for kind in self.look.labels("kind", numbers[order])]
+        which, names = self.look.named("kind", numbers)
         ages = np.maximum(0.0, now_s - self.found.at_s)
         used = None if practised is None else practised(self.look.ids(numbers))
-        uses = () if used is None else (used.counts.astype(np.float64)[order], (now_s - used.last_s)[order])
-        kept = np.empty(len(order))
-        kept[order] = decay.retention(ages[order], kinds, *uses)
-        return kept
-
-    def _in_order(self, read: Callable[[Ints], Floats]) -> Floats:
-        """What is read of numbers that ascend, in the order of the candidates."""
-        order = np.argsort(self.found.numbers)
-        values = read(self.found.numbers[order])
-        placed = np.empty_like(values)
-        placed[order] = values
-        return placed
+        uses = () if used is None else (used.counts.astype(np.float64), now_s - used.last_s)
+        return decay.retention(ages, [names[at] for at in which.tolist()], *uses)
 
     def _add(self, chosen: Chosen) -> None:
         """Make these candidates too, after those that are some already."""
@@ -130,63 +124,86 @@ class Sought:
         if len(new.numbers):
             self.found = self.found.followed_by(self._sighting.measured(new))
 
-    def _strangers(
-        self, walked: Mapping[MemoryId, float], bridges: Bridges, numbers: Mapping[MemoryId, int]
-    ) -> list[int]:
+    def _strangers(self, told: _Told, numbers: Ints) -> Ints:
         """What only the graph found: the best of the walk, and what bridges lead to."""
-        here = set(self.found.numbers.tolist())
-        best = sorted((one for one in walked.items() if numbers[one[0]] not in here), key=lambda one: (-one[1], one[0]))
-        named = [*(memory for memory, _ in best[:STRANGERS]), *bridges]
-        return [numbers[memory] for memory in named if numbers[memory] >= 0 and numbers[memory] not in here]
+        new = (_places(self.found.numbers, numbers) < 0).tolist()
+        walked = zip(told.ids[: len(told.ranks)], told.ranks, range(len(told.ranks)), strict=True)
+        best = nsmallest(STRANGERS, ((-rank_of, memory, at) for memory, rank_of, at in walked if new[at]))
+        named = np.array([*(at for _, _, at in best), *(at for at in told.led if new[at])], np.int64)
+        return numbers[named][numbers[named] >= 0]
 
-    def _parts(
-        self, walked: Mapping[MemoryId, float], bridges: Bridges, numbers: Mapping[MemoryId, int]
-    ) -> dict[str, Floats]:
+    def _parts(self, told: _Told, numbers: Ints) -> dict[str, Floats]:
         found, look, text = self.found, self.look, self._query.text or ""
-        size = len(found.numbers)
-        place = dict(zip(found.numbers.tolist(), range(size), strict=True))
-        at = {memory: place[number] for memory, number in numbers.items() if number in place}
-        order = np.argsort(found.numbers)
-        rows = found.numbers[order]
-        speaker, statement = np.empty(size), np.empty(size)
-        speaker[order] = spoken_by(text, look.labels("speaker", rows))
-        statement[order] = look.statements(rows)
+        at = _places(found.numbers, numbers)
+        which, speakers = look.named("speaker", found.numbers)
         return {
             "relevance": found.relevance,
             "lexical": found.lexical,
             "neighbours": found.neighbours,
             "news": found.news,
             "nearness": _near(found),
-            "speaker": speaker,
-            "statement": statement,
+            "speaker": spoken_by(text, [*speakers, None])[which],
+            "statement": look.statements(found.numbers),
             **time_parts(text, self._now, found.at_s, lambda: look.said(found.numbers)),
-            "graph": _spread_out(walked, at, size),
-            "bridge": self._bridged(bridges, at),
+            "graph": _spread_out(np.array(told.ranks), at[: len(told.ranks)], len(found.numbers)),
+            "bridge": self._bridged(told, at),
         }
 
-    def _bridged(self, bridges: Bridges, at: Mapping[MemoryId, int]) -> Floats:
+    def _bridged(self, told: _Told, at: Ints) -> Floats:
         part = np.zeros(len(self.found.numbers))
-        concerned = {seed for ways in bridges.values() for seed in ways}.union(bridges)
-        ids = sorted((memory for memory in concerned if memory in at), key=at.__getitem__)
-        if self._query.embedding is None or not ids:
+        ways, strengths = told.between(at >= 0)
+        if self._query.embedding is None or not len(ways):
             return part
-        rows = np.array([at[memory] for memory in ids])
-        numbers = self.found.numbers[rows]
-        order = np.argsort(numbers)
-        vectors = np.empty((len(ids), len(self._query.embedding)), np.float32)
-        vectors[order] = self.look.vectors(numbers[order])
-        part[rows] = bridged(self._query.embedding, ids, vectors, bridges)
+        ends, by = np.unique(ways, return_inverse=True)
+        fits = self._sighting.bridged(self.found.numbers[at[ends]], by.reshape(-1, 2), strengths)
+        part[at[ends]] = fits
         return part
 
 
+class _Told:
+    """What the graph says of a question, by places among the ids that it names.
+
+    Attributes:
+        ids: each once, those that the walk came to first.
+        ranks: what the walk gives to the first ones.
+        led: those that bridges lead to.
+    """
+
+    def __init__(self, walked: Mapping[MemoryId, float], bridges: Bridges) -> None:
+        place = {memory: at for at, memory in enumerate(walked)}
+        self.ranks, self.led = list(walked.values()), list[int]()
+        self._ways, self._strengths = list[tuple[int, int]](), list[float]()
+        for memory, seeds in bridges.items():
+            to = place.setdefault(memory, len(place))
+            self.led.append(to)
+            for seed, strength in seeds.items():
+                self._ways.append((to, place.setdefault(seed, len(place))))
+                self._strengths.append(strength)
+        self.ids = list(place)
+
+    def between(self, here: Mask) -> tuple[Ints, Floats]:
+        """(w, 2) the end and the beginning of each bridge whose both are here, and (w,) how strong it is."""
+        ways, strengths = np.array(self._ways, np.int64).reshape(-1, 2), np.array(self._strengths)
+        kept = here[ways].all(axis=1)
+        return ways[kept], strengths[kept]
+
+
+def _places(numbers: Ints, wanted: Ints) -> Ints:
+    """(k,) where each wanted number, which may be -1, stands among distinct ones; -1 if it does not."""
+    if not len(numbers):
+        return np.full(len(wanted), -1, np.int64)
+    order = np.argsort(numbers)
+    at = order[np.minimum(np.searchsorted(numbers, wanted, sorter=order), len(numbers) - 1)]
+    return np.where(numbers[at] == wanted, at, -1)
+
+
 def _near(found: Found) -> Floats:
-    return nearness(matching(found.relevance, found.lexical), found.sessions, found.rows["ticket"], found.at_s)
+    match = matching(found.relevance, found.lexical)
+    return nearness_by_code(match, found.sessions, found.stamps.tickets, found.at_s)
 
 
-def _spread_out(walked: Mapping[MemoryId, float], at: Mapping[MemoryId, int], count: int) -> Floats:
-    """(count,) what the walk gives each candidate, 0 to those that it did not come to."""
+def _spread_out(ranks: Floats, at: Ints, count: int) -> Floats:
+    """(count,) what the walk gives each candidate, by their places or -1; 0 to those that it did not come to."""
     part = np.zeros(count)
-    for memory, rank_of in walked.items():
-        if memory in at:
-            part[at[memory]] = rank_of
+    part[at[at >= 0]] = ranks[at >= 0]
     return part

@@ -96,7 +96,7 @@ def rank(parts: Mapping[str, Floats], weights: RecallWeights, k: int | None = No
     gains = _gains(parts, weights)
     scores = _sum(gains, parts)
     order = np.argsort(-scores, kind="stable")[: None if k is None else max(k, 0)]
-    why = tuple({name: float(gain[index]) for name, gain in gains.items()} for index in order)
+    why = tuple(dict(zip(gains.names, given, strict=True)) for given in gains.table[:, order].T.tolist())
     return Ranking(order, scores[order], why)
 
 
@@ -113,24 +113,33 @@ def contenders(parts: Mapping[str, Floats], weights: RecallWeights, k: int, miss
     return np.flatnonzero(scores >= floor - most - slack)
 
 
-def _gains(parts: Mapping[str, Floats], weights: RecallWeights) -> dict[str, Floats]:
-    """What each part adds to the scores, in the order of the weights."""
-    gains = {name: getattr(weights, name) * _column(name, parts) for name in PART_NAMES if name in parts}
-    if unknown := parts.keys() - gains.keys():
+class _Gains(NamedTuple):
+    """What each of p parts adds to the scores, in the order of the weights: their names, and (p, m) what they add."""
+
+    names: tuple[str, ...]
+    table: Floats
+
+
+def _gains(parts: Mapping[str, Floats], weights: RecallWeights) -> _Gains:
+    names = tuple(name for name in PART_NAMES if name in parts)
+    if unknown := parts.keys() - set(names):
         raise InvalidValue("part", repr(min(unknown)), f"one of {', '.join(PART_NAMES)}")
-    size = len(next(iter(gains.values()), ()))
-    for name, gain in gains.items():
-        if gain.shape != (size,):
-            raise ShapeMismatch(name, (size,), gain.shape)
-    return gains
+    columns = [_column(name, parts) for name in names]
+    size = len(columns[0]) if columns else 0
+    table = np.empty((len(names), size))
+    for name, column, gain in zip(names, columns, table, strict=True):
+        if len(column) != size:
+            raise ShapeMismatch(name, (size,), column.shape)
+        gain[:] = column
+    table *= np.array([[getattr(weights, name)] for name in names]).reshape(-1, 1)
+    return _Gains(names, table)
 
 
-def _sum(gains: Mapping[str, Floats], parts: Mapping[str, Floats]) -> Floats:
-    scores = np.zeros(len(next(iter(gains.values()), ())))
-    for gain in gains.values():
-        scores = scores + gain
+def _sum(gains: _Gains, parts: Mapping[str, Floats]) -> Floats:
+    """(m,) what all parts add, one after the other in the order of the weights."""
+    scores: Floats = np.add.reduce(gains.table, axis=0, initial=0.0)
     if not np.isfinite(scores).all():  # what is not finite in a part is not finite in the sum
-        for name in gains:
+        for name in gains.names:
             _check_finite(name, np.asarray(parts[name], dtype=np.float64))
     return scores
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.memory.episodic.columnar import Ints
-from quantum_memory.memory.episodic.dense import Mask, Nearest, scan
+from quantum_memory.memory.episodic.dense import FlatIndex, Mask, Nearest, scan
 from quantum_memory.memory.episodic.lexical import POSTING, Group, Postings, Terms, match_flat
 from quantum_memory.memory.episodic.parts import statements
 from quantum_memory.memory.episodic.records import Records, felt, micros
 from quantum_memory.memory.episodic.rows import NOBODY, ROW, Rows
-from quantum_memory.memory.episodic.tables import TAG, UNHEARD, Table
+from quantum_memory.memory.episodic.tables import TAG, UNHEARD, Ends, Table
 from quantum_memory.memory.episodic.words import Analyzer, Codes, number
 from quantum_memory.types import Memory, MemoryId, Vector
 
@@ -171,6 +171,21 @@ class Chunk:
         """The session of a row."""
         return self._records[row].session
 
+    def sessions_by_name(self) -> tuple[list[str], Ends]:
+        """Its names so far in the order of their codes, and where the session of each of them begins and ends."""
+        names = self._names.words()  # read first: another thread may go on adding
+        first, last = (np.full(len(names) + 1, -1, np.int32) for _ in range(2))
+        for ends, of in ((first, self._first), (last, self._last)):
+            for code, row in list(of.items()):
+                if code < len(names):
+                    ends[code] = row
+        return names, Ends(first, last)
+
+    def label(self, column: str, row: int) -> str | None:
+        """The kind, speaker or session of a row."""
+        found: str | None = getattr(self._records[row], column)
+        return found
+
     def labels(self, column: str, rows: Ints) -> list[str | None]:
         """The kinds, speakers or sessions of some rows."""
         return [getattr(self._records[row], column) for row in rows.tolist()]
@@ -213,6 +228,9 @@ class Chunk:
 
     def nearest(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - it is exact anyway
         return scan(self._vectors[:length], query, k, allowed)
+
+    def near(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - it is exact anyway
+        return FlatIndex(self._vectors[:length]).near(query, k, allowed)
 
     def vectors(self, rows: Ints) -> Vector:
         return self._vectors[rows]

@@ -1,6 +1,6 @@
-"""What a question asks of the columns of memories, as machine code: BM25, cosines, what lies around, where ids stand.
+"""What a question reads of the columns of memories, as machine code: what lies around, where ids stand, fields.
 
-The same as ``lexical``, ``context`` and ``look`` do with arrays, which are its slow twins. Imports numba: ask
+The same as ``context``, ``look`` and ``parts`` do with arrays, which are its slow twins. Imports numba: ask
 ``compiled`` for it. Reads columns by ``heads``, which the caller holds; numbers of rows are those of ``Look``.
 """
 
@@ -11,37 +11,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantum_memory.memory.episodic import matching as matching  # noqa: PLC0414 - whoever has this module wants it
 from quantum_memory.memory.episodic.heads import (
     AFTER,
     AT,
     BEFORE,
     BEGIN,
-    COUNTS,
-    DEAD,
-    DEAD_BYTES,
-    DIM,
-    FLAT,
+    FIRSTS,
+    ID_STARTS,
+    ID_WIDTH,
+    IDS,
+    KIND,
+    LASTS,
     LENGTH,
-    LENGTHS,
+    NAME_COUNT,
+    NAME_ORDER,
+    NAMES,
+    NEWS,
     NUMBER_COUNT,
     NUMBERS,
     ORDER,
-    POSTED,
-    ROWS,
     SESSION,
-    STARTS,
-    TERM_COUNT,
-    TERMS,
+    SPEAKER,
     TEXT_STARTS,
     TEXTS,
-    VECTORS,
+    TICKET,
     WIDE,
     Places,
+    col,
+    dead,
+    field,
+    slice_of,
 )
-from quantum_memory.memory.episodic.heads import heads_of as heads_of  # noqa: PLC0414 - whoever has this module wants them
+from quantum_memory.memory.episodic.heads import heads_of as heads_of  # noqa: PLC0414 - and them
 from quantum_memory.memory.machine import (
     first_not_below,
-    found_at,
     inside,
     machine,
     read_f32,
@@ -50,241 +54,184 @@ from quantum_memory.memory.machine import (
     read_u64,
     signed,
     whole,
-    whole_at,
 )
 
 Ints = NDArray[np.int64]
-Terms = NDArray[np.uint64]
+Numbers = NDArray[np.uint64]
+Octets = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-_FLAT_WIDE, _FLAT_ROW, _FLAT_COUNT = 16, 8, 12
-"""Bytes of a POSTING, and where in it its row and its count are."""
+COLUMNS = {"kind": KIND, "speaker": SPEAKER, "session": SESSION}
+"""Columns of names, as ``grouped`` takes them."""
 
 
 @inside
-def _field(head: Any, column: int, row: int) -> Any:
-    return whole(head[column] + head[column + 1] * row, head[column + 2])
+def _mark(head: Any, code: int) -> Any:
+    """The mark of a name by its code; -1 for none."""
+    return -1 if code < 0 else signed(read_u64(head[NAMES] + 8 * code))
 
 
 @inside
-def _col(head: Any, column: int, at: int) -> Any:
-    return whole_at(head[column], head[column + 1], at)
+def _code(head: Any, mark: int) -> Any:
+    """The code of a name by its mark, the one after all names for none; -1 if the slice has no such name."""
+    if mark < 0:
+        return head[NAME_COUNT]
+    low, high = 0, head[NAME_COUNT]
+    while low < high:
+        middle = (low + high) >> 1
+        if _mark(head, whole(head[NAME_ORDER] + 8 * middle, 8)) < mark:
+            low = middle + 1
+        else:
+            high = middle
+    if low == head[NAME_COUNT]:
+        return -1
+    code = whole(head[NAME_ORDER] + 8 * low, 8)
+    return code if _mark(head, code) == mark else -1
 
 
 @inside
-def _dead(head: Any, row: int) -> Any:
-    if not head[DEAD] or row >> 3 >= head[DEAD_BYTES]:
-        return False
-    return (read_u8(head[DEAD] + (row >> 3)) >> (row & 7)) & 1 != 0
+def _living(head: Any, row: int, forward: int) -> Any:
+    """The first living row that a slice shows from one on along its session, that one included; or -1."""
+    while 0 <= row < head[LENGTH] and dead(head, row):
+        row = field(head, AFTER, row) if forward else field(head, BEFORE, row)
+    return row if row < head[LENGTH] else -1
 
 
 @inside
-def _term(head: Any, wanted: np.uint64) -> Any:
-    """The place of a term in the postings of a run, or -1."""
-    return found_at(head[TERMS], head[TERM_COUNT], wanted)
-
-
-@inside
-def _slice_of(places: Any, number: int) -> Any:
-    at = len(places) - 1
-    while places[at, BEGIN] > number:
-        at -= 1
-    return at
-
-
-@machine
-def frequencies(places: Places, terms: Terms) -> Ints:
-    """(q,) how many living rows have each of these distinct (q,) terms."""
-    counts = np.zeros(len(terms), np.int64)
-    for part in range(len(places)):
-        head = places[part]
-        for index in range(len(terms)):
-            if head[FLAT]:
-                for at in range(head[POSTED]):
-                    if read_u64(head[FLAT] + _FLAT_WIDE * at) == terms[index]:
-                        row = signed(read_i32(head[FLAT] + _FLAT_WIDE * at + _FLAT_ROW))
-                        counts[index] += 0 if _dead(head, row) else 1
-                continue
-            term = _term(head, terms[index])
-            if term < 0:
-                continue
-            begin, end = _col(head, STARTS, term), _col(head, STARTS, term + 1)
-            if not head[DEAD]:
-                counts[index] += end - begin
-                continue
-            for at in range(begin, end):
-                counts[index] += 0 if _dead(head, _col(head, ROWS, at)) else 1
-    return counts
+def _entered(head: Any, mark: int, forward: int) -> Any:
+    """The first living row of a session in a slice, or the last one; or -1."""
+    code = _code(head, mark)
+    if code < 0:
+        return -1
+    if forward:
+        return _living(head, signed(read_i32(head[FIRSTS] + 4 * code)), 1)
+    row = signed(read_i32(head[LASTS] + 4 * code))
+    while row >= head[LENGTH]:  # a chunk may have grown beyond this slice
+        row = field(head, BEFORE, row)
+    return _living(head, row, 0)
 
 
 @machine
-def scores(places: Places, terms: Terms, weights: Floats, mean_length: float, k1: float, b: float) -> Floats:
-    """(n,) BM25 of every row of all slices, 0 where no term stands and for the dead; as ``lexical.scores``."""
-    size = 0 if not len(places) else places[-1, BEGIN] + places[-1, LENGTH]
-    total = np.zeros(size)
-    for part in range(len(places)):
-        head = places[part]
-        for index in range(len(terms)):
-            flat = head[FLAT] != 0
-            term = 0 if flat else _term(head, terms[index])
-            if term < 0:
-                continue
-            begin, end = (0, head[POSTED]) if flat else (_col(head, STARTS, term), _col(head, STARTS, term + 1))
-            for at in range(begin, end):
-                if flat:
-                    posting = head[FLAT] + _FLAT_WIDE * at
-                    if read_u64(posting) != terms[index]:
-                        continue
-                    row, often = signed(read_i32(posting + _FLAT_ROW)), float(read_i32(posting + _FLAT_COUNT))
-                else:
-                    row, often = _col(head, ROWS, at), float(_col(head, COUNTS, at))
-                if _dead(head, row):
-                    continue
-                norm = k1 * (1.0 - b + b * (_field(head, LENGTHS, row) / mean_length))
-                number = head[BEGIN] + row
-                total[number] = often * (k1 + 1.0) / (often + norm) * weights[index] + total[number]
-    return total
-
-
-@machine
-def scores_at(
-    places: Places, terms: Terms, weights: Floats, mean_length: float, k1: float, b: float, numbers: Ints
-) -> Floats:
-    """(m,) what ``scores`` has at living rows, bit for bit."""
-    total = np.zeros(len(numbers))
-    for index in range(len(numbers)):
-        head = places[_slice_of(places, numbers[index])]
-        row = numbers[index] - head[BEGIN]
-        norm = k1 * (1.0 - b + b * (_field(head, LENGTHS, row) / mean_length))
-        for each in range(len(terms)):
-            often = 0.0
-            if head[FLAT]:
-                for at in range(head[POSTED]):
-                    posting = head[FLAT] + _FLAT_WIDE * at
-                    if read_u64(posting) == terms[each] and signed(read_i32(posting + _FLAT_ROW)) == row:
-                        often = float(read_i32(posting + _FLAT_COUNT))
-            else:
-                term = _term(head, terms[each])
-                if term < 0:
-                    continue
-                low, end = _col(head, STARTS, term), _col(head, STARTS, term + 1)
-                high = end
-                while low < high:
-                    middle = (low + high) >> 1
-                    if _col(head, ROWS, middle) < row:
-                        low = middle + 1
-                    else:
-                        high = middle
-                if low < end and _col(head, ROWS, low) == row:
-                    often = float(_col(head, COUNTS, low))
-            if often:
-                total[index] = often * (k1 + 1.0) / (often + norm) * weights[each] + total[index]
-    return total
-
-
-@machine
-def best(values: Floats, limit: int) -> Ints:
-    """The numbers of at most so many of the largest of (n,) values above 0, the largest first; of equals the first."""
-    kept, found = np.empty(limit, np.int64), 0
-    for number in range(len(values)):
-        value = values[number]
-        if value <= 0.0 or (found == limit and (not limit or value <= values[kept[found - 1]])):
-            continue
-        at = found if found < limit else found - 1
-        found = min(found + 1, limit)
-        while at > 0 and values[kept[at - 1]] < value:
-            kept[at] = kept[at - 1]
-            at -= 1
-        kept[at] = number
-    return kept[:found]
-
-
-@machine
-def cosines(places: Places, wanted: Floats, numbers: Ints) -> Floats:
-    """(m,) products of the vectors of rows with a (d,) one, summed in double precision."""
-    found = np.zeros(len(numbers))
-    for index in range(len(numbers)):
-        head = places[_slice_of(places, numbers[index])]
-        address = head[VECTORS] + 4 * head[DIM] * (numbers[index] - head[BEGIN])
-        z0, z1, z2, z3 = 0.0, 0.0, 0.0, 0.0
-        z4, z5, z6, z7 = 0.0, 0.0, 0.0, 0.0
-        at, size = 0, len(wanted)
-        while at + 7 < size:  # eight sums, because each would wait for its last addition
-            here = address + 4 * at
-            z0 += read_f32(here) * wanted[at]
-            z1 += read_f32(here + 4) * wanted[at + 1]
-            z2 += read_f32(here + 8) * wanted[at + 2]
-            z3 += read_f32(here + 12) * wanted[at + 3]
-            z4 += read_f32(here + 16) * wanted[at + 4]
-            z5 += read_f32(here + 20) * wanted[at + 5]
-            z6 += read_f32(here + 24) * wanted[at + 6]
-            z7 += read_f32(here + 28) * wanted[at + 7]
-            at += 8
-        while at < size:
-            z0 += read_f32(address + 4 * at) * wanted[at]
-            at += 1
-        found[index] = ((z0 + z1) + (z2 + z3)) + ((z4 + z5) + (z6 + z7))
-    return found
-
-
-@machine
-def around(places: Places, numbers: Ints, reach: int, gap_s: float) -> tuple[Ints, Ints]:
-    """What lies around rows in their slices: (m, 2 reach) numbers as ``Look.around`` has them, -1 for none.
-
-    And (l, 5) who came to the end of a slice before that: the place of the row among these, the slice, 1 for forward,
-    the code of the session, and the row there.
-    """
+def around(places: Places, numbers: Ints, reach: int, gap_s: float) -> Ints:
+    """(m, 2 reach) the numbers of what lies around rows, as ``Look.around`` has them; -1 for none."""
     near = np.full((len(numbers), 2 * reach), -1, np.int64)
-    left, count = np.empty((2 * len(numbers), 5), np.int64), 0
     for index in range(len(numbers)):
-        part = _slice_of(places, numbers[index])
-        head = places[part]
         for forward in range(2):
-            at = numbers[index] - head[BEGIN]
-            session = _field(head, SESSION, at)
+            part = slice_of(places, numbers[index])
+            at = numbers[index] - places[part, BEGIN]
+            session = field(places[part], SESSION, at)
+            mark = _mark(places[part], session)
             for step in range(reach):
-                to = at
-                while True:
-                    to = _field(head, AFTER, to) if forward else _field(head, BEFORE, to)
-                    if to < 0 or to >= head[LENGTH] or not _dead(head, to):
+                head, other = places[part], part
+                to = _living(head, field(head, AFTER, at) if forward else field(head, BEFORE, at), forward)
+                while to < 0:
+                    other += 1 if forward else -1
+                    if other < 0 or other >= len(places):
                         break
-                if to < 0 or to >= head[LENGTH]:
-                    left[count, 0], left[count, 1], left[count, 2] = index, part, forward
-                    left[count, 3], left[count, 4] = session, at
-                    count += 1
+                    to = _entered(places[other], mark, forward)
+                if to < 0:
                     break
-                if session < 0 and abs(_field(head, AT, to) - _field(head, AT, at)) / 1e6 > gap_s:
+                if session < 0 and abs(field(places[other], AT, to) - field(head, AT, at)) / 1e6 > gap_s:
                     break
-                near[index, step + reach * forward] = head[BEGIN] + to
-                at = to
-    return near, left[:count]
+                near[index, step + reach * forward] = places[other, BEGIN] + to
+                part, at = other, to
+    return near
+
+
+@inside
+def _same(head: Any, row: int, data: Any, begin: int, end: int) -> Any:
+    """Whether the id of a row of a run is what stands in ``data``."""
+    size = end - begin
+    if head[ID_WIDTH]:
+        if size != 2 * head[ID_WIDTH]:
+            return False
+        for at in range(size):
+            both = signed(read_u8(head[IDS] + head[ID_WIDTH] * row + (at >> 1)))
+            half = both & 15 if at & 1 else both >> 4
+            if signed(data[begin + at]) != (half + 48 if half < 10 else half + 87):
+                return False
+        return True
+    first = col(head, ID_STARTS, row)
+    if col(head, ID_STARTS, row + 1) - first != size:
+        return False
+    at = 0
+    while at < size and read_u8(head[IDS] + first + at) == data[begin + at]:
+        at += 1
+    return at == size
 
 
 @machine
-def standing(places: Places, wanted: Terms) -> Ints:
-    """(k, 2) the slice that is a run, and the row there, of the first living memory whose id has each number, or -1."""
-    found = np.full((len(wanted), 2), -1, np.int64)
-    for index in range(len(wanted)):
+def found(places: Places, numbers: Numbers, data: Octets, ends: Ints) -> Ints:
+    """(k,) the number of each id's living row in a run, or -1.
+
+    ``numbers`` are the ids', ``data`` their UTF-8, and each ends there at its place in ``ends``.
+    """
+    rows = np.full(len(numbers), -1, np.int64)
+    for index in range(len(numbers)):
+        begin = 0 if index == 0 else ends[index - 1]
         for part in range(len(places)):
             head = places[part]
-            at = first_not_below(head[NUMBERS], head[NUMBER_COUNT], wanted[index])
-            while at < head[NUMBER_COUNT] and read_u64(head[NUMBERS] + 8 * at) == wanted[index]:
-                row = _col(head, ORDER, at)
-                if not _dead(head, row):
-                    found[index, 0], found[index, 1] = part, row
+            at = first_not_below(head[NUMBERS], head[NUMBER_COUNT], numbers[index])
+            while at < head[NUMBER_COUNT] and read_u64(head[NUMBERS] + 8 * at) == numbers[index]:
+                row = col(head, ORDER, at)
+                if not dead(head, row) and _same(head, row, data, begin, ends[index]):
+                    rows[index] = head[BEGIN] + row
                 at += 1
-    return found
+            if rows[index] >= 0:
+                break
+    return rows
 
 
 @machine
-def matched(scores_of: Floats, near: Ints, weights: Floats) -> Floats:
-    """(m,) the weighted sum of what (m, 2 reach) places, or -1, have among (n,) scores."""
-    found = np.zeros(len(near))
-    for column in range(near.shape[1]):
-        for index in range(len(near)):
-            if near[index, column] >= 0:
-                found[index] += weights[column] * scores_of[near[index, column]]
-    return found
+def stamps(places: Places, numbers: Ints) -> tuple[Ints, Ints, Floats]:
+    """(m,) places in the order of remembering, times in microseconds, and how much of each was new."""
+    tickets, at_us = np.empty(len(numbers), np.int64), np.empty(len(numbers), np.int64)
+    news = np.empty(len(numbers))
+    for index in range(len(numbers)):
+        head = places[slice_of(places, numbers[index])]
+        row = numbers[index] - head[BEGIN]
+        tickets[index], at_us[index] = field(head, TICKET, row), field(head, AT, row)
+        news[index] = read_f32(head[NEWS] + head[NEWS + 1] * row)
+    return tickets, at_us, news
+
+
+@machine
+def sessions(places: Places, numbers: Ints) -> Ints:
+    """(m,) the marks of the sessions of rows, -1 for none."""
+    marks = np.empty(len(numbers), np.int64)
+    for index in range(len(numbers)):
+        head = places[slice_of(places, numbers[index])]
+        marks[index] = _mark(head, field(head, SESSION, numbers[index] - head[BEGIN]))
+    return marks
+
+
+@machine
+def grouped(places: Places, column: int, numbers: Ints) -> tuple[Ints, Ints]:
+    """Which rows have one name in a column, by its codes: (m,) the group of each, -1 for those without a name.
+
+    And (g,) the place of the first row of each group. A name has a group in each slice.
+    """
+    which, keys, firsts = np.empty(len(numbers), np.int64), np.empty(len(numbers), np.int64), np.empty_like(numbers)
+    size, count = 64, 0
+    while size < 2 * len(numbers):
+        size *= 2
+    table = np.full(size, -1, np.int64)
+    for index in range(len(numbers)):
+        part = slice_of(places, numbers[index])
+        head = places[part]
+        code = field(head, column, numbers[index] - head[BEGIN])
+        which[index] = -1
+        if code < 0:
+            continue
+        key = (part << 32) | code
+        slot = (part * 7919 + code) & (size - 1)
+        while table[slot] >= 0 and keys[table[slot]] != key:
+            slot = (slot + 1) & (size - 1)
+        if table[slot] < 0:
+            table[slot] = count
+            keys[count], firsts[count] = key, index
+            count += 1
+        which[index] = table[slot]
+    return which, firsts[:count]
 
 
 @machine
@@ -316,27 +263,23 @@ def last_bytes(places: Places, numbers: Ints) -> Ints:
     """(m,) the last byte of the text of each row of a run; -1 for an empty one, and for rows of what is no run."""
     found = np.full(len(numbers), -1, np.int64)
     for index in range(len(numbers)):
-        part = _slice_of(places, numbers[index])
+        part = slice_of(places, numbers[index])
         row = numbers[index] - places[part, BEGIN]
         if places[part, TEXTS]:
             head = places[part]
-            end = _col(head, TEXT_STARTS, row + 1)
-            if end > _col(head, TEXT_STARTS, row):
+            end = col(head, TEXT_STARTS, row + 1)
+            if end > col(head, TEXT_STARTS, row):
                 found[index] = read_u8(head[TEXTS] + end - 1)
     return found
 
 
 def rehearse() -> None:
     """Have every function made."""
-    places, terms = np.zeros((0, WIDE), np.int64), np.zeros(0, np.uint64)
-    none, nothing = np.zeros(0), np.zeros(0, np.int64)
-    frequencies(places, terms)
-    scores(places, terms, none, 1.0, 1.0, 1.0)
-    scores_at(places, terms, none, 1.0, 1.0, 1.0, nothing)
-    best(none, 1)
-    cosines(places, none, nothing)
+    places, none, nothing = np.zeros((0, WIDE), np.int64), np.zeros(0), np.zeros(0, np.int64)
     around(places, nothing, 1, 1.0)
-    standing(places, terms)
+    found(places, np.zeros(0, np.uint64), np.zeros(0, np.uint8), nothing)
+    stamps(places, nothing)
+    sessions(places, nothing)
+    grouped(places, KIND, nothing)
     last_bytes(places, nothing)
-    matched(none, np.zeros((0, 2), np.int64), np.zeros(2))
     faded(none, nothing, nothing, none, nothing, np.zeros(1), 1.0)

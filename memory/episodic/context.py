@@ -89,18 +89,6 @@ def surroundings(
     return found
 
 
-def surroundings_of_few(
-    slices: Sequence[Slice], alive: Sequence[Mask | None], of: Addresses, context: Context, beyond: Beyond
-) -> Addresses:
-    """The same for rows that are looked at one by one, which for a few is sooner done."""
-    reach = context.reach
-    found = Addresses(np.repeat(of.which[:, np.newaxis], 2 * reach, axis=1), np.full((len(of.row), 2 * reach), -1))
-    walk = _Walk(slices, alive, context.gap_s, found, beyond)
-    for walker, address in enumerate(zip(of.which.tolist(), of.row.tolist(), strict=True)):
-        walk.go_alone(walker, address)
-    return found
-
-
 def neighbours(slices: Sequence[Slice], address: Address, context: Context) -> list[tuple[Address, float]]:
     """The addresses of one row's neighbours and their weights."""
     one = Addresses(np.array([address[0]]), np.array([address[1]]))
@@ -108,14 +96,6 @@ def neighbours(slices: Sequence[Slice], address: Address, context: Context) -> l
     weights = (*context.weights, *context.weights)
     near = zip(found.which[0].tolist(), found.row[0].tolist(), weights, strict=True)
     return [((index, row), weight) for index, row, weight in near if row >= 0]
-
-
-def goes_on(slices: Sequence[Slice], beyond: Beyond, index: int, forward: int, session: int, row: int) -> bool:
-    """Whether the session of a row, by its code in a slice, has living rows beyond that slice. ``beyond`` is filled."""
-    key = index, bool(forward), session
-    if key not in beyond:
-        beyond[key] = _further(slices, index, slices[index].block.session(row), forward=bool(forward))
-    return beyond[key] is not None
 
 
 def _further(slices: Sequence[Slice], index: int, session: str | None, *, forward: bool) -> Address | None:
@@ -172,11 +152,6 @@ class _Walk:
                 walkers, which, there, to, forward = walkers[near], which[near], there[near], to[near], forward[near]
             at, held = to, there
             self._found.row[walkers, step + self._reach * forward] = at
-
-    def go_alone(self, walker: int, at: Address) -> None:
-        """Let both walkers of one row go on their own."""
-        for forward in (False, True):
-            self._alone(walker, at, 0, forward)
 
     def _leave(
         self,

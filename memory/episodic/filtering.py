@@ -19,15 +19,16 @@ class Allowed:
     """What filters let through in the slices of one look; a slice is looked at when it is first asked for."""
 
     def __init__(self, look: Look, filters: Filters) -> None:
-        self.filters = filters
+        self.filters, self._open = filters, filters == Filters()
         self._look = look
         self._masks: dict[int, Mask | None] = {}
 
     def of_slice(self, index: int) -> Mask | None:
         """(length,) truth per row that lives and passes, or ``None`` if all do. Raises: InvalidInput."""
         if index not in self._masks:
-            look = self._look
-            self._masks[index] = allowed(look.slices[index], look.alive[index], self.filters)
+            part, alive = self._look.slices[index], self._look.alive[index]
+            plain = self._open and all(part.block.code(kind) < 0 for kind in UNASKED_KINDS)
+            self._masks[index] = alive if plain else allowed(part, alive, self.filters)
         return self._masks[index]
 
     @cached_property

@@ -1,14 +1,16 @@
 """What one question sees of a state: its slices, and one number for each row of any. Reads columns, changes nothing.
 
-Numbers follow the order of remembering. Whatever is asked for many rows is asked of each slice once.
+Numbers follow the order of remembering, and may be asked for in any order. Whatever is asked for many rows is asked of
+each slice once.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +22,29 @@ from quantum_memory.memory.episodic.context import (
     Addresses,
     Beyond,
     Context,
-    goes_on,
     surroundings,
-    surroundings_of_few,
 )
 from quantum_memory.memory.episodic.parts import told_by_last
 from quantum_memory.memory.episodic.records import FELT
-from quantum_memory.memory.episodic.rows import ROW
-from quantum_memory.memory.episodic.runs import Block, Slice
+from quantum_memory.memory.episodic.rows import NOBODY, ROW
+from quantum_memory.memory.episodic.runs import Block
+from quantum_memory.memory.episodic.spelling import spelled
 from quantum_memory.memory.episodic.state import EpisodicState
-from quantum_memory.memory.episodic.words import id_number
+from quantum_memory.memory.episodic.words import Codes, id_number
 from quantum_memory.types import Floats, Memory, MemoryId, Vector
 
 Label = Literal["kind", "speaker", "session"]
 T = TypeVar("T")
 S = TypeVar("S", bound=np.generic)
 NOTHING: Ints = np.empty(0, np.int64)
+
+
+class Stamps(NamedTuple):
+    """Of m rows the place in the order of remembering, the time in microseconds since 1970, and how new it was."""
+
+    tickets: Ints
+    at_us: Ints
+    news: Floats
 
 
 class Look:
@@ -49,9 +58,11 @@ class Look:
         self.slices = state.slices()
         self.alive = [part.alive() for part in self.slices]
         self._beyond: Beyond = {}
+        self._sessions = Codes()
         self.machine: Any = compiled.ready("memories")
         self.heads = None if self.machine is None else self.machine.heads_of(self.slices)
         self.begins = np.cumsum([0, *(part.length for part in self.slices)])
+        self._begin_list: list[int] = self.begins[:-1].tolist()
 
     def addresses(self, numbers: Ints) -> Addresses:
         """Where rows are; none where a number is -1."""
@@ -73,15 +84,7 @@ class Look:
         """(m, 2 reach) the numbers of what lies around, -1 for none."""
         if self.heads is None:
             return self._around(numbers, context)
-        near: Ints
-        near, left = self.machine.around(self.heads.places, numbers, context.reach, float(context.gap_s))
-        if len(left):
-            beyond, slices = self._beyond, self.slices
-            on = {one for one, *end in left.tolist() if goes_on(slices, beyond, *end)}
-            if on:
-                some = np.array(sorted(on))
-                of = self.addresses(numbers[some])
-                near[some] = self.numbers(surroundings_of_few(slices, self.alive, of, context, beyond))
+        near: Ints = self.machine.around(self.heads.places, numbers, context.reach, float(context.gap_s))
         return near
 
     def _around(self, numbers: Ints, context: Context) -> Ints:
@@ -92,91 +95,112 @@ class Look:
         found = np.full(len(ids), -1, np.int64)
         if not ids:
             return found
-        wanted = np.array([id_number(memory) for memory in ids], np.uint64)
         if self.heads is not None:
-            return self._found(ids, wanted, self.machine.standing(self.heads.places, wanted), found)
-        for index, part in enumerate(self.slices):
-            for at in part.block.likely(ids, wanted):
-                row = part.find(ids[at], int(wanted[at]))
+            wanted = spelled(ids)
+            found = self.machine.found(self.heads.places, *wanted)
+            looked_at = [(index, part) for index, part in enumerate(self.slices) if isinstance(part.block, Chunk)]
+            numbers = wanted.numbers
+        else:
+            looked_at = list(enumerate(self.slices))
+            numbers = np.array([id_number(memory) for memory in ids], np.uint64)
+        for index, part in looked_at:
+            for at in part.block.likely(ids, numbers):
+                row = part.find(ids[at], int(numbers[at]))
                 if row >= 0:
                     found[at] = self.begins[index] + row
         return found
 
-    def _found(self, ids: Sequence[MemoryId], wanted: NDArray[np.uint64], standing: Ints, found: Ints) -> Ints:
-        """The same by machine code; whether a number stands for the id is seen by the id itself."""
-        shared = False
-        for at, (index, row) in enumerate(standing.tolist()):
-            if index < 0:
-                continue
-            if self.slices[index].block.id(row) == ids[at]:
-                found[at] = self.begins[index] + row
-            else:
-                shared = True  # next to never: several ids have this number, and the one asked for may be in any run
-        for index, part in enumerate(self.slices):
-            if shared or isinstance(part.block, Chunk):
-                for at in part.block.likely(ids, wanted):
-                    row = part.find(ids[at], int(wanted[at]))
-                    if row >= 0:
-                        found[at] = self.begins[index] + row
-        return found
+    def stamps(self, numbers: Ints) -> Stamps:
+        """Where rows stand in the order of remembering, when each was, and how new."""
+        if self.heads is not None:
+            return Stamps(*self.machine.stamps(self.heads.places, numbers))
+        held = self._placed(numbers, _rows_of, np.empty(0, ROW))
+        news: Floats = held["news"].astype(np.float64)
+        return Stamps(held["ticket"].copy(), held["at_us"].copy(), news)
 
-    def rows(self, numbers: Ints) -> NDArray[np.void]:
-        """(m,) ROW of numbers that ascend. Names in it are of the slice alone: see ``labels``."""
-        held = np.empty(len(numbers), ROW)  # to join arrays of records takes numpy several times as long
-        low = 0
-        for part, rows in self._parts(numbers):
-            part.block.fill(held[low : low + len(rows)], rows)
-            low += len(rows)
-        return held
+    def named(self, column: Label, numbers: Ints) -> tuple[Ints, list[str]]:
+        """(m,) the place of each row's name in a column among names that are given too, or -1 for none.
+
+        A name may be there more than once.
+        """
+        if self.heads is not None:
+            which, firsts = self.machine.grouped(self.heads.places, self.machine.COLUMNS[column], numbers)
+            places = map(self._address, numbers[firsts].tolist())
+            return which, [str(self.slices[index].block.label(column, row)) for index, row in places]
+        known = Codes()
+        which = np.array([NOBODY if name is None else known.learn(name) for name in self._labels(column, numbers)])
+        return which.astype(np.int64), known.words()
+
+    def sessions(self, numbers: Ints) -> Ints:
+        """(m,) a number for the session of each row, the same for one session whenever this look is asked; -1: none."""
+        if self.heads is not None:
+            found: Ints = self.machine.sessions(self.heads.places, numbers)
+            return found
+        learn = self._sessions.learn
+        names = self._labels("session", numbers)
+        return np.array([NOBODY if name is None else learn(name) for name in names], np.int64)
+
+    def _labels(self, column: Label, numbers: Ints) -> list[str | None]:
+        return self._each(numbers, lambda block, rows: block.labels(column, rows))
+
+    def _address(self, number: int) -> tuple[int, int]:
+        index = bisect_right(self._begin_list, number) - 1
+        return index, number - self._begin_list[index]
 
     def vectors(self, numbers: Ints) -> Vector:
-        """(m, d) embeddings of numbers that ascend; (0, 0) of none."""
-        found = [part.block.vectors(rows) for part, rows in self._parts(numbers)]
-        return joined(found, np.empty((0, 0), np.float32))
+        """(m, d) embeddings of rows; (0, 0) of none."""
+        return self._placed(numbers, lambda block, rows: block.vectors(rows), np.empty((0, 0), np.float32))
 
     def felt(self, numbers: Ints) -> Floats:
-        """(m, 5) what numbers that ascend feel like and matter, in the order of ``FELT``."""
-        return joined([part.block.felt(rows) for part, rows in self._parts(numbers)], np.empty((0, len(FELT))))
+        """(m, 5) what rows feel like and matter, in the order of ``FELT``."""
+        return self._placed(numbers, lambda block, rows: block.felt(rows), np.empty((0, len(FELT))))
 
     def statements(self, numbers: Ints) -> Floats:
-        """(m,) 0 for texts that end as a question and 1 for others, of numbers that ascend."""
+        """(m,) 0 for texts that end as a question and 1 for others."""
         if self.heads is not None:
-            last = self.machine.last_bytes(self.heads.places, numbers)
-            told, unclear = told_by_last(last)
-            told[unclear] = self._statements(numbers[unclear])
+            told, unclear = told_by_last(self.machine.last_bytes(self.heads.places, numbers))
+            if len(unclear):
+                told[unclear] = self._statements(numbers[unclear])
             return told
         return self._statements(numbers)
 
     def _statements(self, numbers: Ints) -> Floats:
-        return joined([part.block.statements(rows) for part, rows in self._parts(numbers)], np.empty(0))
-
-    def labels(self, column: Label, numbers: Ints) -> list[str | None]:
-        """The names in a column, of numbers that ascend."""
-        return [name for part, rows in self._parts(numbers) for name in part.block.labels(column, rows)]
+        return self._placed(numbers, lambda block, rows: block.statements(rows), np.empty(0))
 
     def ids(self, numbers: Ints) -> list[MemoryId]:
-        """The ids of rows, in any order."""
-        return self._each(numbers, lambda block, rows: block.ids(rows))
+        """The ids of rows."""
+        places = map(self._address, numbers.tolist())
+        return [self.slices[index].block.id(row) for index, row in places]
 
     def said(self, numbers: Ints) -> list[tuple[str, datetime]]:
-        """The texts of rows, in any order, and when each was said."""
+        """The texts of rows, and when each was said."""
         return self._each(numbers, lambda block, rows: block.said(rows))
 
     def memories(self, numbers: Ints) -> list[Memory]:
-        """The memories in rows, in any order, with vectors of their own."""
+        """The memories in rows, with vectors of their own."""
         return self._each(numbers, lambda block, rows: block.memories(rows))
 
-    def _parts(self, numbers: Ints) -> Iterator[tuple[Slice, Ints]]:
-        return ((self.slices[index], rows) for index, rows in self.by_slice(numbers))
+    def _placed(self, numbers: Ints, read: Callable[[Block, Ints], NDArray[S]], nothing: NDArray[S]) -> NDArray[S]:
+        """What is read of the rows of each slice, in the order of these; ``nothing`` of none."""
+        order = np.argsort(numbers, kind="stable")
+        found = [read(self.slices[index].block, rows) for index, rows in self.by_slice(numbers[order])]
+        if not found:
+            return nothing
+        joined = found[0] if len(found) == 1 else np.concatenate(found)
+        placed = np.empty_like(joined)
+        placed[order] = joined
+        return placed
 
     def _each(self, numbers: Ints, read: Callable[[Block, Ints], Sequence[T]]) -> list[T]:
         order = np.argsort(numbers, kind="stable")
-        found = [one for part, rows in self._parts(numbers[order]) for one in read(part.block, rows)]
+        parts = ((self.slices[index].block, rows) for index, rows in self.by_slice(numbers[order]))
+        found = [one for block, rows in parts for one in read(block, rows)]
         places = np.empty(len(order), np.int64)
         places[order] = np.arange(len(order))
         return [found[place] for place in places.tolist()]
 
 
-def joined(found: Sequence[NDArray[S]], nothing: NDArray[S]) -> NDArray[S]:
-    """Arrays one after another; ``nothing`` of none."""
-    return found[0] if len(found) == 1 else np.concatenate(found) if found else nothing
+def _rows_of(block: Block, rows: Ints) -> NDArray[np.void]:
+    held = np.empty(len(rows), ROW)
+    block.fill(held, rows)
+    return held

@@ -54,7 +54,11 @@ def nearness(match: Floats, sessions: Sequence[str | None], tickets: ArrayLike, 
     """
     numbers = {session: number for number, session in enumerate(dict.fromkeys(sessions))} | {None: -1}
     codes = np.array([numbers[session] for session in sessions], np.int64)
-    place, when = np.asarray(tickets, np.int64), np.asarray(at_s, np.float64)
+    return nearness_by_code(match, codes, np.asarray(tickets, np.int64), np.asarray(at_s, np.float64))
+
+
+def nearness_by_code(match: Floats, codes: Ints, place: Ints, when: Floats) -> Floats:
+    """The same of sessions by number, -1 for none."""
     order = np.lexsort((place, codes))
     machine = compiled.ready("memories")
     if machine is not None:
@@ -132,20 +136,27 @@ def bridged(
         vectors: (m, d) their embeddings, of unit length.
         bridges: as the graph gives them; what is no candidate is passed over.
     """
-    found = np.zeros(len(ids))
     place = {memory: row for row, memory in enumerate(ids)}
-    ways: dict[int, list[tuple[int, float]]] = {}
-    for memory, seeds in bridges.items():
-        for seed, strength in seeds.items():
-            if memory in place and seed in place:
-                ways.setdefault(place[seed], []).append((place[memory], strength))
-    for leading, led in ways.items():
-        rest = question.astype(np.float64)
-        rest = rest - float(rest @ vectors[leading]) * vectors[leading]
+    known = [
+        (place[memory], place[seed], strength)
+        for memory, seeds in bridges.items()
+        for seed, strength in seeds.items()
+        if memory in place and seed in place
+    ]
+    ways = np.array([way[:2] for way in known], np.int64).reshape(-1, 2)
+    return bridged_rows(question.astype(np.float64), vectors, ways, np.array([way[2] for way in known]))
+
+
+def bridged_rows(question: Floats, vectors: Vector, ways: Ints, strengths: Floats) -> Floats:
+    """(m,) the same of bridges by rows: (w, 2) where each ends and where it begins, and (w,) how strong it is."""
+    found = np.zeros(len(vectors))
+    for leading in np.unique(ways[:, 1]).tolist():
+        rest = question - float(question @ vectors[leading]) * vectors[leading]
         length = math.sqrt(float(rest @ rest))
         if length < LEAST_LEFT:
             continue
-        rows = np.array([row for row, _ in led])
-        fits = (vectors[rows] @ (rest / length)).clip(0.0, 1.0) * np.array([strength for _, strength in led])
-        found[rows] = np.maximum(found[rows], fits)
+        mine = ways[:, 1] == leading
+        rows = ways[mine, 0]
+        fits = (vectors[rows] @ (rest / length)).clip(0.0, 1.0) * strengths[mine]
+        np.maximum.at(found, rows, fits)
     return found

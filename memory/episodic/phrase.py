@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from quantum_memory.memory.episodic import lexical
 from quantum_memory.memory.episodic.columnar import Ints
 from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.lexical import Bm25, Group
-from quantum_memory.memory.episodic.look import Look
+from quantum_memory.memory.episodic.look import NOTHING, Look
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.types import Floats
 
@@ -22,29 +23,55 @@ MOST_KEPT = 256
 """Rows up to which machine code keeps the best in order; each new one moves those below it."""
 
 
+class Law(NamedTuple):
+    """What machine code needs to score a row: (q,) terms and what they weigh, the mean length, and the two knobs."""
+
+    terms: lexical.Terms
+    weights: Floats
+    mean_length: float
+    k1: float
+    b: float
+
+
+NO_WORDS = Law(np.empty(0, np.uint64), np.empty(0), 1.0, 1.0, 1.0)
+
+
 class Phrase:
     """Where the terms of a text stand in a state, and what they weigh.
 
+    Args:
+        state: whose rows are scored.
+        look: at that state.
+        text: the words; ``None`` for none.
+        knobs: of BM25.
+        limit: how many of the best are likely to be asked for.
+
     Attributes:
+        law: of machine code; without words if no row has any of them.
         best: the best BM25 that any living row has; 0 if none has any.
     """
 
-    def __init__(self, state: EpisodicState, look: Look, text: str | None, knobs: Bm25) -> None:
+    def __init__(self, state: EpisodicState, look: Look, text: str | None, knobs: Bm25, limit: int) -> None:
         self._look, self._knobs = look, knobs
         self._groups: list[list[Group]] = []
         self._scores: list[Floats] = []
         self._total: Floats | None = None
-        self.best = 0.0
+        self._first, self._firsts = 0, NOTHING
+        self.law, self.best = NO_WORDS, 0.0
         if not text or not state.live_terms:
             return
         self._terms, count = lexical.distinct(state.lexicon.terms(text)), len(state)
         self._mean = state.live_terms / count
         if look.heads is not None:
-            often = look.machine.frequencies(look.heads.places, self._terms)
-            self._weights = lexical.inverse_frequencies(count, often)
-            self._total = look.machine.scores(look.heads.places, *self._law())
-            top = look.machine.best(self._total, 1)
-            self.best = float(self._total[top[0]]) if len(top) else 0.0
+            weights = lexical.inverse_frequencies(
+                count, look.machine.matching.frequencies(look.heads.places, self._terms)
+            )
+            # Whole numbers would be another form of each function, which would be made while somebody waits.
+            law = Law(self._terms, weights, self._mean, float(knobs.k1), float(knobs.b))
+            self._first = min(max(limit, 1), MOST_KEPT)
+            self._firsts, values = look.machine.matching.best(look.heads.places, *law, self._first)
+            if len(values):
+                self.law, self.best = law, float(values[0])
             return
         matches = (part.block.match(self._terms, part.length) for part in look.slices)
         self._groups = [_living(groups, alive) for groups, alive in zip(matches, look.alive, strict=True)]
@@ -58,38 +85,28 @@ class Phrase:
         ]
         self.best = max(float(score.max(initial=0.0)) if len(groups) else 0.0 for score, groups in self._each())
 
-    def _law(self) -> tuple[lexical.Terms, Floats, float, float, float]:
-        """What machine code needs to score a row."""
-        # Whole numbers would be another form of each function, which would be made while somebody waits.
-        return self._terms, self._weights, self._mean, float(self._knobs.k1), float(self._knobs.b)
-
     def _each(self) -> zip[tuple[Floats, list[Group]]]:
         return zip(self._scores, self._groups, strict=True)
 
     def of_slice(self, index: int) -> Floats | None:
         """(length,) BM25 of every row of a slice, dead ones have none; ``None`` if no term stands in it."""
-        if self._total is not None:
+        if self._look.heads is not None:
+            if self._total is None:
+                self._total = self._look.machine.matching.scores(self._look.heads.places, *self.law)
             begin, end = self._look.begins[index : index + 2]
-            return self._total[begin:end]
+            return self._total[begin:end] if self.best > 0.0 else None
         return self._scores[index] if self._scores and self._groups[index] else None
 
     def top(self, limit: int) -> Ints | None:
         """The numbers of the best living rows, of equals the older; ``None`` where looking at slices is no dearer."""
-        if self._total is None or limit > MOST_KEPT:
+        if self._look.heads is None or limit > self._first:
             return None
-        found: Ints = self._look.machine.best(self._total, limit)
-        return found
+        return self._firsts[:limit]
 
     def at(self, numbers: Ints) -> Floats:
-        """(m,) BM25 over the best, in [0, 1], of living numbers that ascend."""
+        """(m,) BM25 over the best, in [0, 1], of living numbers that ascend. The slow twin of ``matching.measured``."""
         if self.best <= 0.0:
             return np.zeros(len(numbers))
-        if self._total is not None:
-            found: Floats = self._total[numbers] / self.best
-            return found
-        if self._look.heads is not None:
-            scored = self._look.machine.scores_at(self._look.heads.places, *self._law(), numbers)
-            return np.asarray(scored / self.best)
         told = [self._of(index, rows) for index, rows in self._look.by_slice(numbers)]
         return np.concatenate(told) / self.best if told else np.zeros(0)
 

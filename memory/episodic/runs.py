@@ -67,11 +67,11 @@ class Run:
     def ends(self) -> Ends:
         return self._ends
 
-    def head(self, made: Callable[[Table], T]) -> T:
+    def head(self, made: Callable[[Table, Ends], T]) -> T:
         """What is made of the columns that it shows now; made again, and let go, once it shows others."""
         known, table = self._head, self._table
         if known is None or known[0] is not table:
-            known = self._head = table, made(table)
+            known = self._head = table, made(table, self._ends)
         found: T = known[1]
         return found
 
@@ -151,6 +151,10 @@ class Run:
         code = int(self._table.rows["session"][row])
         return None if code < 0 else self._table.names[code]
 
+    def label(self, column: str, row: int) -> str | None:
+        found: str | None = self._labels[self._table.rows[column][row]]
+        return found
+
     def labels(self, column: str, rows: Ints) -> list[str | None]:
         return [self._labels[code] for code in self._table.rows[column][rows].tolist()]
 
@@ -188,6 +192,9 @@ class Run:
 
     def nearest(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - a run is always seen whole
         return self.index.nearest(query, k, allowed, exact=exact)
+
+    def near(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - a run is always seen whole
+        return self.index.near(query, k, allowed, exact=exact)
 
     def vectors(self, rows: Ints) -> Vector:
         return self._table.vectors[rows]

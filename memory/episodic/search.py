@@ -16,8 +16,9 @@ from quantum_memory.memory.episodic.context import Context
 from quantum_memory.memory.episodic.dense import Mask
 from quantum_memory.memory.episodic.filtering import Allowed
 from quantum_memory.memory.episodic.lexical import Bm25
-from quantum_memory.memory.episodic.look import NOTHING, Look
-from quantum_memory.memory.episodic.phrase import Phrase
+from quantum_memory.memory.episodic.look import NOTHING, Look, Stamps
+from quantum_memory.memory.episodic.parts import LEAST_LEFT, bridged_rows
+from quantum_memory.memory.episodic.phrase import MOST_KEPT, Phrase
 from quantum_memory.memory.episodic.runs import Slice
 from quantum_memory.memory.episodic.state import EpisodicState, read
 from quantum_memory.types import Filters, Floats, Memory, MemoryId, Vector
@@ -77,8 +78,8 @@ class Found:
 
     Attributes:
         numbers: (m,) which rows, as ``Look`` numbers them.
-        rows: (m,) ROW; codes of names in it mean nothing here.
-        sessions: the session of each, or ``None``.
+        stamps: where each stands in the order of remembering, when it was, and how new.
+        sessions: (m,) a number for the session of each, as ``Look`` gives it, or -1.
         relevance: (m,) cosine with the query, in [-1, 1]; 0 if the query has no embedding.
         lexical: (m,) BM25 over the best that any living memory reaches, in [0, 1]; 0 if the query has no words.
         neighbours: (m,) how well the memories just before and after match, in [-1, 1].
@@ -87,8 +88,8 @@ class Found:
     """
 
     numbers: Ints
-    rows: NDArray[np.void]
-    sessions: tuple[str | None, ...]
+    stamps: Stamps
+    sessions: Ints
     relevance: Floats
     lexical: Floats
     neighbours: Floats
@@ -96,20 +97,20 @@ class Found:
     @property
     def at_s(self) -> Floats:
         """(m,) when each happened, in seconds since 1970."""
-        seconds: Floats = self.rows["at_us"] / 1e6
+        seconds: Floats = self.stamps.at_us / 1e6
         return seconds
 
     @property
     def news(self) -> Floats:
         """(m,) how much of each was new to the agent when it was remembered, in [0, 1)."""
-        return np.asarray(self.rows["news"], np.float64)
+        return self.stamps.news
 
     def followed_by(self, more: Found) -> Found:
         """These, then others."""
         return Found(
             np.concatenate([self.numbers, more.numbers]),
-            _rows_joined(self.rows, more.rows),
-            (*self.sessions, *more.sessions),
+            Stamps(*(np.concatenate(both) for both in zip(self.stamps, more.stamps, strict=True))),
+            np.concatenate([self.sessions, more.sessions]),
             np.concatenate([self.relevance, more.relevance]),
             np.concatenate([self.lexical, more.lexical]),
             np.concatenate([self.neighbours, more.neighbours]),
@@ -148,7 +149,7 @@ def search(state: EpisodicState, query: Query, bm25: Bm25 | None = None, context
         found.lexical,
         found.neighbours,
         found.news,
-        np.ascontiguousarray(found.rows["ticket"]),
+        found.stamps.tickets,
     )
 
 
@@ -171,7 +172,8 @@ class Sighting:
             vector("embedding", query.embedding, state.dim)
         self.look = Look(state)
         self._embedding, self._context = query.embedding, context or Context()
-        self._phrase = Phrase(state, self.look, query.text, bm25 or Bm25())
+        self._wanted = np.empty(0) if query.embedding is None else query.embedding.astype(np.float64)
+        self._phrase = Phrase(state, self.look, query.text, bm25 or Bm25(), query.limit)
         self._allowed: list[Allowed] = []
 
     def chosen(self, query: Query) -> Chosen:
@@ -191,35 +193,49 @@ class Sighting:
         Cosines are taken again in float64, so they do not depend on how runs lie.
         """
         numbers, around = chosen
+        match = self._matched if self.look.heads is None else self._swiftly_matched
+        return Found(numbers, self.look.stamps(numbers), self.look.sessions(numbers), *match(numbers, around))
+
+    def _swiftly_matched(self, numbers: Ints, around: Ints) -> tuple[Floats, Floats, Floats]:
+        """By machine code: cosines of rows, their BM25 over the best, and how well what lies around each matches."""
+        look, phrase, context = self.look, self._phrase, self._context
+        weights = np.array((*context.weights, *context.weights))
+        found: tuple[Floats, Floats, Floats] = look.machine.matching.measured(
+            *(look.heads.places, *phrase.law, phrase.best),  # type: ignore[union-attr]  # it has heads
+            *(self._wanted, float(context.lexical_share), numbers, around, weights),
+        )
+        return found
+
+    def _matched(self, numbers: Ints, around: Ints) -> tuple[Floats, Floats, Floats]:
+        """The same by arrays."""
         context = self._context
         every = ascending(np.concatenate([numbers, around[around >= 0]]))
         lexical_part, cosine = self._phrase.at(every), np.zeros(len(every))
-        if self._embedding is not None and len(every):
-            cosine = self._cosines(every, self._embedding.astype(np.float64))
+        if len(self._wanted) and len(every):
+            products = np.multiply(self.look.vectors(every), self._wanted, dtype=np.float64)
+            cosine = products.sum(axis=1).clip(-1.0, 1.0)
         matching = (cosine + context.lexical_share * lexical_part) / (1.0 + context.lexical_share)
-        place = np.searchsorted(every, around)
         weights = np.array((*context.weights, *context.weights))
-        if self.look.heads is not None:
-            nearby = self.look.machine.matched(matching, np.where(around < 0, -1, place), weights)
-        else:
-            nearby = matched(matching, np.where(around < 0, -1, place), weights)
+        nearby = matched(matching, np.where(around < 0, -1, np.searchsorted(every, around)), weights)
         here = np.searchsorted(every, numbers)
-        return Found(
-            numbers,
-            self.look.rows(numbers),
-            tuple(self.look.labels("session", numbers)),
-            cosine[here],
-            lexical_part[here],
-            nearby,
-        )
+        return cosine[here], lexical_part[here], nearby
 
-    def _cosines(self, numbers: Ints, wanted: Floats) -> Floats:
-        look = self.look
-        if look.heads is not None:
-            found: Floats = look.machine.cosines(look.heads.places, wanted, numbers)
-        else:
-            found = np.multiply(look.vectors(numbers), wanted, dtype=np.float64).sum(axis=1)
-        return found.clip(-1.0, 1.0)
+    def bridged(self, numbers: Ints, ways: Ints, strengths: Floats) -> Floats:
+        """(m,) how well rows answer what those that lead to them leave of the question; see ``parts.bridged``.
+
+        Args:
+            numbers: (m,) the rows that lead or are led to.
+            ways: (w, 2) the places in them of the end and the beginning of each bridge.
+            strengths: (w,) of the bridges.
+        """
+        if self.look.heads is None:
+            return bridged_rows(self._wanted, self.look.vectors(numbers), ways, strengths)
+        leading, by = np.unique(ways[:, 1], return_inverse=True)
+        found: Floats = self.look.machine.matching.bridged(
+            *(self.look.heads.places, self._wanted, LEAST_LEFT, numbers[leading], numbers),
+            *(np.stack([ways[:, 0], by], axis=1), strengths),
+        )
+        return found
 
     def settle(self) -> None:
         """Keep no more than ``measured`` needs: nothing is chosen any more."""
@@ -248,12 +264,17 @@ class Sighting:
         """The nearest by meaning over all slices; of equals the older."""
         if self._embedding is None or not query.limit:
             return NOTHING
-        found = [
-            part.block.nearest(self._embedding, query.limit, allowed.of_slice(index), part.length, exact=query.exact)
-            for index, part in enumerate(self.look.slices)
-        ]
-        numbered = [(begin + near.rows, near.products) for begin, near in zip(self.look.begins, found, strict=False)]
-        return _top(numbered, query.limit)
+        swift = self.look.heads is not None and query.limit <= MOST_KEPT
+        numbered = []
+        for index, (begin, part) in enumerate(zip(self.look.begins, self.look.slices, strict=False)):
+            find = part.block.near if swift else part.block.nearest
+            found = find(self._embedding, query.limit, allowed.of_slice(index), part.length, exact=query.exact)
+            numbered.append((begin + found.rows, found.products))
+        if not swift or not numbered:
+            return _top(numbered, query.limit)
+        columns = (np.concatenate(column) for column in zip(*numbered, strict=True))
+        foremost: Ints = self.look.machine.matching.foremost(*columns, query.limit)
+        return foremost
 
     def _best(self, allowed: Allowed, limit: int) -> Ints:
         """The best by words over all slices; of equals the older."""
@@ -282,12 +303,6 @@ def matched(scores: Floats, near: Ints, weights: Floats) -> Floats:
         there = near[:, column] >= 0
         found[there] += weight * scores[near[there, column]]
     return found
-
-
-def _rows_joined(one: NDArray[np.void], other: NDArray[np.void]) -> NDArray[np.void]:
-    held = np.empty(len(one) + len(other), one.dtype)
-    held[: len(one)], held[len(one) :] = one, other
-    return held
 
 
 def _among(some: Ints, numbers: Ints) -> Mask:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nlargest
 from typing import Any
@@ -14,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from quantum_memory.memory import compiled
-from quantum_memory.memory.episodic.words import id_number, number
+from quantum_memory.memory.episodic.spelling import spelled
+from quantum_memory.memory.episodic.words import number
 from quantum_memory.memory.semantic.extract import KINDS, ConceptKind, extract
 from quantum_memory.memory.semantic.graph import GraphState
 from quantum_memory.memory.semantic.neighbourhood import FANOUT, FOLLOWS, SURPLUS, TOGETHER, Node
-from quantum_memory.memory.semantic.runs import Ints, encoded
+from quantum_memory.memory.semantic.runs import Ints
 from quantum_memory.memory.semantic.slices import WINDOW
 from quantum_memory.memory.semantic.weave import Woven
 from quantum_memory.types import MemoryId
@@ -64,7 +66,7 @@ class Swift:
                 asked[False, key] = math.log1p(max(1, woven.count) / mentions)
         good = [memory for memory, score in seeds.items() if score > 0.0]
         given: dict[Node, float] = {}
-        for memory, at in zip(good, self.find(good).tolist(), strict=True):
+        for memory, at in zip(good, self.find(good), strict=True):
             if at >= 0:
                 places[True, memory] = 1, *woven.split(at), at
                 given[True, memory] = seeds[memory]
@@ -98,7 +100,7 @@ class Swift:
         """
         woven, machine = self._woven, self._machine
         places = self.find([memory for _, memory in seeds])
-        known = [(*seed, at) for seed, at in zip(seeds, places.tolist(), strict=True) if at >= 0][: most[0]]
+        known = [(*seed, at) for seed, at in zip(seeds, places, strict=True) if at >= 0][: most[0]]
         if not known or woven.count < 2:
             return {}
         goodness = np.array([(score / known[0][0]) ** 2 for score, _, _ in known])
@@ -123,15 +125,13 @@ class Swift:
                 found[ids[at]][leading[seed]] = strength
         return found
 
-    def find(self, ids: Sequence[MemoryId]) -> Ints:
-        """(k,) the numbers of memories, or -1."""
-        raw = [encoded(memory) for memory in ids]
-        ends = np.cumsum(np.fromiter(map(len, raw), np.int64, len(raw)))
-        numbers = np.array([id_number(memory) for memory in ids], np.uint64)
-        # Of an array that is read-only ``found`` would be made anew, while somebody waits.
-        data = np.frombuffer(bytearray(b"".join(raw) or b"\0"), np.uint8)
-        found: Ints = self._machine.found(self._heads, numbers, data, ends)
-        return found
+    def find(self, ids: Sequence[MemoryId]) -> list[int]:
+        """The numbers of memories, or -1. What was found last is kept: a walk and bridges begin at the same ones."""
+        known: tuple[weakref.ref[Woven], dict[MemoryId, int]] | None = getattr(_LAST, "found", None)
+        if known is None or known[0]() is not self._woven or not known[1].keys() >= set(ids):
+            numbers: list[int] = self._machine.found(self._heads, *spelled(ids)).tolist()
+            known = _LAST.found = weakref.ref(self._woven), dict(zip(ids, numbers, strict=True))
+        return [known[1][memory] for memory in ids]
 
     def _ids(self, places: Ints) -> list[MemoryId]:
         """The ids of memories by slice and row."""

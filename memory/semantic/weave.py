@@ -107,7 +107,7 @@ class Woven:
         names: which concept a name stands for.
     """
 
-    __slots__ = ("_aliases", "_concepts", "_ends", "_heads", "_joined", "count", "names", "slices")
+    __slots__ = ("__weakref__", "_aliases", "_concepts", "_ends", "_heads", "_joined", "count", "names", "slices")
 
     def __init__(self, slices: tuple[Slice, ...] = (), names: Names | None = None) -> None:
         self.slices, self.names = slices, Names() if names is None else names

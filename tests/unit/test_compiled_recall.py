@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory import compiled
-from quantum_memory.memory.episodic import look, records
+from quantum_memory.memory.episodic import look, records, spelling
 from quantum_memory.memory.episodic.context import Context
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.lexical import Bm25
@@ -28,12 +28,17 @@ from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.search import Candidates, Query, search
 from quantum_memory.memory.episodic.search import memories as stored
 from quantum_memory.memory.episodic.segment import opened, pieces
+from quantum_memory.memory.episodic.spelling import spelled
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
+from quantum_memory.memory.episodic.words import id_number
 from quantum_memory.memory.events import Event, Forgotten, Related, Remembered, Unified
-from quantum_memory.memory.semantic.bridges import bridges
+from quantum_memory.memory.scoring import Sought
+from quantum_memory.memory.semantic.bridges import Bridges, bridges
 from quantum_memory.memory.semantic.graph import GraphFold, GraphState, settled
 from quantum_memory.memory.semantic.spread import spread
 from quantum_memory.memory.semantic.swift import swift
+from quantum_memory.policies.decay import Decay
+from quantum_memory.policies.recall import RecallWeights
 from quantum_memory.types import NEUTRAL, Filters, Floats, Memory, Relation
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -153,6 +158,61 @@ def test_a_search_finds_the_same_and_measures_alike(
     assert Look(state).find(ids).tolist() == plain(lambda: Look(state).find(ids)).tolist()
     rows = np.arange(int(Look(state).begins[-1]))
     assert Look(state).statements(rows).tolist() == plain(lambda: Look(state).statements(rows)).tolist()
+
+
+LED = st.dictionaries(
+    st.integers(0, 40).map(lambda n: f"m{n}"),
+    st.dictionaries(st.integers(0, 40).map(lambda n: f"m{n}"), st.floats(0.01, 1.0), min_size=1, max_size=3),
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(histories(), st.one_of(st.none(), SAYINGS), st.sampled_from([0, 2, 30]), st.sampled_from([2, 5, 64]), SEEDS, LED)
+def test_what_the_graph_leads_to_is_found_read_and_measured_alike(
+    events: list[Event], text: str | None, limit: int, tail: int, walked: dict[str, float], led: Bridges
+) -> None:
+    state = memories(events, Sizes(tail=tail, sealed=64, small=2))
+    if state.dim is None:
+        return
+
+    def ask() -> tuple[dict[str, float], dict[str, Floats], list[str], Floats]:
+        sought = Sought(state, Query(text, memory(3, "", None).embedding, limit=limit), AT)
+        seeds, parts = sought.seeds(RecallWeights()), sought.led_to(walked, led)
+        return seeds, parts, sought.look.ids(sought.found.numbers), sought.lasting(Decay())
+
+    (seeds, parts, ids, lasting), (own_seeds, own_parts, own_ids, own_lasting) = ask(), plain(ask)
+    np.testing.assert_allclose(list(seeds.values()), list(own_seeds.values()), atol=1e-9)
+    assert ids == own_ids
+    assert parts.keys() == own_parts.keys()
+    for name, part in parts.items():
+        np.testing.assert_allclose(part, own_parts[name], atol=1e-12, err_msg=name)
+    np.testing.assert_array_equal(lasting, own_lasting)
+
+
+VALUES = st.lists(st.integers(0, 6).map(float), max_size=200)
+
+
+@given(VALUES, st.integers(0, 40), st.integers(0, 9))
+def test_the_foremost_are_those_that_sorting_gives(values: list[float], limit: int, seed: int) -> None:
+    numbers = np.random.default_rng(seed).permutation(len(values))
+    products = np.array(values, np.float32)
+    found = compiled.ready("matching").foremost(numbers, products, limit)
+    assert found.tolist() == numbers[np.lexsort((numbers, -products))[:limit]].tolist()
+
+
+@settings(deadline=None, max_examples=60)
+@given(histories(), SAYINGS, st.integers(1, 30), st.sampled_from([2, 5, 64]))
+def test_the_best_by_words_are_those_of_all_scores(events: list[Event], text: str, limit: int, tail: int) -> None:
+    state, matching = memories(events, Sizes(tail=tail, sealed=64, small=2)), compiled.ready("matching")
+    places = Look(state).heads.places  # type: ignore[union-attr]  # there is machine code
+    terms = np.array(list(dict.fromkeys(state.lexicon.terms(text))), np.uint64)
+    law = terms, np.linspace(0.5, 2.0, len(terms)), 3.5, 0.9, 0.4
+    scores = matching.scores(places, *law)
+    found, values = matching.best(places, *law, limit)
+    order = np.lexsort((np.arange(len(scores)), -scores))[:limit]
+    assert found.tolist() == order[scores[order] > 0.0].tolist()
+    assert values.tolist() == scores[found].tolist()
 
 
 def same(found: Candidates, wanted: Candidates) -> None:
@@ -279,9 +339,17 @@ def test_columns_of_the_greatest_width_are_read_alike() -> None:
     alike(state, ["violin", "river mill"])
 
 
+@given(st.lists(st.text(max_size=300), max_size=20))
+def test_ids_have_the_numbers_that_they_are_kept_by(ids: list[str]) -> None:
+    ids += ["\ud800", "x" * 128, "é" * 64, ""]
+    assert spelled(ids).numbers.tolist() == [id_number(one) for one in ids]
+    assert plain(lambda: spelled(ids)).numbers.tolist() == spelled(ids).numbers.tolist()
+
+
 def test_ids_that_share_a_number_are_told_apart_across_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (look, records):
+    for module in (spelling, look, records):
         monkeypatch.setattr(module, "id_number", len)
+    monkeypatch.delitem(compiled._made, "digests")
     events = [Remembered(tuple(memory(10 * run + at, "goat", None) for at in range(1, 6))) for run in range(1, 5)]
     state = memories(events, Sizes(tail=5, sealed=5, small=2))
     ids = [one.id for one in stored(state)]
@@ -299,11 +367,17 @@ def test_no_question_makes_a_function_anew() -> None:
     nearness(np.array([1.0, 0.5]), ["s", None], [1, 2], [1, 2])
     spread(woven, "violin", {"m1": 1.0}, max_nodes=8)
     bridges(woven, "violin", {"m1": 1.0})
-    made = [
-        one for name in compiled.MODULES for one in vars(compiled.ready(name)).values() if hasattr(one, "signatures")
-    ]
-    forms = {one.__name__: len(one.signatures) for one in made if not one.__name__.startswith("_")}
-    assert {"found", "around", "scores", "standing", "faded"} <= forms.keys()
+    sought = Sought(state, query, AT)
+    sought.led_to({"m2": 1.0}, {"m3": {"m1": 0.5}})
+    sought.lasting(Decay())
+    modules = {name: compiled.ready(name) for name in compiled.MODULES}
+    forms = {
+        f"{name}.{key}": len(one.signatures)
+        for name, module in modules.items()
+        for key, one in vars(module).items()
+        if hasattr(one, "signatures") and one.__module__ == module.__name__ and not key.startswith("_")
+    }
+    assert {"memories.found", "graph.around", "matching.scores", "matching.measured", "memories.faded"} <= forms.keys()
     assert {name for name, count in forms.items() if count > 1} == set()
 
 

@@ -108,6 +108,9 @@ class DenseIndexContract:
                 assert [exact[row] for row in found.rows] == found.products.tolist()
                 order = list(zip(-found.products, found.rows, strict=True))
                 assert order == sorted(order)
+                near = index.near(query, k, allowed)
+                assert len(set(near.rows.tolist())) == len(near.rows)
+                assert sorted(zip(-near.products, near.rows, strict=True))[: len(order)] == order
 
         holds()
 

@@ -338,14 +338,14 @@ def test_columns_go_once_they_are_shown_elsewhere_though_somebody_knew_where_the
     state = folded(MemoriesFold(DIM, SIZES), [Remembered(MANY)])
     run = next(part.block for part in state.parts if isinstance(part.block, Run))
     old = weakref.ref(run.whole.vectors)
-    assert run.head(lambda table: table.vectors.ctypes.data) == run.whole.vectors.ctypes.data
+    assert run.head(lambda table, _: table.vectors.ctypes.data) == run.whole.vectors.ctypes.data
     run.become(opened(memoryview(b"".join(pieces(run))), "x").run)
     gc.collect()
     assert old() is None
-    assert run.head(lambda table: table.vectors.ctypes.data) == run.whole.vectors.ctypes.data
+    assert run.head(lambda table, _: table.vectors.ctypes.data) == run.whole.vectors.ctypes.data
     small = folded(MemoriesFold(DIM, Sizes(tail=4, sealed=64)), [Remembered(MANY[:5])])
     part = next(part.block for part in small.parts if isinstance(part.block, Run))
-    part.head(lambda table: table.vectors.ctypes.data)
+    part.head(lambda table, _: table.vectors.ctypes.data)
     own = weakref.ref(part.whole.vectors)
     folded(MemoriesFold(DIM, Sizes(tail=4, sealed=64)), [Remembered(MANY[5:9])], small)
     gc.collect()

@@ -48,12 +48,15 @@ def check_mask(size: int, allowed: Mask) -> None:
 
 def best_of(array: Vector, query: Vector, k: int, allowed: Mask | None) -> Nearest:
     """The best ``k`` of the allowed rows, all of which are looked at. Everything has been checked."""
+    return ordered(every(array, query, allowed), k)
+
+
+def every(array: Vector, query: Vector, allowed: Mask | None) -> Nearest:
+    """Every allowed row, in order. Everything has been checked."""
     if allowed is not None:
         rows = np.flatnonzero(allowed)
-        return ordered(Nearest(rows, products(array, query, rows)), k)
-    values = all_products(array, query)
-    rows = _likely(values, k)
-    return ordered(Nearest(rows, values[rows]), k)
+        return Nearest(rows, products(array, query, rows))
+    return Nearest(np.arange(len(array), dtype=np.int64), all_products(array, query))
 
 
 def _likely(values: Vector, k: int) -> Rows:

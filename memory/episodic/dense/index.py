@@ -19,8 +19,8 @@ from quantum_memory.memory.episodic.dense.exact import (
     NOTHING,
     Mask,
     Nearest,
-    best_of,
     check_mask,
+    every,
     ordered,
 )
 from quantum_memory.memory.episodic.dense.library import Rows, fit_array, fit_query, products
@@ -61,6 +61,12 @@ class DenseIndex(Protocol):
         Raises: ShapeMismatch, NotFinite, InvalidValue, OutOfRange.
         """
 
+    def near(self, query: Vector, k: int, allowed: Mask | None = None, *, exact: bool = False) -> Nearest:
+        """Distinct allowed rows in any order, among which are those that ``nearest`` gives, and their products.
+
+        Who has several indexes chooses among what all of them found at once. Raises: as ``nearest``.
+        """
+
     def vectors(self, rows: Rows) -> Vector:
         """The (m, d) vectors of these rows, copied."""
 
@@ -92,6 +98,9 @@ class Indexed(ABC):
         return len(self._array)
 
     def nearest(self, query: Vector, k: int, allowed: Mask | None = None, *, exact: bool = False) -> Nearest:
+        return ordered(self.near(query, k, allowed, exact=exact), k)
+
+    def near(self, query: Vector, k: int, allowed: Mask | None = None, *, exact: bool = False) -> Nearest:
         query = fit_query(query, self._array.shape[1])
         whole("k", k, 0, MOST_ROWS)
         size = count = len(self._array)
@@ -105,8 +114,8 @@ class Indexed(ABC):
             return NOTHING
         found = None if exact or k == count else self._found(query, k, allowed, count)
         if found is None:
-            return best_of(self._array, query, k, allowed)
-        return ordered(Nearest(found, products(self._array, query, found)), k)
+            return every(self._array, query, allowed)
+        return Nearest(found, products(self._array, query, found))
 
     @abstractmethod
     def _found(self, query: Vector, k: int, allowed: Mask | None, count: int) -> Rows | None:
