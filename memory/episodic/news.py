@@ -39,7 +39,9 @@ def _heard(slices: Sequence[Slice], terms: Terms) -> Counter[int]:
     machine = compiled.ready("memories")
     if machine is not None:
         heads = machine.heads_of(slices)
-        return Counter(dict(zip(terms.tolist(), machine.frequencies(heads.places, terms).tolist(), strict=True)))
+        return Counter(
+            dict(zip(terms.tolist(), machine.matching.frequencies(heads.places, terms).tolist(), strict=True))
+        )
     heard: Counter[int] = Counter()
     for part in slices:
         alive = part.alive()
