@@ -112,6 +112,19 @@ class RemoteHistory(History, SnapshotKeeper, FileKeeper):
         return self._directory.call("vault", 0, method, args).result()
 
 
+def runs(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """The entries of each branch that follow right after each other, in order."""
+    found: list[list[Entry]] = []
+    last: dict[BranchId, list[Entry]] = {}
+    for entry in entries:
+        run = last.get(entry.place.branch)
+        if run is None or run[-1].place.seq + 1 != entry.place.seq:
+            run = last[entry.place.branch] = []
+            found.append(run)
+        run.append(entry)
+    return found
+
+
 class VaultShelf:
     """The shelf of whoever keeps the snapshots of a history; a ``Shelf``."""
 
@@ -207,9 +220,9 @@ class ViewHost(ABC):
 
     def apply(self, entries: Sequence[Entry]) -> list[None]:
         """Take in events that the vault has; what is missed here is read from the vault when it is needed."""
-        for entry in entries:
+        for run in runs(entries):
             for timeline in self.timelines():
-                timeline.push(entry)
+                timeline.push_all(run)
         return [None] * len(entries)
 
     def fork(self, sprouts: Sequence[Sprout]) -> list[None]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import bisect
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
@@ -30,6 +30,9 @@ WORTH_ASKING = 128
 RETRY_S = 2.0
 """How long after a stretch could not be read it is tried again, if somebody reads a state that lacks it."""
 GAPS_HELD = 1024
+SUPERSEDED = 64
+"""States that branches have moved on from and that are held for whoever asked before they did. They share what they
+have in common with the newest, so each is small."""
 
 
 class History(Protocol):
@@ -73,6 +76,13 @@ class Keeps(Protocol[S_contra]):
     """A fold that keeps what it made of states for those who ask again. ``forget`` lets go what it made of one."""
 
     def forget(self, state: S_contra) -> None: ...
+
+
+@runtime_checkable
+class Gathers(Protocol):
+    """A fold that takes several events for fewer that come to the same: see ``gathered``."""
+
+    def gathered(self, events: Iterable[Event]) -> Sequence[Event]: ...
 
 
 @runtime_checkable
@@ -159,6 +169,7 @@ class Timeline(Generic[S]):
         self._held: OrderedDict[Place, _Kept[S]] = OrderedDict()
         self._seqs: dict[BranchId, list[int]] = {}
         self._pinned: set[Place] = set()
+        self._superseded: deque[Place] = deque()
         self._load: Load[S] | None = None
         self.hits = self.misses = 0
 
@@ -202,9 +213,35 @@ class Timeline(Generic[S]):
         else:
             tally = kept.tally.plus(self._weight([entry]))
             kept = _Kept(self._fold.apply(kept.state, entry.event), tally, kept.gaps)
-        self._hold(entry.place, kept)
-        if before in self._held and before not in self._pinned:
-            self._drop(before)
+        self._move_on(before, entry.place, kept)
+
+    def push_all(self, entries: Sequence[Entry]) -> None:
+        """The same of several of one branch, each right after the one before; only the state after the last is held."""
+        before, last = Place(entries[0].place.branch, entries[0].place.seq - 1), entries[-1].place
+        kept = self._empty() if before.seq == 0 else self._held.get(before)
+        back = any(isinstance(entry.event, RolledBack) for entry in entries)
+        if len(entries) == 1 or back or kept is None or self._start_after(before, last):
+            for entry in entries:
+                self.push(entry)
+            return
+        events: Sequence[Event] = [entry.event for entry in entries]
+        state = kept.state
+        for event in self._fold.gathered(events) if isinstance(self._fold, Gathers) else events:
+            state = self._fold.apply(state, event)
+        self._move_on(before, last, _Kept(state, kept.tally.plus(self._weight(entries)), kept.gaps))
+
+    def _start_after(self, before: Place, last: Place) -> bool:
+        """Whether a state between two places is held, or the one at the second."""
+        seqs = self._seqs.get(last.branch, [])
+        return bisect.bisect_right(seqs, last.seq) > bisect.bisect_right(seqs, before.seq)
+
+    def _move_on(self, before: Place, place: Place, kept: _Kept[S]) -> None:
+        """Hold the state at the place to which a branch has moved on."""
+        if before in self._held:
+            self._superseded.append(before)
+        self._hold(place, kept)
+        while len(self._superseded) > SUPERSEDED:
+            self._leave()
 
     def pin(self, place: Place) -> None:
         """Go on holding the state at this place, if it is held, when its branch moves on."""
@@ -449,8 +486,17 @@ class Timeline(Generic[S]):
         return kept
 
     def _make_room(self) -> None:
+        """Let states go where too much is held: first what branches have moved on from, then what was not used."""
+        while self._superseded and (len(self._held) > self._keep or self._overloaded()):
+            self._leave()
         while len(self._held) > self._keep or self._overloaded():
             self._drop(next(iter(self._held)))
+
+    def _leave(self) -> None:
+        """Let the oldest state go that its branch has moved on from, unless somebody means to come back to it."""
+        place = self._superseded.popleft()
+        if place in self._held and place not in self._pinned and self._seqs[place.branch][-1] > place.seq:
+            self._drop(place)
 
     def _overloaded(self) -> bool:
         return self._load is not None and self._load.over and len(self._held) > 1

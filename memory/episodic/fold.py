@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from quantum_memory.checks import bounded
 from quantum_memory.memory.episodic.chunk import Lexicon
 from quantum_memory.memory.episodic.dense import engine
 from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes, forget, pick, remember, revise
 from quantum_memory.memory.events import Event, Forgotten, Merged, Picked, Remembered, Revised
+from quantum_memory.memory.gathered import gathered
 from quantum_memory.types import Part
 
 
@@ -44,6 +47,10 @@ class MemoriesFold:
 
     def empty(self) -> EpisodicState:
         return EpisodicState(Lexicon(), self._dim)
+
+    def gathered(self, events: Iterable[Event]) -> Sequence[Event]:
+        """See ``Gathers``."""
+        return gathered(events)
 
     def apply(self, state: EpisodicState, event: Event) -> EpisodicState:
         after = self._applied(state, event)

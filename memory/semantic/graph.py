@@ -39,6 +39,7 @@ from quantum_memory.memory.events import (
     Unrelated,
     Word,
 )
+from quantum_memory.memory.gathered import gathered
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.semantic.extract import Concept, extract
 from quantum_memory.memory.semantic.names import Names
@@ -152,6 +153,10 @@ class GraphFold:
 
     def empty(self) -> GraphState:
         return GraphState()
+
+    def gathered(self, events: Iterable[Event]) -> Sequence[Event]:
+        """See ``Gathers``."""
+        return gathered(events)
 
     def apply(self, state: GraphState, event: Event) -> GraphState:
         writer = _Writer(state)

@@ -17,7 +17,7 @@ from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Rea
 from quantum_memory.memory.events import Entry, Event, Forgotten, RolledBack
 from quantum_memory.memory.held import Load
 from quantum_memory.memory.snapshots import Purse, Snapshots, Spacing, Tally
-from quantum_memory.memory.timeline import CHUNK, RETRY_S, Span, Timeline, spans
+from quantum_memory.memory.timeline import CHUNK, RETRY_S, SUPERSEDED, Span, Timeline, spans
 from quantum_memory.types import PARTS, Branch, Part, Place
 from tests.unit.histories import START, STEPS, Labels, PlainHistory, Replay, Step
 from tests.unit.shelves import PACKING, PlainShelf
@@ -185,9 +185,34 @@ def test_pushing_moves_the_held_state_on_without_reading() -> None:
         entry = replay.happen(Step("label", 0, 0, PARTS))
         assert isinstance(entry, Entry)
         timeline.push(entry)
-    assert len(timeline) == 1
+    assert len(timeline) == 8
     assert len(timeline.at(Place("r0", 20))) == 20
+    assert len(timeline.at(Place("r0", 13))) == 13, "for whoever asked before the branch moved on"
     assert history.read == 0
+
+
+def test_what_branches_have_moved_on_from_goes_before_what_they_stand_at() -> None:
+    """However much is pushed to one branch, the others stay at hand, and no more than so many old states with them."""
+    history = CountingHistory()
+    replay = labelled(0, history)
+    timeline = Timeline(ForgottenLabels("graph"), history, 1000)
+    timeline.at(Place("r0", 0))
+    timeline.fork(Place("r0", 0), "idle")
+    for _ in range(2 * SUPERSEDED):
+        entry = replay.happen(Step("label", 0, 0, PARTS))
+        assert isinstance(entry, Entry)
+        timeline.push(entry)
+    assert len(timeline) <= SUPERSEDED + 3
+    assert timeline.held(Place("idle", 0)) is not None
+    assert timeline.held(Place("r0", SUPERSEDED - 1)) is None
+    assert timeline.held(Place("r0", 2 * SUPERSEDED)) is not None
+    few = Timeline(ForgottenLabels("graph"), history, 3)
+    few.at(Place("r0", 0))
+    few.fork(Place("r0", 0), "idle")
+    for row in history.journal["r0"]:
+        few.push(row)
+    assert len(few) == 3
+    assert few.held(Place("idle", 0)) is not None
 
 
 def test_a_pinned_place_outlives_the_next_event() -> None:
