@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from quantum_memory.types import BranchId
 
-QUIET_S = 0.2
+QUIET_S = 1.0
 """How long nobody must have asked for anything."""
 IDLE_S = 10.0
 """A thread that had nothing to do for so long ends; the next branch starts another."""
