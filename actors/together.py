@@ -25,6 +25,8 @@ FLYING = 2
 """Batches of questions to one lineage that are answered at a time: while one travels, another is worked on."""
 WRITING = 1
 """Batches that are written at a time. Two were slower: each was half as large."""
+PATIENCE_S = 2.0
+"""How long a batch may keep others from being written. One that takes longer has met a part that is slow or away."""
 
 
 class Questions(Generic[T, R]):
@@ -123,14 +125,36 @@ class Remembering:
         return batch
 
     async def _done(self, batch: Batch) -> None:
-        """Write a batch once there is room and those before it are over; until then it takes more."""
+        """Have a batch written once there is room; until that begins it takes more.
+
+        One that is not over in ``PATIENCE_S`` leaves its room to others, and who comes to its branches then goes alone.
+        """
+        work: asyncio.Task[None] | None = None
         try:
-            async with self._room, batch.turn:
-                await _settled(batch.answers, apart(self._writer.write, batch.requests))
+            async with self._room:
+                work = asyncio.create_task(self._written(batch))
+                await asyncio.wait((work,), timeout=PATIENCE_S)
+            batch.turn.brief = False
+            self._close(batch)
+            await work
+        except BaseException as error:
+            _failed(batch.answers, error)
+            raise
         finally:
-            batch.turn.give_back()
-            if self._open is batch:
-                self._open = None
+            if work is None:
+                batch.turn.give_back()
+
+    async def _written(self, batch: Batch) -> None:
+        """Write a batch once those before it are over, without what nobody waits for any more."""
+        async with batch.turn:
+            self._close(batch)
+            some = [both for both in zip(batch.requests, batch.answers, strict=True) if not both[1].done()]
+            await _settled([answer for _, answer in some], apart(self._writer.write, [request for request, _ in some]))
+
+    def _close(self, batch: Batch) -> None:
+        """Let a batch take no more."""
+        if self._open is batch:
+            self._open = None
 
 
 def _chosen(request: RememberRequest) -> list[tuple[BranchId, MemoryId]]:
