@@ -15,6 +15,7 @@ from quantum_memory.actors.requests import RememberRequest
 from quantum_memory.actors.turns import Turn, Turns
 from quantum_memory.actors.writing import Writer
 from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.telemetry.carried import CARRIED, Carried, shared
 from quantum_memory.types import BranchId, MemoryId
 
 T = TypeVar("T")
@@ -38,14 +39,14 @@ class Questions(Generic[T, R]):
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
         self._work = work
-        self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R]]]] = {}
+        self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R], Carried | None]]] = {}
         self._flying: dict[Hashable, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, key: Hashable, question: T) -> R:
         """The answer to a question; it shares a batch with others of its key alone. Raises: what it is refused with."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, []).append((question, answer))
+        self._waiting.setdefault(key, []).append((question, answer, CARRIED.get()))
         if self._flying.get(key, 0) < FLYING:
             self._flying[key] = self._flying.get(key, 0) + 1
             _kept(self._tasks, self._done(key))
@@ -55,8 +56,9 @@ class Questions(Generic[T, R]):
         """Answer what waits, batch after batch, until nothing does."""
         while waiting := self._waiting.get(key):
             self._waiting[key] = waiting[MOST:]
-            some = [(question, answer) for question, answer in waiting[:MOST] if not answer.done()]
-            await _settled([answer for _, answer in some], apart(self._work, [question for question, _ in some]))
+            some = [one for one in waiting[:MOST] if not one[1].done()]
+            CARRIED.set(shared([carried for _, _, carried in some]))
+            await _settled([answer for _, answer, _ in some], apart(self._work, [question for question, _, _ in some]))
         self._waiting.pop(key, None)
         self._flying[key] -= 1
         if not self._flying[key]:
@@ -70,6 +72,7 @@ class Batch:
         self.turn = turn
         self.requests: list[RememberRequest] = []
         self.answers: list[asyncio.Future[list[MemoryId]]] = []
+        self.carried: list[Carried | None] = []
         self._ids: set[tuple[BranchId, MemoryId]] = set()
         self._branches: set[BranchId] = set()
 
@@ -84,6 +87,7 @@ class Batch:
         self.requests.append(request)
         self._ids.update(_chosen(request))
         self._branches.add(request.branch.id)
+        self.carried.append(CARRIED.get())
         self.answers.append(asyncio.get_running_loop().create_future())
         return self.answers[-1]
 
@@ -148,6 +152,7 @@ class Remembering:
         """Write a batch once those before it are over, without what nobody waits for any more."""
         async with batch.turn:
             self._close(batch)
+            CARRIED.set(shared(batch.carried))
             some = [both for both in zip(batch.requests, batch.answers, strict=True) if not both[1].done()]
             await _settled([answer for _, answer in some], apart(self._writer.write, [request for request, _ in some]))
 

@@ -19,6 +19,7 @@ from quantum_memory.actors.together import Questions
 from quantum_memory.actors.turns import Turn, Turns
 from quantum_memory.actors.writing import Writer
 from quantum_memory.errors import AlreadyExists, BranchDeleted, DeadlineExceeded, ShapeMismatch
+from quantum_memory.telemetry.carried import CARRIED
 from quantum_memory.types import Branch, Filters, MemoryId, Utterance
 from tests.unit.orchestra import Orchestra, ready
 
@@ -432,3 +433,45 @@ def test_what_was_there_before_is_not_written_again_and_again(
     assert all(isinstance(one, list) for one in answers)
     assert texts(orchestra, alice)[16:] == [f"thing number {100 + number}" for number in range(16)]
     assert len(sizes) <= 4
+
+
+def test_what_is_done_for_several_is_said_of_none_of_them_alone() -> None:
+    """Logs and traces of a batch name the agent and the operation that all of it is for, or nobody."""
+    carried: list[Any] = []
+
+    async def work(items: Sequence[str]) -> list[str]:
+        carried.append(CARRIED.get())
+        await asyncio.sleep(0.01)
+        return list(items)
+
+    async def scene() -> None:
+        questions: Questions[str, str] = Questions(work)
+
+        async def ask(number: int) -> None:
+            CARRIED.set({"agent": "alice", "operation_id": str(number)})
+            await questions.ask("a", "b")
+
+        tasks = []
+        for number in range(5):
+            tasks.append(asyncio.create_task(ask(number)))
+            await asyncio.sleep(0.004 if number < 2 else 0)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scene())
+    assert carried[:2] == [{"agent": "alice", "operation_id": str(number)} for number in range(2)]
+    assert carried[2] == {"agent": "alice"}
+
+
+def test_a_write_for_two_agents_is_said_of_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orchestra, carried, write = Orchestra(tmp_path, telemetry={"logs": "json"}), list[Any](), Writer.write
+    alice, bob = orchestra.agent("alice"), orchestra.agent("bob")
+
+    async def watching(self: Writer, requests: Sequence[RememberRequest]) -> Any:
+        carried.append(CARRIED.get())
+        return await write(self, requests)
+
+    monkeypatch.setattr(Writer, "write", watching)
+    remembered(orchestra, [request(alice, 1), request(bob, 2)])
+    remembered(orchestra, [request(bob, 3)])
+    assert carried == [{}, {"agent": "bob", "operation_id": "op-main-3"}]
+    orchestra.close()
