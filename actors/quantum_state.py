@@ -67,6 +67,7 @@ def computing(
 
     @functools.wraps(method)
     def on_backend(self: QuantumStateHost, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self._ripening.asked()
         try:
             with self.using(method.__name__):
                 return method(self, *args, **kwargs)
@@ -152,8 +153,12 @@ class QuantumStateHost(ViewHost):
         with self.residence.lock:
             if self._ripening.closed:
                 return False
-            with self.using("ripen"):
-                return self._views().timeline.ripen(branch)
+            try:
+                with self.using("ripen"):
+                    return self._views().timeline.ripen(branch)
+            except DeviceMemoryExceeded:
+                self.let_go()
+                raise
 
     @computing
     def warm(self, places: Sequence[Place]) -> list[int]:

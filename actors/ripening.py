@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from quantum_memory.types import BranchId
 
@@ -39,7 +39,7 @@ class Ripening:
         self._thread: threading.Thread | None = None
         self._asked, self._closed = clock(), False
 
-    def asked(self, branches: Iterable[BranchId] = ()) -> None:
+    def asked(self, branches: Collection[BranchId] = ()) -> None:
         """Somebody asked the host for something, after which there may be work for these branches."""
         with self._change:
             self._asked = self._clock()
@@ -48,7 +48,8 @@ class Ripening:
                 # A daemon: nothing is lost if the process ends before it is done.
                 self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._thread.start()
-            self._change.notify_all()
+            if branches:  # whoever waits for quiet looks again by himself
+                self._change.notify_all()
 
     @property
     def closed(self) -> bool:

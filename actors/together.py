@@ -15,6 +15,7 @@ from quantum_memory.actors.requests import RememberRequest
 from quantum_memory.actors.turns import Turn, Turns
 from quantum_memory.actors.writing import Writer
 from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.telemetry.carried import CARRIED, Carried, shared
 from quantum_memory.types import BranchId, MemoryId
 
 T = TypeVar("T")
@@ -25,6 +26,8 @@ FLYING = 2
 """Batches of questions to one lineage that are answered at a time: while one travels, another is worked on."""
 WRITING = 1
 """Batches that are written at a time. Two were slower: each was half as large."""
+PATIENCE_S = 2.0
+"""How long a batch may keep others from being written. One that takes longer has met a part that is slow or away."""
 
 
 class Questions(Generic[T, R]):
@@ -36,14 +39,14 @@ class Questions(Generic[T, R]):
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
         self._work = work
-        self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R]]]] = {}
+        self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R], Carried | None]]] = {}
         self._flying: dict[Hashable, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, key: Hashable, question: T) -> R:
         """The answer to a question; it shares a batch with others of its key alone. Raises: what it is refused with."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, []).append((question, answer))
+        self._waiting.setdefault(key, []).append((question, answer, CARRIED.get()))
         if self._flying.get(key, 0) < FLYING:
             self._flying[key] = self._flying.get(key, 0) + 1
             _kept(self._tasks, self._done(key))
@@ -53,8 +56,9 @@ class Questions(Generic[T, R]):
         """Answer what waits, batch after batch, until nothing does."""
         while waiting := self._waiting.get(key):
             self._waiting[key] = waiting[MOST:]
-            some = [(question, answer) for question, answer in waiting[:MOST] if not answer.done()]
-            await _settled([answer for _, answer in some], apart(self._work, [question for question, _ in some]))
+            some = [one for one in waiting[:MOST] if not one[1].done()]
+            CARRIED.set(shared([carried for _, _, carried in some]))
+            await _settled([answer for _, answer, _ in some], apart(self._work, [question for question, _, _ in some]))
         self._waiting.pop(key, None)
         self._flying[key] -= 1
         if not self._flying[key]:
@@ -68,6 +72,7 @@ class Batch:
         self.turn = turn
         self.requests: list[RememberRequest] = []
         self.answers: list[asyncio.Future[list[MemoryId]]] = []
+        self.carried: list[Carried | None] = []
         self._ids: set[tuple[BranchId, MemoryId]] = set()
         self._branches: set[BranchId] = set()
 
@@ -82,6 +87,7 @@ class Batch:
         self.requests.append(request)
         self._ids.update(_chosen(request))
         self._branches.add(request.branch.id)
+        self.carried.append(CARRIED.get())
         self.answers.append(asyncio.get_running_loop().create_future())
         return self.answers[-1]
 
@@ -123,14 +129,37 @@ class Remembering:
         return batch
 
     async def _done(self, batch: Batch) -> None:
-        """Write a batch once there is room and those before it are over; until then it takes more."""
+        """Have a batch written once there is room; until that begins it takes more.
+
+        One that is not over in ``PATIENCE_S`` leaves its room to others, and who comes to its branches then goes alone.
+        """
+        work: asyncio.Task[None] | None = None
         try:
-            async with self._room, batch.turn:
-                await _settled(batch.answers, apart(self._writer.write, batch.requests))
+            async with self._room:
+                work = asyncio.create_task(self._written(batch))
+                await asyncio.wait((work,), timeout=PATIENCE_S)
+            batch.turn.brief = False
+            self._close(batch)
+            await work
+        except BaseException as error:
+            _failed(batch.answers, error)
+            raise
         finally:
-            batch.turn.give_back()
-            if self._open is batch:
-                self._open = None
+            if work is None:
+                batch.turn.give_back()
+
+    async def _written(self, batch: Batch) -> None:
+        """Write a batch once those before it are over, without what nobody waits for any more."""
+        async with batch.turn:
+            self._close(batch)
+            CARRIED.set(shared(batch.carried))
+            some = [both for both in zip(batch.requests, batch.answers, strict=True) if not both[1].done()]
+            await _settled([answer for _, answer in some], apart(self._writer.write, [request for request, _ in some]))
+
+    def _close(self, batch: Batch) -> None:
+        """Let a batch take no more."""
+        if self._open is batch:
+            self._open = None
 
 
 def _chosen(request: RememberRequest) -> list[tuple[BranchId, MemoryId]]:

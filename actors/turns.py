@@ -65,7 +65,7 @@ class Turn:
     """A place in one or more queues. Enter it to wait for those before; leaving it lets those behind go on.
 
     Attributes:
-        brief: whether it is kept no longer than a write takes.
+        brief: whether it is kept no longer than a write takes; whoever has it says so when that turns out otherwise.
         followed: whether somebody stands behind it, or did.
         come: whether all before it are over.
     """

@@ -31,7 +31,7 @@ from quantum_memory.memory.events import Entry, Forgotten, Remembered, RolledBac
 from quantum_memory.memory.vault.segments import half
 from quantum_memory.policies.importance import ImportancePolicy
 from quantum_memory.settings import Settings
-from quantum_memory.types import Branch, Commit, Memory, MemoryId, Percept, Place, Utterance, Vector
+from quantum_memory.types import Branch, BranchId, Commit, Memory, MemoryId, Percept, Place, Utterance, Vector
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -105,15 +105,17 @@ class Writer:
     async def _remembered(
         self, requests: Sequence[RememberRequest], made: Sequence[list[Memory]]
     ) -> list[list[MemoryId]]:
+        there: set[tuple[BranchId, str]] = set()
+
         async def write() -> None:
             unknown, alike = await self._fresh(requests, made), self._settings.life.importance.alike
             fresh = await weighed(self._parts, self._importance, requests, unknown, alike)
             drafts = [
                 Draft(request.branch, Remembered(tuple(memories)), request.op_id)
                 for request, memories in zip(requests, fresh, strict=True)
-                if memories
+                if memories and (request.branch.id, request.op_id) not in there
             ]
-            await self.commit(drafts)
+            await self.commit(drafts, there)
 
         await on_fresh_head(write)
         return [[memory.id for memory in memories] for memories in made]
@@ -134,8 +136,13 @@ class Writer:
             await on_fresh_head(write)
         return len(wanted)
 
-    async def commit(self, drafts: Sequence[Draft]) -> list[Place]:
+    async def commit(self, drafts: Sequence[Draft], there: set[tuple[BranchId, str]] | None = None) -> list[Place]:
         """Journal events and tell the views. The caller has the branches' turns.
+
+        Args:
+            drafts: the events, those of one branch in order.
+            there: learns which operations of which branches are in the journal, also where others are refused: one that
+                was there before moves no head, so those behind it are refused once.
 
         Raises: the first error that a draft was refused with; the others are written all the same. After StaleWriter
             what the drafts were made from has to be looked at again: see ``on_fresh_head``.
@@ -144,6 +151,8 @@ class Writer:
             return []
         answers = await self._parts.journal.append(drafts)
         appended = [answer for answer in answers if isinstance(answer, Appended)]
+        if there is not None:
+            there.update((one.draft.branch.id, one.draft.op_id) for one in appended)
         # What an earlier run of the operation wrote is in the vault; this run's draft of it may differ.
         fresh = [one for one in appended if not one.repeated]
         await self.tell_views([one.draft.branch.lineage for one in fresh], [one.entry for one in fresh])

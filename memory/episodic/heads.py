@@ -115,11 +115,13 @@ def _of_run(table: Table, ends: Ends) -> tuple[Places, tuple[Any, ...]]:
 
 
 def _of_chunk(chunk: Chunk, length: int) -> tuple[Places, tuple[Any, ...]]:
-    head, rows, lengths, vectors = np.zeros(WIDE, np.int64), chunk.rows, chunk.lengths, chunk.shown(length)
+    # First, since another thread may go on adding: a last row that is read later may lie beyond the columns held here.
+    head, names = np.zeros(WIDE, np.int64), chunk.sessions_by_name()
+    rows, vectors, flat = chunk.rows, chunk.shown(length), chunk.flat(length)
+    lengths = rows["terms"]
     _put_rows(head, rows, lengths, vectors)
-    flat = chunk.flat(length)
     head[FLAT], head[POSTED] = address_of(flat), len(flat)
-    return head, (rows, lengths, vectors, flat, _put_names(head, *chunk.sessions_by_name()))
+    return head, (rows, lengths, vectors, flat, _put_names(head, *names))
 
 
 def _put_rows(

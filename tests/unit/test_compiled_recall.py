@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory import compiled
 from quantum_memory.memory.episodic import look, records, spelling
+from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.context import Context
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.lexical import Bm25
@@ -30,6 +31,7 @@ from quantum_memory.memory.episodic.search import memories as stored
 from quantum_memory.memory.episodic.segment import opened, pieces
 from quantum_memory.memory.episodic.spelling import spelled
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
+from quantum_memory.memory.episodic.tables import Ends
 from quantum_memory.memory.episodic.words import id_number
 from quantum_memory.memory.events import Event, Forgotten, Related, Remembered, Unified
 from quantum_memory.memory.scoring import Sought
@@ -401,3 +403,23 @@ def test_what_is_new_to_an_agent_is_new_to_it_without_machine_code(events: list[
     documents = [state.lexicon.document(memory(900 + at, said, None)) for at, said in enumerate((text, "goat", text))]
     told = news(state.slices(), documents)
     assert told == plain(lambda: news(state.slices(), documents))
+
+
+def test_no_head_points_beyond_the_columns_that_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where another thread adds rows, and makes the columns longer, while the head is made."""
+    fold = MemoriesFold()
+    state = fold.apply(fold.empty(), Remembered((memory(0, "one", "s"),)))
+    (part,) = state.slices()
+    chunk = part.block
+    assert isinstance(chunk, Chunk)
+    by_name = Chunk.sessions_by_name
+
+    def grown(self: Chunk) -> tuple[list[str], Ends]:
+        for number in range(1, 100):
+            self.append(number, memory(number, "more", "s"), {}, 0.0)
+        return by_name(self)
+
+    monkeypatch.setattr(Chunk, "sessions_by_name", grown)
+    heads = compiled.ready("memories").heads_of(state.slices())
+    rows, *_, (_, _, ends) = heads.held[0]
+    assert int(ends.last.max()) < len(rows)

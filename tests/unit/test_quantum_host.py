@@ -379,3 +379,41 @@ def test_a_bad_setting_of_the_fold_reaches_whoever_asks() -> None:
     host = QuantumStateHost(unchecked, PlainHistory())
     with pytest.raises(QuantumMemoryError, match="learning_rate"):
         host.status()
+
+
+def test_who_asks_for_a_mood_keeps_the_quiet_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ripening, "QUIET_S", 0.3)
+    history = PlainHistory()
+    entries = branches(history, 2, 2 * PENDING)
+    host = host_on("numpy", history)
+    host.apply(entries)
+    unread, until = entries[1].place, time.monotonic() + 1.5
+    asked_s = time.monotonic()
+    while time.monotonic() < until:
+        mood = host._views().timeline.held(unread)
+        if time.monotonic() - asked_s < 0.25:  # else this thread was kept from asking
+            assert mood is not None
+            assert len(mood.pending) == 2 * PENDING
+        host.read([entries[0].place])
+        asked_s = time.monotonic()
+        time.sleep(0.02)
+    host.close()
+
+
+def test_a_quiet_moment_that_lacks_memory_lets_go_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ripening, "QUIET_S", 3600.0)
+    history = PlainHistory()
+    entries = branches(history, 1, 2 * PENDING)
+    host = host_on("numpy", history)
+    host.apply(entries)
+    gone: list[bool] = []
+
+    def short(*_: object) -> None:
+        raise DeviceMemoryExceeded("cupy", 1, "of a test")
+
+    monkeypatch.setattr(host._views().timeline, "ripen", short)
+    monkeypatch.setattr(host, "let_go", lambda: gone.append(True))
+    with pytest.raises(DeviceMemoryExceeded):
+        host._ripen(entries[0].place.branch)
+    assert gone == [True]
+    host.close()

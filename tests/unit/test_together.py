@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from quantum_memory.actors import together
 from quantum_memory.actors.journal import Journal
-from quantum_memory.actors.requests import RecallRequest, RememberRequest
+from quantum_memory.actors.requests import RecallRequest, RememberRequest, memory_id
 from quantum_memory.actors.together import Questions
 from quantum_memory.actors.turns import Turn, Turns
+from quantum_memory.actors.writing import Writer
 from quantum_memory.errors import AlreadyExists, BranchDeleted, DeadlineExceeded, ShapeMismatch
+from quantum_memory.telemetry.carried import CARRIED
 from quantum_memory.types import Branch, Filters, MemoryId, Utterance
 from tests.unit.orchestra import Orchestra, ready
 
@@ -122,7 +124,7 @@ def test_an_operation_that_is_asked_for_twice_is_done_once(orchestra: Orchestra)
     once = request(alice, 1)
     answers = remembered(orchestra, [once, request(alice, 2), once, request(alice, 3)])
     assert answers[0] == answers[2]
-    assert sorted(texts(orchestra, alice)) == ["thing number 1", "thing number 2", "thing number 3"]
+    assert texts(orchestra, alice) == ["thing number 1", "thing number 2", "thing number 3"]
 
 
 def test_who_stands_behind_something_long_does_not_keep_others_waiting(
@@ -344,3 +346,132 @@ def test_what_is_long_or_not_perceived_goes_alone(orchestra: Orchestra) -> None:
     assert not writer.brief(RememberRequest(alice, (Utterance("not perceived"),), "op"))
     many = tuple(ready(number) for number in range(together.MOST + 1))
     assert not writer.brief(RememberRequest(alice, many, "op"))
+
+
+def test_a_write_that_takes_long_does_not_keep_other_branches_waiting(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "PATIENCE_S", 0.05)
+    alice, bob, write = orchestra.agent("alice"), orchestra.agent("bob"), Writer.write
+
+    async def scene() -> list[str]:
+        stuck = asyncio.Event()
+
+        async def slow(self: Writer, requests: Sequence[RememberRequest]) -> Any:
+            if any(one.branch.id == alice.id for one in requests):
+                await stuck.wait()
+            return await write(self, requests)
+
+        monkeypatch.setattr(Writer, "write", slow)
+        order: list[str] = []
+
+        async def one(branch: Branch, number: int) -> None:
+            await orchestra.host.remember_one(request(branch, number))
+            order.append(f"{branch.agent} {number}")
+
+        first = asyncio.create_task(one(alice, 1))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(one(alice, 2))
+        await asyncio.sleep(0.3)
+        third = asyncio.create_task(one(alice, 3))
+        await asyncio.sleep(0)
+        for number in (1, 2):
+            await asyncio.wait_for(one(bob, number), 10.0)
+        stuck.set()
+        await asyncio.gather(first, second, third)
+        return order
+
+    order = orchestra.run(scene())
+    assert order[:2] == ["bob 1", "bob 2"]
+    assert texts(orchestra, alice) == ["thing number 1", "thing number 2", "thing number 3"]
+
+
+def test_what_nobody_waits_for_any_more_is_not_written(orchestra: Orchestra) -> None:
+    alice, turns = orchestra.agent("alice"), orchestra.host._remembering._turns
+
+    async def scene() -> None:
+        before = turns.take([alice.id], brief=True)
+        tasks = [asyncio.create_task(orchestra.host.remember_one(request(alice, number))) for number in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        await asyncio.wait(tasks[1:2])
+        async with before:
+            pass
+        await asyncio.gather(tasks[0], tasks[2])
+
+    orchestra.run(scene())
+    assert texts(orchestra, alice) == ["thing number 0", "thing number 2"]
+
+
+def test_nobody_is_left_waiting_where_a_batch_is_ended_before_it_is_written(orchestra: Orchestra) -> None:
+    alice, remembering = orchestra.agent("alice"), orchestra.host._remembering
+
+    async def scene() -> None:
+        before = remembering._turns.take([alice.id], brief=True)
+        answer = asyncio.create_task(orchestra.host.remember_one(request(alice, 1)))
+        await asyncio.sleep(0.01)
+        for task in list(remembering._tasks):
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(answer, 10.0)
+        async with before:
+            pass
+
+    orchestra.run(scene())
+    assert remembered(orchestra, [request(alice, 2)]) == [[memory_id("op-main-2", 0)]]
+
+
+def test_what_was_there_before_is_not_written_again_and_again(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers who come again after a failure, among others who come for the first time."""
+    alice = orchestra.agent("alice")
+    old = [request(alice, number) for number in range(16)]
+    remembered(orchestra, old)
+    sizes, new = counted(monkeypatch), [request(alice, 100 + number) for number in range(16)]
+    answers = remembered(orchestra, [one for both in zip(old, new, strict=True) for one in both])
+    assert all(isinstance(one, list) for one in answers)
+    assert texts(orchestra, alice)[16:] == [f"thing number {100 + number}" for number in range(16)]
+    assert len(sizes) <= 4
+
+
+def test_what_is_done_for_several_is_said_of_none_of_them_alone() -> None:
+    """Logs and traces of a batch name the agent and the operation that all of it is for, or nobody."""
+    carried: list[Any] = []
+
+    async def work(items: Sequence[str]) -> list[str]:
+        carried.append(CARRIED.get())
+        await asyncio.sleep(0.01)
+        return list(items)
+
+    async def scene() -> None:
+        questions: Questions[str, str] = Questions(work)
+
+        async def ask(number: int) -> None:
+            CARRIED.set({"agent": "alice", "operation_id": str(number)})
+            await questions.ask("a", "b")
+
+        tasks = []
+        for number in range(5):
+            tasks.append(asyncio.create_task(ask(number)))
+            await asyncio.sleep(0.004 if number < 2 else 0)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scene())
+    assert carried[:2] == [{"agent": "alice", "operation_id": str(number)} for number in range(2)]
+    assert carried[2] == {"agent": "alice"}
+
+
+def test_a_write_for_two_agents_is_said_of_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orchestra, carried, write = Orchestra(tmp_path, telemetry={"logs": "json"}), list[Any](), Writer.write
+    alice, bob = orchestra.agent("alice"), orchestra.agent("bob")
+
+    async def watching(self: Writer, requests: Sequence[RememberRequest]) -> Any:
+        carried.append(CARRIED.get())
+        return await write(self, requests)
+
+    monkeypatch.setattr(Writer, "write", watching)
+    remembered(orchestra, [request(alice, 1), request(bob, 2)])
+    remembered(orchestra, [request(bob, 3)])
+    assert carried == [{}, {"agent": "bob", "operation_id": "op-main-3"}]
+    orchestra.close()

@@ -5,7 +5,7 @@ Owns the names under which these travel, and what is carried now in this thread 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 
 Carried = Mapping[str, str]
@@ -20,3 +20,11 @@ CARRIED: ContextVar[Carried | None] = ContextVar("quantum_memory_carried", defau
 def with_carried(kwargs: Mapping[str, object], carried: Carried | None) -> Mapping[str, object]:
     """The keyword arguments of a call to a host, and what is to travel with it, if anything."""
     return kwargs if carried is None else {**kwargs, "carried": dict(carried)}
+
+
+def shared(carried: Sequence[Carried | None]) -> Carried | None:
+    """What several pieces of work that are done in one were all called with; a trace, an agent, where it is one."""
+    known = [dict(one) for one in carried if one is not None]
+    if not known or len(known) < len(carried):
+        return None
+    return {name: value for name, value in known[0].items() if all(one.get(name) == value for one in known)}
