@@ -524,6 +524,7 @@ class QuantumMemoryHost:
         """Stop what goes on in the background, in views that live here too. What was acknowledged is in the vault."""
         await self._overdue.settled()
         await self._remembering.settled()
+        await self._questions.settled()
         await self._reinforcing.close()
         await self._writer.extracting.close()
         await self._writer.annotator.close()

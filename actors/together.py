@@ -52,6 +52,11 @@ class Questions(Generic[T, R]):
             _kept(self._tasks, self._done(key))
         return await answer
 
+    async def settled(self) -> None:
+        """Wait until nothing is being answered any more."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
     async def _done(self, key: Hashable) -> None:
         """Answer what waits, batch after batch, until nothing does."""
         while waiting := self._waiting.get(key):
@@ -74,19 +79,15 @@ class Batch:
         self.answers: list[asyncio.Future[list[MemoryId]]] = []
         self.carried: list[Carried | None] = []
         self._ids: set[tuple[BranchId, MemoryId]] = set()
-        self._branches: set[BranchId] = set()
 
-    def takes(self, request: RememberRequest, *, apart: bool) -> bool:
-        """Whether one more may come in: not beside one that it has to know of: all on its branch if ``apart``."""
-        if len(self.requests) >= MOST or (apart and request.branch.id in self._branches):
-            return False
-        return self._ids.isdisjoint(_chosen(request))
+    def takes(self, request: RememberRequest) -> bool:
+        """Whether one more may come in: not beside one with the same id for a memory, of which it has to know."""
+        return len(self.requests) < MOST and self._ids.isdisjoint(_chosen(request))
 
     def add(self, request: RememberRequest) -> asyncio.Future[list[MemoryId]]:
         """One more; the ids of its memories, once they are on disk."""
         self.requests.append(request)
         self._ids.update(_chosen(request))
-        self._branches.add(request.branch.id)
         self.carried.append(CARRIED.get())
         self.answers.append(asyncio.get_running_loop().create_future())
         return self.answers[-1]
@@ -123,7 +124,7 @@ class Remembering:
     def _batch(self, request: RememberRequest) -> Batch:
         """The batch that still takes it, or a new one."""
         batch, keys = self._open, [request.branch.id]
-        if batch is None or not batch.takes(request, apart=self._writer.asks) or not self._turns.join(batch.turn, keys):
+        if batch is None or not batch.takes(request) or not self._turns.join(batch.turn, keys):
             batch = self._open = Batch(self._turns.take(keys, brief=True))
             _kept(self._tasks, self._done(batch))
         return batch

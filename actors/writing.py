@@ -65,13 +65,10 @@ class Writer:
         self.annotator = Annotator(parts, now)
         self.extracting = Extracting(parts, settings, self.commit_behind)
 
-    @property
-    def asks(self) -> bool:
-        """Whether views are asked what a new memory meets before it is written."""
-        return self._importance.reads_graph or self._importance.reads_memories
-
     def brief(self, request: RememberRequest) -> bool:
-        """Whether a request takes no longer than its write: it is short, and perceived already."""
+        """Whether a request takes no longer than its write: it is short and perceived, and no view is asked first."""
+        if self._importance.reads_graph or self._importance.reads_memories:
+            return False
         said = request.utterances
         return len(said) <= BRIEF and not any(one.embedding is None or one.pad is None for one in said)
 
