@@ -93,8 +93,10 @@ def test_recall_in_flight_is_answered_without_a_part_that_stops_or_dies(
     assert {hit.memory.id for hit in without} & {hit.memory.id for hit in before}
     assert took_s < DEADLINE_S
     after = whole(alice)
-    if part == "graph":
-        assert told(after) == told(before)
+    if part == "graph":  # walked in plain Python until machine code is loaded again: the same but for the last bits
+        assert [hit.memory.id for hit in after] == [hit.memory.id for hit in before]
+        for hit, same in zip(after, before, strict=True):
+            assert dict(hit.why) == pytest.approx(dict(same.why), abs=1e-9)
     else:  # a mood that is folded again is the same within its tolerance
         assert [hit.memory.id for hit in after] == [hit.memory.id for hit in before]
 
