@@ -170,21 +170,6 @@ def test_other_writes_keep_their_place_among_those_of_a_batch(orchestra: Orchest
     assert len(texts(orchestra, alice)) == 4
 
 
-def test_whoever_waits_no_longer_stops_nobody_else(orchestra: Orchestra) -> None:
-    alice = orchestra.agent("alice")
-
-    async def scene() -> list[Any]:
-        tasks = [asyncio.create_task(orchestra.host.remember_one(request(alice, number))) for number in range(5)]
-        await asyncio.sleep(0)
-        tasks[2].cancel()
-        return await asyncio.gather(*tasks, return_exceptions=True)
-
-    answers = orchestra.run(scene())
-    assert [isinstance(one, list) for one in answers] == [True, True, False, True, True]
-    orchestra.run(asyncio.sleep(0))
-    assert len(texts(orchestra, alice)) in (4, 5)
-
-
 @pytest.mark.parametrize("surprise", [0.0, 0.5])
 def test_importance_is_what_it_would_be_one_after_the_other(tmp_path: Path, surprise: float) -> None:
     found = []
