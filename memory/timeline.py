@@ -82,7 +82,7 @@ class Keeps(Protocol[S_contra]):
 class Gathers(Protocol):
     """A fold that takes several events for fewer that come to the same: see ``gathered``."""
 
-    def gathered(self, events: Iterable[Event]) -> Sequence[Event]: ...
+    def gathered(self, events: Iterable[Event]) -> Iterable[Event]: ...
 
 
 @runtime_checkable
@@ -164,6 +164,9 @@ class Timeline(Generic[S]):
         residents: Residents | None = None,
     ) -> None:
         self._fold, self._history, self._keep, self._snapshots = fold, history, keep, snapshots
+        self._gathered: Callable[[Iterable[Event]], Iterable[Event]] = (
+            fold.gathered if isinstance(fold, Gathers) else iter
+        )
         self._clock, self._residents = clock, Residents(clock) if residents is None else residents
         self._tried: Held[Span, tuple[float, int]] = Held(GAPS_HELD)
         self._held: OrderedDict[Place, _Kept[S]] = OrderedDict()
@@ -203,32 +206,30 @@ class Timeline(Generic[S]):
 
     def push(self, entry: Entry) -> None:
         """Take in an event just journalled; if the state before it is not held, the next read will catch up."""
-        before = Place(entry.place.branch, entry.place.seq - 1)
-        kept = self._empty() if before.seq == 0 else self._held.get(before)
-        if kept is None or entry.place in self._held:
-            return
-        if isinstance(entry.event, RolledBack):
-            if self._fold.part in entry.event.parts:
-                kept = self._kept_at(entry.event.to)
-        else:
-            tally = kept.tally.plus(self._weight([entry]))
-            kept = _Kept(self._fold.apply(kept.state, entry.event), tally, kept.gaps)
-        self._move_on(before, entry.place, kept)
+        self.push_all((entry,))
 
     def push_all(self, entries: Sequence[Entry]) -> None:
         """The same of several of one branch, each right after the one before; only the state after the last is held."""
         before, last = Place(entries[0].place.branch, entries[0].place.seq - 1), entries[-1].place
         kept = self._empty() if before.seq == 0 else self._held.get(before)
         back = any(isinstance(entry.event, RolledBack) for entry in entries)
-        if len(entries) == 1 or back or kept is None or self._start_after(before, last):
+        if len(entries) > 1 and (back or kept is None or self._start_after(before, last)):
             for entry in entries:
                 self.push(entry)
-            return
-        events: Sequence[Event] = [entry.event for entry in entries]
-        state = kept.state
-        for event in self._fold.gathered(events) if isinstance(self._fold, Gathers) else events:
+        elif kept is not None and last not in self._held:
+            self._move_on(before, last, self._after(kept, entries))
+
+    def _after(self, kept: _Kept[S], entries: Sequence[Entry]) -> _Kept[S]:
+        """What follows from a rollback, or from some entries of which none is one."""
+        event = entries[0].event
+        if isinstance(event, RolledBack):
+            return self._kept_at(event.to) if self._fold.part in event.parts else kept
+        return _Kept(self._applied(kept.state, entries), kept.tally.plus(self._weight(entries)), kept.gaps)
+
+    def _applied(self, state: S, entries: Iterable[Entry]) -> S:
+        for event in self._gathered(entry.event for entry in entries):
             state = self._fold.apply(state, event)
-        self._move_on(before, last, _Kept(state, kept.tally.plus(self._weight(entries)), kept.gaps))
+        return state
 
     def _start_after(self, before: Place, last: Place) -> bool:
         """Whether a state between two places is held, or the one at the second."""
@@ -347,10 +348,8 @@ class Timeline(Generic[S]):
 
     def _folded(self, kept: _Kept[S], span: Span) -> _Kept[S]:
         """The state with the entries of this stretch in it. Rollbacks among them are of other parts."""
-        state, entries = kept.state, self._history.entries(*span)
-        for entry in entries:
-            if not isinstance(entry.event, RolledBack):
-                state = self._fold.apply(state, entry.event)
+        entries = self._history.entries(*span)
+        state = self._applied(kept.state, (entry for entry in entries if not isinstance(entry.event, RolledBack)))
         gaps = kept.gaps
         if len(entries) != span.upto - span.after:
             gaps = _joined(gaps, _missing(span, [entry.place.seq for entry in entries]))
