@@ -67,13 +67,14 @@ def computing(
 
     @functools.wraps(method)
     def on_backend(self: QuantumStateHost, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        self._ripening.asked()
         try:
             with self.using(method.__name__):
                 return method(self, *args, **kwargs)
         except DeviceMemoryExceeded:
             self.let_go()
             raise
+        finally:
+            self._ripening.asked()  # at its end: however long it took, others may come right after
 
     return on_backend
 
@@ -93,7 +94,7 @@ class QuantumStateHost(ViewHost):
         self._views = Deferred(self._made)
         self._readings: Held[Place, Mood] = Held(READINGS_HELD)
         self._caches["readings"] = [self._readings]
-        self._ripening = Ripening("quantum-ripening", self._ripen)
+        self._ripening = Ripening("quantum-ripening", self._ripen_if_quiet)
 
     def _made(self) -> Moods:
         wanted = self._settings.mood
@@ -148,11 +149,16 @@ class QuantumStateHost(ViewHost):
         self._ripening.asked(unripe)
         return told
 
-    def _ripen(self, branch: BranchId) -> bool:
-        """Work in some of what a branch felt and nobody has read; whether there was enough of it."""
+    def _ripen_if_quiet(self, branch: BranchId) -> bool:
+        """The same unless somebody asked for something while this waited for the lock; then it is left for later."""
         with self.residence.lock:
             if self._ripening.closed:
                 return False
+            return self._ripen(branch) if self._ripening.quiet else True
+
+    def _ripen(self, branch: BranchId) -> bool:
+        """Work in some of what a branch felt and nobody has read; whether there was enough of it."""
+        with self.residence.lock:
             try:
                 with self.using("ripen"):
                     return self._views().timeline.ripen(branch)

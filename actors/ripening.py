@@ -52,6 +52,11 @@ class Ripening:
                 self._change.notify_all()
 
     @property
+    def quiet(self) -> bool:
+        """Whether nobody has asked for anything for a while. A step looks, once it owns what it works on."""
+        return self._clock() - self._asked >= QUIET_S
+
+    @property
     def closed(self) -> bool:
         """Whether nothing is to be done any more. A step looks, once it owns what it works on."""
         return self._closed
