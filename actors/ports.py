@@ -40,7 +40,7 @@ class Port(ABC, Generic[H]):
 
     def __init__(self) -> None:
         self._posted: list[tuple[Method[H, Any, None], str, Any]] = []
-        self._unanswered: set[asyncio.Future[list[None]]] = set()
+        self._telling: set[asyncio.Future[list[None]]] = set()
         self.lag = Lag()
 
     async def scatter(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> list[R]:
@@ -60,11 +60,17 @@ class Port(ABC, Generic[H]):
         """The same for one item."""
         return (await self.scatter(method, [key], [item]))[0]
 
-    def post(self, method: Method[H, T, None], key: str, item: T) -> None:
-        """Tell a member something for which nobody waits. It arrives before any call that is made after this one.
+    def tell(self, method: Method[H, T, None], keys: Sequence[str], items: Sequence[T]) -> asyncio.Future[list[None]]:
+        """Tell members something now, before any call that is made after this one.
 
-        For what only makes later answers faster: a failure is logged and forgotten.
+        For what only makes later answers faster: a failure is logged and forgotten. What comes back never fails; it is
+        done when everything was taken in, or will not be.
         """
+        self._send_posted()
+        return self._sent(method, keys, items)
+
+    def post(self, method: Method[H, T, None], key: str, item: T) -> None:
+        """Tell a member something within ``POST_DELAY_S``, and before any call that is made after this one."""
         if not self._posted:
             asyncio.get_running_loop().call_later(POST_DELAY_S, self._send_posted)
         self._posted.append((method, key, item))
@@ -73,22 +79,35 @@ class Port(ABC, Generic[H]):
         posted, self._posted = self._posted, []
         for method, group in groupby(posted, key=itemgetter(0)):
             _, keys, items = zip(*group, strict=True)
-            try:
-                answer = asyncio.ensure_future(self._start(method, keys, items))
-            except QuantumMemoryError as error:
-                logger.warning(UNTOLD, error)
-                continue
-            self._unanswered.add(answer)
-            answer.add_done_callback(partial(self._answered, keys, self.lag.last))
+            self._sent(method, keys, items)
 
-    def _answered(self, keys: Sequence[str], last: int, answer: asyncio.Future[list[None]]) -> None:
-        self._unanswered.discard(answer)
-        if answer.cancelled():
-            return
-        if answer.exception() is None:
-            self.lag.answered(keys, last)
+    def _sent(self, method: Method[H, T, None], keys: Sequence[str], items: Sequence[T]) -> asyncio.Future[list[None]]:
+        heard = asyncio.ensure_future(self._heard(self._begun(method, keys, items), keys, self.lag.last))
+        self._telling.add(heard)
+        heard.add_done_callback(self._telling.discard)
+        return heard
+
+    def _begun(
+        self, method: Method[H, T, None], keys: Sequence[str], items: Sequence[T]
+    ) -> Awaitable[list[None]] | QuantumMemoryError:
+        """The answers of calls that are sent, or why they could not be."""
+        try:
+            return self._start(method, keys, items)
+        except QuantumMemoryError as error:
+            return error
+
+    async def _heard(
+        self, answers: Awaitable[list[None]] | QuantumMemoryError, keys: Sequence[str], last: int
+    ) -> list[None]:
+        try:
+            if isinstance(answers, QuantumMemoryError):
+                raise answers
+            await answers
+        except Exception as error:  # noqa: BLE001 (whatever it is, it concerns nobody here)
+            logger.warning(UNTOLD, error)
         else:
-            logger.warning(UNTOLD, answer.exception())
+            self.lag.answered(keys, last)
+        return [None] * len(keys)
 
     @abstractmethod
     async def end(self, method: Callable[[H], None]) -> None:

@@ -61,7 +61,7 @@ class Transactor:
             except (Conflict, NotFound, InvalidValue):
                 await self._drop_quietly(hidden, op_id)
                 raise
-            await self._writer.tell_views([parent.lineage] * len(written.entries), written.entries)
+            await self._writer.telling.tell([parent.lineage] * len(written.entries), written.entries)
             self._writer.extracting.soon(parent, written.entries)
             return written.place
 

@@ -27,6 +27,8 @@ S = TypeVar("S")
 BRANCHES_HELD = 100_000
 CLOSING_S = 10.0
 """How long a host may go on writing down snapshots when it is closed; half of what a call may take, if that is less."""
+CALM_S = 1.0
+"""How long a view that is due to be written down is left alone: while much is told, it is soon due again."""
 GROWTH = 0.25
 """The share of a growing view that has to be new before it is written down again."""
 SOONER = 16
@@ -169,7 +171,7 @@ class ViewHost(ABC):
     def __init__(self, settings: Settings, history: History, metrics: Metrics = SILENT) -> None:
         self._settings, self._history = settings, history
         self._metrics, self._watch = metrics, Watch(self.pool, settings.telemetry, metrics)
-        self._clerk = Clerk(f"{type(self).__name__}-snapshots")
+        self._clerk = Clerk(f"{type(self).__name__}-snapshots", calm_s=CALM_S)
         self.residence = Residence(self.pool, rules(settings, self.pool), self._clerk, self._forget, metrics)
         self._watch.guard = self.residence.lock
         self._caches: dict[str, list[Counted]] = {"states": []}

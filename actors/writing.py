@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,18 +15,17 @@ from quantum_memory.actors.extracting import Extracting
 from quantum_memory.actors.journal import Appended, Draft, deciding
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.requests import RememberRequest, check_utterances, memory_id
+from quantum_memory.actors.telling import Telling
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
-from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.weighing import weighed
 from quantum_memory.errors import (
     AlreadyExists,
     MemoryNotFound,
     QuantumMemoryError,
     StaleWriter,
-    Unavailable,
 )
-from quantum_memory.memory.events import Entry, Forgotten, Remembered, RolledBack
+from quantum_memory.memory.events import Forgotten, Remembered
 from quantum_memory.memory.vault.segments import half
 from quantum_memory.policies.importance import ImportancePolicy
 from quantum_memory.settings import Settings
@@ -62,6 +60,7 @@ class Writer:
     ) -> None:
         self._parts, self._turns, self._settings = parts, turns, settings
         self._importance, self._now = importance, now
+        self.telling = Telling(parts.views)
         self.annotator = Annotator(parts, now)
         self.extracting = Extracting(parts, settings, self.commit_behind)
 
@@ -152,7 +151,7 @@ class Writer:
             there.update((one.draft.branch.id, one.draft.op_id) for one in appended)
         # What an earlier run of the operation wrote is in the vault; this run's draft of it may differ.
         fresh = [one for one in appended if not one.repeated]
-        await self.tell_views([one.draft.branch.lineage for one in fresh], [one.entry for one in fresh])
+        await self.telling.tell([one.draft.branch.lineage for one in fresh], [one.entry for one in fresh])
         for one in fresh:
             if one.commit is not None:
                 self.noted(one.draft.branch, one.commit)
@@ -176,28 +175,6 @@ class Writer:
         """Let what was so at a new commit be read when there is time; in a transaction nobody knows yet if it stays."""
         if branch.kind != "transaction":
             self.annotator.soon([commit])
-
-    async def tell_views(self, keys: Sequence[str], entries: Sequence[Entry]) -> None:
-        """What is journalled is written. A view that cannot be told now reads it from the vault when it is asked.
-
-        Nobody waits for a rollback: it brings nothing, and whatever is asked next comes after it.
-        """
-        for view in self._parts.views:
-            view.lag.acknowledged(keys)
-        if all(isinstance(entry.event, RolledBack) for entry in entries):
-            for view in self._parts.views:
-                for key, entry in zip(keys, entries, strict=True):
-                    view.post(ViewHost.apply, key, entry)
-            return
-        told = await asyncio.gather(
-            *(view.scatter(ViewHost.apply, keys, entries) for view in self._parts.views),
-            return_exceptions=True,
-        )
-        for answer in told:
-            if isinstance(answer, Unavailable):
-                logger.warning("a view was not told of %d events and will read them itself: %s", len(entries), answer)
-            elif isinstance(answer, BaseException):
-                raise answer
 
     async def reperceived(self, memory: Memory) -> Memory:
         """The memory with the embedding and the feeling of its text as it reads now."""

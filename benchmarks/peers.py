@@ -5,14 +5,15 @@
 Each of the others gets an environment of its own under ``--cache``, made here from PyPI with the versions pinned in
 ``peers/requirements-*.txt``; nothing else needs the network, and what they would send about their use is turned off.
 mem0 runs without inference, so that it stores what it is given. All get the same texts with the same vectors, in calls
-of 500, and five seconds later are asked for the ten nearest of the same questions, one after another.
+of 500 and one search behind them, which ends the time of adding; five seconds later they are asked for the ten nearest
+of the same questions, one after another.
 
 ``--texts`` has a text a line, what follows a tab left out. Its first lines are embedded by the packaged model, and the
 other memories are halves of two lines each under the vector of another line with noise, as unlike it as close lines are
 to each other. Without it texts and vectors are made up in clusters.
 
 quantum_memory is measured three times: an agent on Ray in both placements, with all that is on by default (the journal
-is synced and every view is told before a call returns), and the bare view of memories in one process. What an agent
+is synced before a call returns, and every view is being told), and the bare view of memories in one process. What an agent
 recalls is ranked by more than meaning, so its share of the truly nearest is no measure of it.
 """
 

@@ -5,7 +5,8 @@ Run by ``benchmarks/peers.py`` with the Python of this project. Prints one JSON 
     python ours.py actors|inline|bare CORPUS.npz SIZE...
 
 ``actors`` and ``inline`` are agents on Ray behind the public face, with all that is on by default, in either placement;
-every call is on disk and in every view when it returns. ``bare`` is the view of memories alone, in this process.
+every call is on disk and on its way to every view when it returns. ``bare`` is the view of memories alone, in this
+process.
 """
 
 from __future__ import annotations

@@ -24,6 +24,9 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 # Chinese and Japanese write no spaces: each sign is a term of its own, or a whole sentence would be one word.
 _TERM = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:'[^\W_{_CJK}]+)?")
 
+_PLAIN_TERM = re.compile(r"[0-9a-z]+(?:'[0-9a-z]+)?")
+"""What ``_TERM`` finds in ASCII in lower case."""
+
 # Long runs of signs, among which marks may be. Putting marks in order takes time with the square of their number.
 _SIGNS = re.compile(r"[^\w\s\x00-\x7f]{31,}")
 MOST_MARKS = 30
@@ -83,10 +86,15 @@ class Analyzer:
 
     def terms(self, text: str) -> list[str]:
         """The terms in the order of the text, repeated ones too."""
-        folded = unicodedata.normalize("NFKC", _SIGNS.sub(_few_marks, text)).replace("\u2019", "'").casefold()
-        kept = [word[:MAX_TERM_CHARS] for word in _TERM.findall(folded) if word not in self._stop_words]
+        found = _PLAIN_TERM.findall(text.lower()) if text.isascii() else _TERM.findall(_folded(text))
+        kept = [word[:MAX_TERM_CHARS] for word in found if word not in self._stop_words]
         stems: list[str] = self._stemmer.stemWords(kept)
         return stems
+
+
+def _folded(text: str) -> str:
+    """The text in its compatibility form, without case and with plain apostrophes. Of ASCII that is the lower case."""
+    return unicodedata.normalize("NFKC", _SIGNS.sub(_few_marks, text)).replace("\u2019", "'").casefold()
 
 
 def _few_marks(signs: re.Match[str]) -> str:

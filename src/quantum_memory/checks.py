@@ -35,6 +35,8 @@ def within(name: str, text: str, limit: int) -> str:
 
 def bounded(name: str, value: float, low: float, high: float) -> float:
     """The number, if it is finite and in [low, high]. Raises: InvalidValue, NotFinite, OutOfRange."""
+    if type(value) is float and low <= value <= high and abs(value) < math.inf:
+        return value  # what nearly everything is
     if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
         raise InvalidValue(name, repr(value), "a number")
     try:

@@ -51,8 +51,9 @@ class PAD:
     dominance: float
 
     def __post_init__(self) -> None:
-        for axis in ("pleasure", "arousal", "dominance"):
-            bounded(axis, getattr(self, axis), -1.0, 1.0)
+        bounded("pleasure", self.pleasure, -1.0, 1.0)
+        bounded("arousal", self.arousal, -1.0, 1.0)
+        bounded("dominance", self.dominance, -1.0, 1.0)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array((self.pleasure, self.arousal, self.dominance), dtype=dtype)

@@ -394,7 +394,7 @@ def test_memory_that_the_process_takes_is_given_back(tmp_path: Path) -> None:
     for number in range(24):
         branch = f"b{number}"
         history.rows[branch] = Branch(branch, branch, "main", branch, "root", None, 0, START)
-        vectors = chance.normal(size=(2000, 384)).astype(np.float32)
+        vectors = chance.normal(size=(3000, 384)).astype(np.float32)
         memories = (Memory(f"{branch}-{n}", "a thing", START, NEUTRAL, 1.0, 0.5, one) for n, one in enumerate(vectors))
         history.journal[branch] = [Entry(Place(branch, 1), START, Remembered(tuple(memories)))]
         host.apply(history.journal[branch])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import CorruptRecord, PlaceNotFound
-from quantum_memory.memory.clerk import Clerk
+from quantum_memory.memory.clerk import LONGEST, Clerk
 from quantum_memory.memory.columns import Arrays, Attributes, Columns, Dump, Reading
 from quantum_memory.memory.events import Entry, Event, Forgotten, RolledBack
 from quantum_memory.memory.held import Load
@@ -456,6 +456,39 @@ def test_a_clerk_does_the_newest_wish_of_each_drawer_and_survives_failures() -> 
     clerk.close()
     assert (done, clerk.done, clerk.failed) == (["first", "new a"], 2, 1)
     assert not clerk.offer("a", lambda: done.append("late"))
+
+
+def test_a_clerk_leaves_what_is_soon_overtaken_until_it_calms_down() -> None:
+    clerk, done = Clerk("test", calm_s=0.2), list[tuple[int, float]]()
+    begun = time.monotonic()
+
+    def job(number: int) -> Callable[[], None]:
+        return lambda: done.append((number, time.monotonic() - begun))
+
+    number = 0
+    while not done:  # a drawer that never calms down
+        assert clerk.offer("a", job(number))
+        number += 1
+        time.sleep(0.01)
+    ((first, after_s),) = done
+    assert first > 10
+    assert after_s >= 0.2 * LONGEST
+    assert clerk.wait(10.0)
+
+
+def test_a_clerk_holds_nothing_back_when_somebody_waits_or_no_more_can_wait() -> None:
+    clerk, done = Clerk("test", waiting=2, calm_s=600.0), list[str]()
+    assert clerk.offer("a", lambda: done.append("a"))
+    assert clerk.finish("b", lambda: done.append("b"), time.monotonic() + 10.0)
+    assert "b" in done
+    assert clerk.wait(10.0)
+    assert sorted(done) == ["a", "b"]
+    clerk.offer("c", lambda: done.append("c"))
+    clerk.offer("d", lambda: done.append("d"))
+    while "c" not in done:
+        time.sleep(0.001)
+    clerk.close()
+    assert done[-2:] == ["c", "d"]
 
 
 def test_a_clerk_that_is_closed_in_a_hurry_drops_what_waits() -> None:
