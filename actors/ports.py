@@ -40,7 +40,7 @@ class Port(ABC, Generic[H]):
 
     def __init__(self) -> None:
         self._posted: list[tuple[Method[H, Any, None], str, Any]] = []
-        self._telling: set[asyncio.Future[list[None]]] = set()
+        self._telling: set[asyncio.Future[None]] = set()
         self.lag = Lag()
 
     async def scatter(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> list[R]:
@@ -60,7 +60,7 @@ class Port(ABC, Generic[H]):
         """The same for one item."""
         return (await self.scatter(method, [key], [item]))[0]
 
-    def tell(self, method: Method[H, T, None], keys: Sequence[str], items: Sequence[T]) -> asyncio.Future[list[None]]:
+    def tell(self, method: Method[H, T, None], keys: Sequence[str], items: Sequence[T]) -> asyncio.Future[None]:
         """Tell members something now, before any call that is made after this one.
 
         For what only makes later answers faster: a failure is logged and forgotten. What comes back never fails; it is
@@ -81,33 +81,26 @@ class Port(ABC, Generic[H]):
             _, keys, items = zip(*group, strict=True)
             self._sent(method, keys, items)
 
-    def _sent(self, method: Method[H, T, None], keys: Sequence[str], items: Sequence[T]) -> asyncio.Future[list[None]]:
-        heard = asyncio.ensure_future(self._heard(self._begun(method, keys, items), keys, self.lag.last))
+    def _sent(self, method: Method[H, T, None], keys: Sequence[str], items: Sequence[T]) -> asyncio.Future[None]:
+        try:
+            answers = self._start(method, keys, items)
+        except QuantumMemoryError as error:
+            logger.warning(UNTOLD, error)
+            untold = asyncio.get_running_loop().create_future()
+            untold.set_result(None)
+            return untold
+        heard = asyncio.ensure_future(self._heard(answers, keys, self.lag.last))
         self._telling.add(heard)
         heard.add_done_callback(self._telling.discard)
         return heard
 
-    def _begun(
-        self, method: Method[H, T, None], keys: Sequence[str], items: Sequence[T]
-    ) -> Awaitable[list[None]] | QuantumMemoryError:
-        """The answers of calls that are sent, or why they could not be."""
+    async def _heard(self, answers: Awaitable[list[None]], keys: Sequence[str], last: int) -> None:
         try:
-            return self._start(method, keys, items)
-        except QuantumMemoryError as error:
-            return error
-
-    async def _heard(
-        self, answers: Awaitable[list[None]] | QuantumMemoryError, keys: Sequence[str], last: int
-    ) -> list[None]:
-        try:
-            if isinstance(answers, QuantumMemoryError):
-                raise answers
             await answers
         except Exception as error:  # noqa: BLE001 (whatever it is, it concerns nobody here)
             logger.warning(UNTOLD, error)
         else:
             self.lag.answered(keys, last)
-        return [None] * len(keys)
 
     @abstractmethod
     async def end(self, method: Callable[[H], None]) -> None:

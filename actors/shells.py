@@ -18,8 +18,8 @@ from quantum_memory.telemetry import SILENT, Metrics
 from quantum_memory.telemetry.logs import to_stderr
 
 YOUNG, OLDER, OLD = 20_000, 20, 20
-"""How often garbage in cycles is looked for. With Python's own 700, 10 and 10 that took a tenth of the time of a fold: an
-actor makes very many small objects, nearly all of them free of cycles.
+"""How often garbage in cycles is looked for. With Python's own 700, 10 and 10 that took a tenth of the time of a fold:
+very many small objects are made, nearly all of them free of cycles.
 """
 RECALLING = frozenset({"episodic", "graph"})
 """Pools that answer questions, for which machine code is made as they start; inline the agents do."""

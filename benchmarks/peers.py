@@ -13,8 +13,8 @@ other memories are halves of two lines each under the vector of another line wit
 to each other. Without it texts and vectors are made up in clusters.
 
 quantum_memory is measured three times: an agent on Ray in both placements, with all that is on by default (the journal
-is synced before a call returns, and every view is being told), and the bare view of memories in one process. What an agent
-recalls is ranked by more than meaning, so its share of the truly nearest is no measure of it.
+is synced before a call returns, and every view is being told), and the bare view of memories in one process. What an
+agent recalls is ranked by more than meaning, so its share of the truly nearest is no measure of it.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class Clerk:
                     self._change.notify_all()
 
     def _next(self) -> Callable[[], None] | None:
-        """The job whose time came first, once it has; nothing if there was none for ``IDLE_S``, or no more will come."""
+        """The job whose time came first, once it has; nothing if none came for ``IDLE_S``, or no more will."""
         with self._change:
             while self._change.wait_for(lambda: self._wishes or self._closed, IDLE_S) and self._wishes:
                 drawer = min(self._wishes, key=lambda one: self._wishes[one].ready_s)

@@ -5,7 +5,6 @@ A record is ``format (1 byte) | BLAKE3 of format and body (8 bytes) | body``. Ve
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any, NamedTuple, get_args, get_origin
 
@@ -200,8 +199,8 @@ def _check_embedding(name: str, given: object) -> None:
 
 
 def _finite(vector: Vector) -> bool:
-    """Whether it holds neither NaN nor infinity. A finite sum of squares says that it does not, in a third of the time."""
-    return math.isfinite(np.dot(vector, vector)) or bool(np.logical_and.reduce(np.isfinite(vector)))
+    """Whether it holds neither NaN nor infinity. The ufunc's own reduction takes half the time of ``all``."""
+    return bool(np.logical_and.reduce(np.isfinite(vector)))
 
 
 def _check_time(name: str, at: object) -> None:
