@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
+from itertools import count, repeat
 from typing import Any
 from uuid import uuid4
 
@@ -77,6 +78,7 @@ class Directory:
         self._pending = dict(pending or {})
         self._paces: dict[str, Pace] = {}
         self._found: dict[str, Any] = {}
+        self._names: Iterator[str] | None = None
 
     def __reduce__(self) -> tuple[type[Directory], tuple[Any, ...]]:
         told = self.namespace, self.layout, self.deadline_s, self.per_text_s, self.session, self._spans, self._metrics
@@ -119,9 +121,19 @@ class Directory:
         vars(other).update(vars(self), session=session)
         return other
 
+    def repeatable(self, op: str) -> Directory:
+        """The same actors, for what is to be done once however often it is asked for under this name.
+
+        Its first operation has that name in the session, the next one is the second of it, and so on.
+        """
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _names=map("{}-{}".format, repeat(op), count(1)))
+        return other
+
     def new_op(self) -> str:
         """An id for one operation of this session, unlike any other: with it a repeated call is done once."""
-        return f"{self.session}.{uuid4().hex}" if self.session else uuid4().hex
+        name = uuid4().hex if self._names is None else next(self._names)
+        return f"{self.session}.{name}" if self.session else name
 
     def call(
         self,

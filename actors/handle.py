@@ -95,6 +95,9 @@ if TYPE_CHECKING:
 PlaceLike: TypeAlias = "Place | Commit | Tag | AgentHandle | str | datetime | None"
 
 
+MAX_OP_CHARS = 64
+
+
 class _Given(Enum):
     """Tells what was not given from ``None``."""
 
@@ -149,6 +152,12 @@ class AgentHandle:
 
     def __reduce__(self) -> tuple[type[AgentHandle], tuple[Branch, Directory]]:
         return AgentHandle, (self._branch, self._directory)
+
+    def repeatable(self, op: str) -> AgentHandle:
+        """The same, for what is to be done once, however often it is asked for under this name, by whichever process of
+        the same session: the first operation that changes something has the name, the next one is the second of it.
+        """
+        return AgentHandle(self._branch, self._directory.repeatable(within("op", visible("op", op), MAX_OP_CHARS)))
 
     @property
     def _here(self) -> Branch:

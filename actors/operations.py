@@ -161,6 +161,10 @@ class Operation(Generic[P, R]):
         """Begin it; calling what comes back waits, and raises as a call does. Bad arguments raise here."""
         return self._build(*args, **kwargs).begun()
 
+    def begin(self, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        """Begin it on an event loop; awaiting what comes back raises as a call does. Bad arguments raise here."""
+        return self._build(*args, **kwargs).begin()
+
     def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R]:
         """Begin it; the answer is behind the reference, for ``ray.get`` or ``await``. Bad arguments raise here."""
         return self._build(*args, **kwargs).send()

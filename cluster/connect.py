@@ -162,6 +162,14 @@ class MemoryCluster:
         """Where Ray's dashboard is, if it was started here. It asks for the token of ``ray get-auth-token``."""
         return self._running.dashboard_url
 
+    def on_behalf(self, session: OpenSession) -> MemoryCluster:
+        """The same cluster, whose changes are another's in the audit. Closing what comes back ends nothing.
+
+        Raises: AlreadyExists if the session is somebody else's.
+        """
+        running = replace(self._running, directory=open_session(self._running.directory, session))
+        return MemoryCluster(running, owns_ray=False)
+
     def agent(self, name: AgentName, branch: str | None = None, *, create: bool = True) -> AgentHandle:
         """An agent, found or made, on its first branch or on a named one.
 

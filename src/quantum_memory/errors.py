@@ -4,6 +4,7 @@
     ├── InvalidInput    (also ValueError)    fix the arguments
     ├── NotFound        (also LookupError)   ask for something else
     ├── Conflict                             reload and retry, or decide
+    ├── Denied                               say who you are, or ask for permission
     ├── Unavailable                          wait and retry, or install what is missing
     ├── StorageFailure                       stop; a person must look
     └── SomeFailed                           look at what each of many agents came to
@@ -34,6 +35,10 @@ class NotFound(QuantumMemoryError, LookupError):
 
 class Conflict(QuantumMemoryError):
     """Somebody else was there first, or two wishes exclude each other."""
+
+
+class Denied(QuantumMemoryError):
+    """Whoever asks may not: nobody knows who it is, or what he is allowed does not reach so far."""
 
 
 class Unavailable(QuantumMemoryError):
@@ -412,6 +417,55 @@ class OtherEmbedding(Conflict):
 
     def __str__(self) -> str:
         return f"{self.storage}: its memories were embedded by {self.found}, asked for {self.asked}"
+
+
+class KeyReused(Conflict):
+    """An idempotency key was sent again with another request. Nothing of this one was done."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"the idempotency key {self.key!r} was used for another request before"
+
+
+class Unauthenticated(Denied):
+    """Nobody knows who asks: no credential came, or one that is not valid (any more). It never says which part."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Forbidden(Denied):
+    """It is known who asks, and he may not do this."""
+
+    def __init__(self, action: str, reason: str) -> None:
+        super().__init__(action, reason)
+        self.action, self.reason = action, reason
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.reason}"
+
+
+class RateLimited(Unavailable):
+    """More was asked for than the caller's rate allows. Nothing of it was done.
+
+    Attributes:
+        scope: whose rate it is: "key", "connection" or "global".
+        retry_after_s: in how many seconds it may be asked again.
+    """
+
+    def __init__(self, scope: str, retry_after_s: float) -> None:
+        super().__init__(scope, retry_after_s)
+        self.scope, self.retry_after_s = scope, retry_after_s
+
+    def __str__(self) -> str:
+        return f"over the rate of this {self.scope}; ask again in {self.retry_after_s:.2g} s"
 
 
 class DeadlineExceeded(Unavailable):

@@ -1,0 +1,71 @@
+"""Who asks through the door, and what he may do. Knows no credential and no request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal, get_args
+
+from quantum_memory.checks import visible, within
+from quantum_memory.cluster.service.tenants import tenant_named
+from quantum_memory.errors import Forbidden, InvalidValue
+
+Role = Literal["reader", "writer", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""Each may do what those before it may."""
+Channel = Literal["mood", "memories", "history"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+"""What can be subscribed to."""
+MAX_SUBJECT_CHARS = 256
+MAX_PATTERNS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks.
+
+    Attributes:
+        subject: who it is, for the audit: "key:4f1c…", or what a token says of itself.
+        tenant: whose agents he sees.
+        role: what he may do with them.
+        agents: patterns of the names of those that he sees, as ``fnmatch`` reads them, in the tenant's own names.
+        channels: what he may subscribe to.
+
+    Raises: InvalidValue, EmptyText, TooLong.
+    """
+
+    subject: str
+    tenant: str
+    role: Role
+    agents: tuple[str, ...] = ("*",)
+    channels: tuple[Channel, ...] = CHANNELS
+
+    def __post_init__(self) -> None:
+        within("subject", visible("subject", self.subject), MAX_SUBJECT_CHARS)
+        tenant_named(self.tenant)
+        if self.role not in ROLES:
+            raise InvalidValue("role", repr(self.role), f"one of {', '.join(ROLES)}")
+        if not 1 <= len(self.agents) <= MAX_PATTERNS or not all(self.agents):
+            raise InvalidValue("agents", repr(self.agents), f"1 to {MAX_PATTERNS} patterns of names")
+        unknown = [channel for channel in self.channels if channel not in CHANNELS]
+        if unknown:
+            raise InvalidValue("channels", repr(unknown), f"some of {', '.join(CHANNELS)}")
+
+    def sees(self, agent: str) -> bool:
+        """Whether an agent, by the tenant's name for it, is one of his."""
+        return any(fnmatchcase(agent, pattern) for pattern in self.agents)
+
+    def require(self, role: Role, action: str) -> None:
+        """Let through who may do what takes this role. Raises: Forbidden."""
+        if ROLES.index(self.role) < ROLES.index(role):
+            raise Forbidden(action, f"it takes the role {role!r}, and this is a {self.role}")
+
+    def require_agent(self, agent: str, action: str) -> None:
+        """Let through who sees an agent. Raises: Forbidden, whether there is such an agent or not."""
+        if not self.sees(agent):
+            raise Forbidden(action, f"the agent {agent!r} is not among those that may be used")
+
+    def require_channel(self, channel: str, action: str) -> None:
+        """Let through who may subscribe to a channel. Raises: Forbidden."""
+        if channel not in self.channels:
+            raise Forbidden(action, f"the channel {channel!r} is not among those that may be used")

@@ -1,0 +1,44 @@
+"""Which agents of the cluster belong to a tenant, and what it calls them. Asks nobody.
+
+An agent of the tenant "acme" is "acme:alice" in the cluster, where drivers see every agent. What has no tenant's name
+in front belongs to the tenant "default", so that a driver and the door meet at the same agents.
+"""
+
+from __future__ import annotations
+
+import re
+
+from quantum_memory.checks import named
+from quantum_memory.errors import InvalidValue, QuantumMemoryError
+from quantum_memory.types import AgentName
+
+DEFAULT = "default"
+SEPARATOR = ":"
+_TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+def tenant_named(name: object) -> str:
+    """The name of a tenant, if it is fit for one. Raises: InvalidValue."""
+    if not isinstance(name, str) or _TENANT.fullmatch(name) is None:
+        raise InvalidValue("tenant", repr(name), "1 to 32 of a-z, 0-9 and '-', not beginning with '-'")
+    return name
+
+
+def inside(tenant: str, agent: object) -> AgentName:
+    """What an agent of a tenant is called in the cluster. Raises: InvalidValue, EmptyText, TooLong."""
+    own = named("agent", agent)
+    if SEPARATOR in own:
+        raise InvalidValue("agent", repr(own), f"a name without {SEPARATOR!r}")
+    return own if tenant == DEFAULT else named("agent", f"{tenant}{SEPARATOR}{own}")
+
+
+def outside(tenant: str, agent: AgentName) -> str | None:
+    """What a tenant calls an agent of the cluster; nothing if it is not one of his."""
+    owner, separator, own = agent.partition(SEPARATOR)
+    if not separator:
+        return agent if tenant == DEFAULT else None
+    try:
+        known = inside(tenant_named(owner), own) == agent
+    except QuantumMemoryError:
+        return None  # a driver made it, under a name that no tenant can use
+    return own if known and owner == tenant else None

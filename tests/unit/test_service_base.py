@@ -1,0 +1,145 @@
+"""Who asks through the door: tenants, principals and the agents that each of them gets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantum_memory.checks import named
+from quantum_memory.cluster.service.backend import Backend
+from quantum_memory.cluster.service.principals import CHANNELS, ROLES, Principal
+from quantum_memory.cluster.service.tenants import DEFAULT, inside, outside, tenant_named
+from quantum_memory.errors import AgentNotFound, Forbidden, InvalidInput, InvalidValue, PlaceNotFound, TooLong
+from tests.unit.front import Front
+from tests.unit.orchestra import ready
+
+TENANTS = st.just(DEFAULT) | st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True)
+NAMES = st.text(min_size=1, max_size=40)
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Front]:
+    made = Front(tmp_path)
+    yield made
+    made.close()
+
+
+@given(TENANTS, TENANTS, NAMES)
+def test_a_tenant_sees_its_own_agents_under_their_names_and_no_others(one: str, other: str, name: str) -> None:
+    try:
+        full = inside(one, name)
+    except InvalidInput:
+        return
+    assert outside(one, full) == name
+    if other != one:
+        assert outside(other, full) is None
+
+
+@given(NAMES, TENANTS)
+def test_what_a_driver_named_is_seen_by_one_tenant_at_most(name: str, tenant: str) -> None:
+    try:
+        named("agent", name)
+    except InvalidInput:
+        return
+    own = outside(tenant, name)
+    if own is not None:
+        assert inside(tenant, own) == name
+
+
+@pytest.mark.parametrize("name", ["", "Acme", "a b", "-a", "a" * 33, "a:b", None, 7, "a\n"])
+def test_names_of_tenants_are_narrow(name: object) -> None:
+    with pytest.raises(InvalidValue):
+        tenant_named(name)
+
+
+def test_names_of_agents_fit_with_the_tenant_in_front() -> None:
+    with pytest.raises(InvalidValue):
+        inside("acme", "other:alice")
+    with pytest.raises(InvalidValue):
+        inside(DEFAULT, "acme:alice")
+    with pytest.raises(TooLong):
+        inside("acme", "a" * 125)
+
+
+@given(st.sampled_from(ROLES), st.sampled_from(ROLES))
+def test_a_role_may_what_those_below_may(has: str, takes: str) -> None:
+    who = Principal("key:1", "acme", has)  # type: ignore[arg-type]
+    allowed = ROLES.index(has) >= ROLES.index(takes)  # type: ignore[arg-type]
+    if allowed:
+        who.require(takes, "remember")  # type: ignore[arg-type]
+    else:
+        with pytest.raises(Forbidden, match="remember: it takes the role"):
+            who.require(takes, "remember")  # type: ignore[arg-type]
+
+
+def test_a_principal_sees_what_its_patterns_say() -> None:
+    who = Principal("key:1", "acme", "reader", ("team-*", "bob"), ("mood",))
+    assert [name for name in ("team-a", "bob", "bobby", "Team-a") if who.sees(name)] == ["team-a", "bob"]
+    with pytest.raises(Forbidden, match="'alice' is not among"):
+        who.require_agent("alice", "recall")
+    who.require_channel("mood", "subscribe")
+    with pytest.raises(Forbidden, match="history"):
+        who.require_channel("history", "subscribe")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"subject": " "},
+        {"subject": "s" * 257},
+        {"tenant": "Acme"},
+        {"role": "root"},
+        {"agents": ()},
+        {"agents": ("",)},
+        {"agents": ("a",) * 65},
+        {"channels": ("all",)},
+    ],
+)
+def test_a_principal_is_checked(fields: dict[str, object]) -> None:
+    good: dict[str, object] = {"subject": "key:1", "tenant": "acme", "role": "reader", "channels": CHANNELS}
+    with pytest.raises(InvalidInput):
+        Principal(**(good | fields))  # type: ignore[arg-type]
+
+
+def test_each_gets_his_own_agents_and_the_audit_says_who_it_was(front: Front) -> None:
+    ann = Principal("key:ann", "acme", "writer")
+    bob = Principal("key:bob", "other", "writer")
+    backend = Backend(front.memory)
+
+    async def play() -> None:
+        alice = await backend.agent(ann, "alice", create=True)
+        await alice.remember.begin(ready(1))
+        with pytest.raises(AgentNotFound, match="'alice'"):
+            await backend.agent(bob, "alice")
+        assert await backend.agents(ann) == ["alice"]
+        assert await backend.agents(bob) == []
+        with pytest.raises(Forbidden):
+            await backend.agent(Principal("key:c", "acme", "admin", ("team-*",)), "alice")
+        with pytest.raises(PlaceNotFound):
+            await backend.agent(ann, "alice", "nowhere")
+
+    asyncio.run(play())
+    assert front.memory.agents() == ["acme:alice"]
+    assert {entry.who for entry in front.agent("acme:alice").audit() if entry.action == "remembered"} == {
+        "acme/key:ann"
+    }
+
+
+def test_what_is_asked_for_again_under_its_name_is_done_once_by_any_replica(front: Front) -> None:
+    ann = Principal("key:ann", DEFAULT, "writer")
+
+    async def play() -> list[list[str]]:
+        found = []
+        for replica in (Backend(front.memory), Backend(front.memory)):
+            alice = await replica.agent(ann, "alice", create=True, op="today")
+            found.append(await alice.remember.begin(ready(1)))
+        return found
+
+    first, again = asyncio.run(play())
+    assert first == again
+    assert len(front.agent("alice").memories()) == 1
