@@ -69,7 +69,7 @@ def test_names_of_agents_fit_with_the_tenant_in_front() -> None:
 @given(st.sampled_from(ROLES), st.sampled_from(ROLES))
 def test_a_role_may_what_those_below_may(has: str, takes: str) -> None:
     who = Principal("key:1", "acme", has)  # type: ignore[arg-type]
-    allowed = ROLES.index(has) >= ROLES.index(takes)  # type: ignore[arg-type]
+    allowed = ROLES.index(has) >= ROLES.index(takes)
     if allowed:
         who.require(takes, "remember")  # type: ignore[arg-type]
     else:
