@@ -55,11 +55,12 @@ from quantum_memory.actors.views import ViewHost
 from quantum_memory.actors.watching import ORCHESTRATORS, Watch, watched
 from quantum_memory.actors.writing import Writer
 from quantum_memory.checks import within
-from quantum_memory.errors import AgentNotFound, DeadlineExceeded, QuantumMemoryError
+from quantum_memory.errors import AgentNotFound, DeadlineExceeded, MemoryNotFound, QuantumMemoryError
 from quantum_memory.memory.affect.dynamics.equation import Equation
 from quantum_memory.memory.events import Unified
 from quantum_memory.memory.life.provenance import Provenance
 from quantum_memory.memory.life.reports import ConsolidationReport, DuplicatesReport, TidyReport
+from quantum_memory.memory.merging import Under
 from quantum_memory.memory.portable import AgentState, state_of
 from quantum_memory.memory.prompting.assembling import Manner
 from quantum_memory.memory.prompting.block import Context
@@ -413,6 +414,15 @@ class QuantumMemoryHost:
         """Every memory at a place."""
         lineage, place = await self._reading(branch, as_of)
         return await self._parts.episodic.ask(EpisodicMemoryHost.memories, lineage, place)
+
+    async def memory(self, branch: Branch, memory: MemoryId, as_of: Where) -> Memory:
+        """One memory at a place. Raises: MemoryNotFound."""
+        lineage, place = await self._reading(branch, as_of)
+        asked = Under(place, (memory,))
+        found = (await self._parts.episodic.ask(EpisodicMemoryHost.memory_versions, lineage, asked)).get(memory)
+        if not isinstance(found, Memory):
+            raise MemoryNotFound(memory)
+        return found
 
     async def working(self, branch: Branch, as_of: Where) -> list[Memory]:
         """The working memory at a place."""

@@ -615,6 +615,11 @@ class AgentHandle:
         return self._ask("memories", self._here, _place(as_of))
 
     @operation
+    def memory(self, memory: MemoryId, *, as_of: PlaceLike = None) -> Call[Memory]:
+        """One memory of the branch, by its id. Raises: MemoryNotFound."""
+        return self._ask("memory", self._here, visible("id", memory), _place(as_of))
+
+    @operation
     def working(self, as_of: PlaceLike = None) -> Call[list[Memory]]:
         """What is before the inner eye: the latest memories, oldest first."""
         return self._ask("working", self._here, _place(as_of))

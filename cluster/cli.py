@@ -16,6 +16,7 @@ from quantum_memory.cluster import (
     cli_files,
     cli_history,
     cli_life,
+    cli_service,
     cli_vault,
 )
 from quantum_memory.cluster.cli_session import Address, Config, Json, Namespace, Options, Session, Storage, command
@@ -78,6 +79,7 @@ for part in (
     cli_context.app,
     cli_history.app,
     cli_life.app,
+    cli_service.app,
     cli_vault.app,
     cli_care.app,
     cli_files.app,

@@ -20,6 +20,14 @@ MAX_SUBJECT_CHARS = 256
 MAX_PATTERNS = 64
 
 
+def role_named(name: str) -> Role:
+    """The role of this name. Raises: InvalidValue."""
+    for role in ROLES:
+        if role == name:
+            return role
+    raise InvalidValue("role", repr(name), f"one of {', '.join(ROLES)}")
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks.
@@ -43,8 +51,7 @@ class Principal:
     def __post_init__(self) -> None:
         within("subject", visible("subject", self.subject), MAX_SUBJECT_CHARS)
         tenant_named(self.tenant)
-        if self.role not in ROLES:
-            raise InvalidValue("role", repr(self.role), f"one of {', '.join(ROLES)}")
+        role_named(self.role)
         if not 1 <= len(self.agents) <= MAX_PATTERNS or not all(self.agents):
             raise InvalidValue("agents", repr(self.agents), f"1 to {MAX_PATTERNS} patterns of names")
         unknown = [channel for channel in self.channels if channel not in CHANNELS]

@@ -57,7 +57,7 @@ COMMANDS = (
     "agents", "audit", "backup", "backups", "branches", "checkpoint", "clone", "concepts", "consolidate", "context",
     "convert", "dedupe", "delete", "demo", "diff", "doctor", "equation", "export", "find", "forget", "fork", "gc",
     "import",
-    "learn", "learn-from", "log", "merge", "mood", "perceive", "picture", "provenance", "recall", "remember",
+    "learn", "learn-from", "log", "mcp", "merge", "mood", "perceive", "picture", "provenance", "recall", "remember",
     "resize", "restore", "rollback", "skills", "status", "tag", "tidy", "verify", "warm-up",
 )  # fmt: skip
 

@@ -1,0 +1,43 @@
+"""Commands that open a door to the memory for whoever does not use Ray: mcp."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from quantum_memory.cluster.cli_session import Session, command
+
+app = typer.Typer()
+
+
+@command(app)
+def mcp(
+    session: Session,
+    *,
+    tenant: Annotated[str, typer.Option("--tenant", metavar="NAME", help="Whose agents.")] = "default",
+    role: Annotated[
+        str, typer.Option("--role", metavar="ROLE", help="What may be done: reader, writer or admin.")
+    ] = "writer",
+    agent: Annotated[
+        list[str] | None,
+        typer.Option("--agent", metavar="PATTERN", help="Only agents with such names, as in 'team-*'. Repeatable."),
+    ] = None,
+) -> None:
+    """Serve the memory as tools of the Model Context Protocol, on stdin and stdout, to the program that started this.
+
+    Whoever starts it has the user's own rights: no key is asked for. It ends when stdin does.
+    """
+    from quantum_memory.cluster.service.principals import Principal, role_named
+
+    who = Principal(f"mcp:{_user()}", tenant, role_named(role), tuple(agent or ("*",)))
+    with session.memory() as memory:
+        from quantum_memory.cluster.service.stdio import serve
+
+        serve(memory, who, session.stdout)
+
+
+def _user() -> str:
+    from quantum_memory.cluster.connect import whoami
+
+    return whoami()
