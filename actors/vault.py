@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from quantum_memory.actors.archives import ArchiveDesk
 from quantum_memory.actors.caretaker import Caretaker, Verified
 from quantum_memory.actors.deferred import Deferred
+from quantum_memory.actors.news import News
 from quantum_memory.actors.process import process
 from quantum_memory.actors.shells import actor
 from quantum_memory.actors.tending import Tending
@@ -21,6 +22,7 @@ from quantum_memory.memory.events import Entry, RolledBack
 from quantum_memory.memory.snapshots import Saved
 from quantum_memory.memory.vault.backup import Manifest
 from quantum_memory.memory.vault.collect import Garbage
+from quantum_memory.memory.vault.feed import Feed
 from quantum_memory.memory.vault.group import GroupCommit
 from quantum_memory.memory.vault.keeper import Background, Keeper
 from quantum_memory.memory.vault.merge_base import merge_base
@@ -67,6 +69,8 @@ class Opened(NamedTuple):
     caretaker: Caretaker
 
 
+LONGEST_WAIT_S = 20.0
+"""How long a thread of the vault waits for somebody who watches."""
 LOCKED_S, LOOK_S = 60.0, 0.25
 """How long a vault that takes over waits until its storage is free, and how often it looks."""
 
@@ -87,6 +91,7 @@ class VaultHost:
     def __init__(self, settings: Settings, metrics: Metrics = SILENT, cluster: str = "") -> None:
         self._settings, self._metrics, self._cluster = settings, metrics, cluster
         self._watch = Watch("vault", settings.telemetry, metrics)
+        self._news = News()
         self._open = Deferred(self._opened)
         self._desk = ArchiveDesk(settings)
 
@@ -113,7 +118,9 @@ class VaultHost:
         tending = Tending(vault, utc_now, every_s=wanted.keeper_s, grace_s=wanted.grace_s)
         caretaker = Caretaker(vault, settings, utc_now)
         caretaker.start()
-        return Opened(vault, GroupCommit(vault, metrics=self._metrics), tending, keeper, caretaker)
+        return Opened(
+            vault, GroupCommit(vault, metrics=self._metrics, written=self._news.come), tending, keeper, caretaker
+        )
 
     def _unlocked(self, opened: Callable[[], Vault]) -> Vault:
         """The vault once nobody else holds it, if somebody may who is dead; else at once. Raises: StorageLocked."""
@@ -219,6 +226,19 @@ class VaultHost:
     def audit(self, agent: AgentName | None, limit: int) -> list[AuditEntry]:
         """Who changed what, newest first."""
         return self._vault.audit(agent, limit)
+
+    def position(self) -> int:
+        """The position of the last change."""
+        return self._vault.position()
+
+    def feed(self, after: int, limit: int, wait_s: float) -> Feed:
+        """What happened after a position; see ``Vault.feed``. Waits for it so long at most, where nothing has yet."""
+        vault, until = self._vault, time.monotonic() + min(wait_s, LONGEST_WAIT_S)
+        with self._news.watched() as watch:
+            while True:
+                found = vault.feed(after, limit)
+                if found.upto > after or not watch.wait(until - time.monotonic()):
+                    return found
 
     def find(self, words: str | None, filters: Mapping[str, Any], limit: int) -> list[Found]:
         """What was ever remembered and is all of this: see ``Index.find``."""

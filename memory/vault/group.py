@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from time import perf_counter
 from types import TracebackType
@@ -35,12 +35,19 @@ class GroupCommit:
         vault: where the batches go; closing this does not close it.
         max_batch: how many writes one transaction may hold.
         metrics: where it is told what became durable, and how long that took.
+        written: called after each batch.
     """
 
-    def __init__(self, vault: Writer, max_batch: int = 512, metrics: Metrics = SILENT) -> None:
+    def __init__(
+        self,
+        vault: Writer,
+        max_batch: int = 512,
+        metrics: Metrics = SILENT,
+        written: Callable[[], object] = lambda: None,
+    ) -> None:
         if max_batch < 1:
             raise InvalidValue("max_batch", repr(max_batch), "at least 1")
-        self._vault, self._max_batch, self._metrics = vault, max_batch, metrics
+        self._vault, self._max_batch, self._metrics, self._written = vault, max_batch, metrics, written
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -115,6 +122,7 @@ class GroupCommit:
                 future.set_exception(error)
             return
         tell(self._metrics, writes, outcomes, perf_counter() - began_s)
+        self._written()
         for (_, future), outcome in zip(jobs, outcomes, strict=True):
             if isinstance(outcome, QuantumMemoryError):
                 future.set_exception(outcome)

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from quantum_memory.checks import utc
+from quantum_memory.checks import utc, whole
 from quantum_memory.errors import CorruptRecord, InvalidValue, PlaceNotFound
 from quantum_memory.memory.events import Entry, Event, RolledBack
 from quantum_memory.memory.vault import audit as audits
@@ -20,12 +20,16 @@ from quantum_memory.memory.vault import places, trees
 from quantum_memory.memory.vault.adopt import HIDDEN
 from quantum_memory.memory.vault.database import Database
 from quantum_memory.memory.vault.describe import describe
+from quantum_memory.memory.vault.feed import MOST, Feed, feed
 from quantum_memory.memory.vault.index import Index
 from quantum_memory.memory.vault.judge import first_outcome
 from quantum_memory.memory.vault.merge_base import MergeMarker
 from quantum_memory.memory.vault.records import Damaged, Payloads, Records
 from quantum_memory.memory.vault.writes import Written
 from quantum_memory.types import AgentName, AuditEntry, Branch, BranchId, Commit, CommitId, LogEntry, Place, Tag, Tree
+
+END = 2**63 - 1
+"""No position is greater."""
 
 
 class Reading:
@@ -165,6 +169,17 @@ class Reading:
             self._catalog.root(connection, agent)
             return [cat.tag_of(row) for row in connection.execute(cat.SELECT_TAGS, {"agent": agent})]
 
+    def feed(self, after: int, limit: int = MOST) -> Feed:
+        """What happened after a position, in order; see ``vault.feed``. Raises: OutOfRange, VaultUnavailable."""
+        start, most = whole("after", after, 0, END), whole("limit", limit, 1, MOST)
+        with self.database.read() as connection:
+            return feed(self._catalog, connection, start, most)
+
+    def position(self) -> int:
+        """The position of the last change. Raises: VaultUnavailable."""
+        with self.database.read() as connection:
+            return cat.last_position(connection)
+
     def audit(self, agent: AgentName | None = None, limit: int = 100, before: int | None = None) -> list[AuditEntry]:
         """Who changed what: events and changes to the catalog together, newest first.
 
@@ -180,7 +195,7 @@ class Reading:
         with self.database.read() as connection:
             if agent is not None:
                 self._catalog.root(connection, agent)
-            return audits.audit(self._catalog, connection, agent, limit, 2**63 - 1 if before is None else before)
+            return audits.audit(self._catalog, connection, agent, limit, END if before is None else before)
 
     def find_place(self, branch: BranchId, ref: str) -> Place:
         """The place that somebody on a branch means by a name.

@@ -1,0 +1,192 @@
+"""What happened after a position, in the vault's one order of changes: for whoever watches. Reads, never writes.
+
+An event is told in plain values, without embeddings and tensors. What is on its way in a transaction is told when it is
+committed, on the branch that it is committed to. A position that was told never comes to mean anything else, and
+nothing is ever added before one that was told.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from quantum_memory.memory.events import (
+    Event,
+    Felt,
+    Forgotten,
+    Merged,
+    Picked,
+    Related,
+    Remembered,
+    Revised,
+    RolledBack,
+    SkillLearned,
+    SkillUsed,
+    Unified,
+    Unrelated,
+    Used,
+)
+from quantum_memory.memory.vault import schema
+from quantum_memory.memory.vault.adopt import HIDDEN
+from quantum_memory.memory.vault.audit import BEGINNINGS
+from quantum_memory.memory.vault.catalog import Catalog, from_us, last_position
+from quantum_memory.types import PAD, AgentName, BranchId, Memory
+
+MOST = 256
+"""Changes of one answer."""
+MOST_BYTES = 4 << 20
+"""Bytes of events of one answer, from which on it brings no further one; sealed events are not counted."""
+Row = Sequence[Any]
+_A, _J, _B = schema.audit.c, schema.journal.c, schema.branches.c
+_p = sa.bindparam
+SELECT_NOTES = (
+    sa.select(_A.position, _A.at, _A.action, _A.agent, _A.branch, _B.name, _A.seq, _A.detail)
+    .outerjoin(schema.branches, _B.id == _A.branch)
+    .where(_A.position > _p("after"), _A.position <= _p("upto"), _A.action.not_in(BEGINNINGS))
+    .order_by(_A.position)
+    .limit(_p("count"))
+)
+SELECT_EVENTS = (
+    sa.select(_J.position, _J.at, _J.kind, _J.agent, _J.branch, _B.name, _J.seq, _J.payload)
+    .join(schema.branches, _B.id == _J.branch)
+    .where(_J.position > _p("after"), _J.position <= _p("upto"), _B.kind != "transaction")
+    .order_by(_J.position)
+    .limit(_p("count"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """A change.
+
+    Attributes:
+        position: its number in the one order of changes; those of a vault rise, with gaps.
+        branch: the branch's id, and ``name`` what its agent calls it; ``None`` where no branch is concerned.
+        seq: the place on the branch, where there is one.
+        action: an event's kind ("remembered", "felt", ...), or what was done to the catalog ("branch_created", ...).
+        told: what of it, in values that JSON can hold; see ``told``. A change of the catalog has its ``detail``.
+    """
+
+    position: int
+    at: datetime
+    agent: AgentName | None
+    branch: BranchId | None
+    name: str | None
+    seq: int | None
+    action: str
+    told: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Changes in order, and the position up to which there are no others. Where that is the last, all was told."""
+
+    entries: tuple[FeedEntry, ...]
+    upto: int
+
+
+def feed(catalog: Catalog, connection: sa.Connection, after: int, limit: int) -> Feed:
+    """What happened after a position, at most so many changes.
+
+    What is damaged is told of all the same, without what it was: ``{"damaged": True}``.
+    """
+    last = last_position(connection)  # first: what is committed after this is of no concern, and all up to it is there
+    values = {"after": after, "upto": last, "count": limit}
+    notes: Sequence[Row] = connection.execute(SELECT_NOTES, values).all()
+    events: Sequence[Row] = connection.execute(SELECT_EVENTS, values).all()
+    some, nbytes = [], 0
+    for row in sorted((*notes, *events), key=lambda row: row[0])[:limit]:
+        some.append(row)
+        nbytes += len(row[7]) if isinstance(row[7], bytes) else 0
+        if nbytes >= MOST_BYTES:
+            break
+    there = {row[0] for row in events}
+    read = _read(catalog, connection, [row for row in some if row[0] in there])
+    whole = len(some) == len(notes) + len(events) and len(notes) < limit and len(events) < limit
+    shown = [row for row in some if HIDDEN not in (row[3] or "")]
+    entries = tuple(_entry(row, read[row[0]] if row[0] in there else {"detail": row[7]}) for row in shown)
+    return Feed(entries, max(after, last) if whole else some[-1][0])
+
+
+def _entry(row: Row, told_: Mapping[str, Any]) -> FeedEntry:
+    position, at_us, action, agent, branch, name, seq, _ = row
+    return FeedEntry(position, from_us(at_us), agent, branch, name, seq, action, told_)
+
+
+def _read(catalog: Catalog, connection: sa.Connection, rows: Sequence[Row]) -> dict[int, Mapping[str, Any]]:
+    """What happened in each event, by position."""
+    by_branch: dict[BranchId, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_branch[row[4]].append(row)
+    found: dict[int, Mapping[str, Any]] = {}
+    for branch, own in by_branch.items():
+        events = catalog.records.events(connection, branch, [(row[6], row[7]) for row in own], "skip")
+        for row in own:
+            event = events.get(row[6])
+            found[row[0]] = {"damaged": True} if event is None else told(event)
+    return found
+
+
+def told(event: Event) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind
+    """An event in values that JSON can hold."""
+    match event:
+        case Remembered(memories=memories) | Revised(memories=memories):
+            return {"memories": [told_memory(memory) for memory in memories]}
+        case Forgotten(ids=ids) | Used(ids=ids):
+            return {"ids": list(ids)}
+        case Felt():
+            return {"pad": _pad(event.pad), "intensity": event.intensity, "cause": event.cause}
+        case Merged() | Picked():
+            return _taken_over(event)
+        case RolledBack(to=to, parts=parts):
+            return {"to": {"branch": to.branch, "seq": to.seq}, "parts": list(parts)}
+        case Related() | Unrelated() | Unified():
+            return _known(event)
+        case SkillLearned(skill=skill):
+            return {"skill": skill.name}
+        case SkillUsed(name=name, succeeded=succeeded):
+            return {"skill": name, "succeeded": succeeded}
+
+
+def _taken_over(event: Merged | Picked) -> dict[str, Any]:
+    forgotten = list(event.forgotten) if isinstance(event, Merged) else []
+    return {
+        "source": {"branch": event.source.branch, "seq": event.source.seq},
+        "memories": [told_memory(memory) for memory in event.memories],
+        "revised": [told_memory(memory) for memory in event.revised],
+        "forgotten": forgotten,
+    }
+
+
+def _known(event: Related | Unrelated | Unified) -> dict[str, Any]:
+    match event:
+        case Related(relations=relations):
+            return {"relations": [list(relation.key) for relation in relations]}
+        case Unrelated(keys=keys):
+            return {"relations": [list(key) for key in keys]}
+        case Unified(keep=keep, names=names):
+            return {"keep": keep, "names": list(names)}
+
+
+def told_memory(memory: Memory) -> dict[str, Any]:
+    """A memory without its embedding."""
+    return {
+        "id": memory.id,
+        "text": memory.text,
+        "at": memory.at.isoformat(),
+        "speaker": memory.speaker,
+        "kind": memory.kind,
+        "session": memory.session,
+        "tags": list(memory.tags),
+        "importance": memory.importance,
+        "pad": _pad(memory.pad),
+    }
+
+
+def _pad(pad: PAD) -> list[float]:
+    return [pad.pleasure, pad.arousal, pad.dominance]
