@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import math
 import os
 import socket
 import sys
@@ -24,7 +25,8 @@ from quantum_memory.actors.many import Many
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.perceiving import key_of, said_of
 from quantum_memory.actors.requests import filters_of, place_of, positive
-from quantum_memory.checks import named, visible
+from quantum_memory.actors.vault import LONGEST_WAIT_S
+from quantum_memory.checks import bounded, named, visible, whole
 from quantum_memory.cluster.launch import (
     Running,
     absolute,
@@ -41,6 +43,7 @@ from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
 from quantum_memory.memory.exchange.registry import Format
 from quantum_memory.memory.exchange.sources import Source, of_path
 from quantum_memory.memory.vault.collect import Garbage
+from quantum_memory.memory.vault.feed import MOST, Feed
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings, load
 from quantum_memory.types import AgentName, AuditEntry, Found, Hits, MemoryId, Mood, Percept
@@ -321,6 +324,25 @@ class MemoryCluster:
         found: list[AuditEntry] = self.ask_vault("audit", asked, positive("limit", limit))
         return found
 
+    @operation
+    def position(self) -> Call[int]:
+        """The position of the last change in the vault's one order of changes: see ``feed``."""
+        return self._vault_call("position")
+
+    @operation
+    def feed(self, after: int, limit: int = 256, wait_s: float = 0.0) -> Call[Feed]:
+        """What happened in the vault after a position, oldest first, each change once.
+
+        Args:
+            after: the ``upto`` of the feed before this one, the ``position`` of an entry, or 0 for everything.
+            limit: how many changes at most, up to 256.
+            wait_s: how long to wait for the first where nothing has happened yet, up to 20 s.
+
+        Raises: InvalidInput; Unavailable.
+        """
+        most = whole("after", after, 0, math.inf), whole("limit", limit, 1, MOST)
+        return self._vault_call("feed", *most, bounded("wait_s", wait_s, 0.0, LONGEST_WAIT_S))
+
     def find(
         self,
         words: str | None = None,
@@ -431,6 +453,9 @@ class MemoryCluster:
     @property
     def _session(self) -> str:
         return self._running.directory.session
+
+    def _vault_call(self, method: str, *args: object) -> Call[Any]:
+        return self._running.directory.call("vault", 0, method, args)
 
     def ask_vault(self, method: str, *args: object, texts: int = 0) -> Any:
         """What the vault's actor answers, for tools; it may take as long as so many texts."""

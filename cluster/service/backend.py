@@ -15,6 +15,7 @@ from quantum_memory.cluster.service.tenants import inside, outside
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.vault.writes import OpenSession
+from quantum_memory.types import AgentName, Mood
 
 KEPT = 10_000
 """Callers whose way to the cluster is kept."""
@@ -61,6 +62,14 @@ class Backend:
         except AgentNotFound:
             raise AgentNotFound(name) from None
         return found if op is None else found.repeatable(op)
+
+    async def mood(self, agent: AgentName, branch: str) -> Mood:
+        """How an agent feels, by the cluster's name for it, for whoever has seen to it that it may be told.
+
+        Raises: AgentNotFound, PlaceNotFound; Unavailable.
+        """
+        found = await asyncio.to_thread(self.memory.agent, agent, branch, create=False)
+        return await found.mood.begin()
 
     async def cluster(self, who: Principal) -> MemoryCluster:
         """The cluster, every change of which is this caller's."""

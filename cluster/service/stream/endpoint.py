@@ -1,0 +1,165 @@
+"""The stream as a WebSocket: the handshake, the frames, and the end of a connection. What is said is a session's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import msgspec
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.stream.hub import Hub
+from quantum_memory.cluster.service.stream.messages import (
+    FEATURES,
+    VERSIONS,
+    Closing,
+    FromServer,
+    Hello,
+    Refused,
+    Welcome,
+    read,
+    written,
+)
+from quantum_memory.cluster.service.stream.session import COME_BACK_S, CREDIT, HEARTBEAT_S, Session
+from quantum_memory.errors import QuantumMemoryError, Unauthenticated
+
+SUBPROTOCOL = "quantum-memory.v1"
+HELLO_S = 10.0
+"""How long a connection may take to say who it is."""
+MAX_FRAME_BYTES = 65_536
+MOST_FAULTS = 16
+"""Messages that cannot be read, after which a connection is closed."""
+NORMAL, UNSUPPORTED, POLICY, TOO_BIG, RESTART, UNKNOWN = 1000, 1003, 1008, 1009, 1012, 4401
+_CODES = {"shutdown": RESTART, "idle": POLICY, "revoked": UNKNOWN, "protocol": POLICY}
+logger = logging.getLogger(__name__)
+
+Identify = Callable[[WebSocket, str | None], Awaitable[Principal]]
+"""Who a connection is from, by its request or by a credential that it sent. Raises: Unauthenticated, Unavailable."""
+
+
+class Faulty(Exception):
+    """A connection says what it may not: the code that it is closed with, and why."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code, self.reason = code, reason
+
+
+class Stream:
+    """The door of the stream.
+
+    Args:
+        hub: what happens.
+        identify: who a connection is from.
+    """
+
+    def __init__(self, hub: Hub, identify: Identify) -> None:
+        self._hub, self._identify = hub, identify
+
+    async def open(self, socket: WebSocket) -> None:
+        """One connection, from its first to its last frame."""
+        offered = socket.scope.get("subprotocols", ())
+        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+
+        async def send(message: FromServer) -> None:
+            await socket.send_text(written(message))
+
+        try:
+            await self._served(socket, send)
+        except Faulty as fault:
+            await _closed(socket, fault.code, Closing("protocol", self._hub.position, COME_BACK_S), fault.reason)
+        except (WebSocketDisconnect, RuntimeError) as error:
+            # Starlette says by a RuntimeError that the other side went while something was being sent.
+            if not isinstance(error, WebSocketDisconnect) and socket.application_state is WebSocketState.CONNECTED:
+                raise
+
+    async def _served(self, socket: WebSocket, send: Callable[[FromServer], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(HELLO_S):
+                hello = _first(await _frame(socket))
+                first = await self._identify(socket, hello.token)
+        except TimeoutError:
+            raise Faulty(POLICY, f"no hello within {HELLO_S:g} s") from None
+        except Unauthenticated as error:
+            await send(Refused("Unauthenticated", str(error)))
+            raise Faulty(UNKNOWN, "unauthenticated") from None
+        except QuantumMemoryError as error:
+            await send(Refused(type(error).__name__, str(error)))
+            raise Faulty(RESTART, "unavailable") from None
+        common = sorted(set(hello.versions) & set(VERSIONS))
+        if not common:
+            await send(Refused("UnsupportedVersion", f"spoken here: {', '.join(map(str, VERSIONS))}"))
+            raise Faulty(POLICY, "no common version")
+        features = tuple(name for name in FEATURES if name in hello.features)
+        await send(Welcome(common[-1], features, self._hub.position, HEARTBEAT_S, CREDIT))
+        session = Session(self._hub, lambda: self._identify(socket, hello.token), first, send)
+        try:
+            await self._both(socket, session)
+        finally:
+            session.end()
+
+    async def _both(self, socket: WebSocket, session: Session) -> None:
+        """Listen and tell, until either ends."""
+        telling = asyncio.create_task(session.run())
+        hearing = asyncio.create_task(_heard(socket, session))
+        try:
+            await asyncio.wait((telling, hearing), return_when=asyncio.FIRST_COMPLETED)
+            if hearing.done():
+                hearing.result()
+            if telling.done():
+                last = telling.result()
+                await _closed(socket, _CODES[last.reason], last, last.reason)
+        finally:
+            for task in (telling, hearing):
+                task.cancel()
+            await asyncio.gather(telling, hearing, return_exceptions=True)
+
+
+async def _heard(socket: WebSocket, session: Session) -> None:
+    """Give a session what the client says. Raises: WebSocketDisconnect, Faulty."""
+    faults = 0
+    while True:
+        text = await _frame(socket)
+        try:
+            message = read(text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            faults += 1
+            if faults >= MOST_FAULTS:
+                raise Faulty(POLICY, "too many messages that cannot be read") from None
+            await session.refuse(Refused("InvalidMessage", str(error)[:200]))
+            continue
+        await session.heard(message)
+
+
+async def _frame(socket: WebSocket) -> str:
+    """The next text frame. Raises: WebSocketDisconnect, Faulty."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", NORMAL), message.get("reason"))
+    text = message.get("text")
+    if text is None:
+        raise Faulty(UNSUPPORTED, "frames are text")
+    if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
+        raise Faulty(TOO_BIG, f"a frame has {MAX_FRAME_BYTES} bytes at most")
+    return str(text)
+
+
+def _first(text: str) -> Hello:
+    """The greeting. Raises: Faulty."""
+    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+        message = read(text)
+        if isinstance(message, Hello):
+            return message
+    raise Faulty(POLICY, "hello comes first")
+
+
+async def _closed(socket: WebSocket, code: int, last: Closing, reason: str) -> None:
+    """Say good-bye, where somebody still listens."""
+    try:
+        await socket.send_text(written(last))
+        await socket.close(code, reason)
+    except (WebSocketDisconnect, RuntimeError):
+        logger.debug("a connection was gone before it was closed: %s", reason)

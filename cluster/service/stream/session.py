@@ -1,0 +1,312 @@
+"""One connection of the stream: what it has subscribed to, how far it was told, and how much it has yet to take.
+
+Owns no socket: what is to be said goes through ``send``, what was heard comes through ``heard``. Of what was sent and
+not acknowledged there is never more than ``CREDIT``; what comes after waits in the vault, where it is anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.stream.hub import Hub
+from quantum_memory.cluster.service.stream.messages import (
+    ALL,
+    Ack,
+    Closing,
+    EmotionalUpdate,
+    EquationEvolution,
+    Feeling,
+    FromClient,
+    FromServer,
+    Heartbeat,
+    Hello,
+    History,
+    Lagging,
+    MemoryOperation,
+    PhaseTransition,
+    Ping,
+    Pong,
+    Presence,
+    Refused,
+    Subscribe,
+    Subscribed,
+    Unsubscribe,
+    Unsubscribed,
+)
+from quantum_memory.cluster.service.stream.moods import Seen, Watched
+from quantum_memory.cluster.service.tenants import inside, outside
+from quantum_memory.errors import OutOfRange, QuantumMemoryError, TooLong, Unauthenticated
+from quantum_memory.memory.vault.feed import FeedEntry
+from quantum_memory.types import AgentName, Mood
+
+CREDIT = 1024
+"""Messages that may be on their way to a client that has not acknowledged them."""
+SLOW_S = 5.0
+"""A reader that owes ``CREDIT`` for so long is told of what is then, and no more of what was."""
+MOST_SUBSCRIPTIONS = 64
+HEARTBEAT_S = 15.0
+SILENT_S = 120.0
+"""A client that owes acknowledgements and says nothing for so long is gone."""
+COME_BACK_S = 1.0
+NAMED, DIGITS = 5, 4
+MEMORIES = frozenset(
+    {"remembered", "revised", "forgotten", "merged", "picked", "rolled_back", "used", "related", "unrelated", "unified"}
+    | {"skill_learned", "skill_used"}
+)
+HISTORY = frozenset(
+    {"agent_created", "branch_created", "branch_deleted", "commit_created", "tag_put", "tag_moved", "tag_dropped"}
+    | {"merged", "rolled_back", "imported", "transaction_committed"}
+)
+
+Send = Callable[[FromServer], Awaitable[None]]
+
+
+@dataclass
+class Subscription:
+    """What somebody wants to be told of, and how far he was.
+
+    Attributes:
+        agents: by the cluster's names; nothing is every one that he may see.
+        moods: the number of the reading of each mood that he was told last, and the likeliest emotion then.
+    """
+
+    id: str
+    agents: frozenset[AgentName] | None
+    channels: frozenset[str]
+    branch: str | None
+    position: int
+    moods: dict[Watched, tuple[int, str]] = field(default_factory=dict)
+
+    def watches(self) -> Iterator[AgentName | None]:
+        """Whose moods are to be read for it."""
+        if "mood" in self.channels:
+            yield from (None,) if self.agents is None else self.agents
+
+
+class Session:
+    """A connection whose caller is known.
+
+    Args:
+        hub: what happens.
+        who: asks again who it is; raises Unauthenticated once his credential is valid no more.
+        first: who it is now.
+        send: says something; it returns when that was handed on.
+    """
+
+    def __init__(self, hub: Hub, who: Callable[[], Awaitable[Principal]], first: Principal, send: Send) -> None:
+        self._hub, self._ask, self._who, self._send = hub, who, first, send
+        self._subscriptions: dict[str, Subscription] = {}
+        self._sent = self._acknowledged = 0
+        self._blocked_s: float | None = None
+        self._heard_s = asyncio.get_running_loop().time()
+        self._own, self._saying = asyncio.Event(), asyncio.Lock()
+
+    async def heard(self, message: FromClient) -> None:
+        """Do what the client asks for, or say why not."""
+        self._heard_s = asyncio.get_running_loop().time()
+        try:
+            match message:
+                case Subscribe():
+                    await self._subscribe(message)
+                case Unsubscribe(id=name):
+                    self._drop(name)
+                    await self._say(Unsubscribed(name))
+                case Ping(nonce=nonce):
+                    await self._say(Pong(nonce))
+                case Ack(received=received):
+                    self._acknowledge(received)
+                case Hello():
+                    await self._say(Refused("protocol", "hello comes first, and once"))
+        except QuantumMemoryError as error:
+            await self._say(Refused(type(error).__name__, str(error), getattr(message, "id", None)))
+
+    async def refuse(self, refusal: Refused) -> None:
+        """Say why something was not obeyed that could not even be read."""
+        self._heard_s = asyncio.get_running_loop().time()
+        await self._say(refusal)
+
+    async def run(self) -> Closing:
+        """Tell what happens until the connection is to be closed; the last message, which the caller sends.
+
+        Raises: what ``send`` raises.
+        """
+        loop = asyncio.get_running_loop()
+        beat_s = loop.time() + HEARTBEAT_S
+        while not self._hub.closing.is_set():
+            change = self._hub.change()
+            await self._tell()
+            await _either(change, self._own, self._hub.closing, beat_s - loop.time())
+            self._own.clear()
+            if loop.time() >= beat_s:
+                beat_s = loop.time() + HEARTBEAT_S
+                if self._sent > self._acknowledged and loop.time() - self._heard_s > SILENT_S:
+                    return self._closing("idle")
+                try:
+                    self._who = await self._ask()
+                except Unauthenticated:
+                    return self._closing("revoked")
+                async with self._saying:
+                    await self._send(Heartbeat(self._told_upto()))
+        return self._closing("shutdown")
+
+    def end(self) -> None:
+        """Watch nothing any more."""
+        for name in list(self._subscriptions):
+            self._drop(name)
+
+    def _closing(self, reason: str) -> Closing:
+        return Closing(reason, self._told_upto(), COME_BACK_S)  # type: ignore[arg-type]
+
+    def _told_upto(self) -> int:
+        """Everything up to here was told, to every subscription."""
+        return min((one.position for one in self._subscriptions.values()), default=self._hub.position)
+
+    async def _subscribe(self, wanted: Subscribe) -> None:
+        """Raises: Forbidden, InvalidValue, TooLong, OutOfRange."""
+        who = self._who
+        for channel in wanted.channels:
+            who.require_channel(channel, "subscribe")
+        names = frozenset(wanted.agents)
+        agents = None if ALL in names else frozenset(inside(who.tenant, name) for name in names)
+        for name in names - {ALL}:
+            who.require_agent(name, "subscribe")
+        if wanted.id not in self._subscriptions and len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
+            raise TooLong("subscriptions", len(self._subscriptions) + 1, MOST_SUBSCRIPTIONS, "of one connection")
+        start = self._hub.position if wanted.after is None else wanted.after
+        if start > self._hub.position:
+            raise OutOfRange("after", start, 0, self._hub.position)
+        self._drop(wanted.id)
+        made = Subscription(wanted.id, agents, frozenset(wanted.channels), wanted.branch, start)
+        self._subscriptions[wanted.id] = made
+        for agent in made.watches():
+            self._hub.moods.watch(agent)
+        for agent in agents or () if "mood" in made.channels else ():
+            self._hub.moods.wanted(Watched(agent, wanted.branch or "main"), start)
+        await self._say(Subscribed(wanted.id, start))
+        for agent in agents or ():
+            await self._say(Presence(outside(who.tenant, agent) or "", max(1, self._hub.moods.watching(agent))))
+        self._own.set()
+
+    def _drop(self, name: str) -> None:
+        gone = self._subscriptions.pop(name, None)
+        for agent in gone.watches() if gone is not None else ():
+            self._hub.moods.unwatch(agent)
+
+    def _acknowledge(self, received: int) -> None:
+        """Raises: OutOfRange for more than was sent, or less than was acknowledged."""
+        if not self._acknowledged <= received <= self._sent:
+            raise OutOfRange("received", received, self._acknowledged, self._sent)
+        self._acknowledged = received
+        self._own.set()
+
+    async def _tell(self) -> None:
+        """What is new, to each subscription, as long as there is credit."""
+        if self._blocked_s is not None:
+            if self._sent - self._acknowledged > CREDIT // 2:
+                return
+            slow = asyncio.get_running_loop().time() - self._blocked_s > SLOW_S
+            self._blocked_s = None
+            for one in list(self._subscriptions.values()) if slow else ():
+                await self._skip(one)
+        for one in list(self._subscriptions.values()):
+            if await self._tell_changes(one):
+                await self._tell_moods(one)
+
+    async def _skip(self, one: Subscription) -> None:
+        """Tell a subscription no more of what was."""
+        if one.position < self._hub.position:
+            left, one.position = one.position, self._hub.position
+            await self._say(Lagging(one.id, left, one.position))
+
+    async def _tell_changes(self, one: Subscription) -> bool:
+        """Whether there is credit left after what happened since."""
+        while one.position < self._hub.position:
+            try:
+                page = await self._hub.page(one.position)
+            except QuantumMemoryError:
+                return True  # the hub follows the vault, and says when it is there again
+            for entry in page.entries:
+                await self._tell_change(one, entry)
+                one.position = entry.position
+                if self._blocked_s is not None:
+                    return False
+            one.position = max(one.position, page.upto)
+        return self._blocked_s is None
+
+    async def _tell_change(self, one: Subscription, entry: FeedEntry) -> None:
+        agent = self._seen(one, entry.agent, entry.name)
+        if agent is None:
+            return
+        told = (one.id, entry.position, entry.at.isoformat(), agent, entry.name)
+        if "memories" in one.channels and entry.action in MEMORIES:
+            await self._say(MemoryOperation(*told, entry.action, dict(entry.told)))
+            for memory in entry.told.get("memories", ()):
+                if memory.get("kind") == "equation":
+                    await self._say(EquationEvolution(*told, memory["id"]))
+        if "history" in one.channels and entry.action in HISTORY:
+            await self._say(History(*told, entry.action, _briefly(dict(entry.told))))
+
+    async def _tell_moods(self, one: Subscription) -> None:
+        if "mood" not in one.channels:
+            return
+        for who, seen in list(self._hub.moods.seen.items()):
+            number, before = one.moods.get(who, (0, ""))
+            if seen.number == number:
+                continue
+            agent = self._seen(one, who.agent, who.branch)
+            if agent is not None:
+                await self._tell_mood(one, who, agent, seen, before)
+
+    async def _tell_mood(self, one: Subscription, who: Watched, agent: str, seen: Seen, before: str) -> None:
+        mood = feeling(seen.mood)
+        likeliest = next(iter(mood.emotions), "")
+        one.moods[who] = seen.number, likeliest
+        await self._say(EmotionalUpdate(one.id, seen.position, agent, who.branch, mood))
+        if before and before != likeliest:
+            await self._say(PhaseTransition(one.id, seen.position, agent, who.branch, before, likeliest))
+
+    def _seen(self, one: Subscription, agent: AgentName | None, branch: str | None) -> str | None:
+        """What the caller calls an agent, if he is to be told of it and of this branch."""
+        if agent is None or (one.agents is not None and agent not in one.agents):
+            return None
+        if one.branch is not None and branch != one.branch:
+            return None
+        own = outside(self._who.tenant, agent)
+        return own if own is not None and self._who.sees(own) else None
+
+    async def _say(self, message: FromServer) -> None:
+        """Say something that is to be acknowledged. Beyond the credit nothing more is told until some of it is."""
+        async with self._saying:
+            self._sent += 1
+            await self._send(message)
+        if self._sent - self._acknowledged >= CREDIT and self._blocked_s is None:
+            self._blocked_s = asyncio.get_running_loop().time()
+
+
+def feeling(mood: Mood) -> Feeling:
+    """A mood as it is told."""
+    mean, spread = mood.mean, mood.spread
+    pad = round(mean.pleasure, DIGITS), round(mean.arousal, DIGITS), round(mean.dominance, DIGITS)
+    emotions = {name: round(chance, DIGITS) for name, chance in mood.emotions[:NAMED]}
+    at = None if mood.at is None else mood.at.isoformat()
+    return Feeling(pad, (round(spread[0], DIGITS), round(spread[1], DIGITS), round(spread[2], DIGITS)), emotions, at)
+
+
+def _briefly(told: dict[str, object]) -> dict[str, object]:
+    """Counts in the place of memories, which ``memory_operation`` brings."""
+    return {name: len(value) if isinstance(value, list) and name != "parts" else value for name, value in told.items()}
+
+
+async def _either(one: asyncio.Event, other: asyncio.Event, third: asyncio.Event, within_s: float) -> None:
+    """Wait until one of these is set, or the time is over."""
+    if one.is_set() or other.is_set() or third.is_set() or within_s <= 0:
+        return
+    waits = [asyncio.ensure_future(event.wait()) for event in (one, other, third)]
+    try:
+        await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -1,0 +1,442 @@
+"""The stream over real sockets: a real server on loopback, a real client, a real vault and real views."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import socket as sockets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from quantum_memory.cluster.service.backend import Backend
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.stream import endpoint, hub, session
+from quantum_memory.cluster.service.stream.hub import Hub
+from quantum_memory.cluster.service.stream.messages import CLIENT, SERVER, schema
+from quantum_memory.cluster.service.stream.moods import Moods
+from quantum_memory.errors import Unauthenticated, Unavailable
+from tests.unit.front import Front
+from tests.unit.orchestra import ready
+
+SCHEMA = schema()
+SERVER_SCHEMA = jsonschema.Draft202012Validator(
+    {**SCHEMA, "$ref": "#/properties/server", "properties": SCHEMA["properties"]}
+)
+KEYS = {
+    "ann": Principal("key:ann", "acme", "reader"),
+    "bob": Principal("key:bob", "other", "reader"),
+    "mood": Principal("key:mood", "acme", "reader", ("alice",), ("mood",)),
+}
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Front]:
+    made = Front(tmp_path)
+    yield made
+    made.close()
+
+
+class Client:
+    """What a client of the stream does: it reads, checks every message by the schema, and acknowledges."""
+
+    def __init__(self, connection: ClientConnection, *, acknowledges: bool = True) -> None:
+        self._connection, self._acknowledges = connection, acknowledges
+        self.received = 0
+        self.got: list[dict[str, Any]] = []
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        await self._connection.send(json.dumps({"type": kind, **fields}))
+
+    async def next(self, within_s: float = 20.0) -> dict[str, Any]:
+        async with asyncio.timeout(within_s):
+            text = await self._connection.recv()
+        message: dict[str, Any] = json.loads(text)
+        SERVER_SCHEMA.validate(message)
+        self.got.append(message)
+        if message["type"] not in {"welcome", "heartbeat", "closing"}:
+            self.received += 1
+            if self._acknowledges:
+                await self.say("ack", received=self.received)
+        return message
+
+    async def until(self, kind: str, **fields: Any) -> dict[str, Any]:
+        while True:
+            message = await self.next()
+            if message["type"] == kind and all(message.get(name) == value for name, value in fields.items()):
+                return message
+
+    async def hello(self, **fields: Any) -> dict[str, Any]:
+        await self.say("hello", **fields)
+        return await self.next()
+
+
+class Server:
+    """A server of the stream alone, and ways to it."""
+
+    def __init__(self, front: Front) -> None:
+        self.front, self.valid = front, dict(KEYS)
+        self.backend = Backend(front.memory)
+        self.away = False
+
+        async def follow(after: int, limit: int, wait_s: float) -> Any:
+            if self.away:
+                raise Unavailable("the vault is being restarted")
+            return await front.memory.feed.begin(after, limit, min(wait_s, 1.0))
+
+        self.hub = Hub(follow, Moods(lambda who: self.backend.mood(*who)))
+        self.url = ""
+
+    async def identify(self, socket: WebSocket, token: str | None) -> Principal:
+        found = self.valid.get(socket.headers.get("authorization", token or ""))
+        if found is None:
+            raise Unauthenticated("no valid credential came with the request")
+        return found
+
+    @asynccontextmanager
+    async def client(self, key: str = "ann", *, acknowledges: bool = True) -> AsyncIterator[Client]:
+        async with connect(self.url, max_size=None) as connection:
+            made = Client(connection, acknowledges=acknowledges)
+            assert (await made.hello(token=key))["type"] == "welcome"
+            yield made
+
+
+def served(front: Front, play: Callable[[Server], Awaitable[None]]) -> None:
+    async def going() -> None:
+        server = Server(front)
+        app = Starlette(routes=[WebSocketRoute("/v1/stream", endpoint.Stream(server.hub, server.identify).open)])
+        listener = sockets.create_server(("127.0.0.1", 0))
+        host, port = listener.getsockname()
+        server.url = f"ws://{host}:{port}/v1/stream"
+        running = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="websockets-sansio"))
+        running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        await server.hub.start(await front.memory.position.begin())
+        task = asyncio.create_task(running.serve([listener]))
+        try:
+            async with asyncio.timeout(120):
+                await play(server)
+        finally:
+            await server.hub.stop()
+            running.should_exit = running.force_exit = True
+            await task
+
+    asyncio.run(going())
+
+
+async def quietly(work: Callable[..., Any], *args: Any, **fields: Any) -> Any:
+    return await asyncio.to_thread(work, *args, **fields)
+
+
+def test_what_happens_is_told_as_it_happens(front: Front) -> None:
+    alice = front.agent("acme:alice")
+
+    async def play(server: Server) -> None:
+        async with server.client() as to:
+            await to.say("subscribe", id="s", agents=["alice"], channels=["mood", "memories", "history"])
+            assert (await to.next())["type"] == "subscribed"
+            (one,) = await quietly(alice.remember, [ready(1)])
+            added = await to.until("memory_operation")
+            assert (added["operation"], added["agent"], added["branch"]) == ("remembered", "alice", "main")
+            assert added["told"]["memories"][0]["id"] == one
+            mood = await to.until("emotional_update", position=added["position"])
+            pad = (await quietly(alice.mood)).mean
+            assert mood["mood"]["pad"] == pytest.approx([pad.pleasure, pad.arousal, pad.dominance], abs=1e-3)
+            await quietly(alice.checkpoint, "before")
+            assert (await to.until("history"))["told"] == {"detail": "before"}
+            await quietly(alice.forget, one)
+            assert (await to.until("memory_operation"))["told"] == {"ids": [one]}
+            await to.say("unsubscribe", id="s")
+            await to.until("unsubscribed")
+            await quietly(alice.remember, [ready(2)])
+            await to.say("ping", nonce="n")
+            assert (await to.next()) == {"type": "pong", "nonce": "n"}
+
+    served(front, play)
+
+
+def test_a_feeling_that_turns_is_told_and_many_at_once_are_one(front: Front) -> None:
+    alice = front.agent("acme:alice")
+    alice.feel("joy")
+
+    async def play(server: Server) -> None:
+        async with server.client() as to:
+            await to.say("subscribe", id="s", agents=["alice"], channels=["mood"])
+            first = await to.until("emotional_update")
+            for _ in range(12):
+                await quietly(alice.feel, "fear")
+            turned = await to.until("phase_transition")
+            assert turned["before"] == next(iter(first["mood"]["emotions"]))
+            assert turned["after"] != turned["before"]
+            told = [one for one in to.got if one["type"] == "emotional_update"]
+            while told[-1]["position"] < server.hub.position:
+                told.append(await to.until("emotional_update"))
+            assert sum(one["type"] == "emotional_update" for one in to.got) < 12
+
+    served(front, play)
+
+
+def test_who_comes_back_finds_what_he_missed_and_nothing_twice(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "WINDOW", 4)
+    alice = front.agent("acme:alice")
+    start = front.vault.position()
+    ids = [alice.remember([ready(number)])[0] for number in range(12)]
+
+    async def play(server: Server) -> None:
+        seen: list[str] = []
+        after, chance = start, random.Random(0)
+        for number in range(12, 40):
+            if number % 3 == 0:
+                ids.append((await quietly(alice.remember, [ready(number)]))[0])
+            async with server.client() as to:
+                await to.say("subscribe", id="s", agents=["alice"], channels=["memories"], after=after)
+                assert (await to.until("subscribed"))["position"] == after
+                for _ in range(chance.randrange(0, 4)):
+                    if len(seen) == len(ids):
+                        break
+                    told = await to.until("memory_operation")
+                    seen += [one["id"] for one in told["told"]["memories"]]
+                    after = told["position"]
+        async with server.client() as to:
+            await to.say("subscribe", id="s", agents=["alice"], channels=["memories"], after=after)
+            while len(seen) < len(ids):
+                seen += [one["id"] for one in (await to.until("memory_operation"))["told"]["memories"]]
+        assert seen == ids
+
+    served(front, play)
+
+
+def test_a_reader_that_does_not_keep_up_takes_no_room_and_finds_moods_as_they_are(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "CREDIT", 16)
+    monkeypatch.setattr(session, "SLOW_S", 0.3)
+    alice = front.agent("acme:alice")
+
+    async def play(server: Server) -> None:
+        async with server.client(acknowledges=False) as slow, server.client() as quick:
+            for to in (slow, quick):
+                await to.say("subscribe", id="s", agents=["alice"], channels=["memories", "mood"])
+                await to.until("presence")
+            for number in range(40):
+                await quietly(alice.remember, [ready(number)])
+            told = 0
+            while told < 40:
+                told += (await quick.next())["type"] == "memory_operation"
+            while slow.received < 16:
+                await slow.next()
+            with pytest.raises(TimeoutError):
+                await slow.next(0.6)
+            await slow.say("ack", received=slow.received)
+            lagging = await slow.until("lagging")
+            assert (lagging["subscription"], lagging["upto"]) == ("s", server.hub.position)
+            await slow.until("emotional_update")
+            seen = [one["position"] for one in slow.got if one["type"] == "memory_operation"]
+            assert max(seen) == lagging["after"]
+            slow._acknowledges = True  # from here on it keeps up
+            await slow.say("ack", received=slow.received)
+            await slow.say("subscribe", id="t", agents=["alice"], channels=["memories"], after=lagging["after"])
+            while len(seen) < 40:
+                seen.append((await slow.until("memory_operation"))["position"])
+            assert seen == sorted(set(seen)), "with what it asks for later it has everything, once"
+            assert sum(one["type"] == "lagging" for one in slow.got) == 1
+
+    served(front, play)
+
+
+def test_tenants_do_not_hear_of_each_other(front: Front) -> None:
+    front.agent("acme:alice").remember(ready(0))
+
+    async def play(server: Server) -> None:
+        async with server.client("bob") as bob, server.client("mood") as narrow:
+            await bob.say("subscribe", id="s", agents=["*"], channels=["mood", "memories", "history"], after=0)
+            await bob.say("subscribe", id="t", agents=["alice"], channels=["mood", "memories"], after=0)
+            await narrow.say("subscribe", id="s", agents=["alice"], channels=["memories"])
+            assert (await narrow.next())["error"] == "Forbidden"
+            await narrow.say("subscribe", id="s", agents=["carol"], channels=["mood"])
+            assert (await narrow.next())["error"] == "Forbidden"
+            await narrow.say("subscribe", id="s", agents=["*"], channels=["mood"])
+            await narrow.until("subscribed")
+            await quietly(front.agent("acme:alice").remember, [ready(1)])
+            await quietly(front.agent("acme:carol").remember, [ready(2)])
+            await quietly(front.agent("other:dan").remember, [ready(3)])
+            assert (await narrow.until("emotional_update"))["agent"] == "alice"
+            while not any(one["type"] == "memory_operation" for one in bob.got):
+                await bob.next()
+            await bob.say("ping")
+            await bob.until("pong")
+            await narrow.say("ping")
+            await narrow.until("pong")
+            assert {one["agent"] for one in bob.got if "position" in one and "agent" in one} == {"dan"}
+            assert {one["agent"] for one in narrow.got if "position" in one and "agent" in one} == {"alice"}
+
+    served(front, play)
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        (["{}"], 1008),
+        (["[1]"], 1008),
+        (["nothing"], 1008),
+        (['{"type":"subscribe","id":"s","agents":["a"],"channels":["mood"]}'], 1008),
+        (['{"type":"hello"}'], 4401),
+        (['{"type":"hello","token":"ann","versions":[99]}'], 1008),
+        (['{"type":"hello","token":"nobody"}'], 4401),
+        (["[" * 60_000], 1008),
+        (["x" * 65_537], 1009),
+        ([b"\x00\x01"], 1003),
+        (['{"type":"hello","token":"ann"}', b"binary"], 1003),
+        (['{"type":"hello","token":"ann"}', *["?"] * 16], 1008),
+    ],
+)
+def test_who_does_not_speak_it_is_sent_away(front: Front, frames: list[str | bytes], code: int) -> None:
+    async def play(server: Server) -> None:
+        async with connect(server.url, max_size=None) as connection:
+            for frame in frames:
+                await connection.send(frame)
+            with contextlib.suppress(ConnectionClosed):
+                async for text in connection:
+                    SERVER_SCHEMA.validate(json.loads(text))
+            assert connection.close_code == code
+
+    served(front, play)
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ({"type": "subscribe", "id": "s", "agents": ["a:b"], "channels": ["mood"]}, "InvalidValue"),
+        ({"type": "subscribe", "id": "s", "agents": ["a"], "channels": ["mood"], "after": 10**9}, "OutOfRange"),
+        ({"type": "subscribe", "id": "s", "agents": [], "channels": ["mood"]}, "InvalidMessage"),
+        ({"type": "subscribe", "id": "s", "agents": ["a"], "channels": ["all"]}, "InvalidMessage"),
+        ({"type": "subscribe", "id": "s", "agents": ["a"], "channels": ["mood"], "more": 1}, "InvalidMessage"),
+        ({"type": "ack", "received": 99}, "OutOfRange"),
+        ({"type": "hello"}, "protocol"),
+        ({"type": "dance"}, "InvalidMessage"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_the_connection_stays(
+    front: Front, message: dict[str, Any], error: str
+) -> None:
+    async def play(server: Server) -> None:
+        async with server.client() as to:
+            await to.say(**{"kind" if name == "type" else name: value for name, value in message.items()})
+            assert (await to.next())["error"] == error
+            await to.say("ping")
+            await to.until("pong")
+
+    served(front, play)
+
+
+def test_a_connection_has_so_many_subscriptions(front: Front) -> None:
+    async def play(server: Server) -> None:
+        async with server.client() as to:
+            for number in range(session.MOST_SUBSCRIPTIONS + 1):
+                await to.say("subscribe", id=str(number), agents=["alice"], channels=["memories"])
+            assert (await to.until("refused"))["error"] == "TooLong"
+            await to.say("subscribe", id="0", agents=["alice"], channels=["memories"])
+            await to.until("subscribed", id="0")
+
+    served(front, play)
+
+
+def test_fuzzed_frames_break_nothing_and_leave_nothing(front: Front) -> None:
+    chance = random.Random(1)
+    pieces = [
+        '{"type":',
+        '"subscribe"',
+        '"hello"',
+        ",",
+        ":",
+        "[",
+        "]",
+        "{",
+        "}",
+        '"agents"',
+        "1e999",
+        "null",
+        "\\u0000",
+        "é",
+    ]
+
+    async def play(server: Server) -> None:
+        for _ in range(150):
+            async with connect(server.url, max_size=None) as connection:
+                try:
+                    if chance.random() < 0.7:
+                        await connection.send('{"type":"hello","token":"ann"}')
+                    for _ in range(chance.randrange(1, 6)):
+                        await connection.send("".join(chance.choices(pieces, k=chance.randrange(1, 30))))
+                    if chance.random() < 0.5:
+                        connection.transport.abort()
+                except ConnectionClosed:
+                    continue
+        async with server.client() as to:
+            await to.say("ping")
+            await to.until("pong")
+        for _ in range(100):
+            others = [task for task in asyncio.all_tasks() if "endpoint" in repr(task) or "Session" in repr(task)]
+            if not others:
+                break
+            await asyncio.sleep(0.05)
+        assert not others, "a connection that is gone leaves nothing running"
+
+    served(front, play)
+
+
+def test_good_bye_is_said_before_the_end_and_a_revoked_key_ends_it(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "HEARTBEAT_S", 0.2)
+
+    async def play(server: Server) -> None:
+        async with server.client() as to, server.client("bob") as bob:
+            assert (await to.until("heartbeat"))["position"] == server.hub.position
+            del server.valid["bob"]
+            last = await bob.until("closing")
+            assert last["reason"] == "revoked"
+            with pytest.raises(ConnectionClosed) as closed:
+                await bob.next()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4401
+            stopping = asyncio.create_task(server.hub.stop())
+            assert (await to.until("closing"))["reason"] == "shutdown"
+            await stopping
+
+    served(front, play)
+
+
+def test_a_vault_that_is_away_for_a_while_loses_nobody_anything(front: Front) -> None:
+    alice = front.agent("acme:alice")
+
+    async def play(server: Server) -> None:
+        async with server.client() as to:
+            await to.say("subscribe", id="s", agents=["alice"], channels=["memories"])
+            await to.until("presence")
+            server.away = True
+            await asyncio.sleep(1.2)
+            ids = [(await quietly(alice.remember, [ready(number)]))[0] for number in range(3)]
+            server.away = False
+            seen = [(await to.until("memory_operation"))["told"]["memories"][0]["id"] for _ in ids]
+            assert seen == ids
+
+    served(front, play)
+
+
+def test_the_schema_names_every_message() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert {kind.__name__ for kind in (*CLIENT, *SERVER)} <= set(SCHEMA["$defs"])
+    assert len(SCHEMA["properties"]["client"]["anyOf"]) == len(CLIENT)
+    assert len(SCHEMA["properties"]["server"]["anyOf"]) == len(SERVER)
