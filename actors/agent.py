@@ -529,6 +529,7 @@ class QuantumMemoryHost:
         await self._router.idle()
         await self._overdue.settled()
         await self._remembering.settled()
+        await asyncio.gather(*(view.settled() for view in self._parts.views))
 
     async def close(self) -> None:
         """Stop what goes on in the background, in views that live here too. What was acknowledged is in the vault."""
@@ -538,6 +539,7 @@ class QuantumMemoryHost:
         await self._reinforcing.close()
         await self._writer.extracting.close()
         await self._writer.annotator.close()
+        await asyncio.gather(*(view.settled() for view in self._parts.views))
         await asyncio.gather(*(view.end(ViewHost.close) for view in self._parts.views))
 
     async def status(self) -> dict[str, int]:

@@ -103,6 +103,10 @@ class Port(ABC, Generic[H]):
             self.lag.answered(keys, last)
 
     @abstractmethod
+    def shares(self, keys: Sequence[str]) -> dict[int, list[int]]:
+        """The members concerned, and the places of each one's keys among these."""
+
+    @abstractmethod
     async def end(self, method: Callable[[H], None]) -> None:
         """Call what ends a host, after all that it was told, if it lives here. A pool is ended with its cluster."""
 
@@ -134,6 +138,9 @@ class LocalPort(Port[H]):
         items: Sequence[T],
     ) -> Awaitable[list[R]]:
         return self._run(method, items)
+
+    def shares(self, keys: Sequence[str]) -> dict[int, list[int]]:
+        return {0: list(range(len(keys)))}
 
     async def told(self, method: Callable[[H], dict[str, int]]) -> dict[str, int]:
         return await self._run(method)
@@ -167,14 +174,18 @@ class PoolPort(Port[H]):
         self._flying: set[asyncio.Future[list[Any]]] = set()
 
     def _start(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> Awaitable[list[R]]:
-        shares: dict[int, list[int]] = {}
-        layout = self._directory.layout
-        for index, key in enumerate(keys):
-            shares.setdefault(layout.member(self._pool, key), []).append(index)
+        shares = self.shares(keys)
         sent: list[Awaitable[list[R]]] = [
             self._call(member, method.__name__, [items[index] for index in share]) for member, share in shares.items()
         ]
         return _in_order(sent, [index for share in shares.values() for index in share])
+
+    def shares(self, keys: Sequence[str]) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        layout = self._directory.layout
+        for index, key in enumerate(keys):
+            found.setdefault(layout.member(self._pool, key), []).append(index)
+        return found
 
     async def told(self, method: Callable[[H], dict[str, int]]) -> dict[str, int]:  # noqa: ARG002 (nobody lives here)
         return {}

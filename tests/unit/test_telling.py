@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from quantum_memory.actors import telling
+from quantum_memory.actors.ports import LocalPort
 from quantum_memory.actors.requests import RememberRequest
 from quantum_memory.errors import VaultUnavailable
-from quantum_memory.types import Branch
+from quantum_memory.memory.events import Entry, Forgotten
+from quantum_memory.types import Branch, Place
 from tests.unit.orchestra import Orchestra, ready
+from tests.unit.scribe import START
 
 LONG = telling.SHORT + 72
 
@@ -84,7 +87,7 @@ def test_a_short_write_waits_for_the_views(orchestra: Orchestra, monkeypatch: py
     orchestra.run(play())
 
 
-def test_a_branch_is_never_far_ahead_of_its_views_and_holds_no_other_up(
+def test_writes_are_never_far_ahead_of_a_view_whosever_they_are(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telling, "BEHIND", 2 * LONG)
@@ -93,17 +96,89 @@ def test_a_branch_is_never_far_ahead_of_its_views_and_holds_no_other_up(
 
     async def play() -> None:
         assert await over(remembering(orchestra, alice, 0, LONG), 20.0)
-        assert await over(remembering(orchestra, alice, LONG, LONG), 20.0)
-        third = remembering(orchestra, alice, 2 * LONG, LONG)
+        assert await over(remembering(orchestra, bob, 0, LONG), 20.0)
+        third, fourth = remembering(orchestra, alice, LONG, LONG), remembering(orchestra, bob, LONG, LONG)
         assert not await over(third)
-        assert await over(remembering(orchestra, bob, 0, LONG), 20.0), "another lineage is not behind"
+        assert not fourth.done()
         held.may.set()
         assert await over(third, 20.0)
-        await asyncio.sleep(0)
-        assert len(await orchestra.host.memories(alice, None)) == 3 * LONG
-        assert not orchestra.host._writer.telling._flying, "nothing is kept of what arrived"
+        assert await over(fourth, 20.0)
+        assert len(await orchestra.host.memories(alice, None)) == 2 * LONG
+        ways = orchestra.host._writer.telling._ways.values()
+        assert not any(way._flying for way in ways), "nothing is kept of what arrived"
 
     orchestra.run(play())
+
+
+class Members(LocalPort[Any]):
+    """A port whose keys fall to members by their first letter; what is told to them arrives when they may take it."""
+
+    def __init__(self) -> None:
+        super().__init__(object(), "members")
+        self.may = {0: asyncio.Event(), 1: asyncio.Event()}
+
+    def shares(self, keys: Sequence[str]) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for at, key in enumerate(keys):
+            found.setdefault(int(key[0]), []).append(at)
+        return found
+
+    def _start(self, method: Any, keys: Sequence[str], items: Sequence[Any]) -> Any:  # noqa: ARG002 - it is taken in
+        (member,) = self.shares(keys)
+
+        async def taken() -> list[None]:
+            await self.may[member].wait()
+            return [None] * len(items)
+
+        return taken()
+
+
+def told(number: int) -> Entry:
+    return Entry(Place(f"b{number}", 1), START, Forgotten(("m",)))
+
+
+def test_a_member_that_is_slow_holds_up_only_what_falls_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "SHORT", 1)
+    monkeypatch.setattr(telling, "BEHIND", 3)
+
+    async def play() -> None:
+        port = Members()
+        way = telling.Telling([port])
+        port.may[1].set()
+        await way.tell(["0a", "0b", "1a"], [told(1), told(2), told(3)])
+        await way.tell(["0a"], [told(4)])
+        stuck = asyncio.ensure_future(way.tell(["0c", "1c"], [told(5), told(6)]))
+        for number in range(20):
+            await way.tell(["1x"], [told(number)])
+        assert not await over(stuck)
+        port.may[0].set()
+        assert await over(stuck)
+
+    asyncio.run(play())
+
+
+def test_writers_that_wait_do_not_wake_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "SHORT", 1)
+    woken = 0
+    real = asyncio.wait
+
+    async def counting(*args: Any, **fields: Any) -> Any:
+        nonlocal woken
+        found = await real(*args, **fields)
+        woken += 1
+        return found
+
+    async def play() -> None:
+        port = Members()
+        way = telling.Telling([port])
+        monkeypatch.setattr(asyncio, "wait", counting)
+        writers = [asyncio.ensure_future(way.tell(["0a"], [told(n)])) for n in range(2 * telling.BEHIND)]
+        await asyncio.sleep(0)
+        port.may[0].set()
+        await asyncio.gather(*writers)
+        assert woken == telling.BEHIND, "each of those that were too many once"
+
+    asyncio.run(play())
 
 
 def test_a_view_that_cannot_be_told_fails_no_write_and_lacks_nothing_when_it_is_asked(
