@@ -1,4 +1,5 @@
-"""What goes on behind a vault besides sealing: the search index catches up, and garbage is collected now and then.
+"""What goes on behind a vault besides sealing: the search index catches up, and now and then garbage is
+collected and what was noted for some time only goes.
 
 A thread of its own, in small steps. A failure is kept and told, and the next step tries again.
 """
@@ -77,7 +78,7 @@ class Tending:
                 taken = self._vault.index.catch_up(CATCH_UP)
                 if begun >= due:
                     due = begun + self._collect_every_s
-                    logger.info("collected: %s", self.collect())
+                    logger.info("collected: %s; %d requests and tokens lapsed", self.collect(), self._vault.lapse())
             except Exception as error:  # noqa: BLE001  (whatever it is, it is kept and told, and the next may go well)
                 if type(error) is not type(self.last_error):
                     logger.warning("tending the vault failed and is tried again: %s", error)

@@ -20,6 +20,7 @@ from quantum_memory.errors import AgentNotFound, BlockMissing, QuantumMemoryErro
 from quantum_memory.memory.archive import Exported, Imported, Views
 from quantum_memory.memory.events import Entry, RolledBack
 from quantum_memory.memory.snapshots import Saved
+from quantum_memory.memory.vault.admission import ApiKey, Denial
 from quantum_memory.memory.vault.backup import Manifest
 from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.feed import Feed
@@ -239,6 +240,18 @@ class VaultHost:
                 found = vault.feed(after, limit)
                 if found.upto > after or not watch.wait(until - time.monotonic()):
                     return found
+
+    def api_key(self, id_: str) -> ApiKey | None:
+        """A key of callers from outside, by its id; see ``Vault.api_key``."""
+        return self._vault.api_key(id_)
+
+    def api_keys(self, tenant: str | None) -> list[ApiKey]:
+        """All such keys, or a tenant's, oldest first."""
+        return self._vault.api_keys(tenant)
+
+    def denials(self, tenant: str | None, limit: int, before: int | None = None) -> list[Denial]:
+        """What such callers were denied lately, newest first; see ``Vault.denials``."""
+        return self._vault.denials(tenant, limit, before)
 
     def find(self, words: str | None, filters: Mapping[str, Any], limit: int) -> list[Found]:
         """What was ever remembered and is all of this: see ``Index.find``."""

@@ -119,6 +119,11 @@ _POSITIONS = (
     _T.position,
     schema.sessions.c.position,
     _A.position,
+    schema.api_keys.c.position,
+    schema.api_keys.c.revoked_position,
+    schema.denials.c.position,
+    schema.requests.c.position,
+    schema.tokens.c.position,
 )
 
 

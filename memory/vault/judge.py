@@ -13,11 +13,13 @@ from typing import assert_never
 import sqlalchemy as sa
 
 from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.memory.vault import judge_admission as admission
 from quantum_memory.memory.vault import judge_branches as branches
 from quantum_memory.memory.vault import judge_events as events
 from quantum_memory.memory.vault import judge_holdings as holdings
 from quantum_memory.memory.vault import judge_names as names
 from quantum_memory.memory.vault import judge_transactions as transactions
+from quantum_memory.memory.vault.admission import MakeKey, NoteDenial, NoteRequest, RevokeKey, UseToken
 from quantum_memory.memory.vault.batch import Batch
 from quantum_memory.memory.vault.catalog import (
     SELECT_APPENDED,
@@ -90,7 +92,7 @@ def _recollect(batch: Batch, writes: Sequence[Write]) -> None:
     holdings.look_up(batch, writes)
 
 
-def _decide(batch: Batch, write: Write) -> Written:  # noqa: PLR0911 - one line for each kind
+def _decide(batch: Batch, write: Write) -> Written:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     match write:
         case Append():
             return events.append(batch, write)
@@ -114,6 +116,8 @@ def _decide(batch: Batch, write: Write) -> Written:  # noqa: PLR0911 - one line 
             return names.annotate(batch, write)
         case Enlist() | Claim() | Resize() | Settle():
             return holdings.decide(batch, write)
+        case MakeKey() | RevokeKey() | NoteDenial() | NoteRequest() | UseToken():
+            return admission.decide(batch, write)
         case _:
             assert_never(write)
 

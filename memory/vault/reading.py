@@ -16,7 +16,8 @@ from quantum_memory.errors import CorruptRecord, InvalidValue, PlaceNotFound
 from quantum_memory.memory.events import Entry, Event, RolledBack
 from quantum_memory.memory.vault import audit as audits
 from quantum_memory.memory.vault import catalog as cat
-from quantum_memory.memory.vault import places, trees
+from quantum_memory.memory.vault import keyring, places, trees
+from quantum_memory.memory.vault.admission import ApiKey, Denial
 from quantum_memory.memory.vault.adopt import HIDDEN
 from quantum_memory.memory.vault.database import Database
 from quantum_memory.memory.vault.describe import describe
@@ -196,6 +197,31 @@ class Reading:
             if agent is not None:
                 self._catalog.root(connection, agent)
             return audits.audit(self._catalog, connection, agent, limit, END if before is None else before)
+
+    def api_key(self, id_: str) -> ApiKey | None:
+        """The key of a caller from outside, by its id; also one that is revoked or over."""
+        with self.database.read() as connection:
+            return keyring.api_key(connection, id_)
+
+    def api_keys(self, tenant: str | None = None) -> list[ApiKey]:
+        """All keys of callers from outside, or a tenant's, oldest first."""
+        with self.database.read() as connection:
+            return keyring.api_keys(connection, tenant)
+
+    def denials(self, tenant: str | None = None, limit: int = 100, before: int | None = None) -> list[Denial]:
+        """What callers from outside were denied lately, or those of a tenant, newest first.
+
+        Args:
+            tenant: whose callers; without one also those that nobody knew.
+            limit: how many at most.
+            before: only those with a smaller number: that of the last one of the page before this.
+
+        Raises: InvalidValue.
+        """
+        if limit < 1:
+            raise InvalidValue("limit", repr(limit), "at least 1")
+        with self.database.read() as connection:
+            return keyring.denials(connection, tenant, limit, 2**63 - 1 if before is None else before)
 
     def find_place(self, branch: BranchId, ref: str) -> Place:
         """The place that somebody on a branch means by a name.

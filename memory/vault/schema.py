@@ -279,5 +279,70 @@ lineages = sa.Table(
 )
 """Who took up the writes of a lineage last; each time that is somebody else its epoch is one more."""
 
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("agents", sa.Text, nullable=False),
+    sa.Column("channels", sa.Text, nullable=False),
+    sa.Column("salt", sa.LargeBinary, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("revoked_at", sa.BigInteger),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("revoked_position", sa.BigInteger),
+    sa.Index("api_keys_by_tenant", "tenant", "position"),
+)
+"""Keys of callers from outside. ``agents`` and ``channels`` are lists as JSON; of the secret there is a salted hash."""
+
+denials = sa.Table(
+    "denials",
+    metadata,
+    sa.Column("ordinal", POSITION, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("tenant", sa.Text),
+    sa.Column("who", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("agent", sa.Text),
+    sa.Column("request", sa.Text),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Index("denials_by_tenant", "tenant", "ordinal"),
+    sa.Index("denials_by_position", "position"),
+)
+"""What callers from outside were denied lately. ``tenant`` and ``who`` are NULL where nobody knew who it was."""
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("session", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Index("requests_by_position", "position"),
+    sa.Index("requests_by_time", "at"),
+)
+"""Which request each idempotency key of a session was used for, lately."""
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("use", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Index("tokens_by_position", "position"),
+    sa.Index("tokens_by_expiry", "expires_at"),
+)
+"""Tokens for one use that were used, as long as they would be taken otherwise. ``use`` is unlike any other use's."""
+
 INSERT_ORDER = (agents, branches, journal, merges, commits, tags, sessions, audit)
 """Rows that others refer to come first."""

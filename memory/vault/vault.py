@@ -26,6 +26,7 @@ from quantum_memory.memory.vault.blocks import BlockStore, MemoryBlocks
 from quantum_memory.memory.vault.database import IN_MEMORY, Database
 from quantum_memory.memory.vault.holdings import incarnation_of, pools_of
 from quantum_memory.memory.vault.judge import judge
+from quantum_memory.memory.vault.judge_admission import lapse
 from quantum_memory.memory.vault.judge_holdings import begin
 from quantum_memory.memory.vault.migrations import migrate
 from quantum_memory.memory.vault.reading import Reading
@@ -191,6 +192,11 @@ class Vault(Reading):
         """Which process of an orchestrator is the newest; 0 if there was none. Raises: what a read raises."""
         with self.database.read() as connection:
             return incarnation_of(connection, number)
+
+    def lapse(self) -> int:
+        """Let go of requests and tokens that were noted for some time only; how many. Raises: what ``write`` raises."""
+        with self._batch() as made:
+            return lapse(made)
 
     def adopt(self, adoption: Adoption) -> None:
         """Take a whole agent in, all or nothing. Raises: what ``adopt.adopt`` and ``write`` raise."""

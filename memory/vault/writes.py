@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from quantum_memory.checks import MAX_ID_CHARS, bounded, named, plain, visible, whole, within
+from quantum_memory.checks import bounded, named, plain, visible, whole, within
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.events import Entry, Event
+from quantum_memory.memory.vault.admission import Admission
 from quantum_memory.memory.vault.codec import Recorded
+from quantum_memory.memory.vault.fields import identifier, sequence, storable
 from quantum_memory.types import AgentName, Branch, BranchId, Commit, CommitId, Place, Tag
 
 MAX_MESSAGE_CHARS = 4096
@@ -49,9 +51,9 @@ class CreateAgent:
 
     def __post_init__(self) -> None:
         named("agent", self.name)
-        _identifier("branch_id", self.branch_id)
+        identifier("branch_id", self.branch_id)
         if self.op_id is not None:
-            _identifier("op_id", self.op_id)
+            identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,13 @@ class CreateBranch:
     by: Holder | None = None
 
     def __post_init__(self) -> None:
-        _identifier("id", self.id)
+        identifier("id", self.id)
         named("agent", self.agent)
         named("branch", self.name)
         if self.kind not in ("fork", "clone", "transaction"):
             raise InvalidValue("kind", repr(self.kind), "'fork', 'clone' or 'transaction'")
-        _sequence("parent.seq", self.parent.seq)
-        _identifier("op_id", self.op_id)
+        sequence("parent.seq", self.parent.seq)
+        identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,8 @@ class Append:
     by: Holder | None = None
 
     def __post_init__(self) -> None:
-        _sequence("expected", self.expected)
-        _identifier("op_id", self.op_id)
+        sequence("expected", self.expected)
+        identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,9 @@ class CreateCommit:
     by: Holder | None = None
 
     def __post_init__(self) -> None:
-        _sequence("seq", self.seq)
-        _storable("message", within("message", visible("message", self.message), MAX_MESSAGE_CHARS))
-        _identifier("op_id", self.op_id)
+        sequence("seq", self.seq)
+        storable("message", within("message", visible("message", self.message), MAX_MESSAGE_CHARS))
+        identifier("op_id", self.op_id)
         if self.op_id.startswith(AUTOMATIC):
             raise InvalidValue("op_id", repr(self.op_id), f"one that does not begin with {AUTOMATIC!r}")
 
@@ -131,8 +133,8 @@ class CommitTransaction:
     by: Holder | None = None
 
     def __post_init__(self) -> None:
-        _identifier("branch", self.branch)
-        _identifier("op_id", self.op_id)
+        identifier("branch", self.branch)
+        identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,8 @@ class DeleteBranch:
     by: Holder | None = None
 
     def __post_init__(self) -> None:
-        _identifier("branch", self.branch)
-        _identifier("op_id", self.op_id)
+        identifier("branch", self.branch)
+        identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +164,8 @@ class PutTag:
     def __post_init__(self) -> None:
         named("agent", self.agent)
         named("tag", self.name)
-        _sequence("place.seq", self.place.seq)
-        _identifier("op_id", self.op_id)
+        sequence("place.seq", self.place.seq)
+        identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ class DropTag:
     def __post_init__(self) -> None:
         named("agent", self.agent)
         named("tag", self.name)
-        _identifier("op_id", self.op_id)
+        identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +191,10 @@ class OpenSession:
     who: str
 
     def __post_init__(self) -> None:
-        _identifier("id", self.id)
+        identifier("id", self.id)
         if "." in self.id:
             raise InvalidValue("id", repr(self.id), "a session id without a dot")
-        _storable("who", within("who", visible("who", self.who), MAX_MESSAGE_CHARS))
+        storable("who", within("who", visible("who", self.who), MAX_MESSAGE_CHARS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +219,8 @@ class Enlist:
     process: str
 
     def __post_init__(self) -> None:
-        _sequence("number", self.number)
-        _identifier("process", self.process)
+        sequence("number", self.number)
+        identifier("process", self.process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +240,9 @@ class Claim:
 
     def __post_init__(self) -> None:
         named("pool", self.pool)
-        _sequence("version", self.version)
+        sequence("version", self.version)
         bounded("patience_s", self.patience_s, 0.0, MAX_PATIENCE_S)
-        _identifier("op_id", self.op_id)
+        identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +265,9 @@ class Resize:
     def __post_init__(self) -> None:
         named("pool", self.pool)
         whole("size", self.size, 1, MAX_MEMBERS)
-        _sequence("version", self.version)
+        sequence("version", self.version)
         bounded("patience_s", self.patience_s, 0.0, MAX_PATIENCE_S)
-        _identifier("op_id", self.op_id)
+        identifier("op_id", self.op_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +281,7 @@ class Settle:
     claim: str = ""
 
     def __post_init__(self) -> None:
-        _sequence("version", self.version)
+        sequence("version", self.version)
 
 
 Write = (
@@ -297,6 +299,7 @@ Write = (
     | Claim
     | Resize
     | Settle
+    | Admission
 )
 
 Owned = CreateBranch | Append | CreateCommit | CommitTransaction | DeleteBranch | PutTag | DropTag
@@ -326,17 +329,3 @@ class Written:
     entries: tuple[Entry, ...] = ()
     tag: Tag | None = None
     epoch: int | None = None
-
-
-def _identifier(name: str, value: str) -> None:
-    _storable(name, within(name, visible(name, value), MAX_ID_CHARS))
-
-
-def _storable(name: str, value: str) -> None:
-    if "\x00" in value:
-        raise InvalidValue(name, repr(value), "text without NUL, which PostgreSQL cannot hold")
-
-
-def _sequence(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
-        raise InvalidValue(name, repr(value), "a whole number from 0 to 2^63 - 1")

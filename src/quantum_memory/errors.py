@@ -270,6 +270,17 @@ class SkillNotFound(NotFound):
         return f"no skill is named {self.skill!r} on this branch"
 
 
+class KeyNotFound(NotFound):
+    """No API key has this id, as far as whoever asks can see."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"no API key has the id {self.key!r}"
+
+
 class BlockMissing(NotFound):
     """No block has this name in the store."""
 

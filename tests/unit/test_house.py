@@ -96,6 +96,7 @@ def test_every_error_survives_the_journey_through_ray() -> None:
         errors.BackupNotFound("backups", "position 9"),
         errors.IndexSealed("IndexHNSWFlat", "add"),
         errors.KeyReused("k"),
+        errors.KeyNotFound("4f1c"),
         errors.Unauthenticated("no credential came"),
         errors.Forbidden("remember", "it takes the role 'writer'"),
         errors.RateLimited("key", 0.5),

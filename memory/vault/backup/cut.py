@@ -12,6 +12,7 @@ from quantum_memory.types import BranchId
 
 COLLECTED = "branch_collected"
 _J, _B, _C, _T, _A = schema.journal.c, schema.branches.c, schema.commits.c, schema.tags.c, schema.audit.c
+_K, _D, _R, _U = schema.api_keys.c, schema.denials.c, schema.requests.c, schema.tokens.c
 
 
 def position_at(connection: sa.Connection, at: datetime) -> int:
@@ -28,6 +29,9 @@ def position_at(connection: sa.Connection, at: datetime) -> int:
             (_C.position, _C.at),
             (_B.position, _B.created_at),
             (_B.deleted_position, _B.deleted_at),
+            (_D.position, _D.at),
+            (_R.position, _R.at),
+            (_U.position, _U.at),
         )
     ]
     first = min((int(found) for found in later if found is not None), default=None)
@@ -64,6 +68,18 @@ def cut(connection: sa.Connection, position: int) -> None:
     run(sa.delete(schema.audit).where(_A.position > position))
     if tags:
         run(sa.insert(schema.tags), tags)
+    _cut_admission(connection, position)
+
+
+def _cut_admission(connection: sa.Connection, position: int) -> None:
+    """Keys that were made later are gone. What was closed stays closed: a key that was revoked later may be known to
+    somebody who should not know it, and a token that was used later has had its one use.
+    """
+    run = connection.execute
+    for table in (schema.api_keys, schema.denials, schema.requests):
+        run(sa.delete(table).where(table.c.position > position))
+    run(sa.update(schema.api_keys).where(_K.revoked_position > position).values(revoked_position=position))
+    run(sa.update(schema.tokens).where(_U.position > position).values(position=position))
 
 
 def _shorten(connection: sa.Connection) -> None:

@@ -14,13 +14,16 @@ import sqlalchemy as sa
 from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema
 from quantum_memory.memory.vault import schema
 
-HEAD = "0004"
+HEAD = "0005"
 """The last step, whose tables are those of ``schema``."""
 
 VERSION_TABLE = "alembic_version"
 FIRST = "0001"
 FIRST_TABLES = frozenset({"meta", "agents", "branches", "journal", "merges", "commits"})
-ADDED = {"0004": frozenset({"pools", "members", "lineages"})}
+ADDED = {
+    "0004": frozenset({"pools", "members", "lineages"}),
+    "0005": frozenset({"api_keys", "denials", "requests", "tokens"}),
+}
 """Tables that came with a step after the second; all others but the first ones came with that."""
 FIRST_KEY = "schema_version"
 """Where the first version kept its number; it had no table for it."""

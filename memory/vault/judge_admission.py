@@ -1,0 +1,125 @@
+"""Judges what is written about callers from outside: their keys, what they were denied, what they used before."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from quantum_memory.errors import AlreadyExists, KeyNotFound, KeyReused
+from quantum_memory.memory.vault import schema
+from quantum_memory.memory.vault.admission import Admission, MakeKey, NoteDenial, NoteRequest, RevokeKey, UseToken
+from quantum_memory.memory.vault.batch import Batch
+from quantum_memory.memory.vault.catalog import from_us, to_us
+from quantum_memory.memory.vault.writes import Written
+from quantum_memory.types import Place
+
+MADE, REVOKED = "key_made", "key_revoked"
+MOST_DENIALS = 10_000
+REQUESTS_KEPT = timedelta(days=1)
+NOWHERE = Place("", 0)
+_K, _D, _R, _T = schema.api_keys.c, schema.denials.c, schema.requests.c, schema.tokens.c
+_KEY = sa.select(_K.tenant, _K.name, _K.hash, _K.created_at, _K.revoked_at).where(_K.id == sa.bindparam("id"))
+_DENIAL = sa.select(_D.at).where(_D.id == sa.bindparam("id"))
+_LAST_DENIAL = sa.select(sa.func.max(_D.ordinal))
+_REQUEST = sa.select(_R.digest, _R.at).where(_R.session == sa.bindparam("session"), _R.key == sa.bindparam("key"))
+_TOKEN = sa.select(_T.use, _T.at).where(_T.id == sa.bindparam("id"))
+
+
+def decide(batch: Batch, write: Admission) -> Written:
+    """The outcome of what is written about callers. Raises: AlreadyExists, KeyNotFound, KeyReused."""
+    match write:
+        case MakeKey():
+            return _make_key(batch, write)
+        case RevokeKey():
+            return _revoke_key(batch, write)
+        case NoteDenial():
+            return _note_denial(batch, write)
+        case NoteRequest():
+            return _note_request(batch, write)
+        case UseToken():
+            return _use_token(batch, write)
+
+
+def _make_key(batch: Batch, write: MakeKey) -> Written:
+    found = batch.execute(_KEY, {"id": write.id}).one_or_none()
+    if found is not None:
+        if (found.tenant, found.name, found.hash) != (write.tenant, write.name, write.hash):
+            raise AlreadyExists("key", write.id)
+        return _outcome(found.created_at, repeated=True)
+    detail = f"{write.id} of {write.tenant}: {write.name} ({write.role})"
+    position = batch.note(MADE, detail=detail, op_id=write.op_id)
+    row = {name: getattr(write, name) for name in ("id", "tenant", "name", "role", "salt", "hash")}
+    row |= {name: json.dumps(getattr(write, name)) for name in ("agents", "channels")}
+    row |= {"created_at": batch.now_us, "position": position}
+    row["expires_at"] = None if write.expires is None else to_us(write.expires)
+    batch.execute(sa.insert(schema.api_keys), row)
+    return _outcome(batch.now_us)
+
+
+def _revoke_key(batch: Batch, write: RevokeKey) -> Written:
+    found = batch.execute(_KEY, {"id": write.id}).one_or_none()
+    if found is None or write.tenant not in (None, found.tenant):
+        raise KeyNotFound(write.id)
+    if found.revoked_at is not None:
+        return _outcome(found.revoked_at, repeated=True)
+    position = batch.note(REVOKED, detail=f"{write.id} of {found.tenant}: {found.name}", op_id=write.op_id)
+    revoked = {"revoked_at": batch.now_us, "revoked_position": position}
+    batch.execute(sa.update(schema.api_keys).where(_K.id == write.id).values(**revoked))
+    return _outcome(batch.now_us)
+
+
+def _note_denial(batch: Batch, write: NoteDenial) -> Written:
+    found = batch.execute(_DENIAL, {"id": write.id}).one_or_none()
+    if found is not None:
+        return _outcome(found.at, repeated=True)
+    ordinal = (batch.execute(_LAST_DENIAL).scalar_one() or 0) + 1
+    told = ("id", "action", "reason", "tenant", "who", "address", "agent", "request")
+    row = {name: getattr(write, name) for name in told}
+    row |= {"ordinal": ordinal, "at": to_us(write.at), "position": batch.next()}
+    batch.execute(sa.insert(schema.denials), row)
+    batch.execute(sa.delete(schema.denials).where(_D.ordinal <= ordinal - MOST_DENIALS))
+    return _outcome(row["at"])
+
+
+def _note_request(batch: Batch, write: NoteRequest) -> Written:
+    found = batch.execute(_REQUEST, {"session": write.session, "key": write.key}).one_or_none()
+    if found is not None:
+        if found.digest != write.digest:
+            raise KeyReused(write.key)
+        return _outcome(found.at, repeated=True)
+    row = {"session": write.session, "key": write.key, "digest": write.digest}
+    batch.execute(sa.insert(schema.requests), row | {"at": batch.now_us, "position": batch.next()})
+    return _outcome(batch.now_us)
+
+
+def _use_token(batch: Batch, write: UseToken) -> Written:
+    found = batch.execute(_TOKEN, {"id": write.id}).one_or_none()
+    if found is not None:
+        if found.use != write.use:
+            raise AlreadyExists("token", write.id)
+        return _outcome(found.at, repeated=True)
+    row = {"id": write.id, "use": write.use, "at": batch.now_us, "expires_at": to_us(write.expires)}
+    batch.execute(sa.insert(schema.tokens), row | {"position": batch.next()})
+    return _outcome(batch.now_us)
+
+
+def lapse(batch: Batch) -> int:
+    """Let go of requests older than a day and of used tokens that nobody would take any more; how many went.
+
+    The newest of each stays, so that no position is ever given twice.
+    """
+    went = 0
+    for table, over in (
+        (schema.requests, _R.at < batch.now_us - REQUESTS_KEPT // timedelta(microseconds=1)),
+        (schema.tokens, _T.expires_at < batch.now_us),
+    ):
+        newest = batch.execute(sa.select(sa.func.max(table.c.position))).scalar_one()
+        if newest is not None:
+            went += batch.execute(sa.delete(table).where(over, table.c.position < newest)).rowcount
+    return went
+
+
+def _outcome(at_us: int, *, repeated: bool = False) -> Written:
+    return Written(NOWHERE, from_us(at_us), repeated=repeated)

@@ -1,0 +1,228 @@
+"""Who may come in from outside, as the catalog has it: keys, denials, used requests and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantum_memory.errors import AlreadyExists, InvalidInput, KeyNotFound, KeyReused, QuantumMemoryError
+from quantum_memory.memory.vault import CreateAgent, Vault
+from quantum_memory.memory.vault import judge_admission as judged
+from quantum_memory.memory.vault.admission import (
+    MAX_LISTED,
+    MAX_TOLD_CHARS,
+    ApiKey,
+    MakeKey,
+    NoteDenial,
+    NoteRequest,
+    RevokeKey,
+    UseToken,
+)
+from quantum_memory.memory.vault.backup import Backups, restore
+from quantum_memory.memory.vault.writes import OpenSession, Write, Written
+from tests.unit.postgres import ON_POSTGRES
+from tests.unit.scribe import START, Clock
+
+MADE = MakeKey("k1", "acme", "Ann's", "writer", ("team-*", "bob"), ("mood",), b"s" * 16, b"h" * 32, None, "sess.1")
+DENIED = NoteDenial("d1", START, "recall", "not his", "acme", "key:k1", "10.0.0.1", "alice", "r-1")
+
+
+@pytest.fixture(params=["sqlite", "memory", ON_POSTGRES])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "memory":
+        return "memory://"
+    return str(tmp_path / "vault") if request.param == "sqlite" else str(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def vault(storage: str, clock: Clock) -> Iterator[Vault]:
+    with Vault.open(storage, now=clock) as opened:
+        yield opened
+
+
+def done(vault: Vault, write: Write) -> Written:
+    (outcome,) = vault.write([write])
+    if isinstance(outcome, QuantumMemoryError):
+        raise outcome
+    return outcome
+
+
+def test_a_key_is_made_once_and_read_as_it_was_made(vault: Vault, clock: Clock) -> None:
+    until = START + timedelta(days=3)
+    first = done(vault, replace(MADE, expires=until))
+    clock.tick()
+    again = done(vault, replace(MADE, expires=until, op_id="sess.2"))
+    assert (first.repeated, again.repeated, again.at) == (False, True, first.at)
+    want = ApiKey(
+        "k1", "acme", "Ann's", "writer", ("team-*", "bob"), ("mood",), b"s" * 16, b"h" * 32, first.at, expires=until
+    )
+    assert vault.api_key("k1") == want
+    assert vault.api_keys() == vault.api_keys("acme") == [want]
+    assert vault.api_keys("other") == []
+    assert [vault.api_key(id_) for id_ in ("k2", "", "k\x00", "\ud800")] == [None] * 4
+    with pytest.raises(AlreadyExists, match="the key 'k1'"):
+        done(vault, replace(MADE, hash=b"x" * 32))
+
+
+def test_neither_hash_nor_salt_is_shown(vault: Vault) -> None:
+    done(vault, MADE)
+    for shown in (repr(MADE), repr(vault.api_key("k1")), repr(vault.audit())):
+        assert "hhh" not in shown
+        assert "sss" not in shown
+
+
+def test_a_revoked_key_stays_revoked_since_the_first_time(vault: Vault, clock: Clock) -> None:
+    done(vault, MADE)
+    clock.tick()
+    first = done(vault, RevokeKey("k1", "acme", "sess.2"))
+    clock.tick()
+    assert done(vault, RevokeKey("k1", None, "sess.3")) == replace(first, repeated=True)
+    found = vault.api_key("k1")
+    assert found is not None
+    assert found.revoked == first.at
+    for write in (RevokeKey("k2", None, "sess.4"), RevokeKey("k1", "other", "sess.5")):
+        with pytest.raises(KeyNotFound):
+            done(vault, write)
+
+
+def test_the_audit_says_who_made_and_revoked_a_key(vault: Vault) -> None:
+    vault.write([OpenSession("sess", "an admin"), MADE, RevokeKey("k1", None, "sess.2")])
+    revoked, made, _ = vault.audit()
+    assert (made.who, made.action, made.detail) == ("an admin", "key_made", "k1 of acme: Ann's (writer)")
+    assert (revoked.who, revoked.action, revoked.detail) == ("an admin", "key_revoked", "k1 of acme: Ann's")
+
+
+def test_denials_are_told_newest_first_and_once(vault: Vault) -> None:
+    unknown = NoteDenial("d2", START, "connect", "no credential")
+    vault.write([DENIED, unknown, DENIED])
+    assert done(vault, DENIED).repeated
+    newest, oldest = vault.denials()
+    assert (newest.number, newest.tenant, newest.who, newest.agent) == (2, None, None, None)
+    assert (oldest.at, oldest.action, oldest.reason, oldest.tenant) == (START, "recall", "not his", "acme")
+    assert (oldest.who, oldest.address, oldest.agent, oldest.request) == ("key:k1", "10.0.0.1", "alice", "r-1")
+    assert vault.denials("acme") == [oldest]
+    assert vault.denials(before=2) == [oldest]
+    assert vault.denials(limit=1) == [newest]
+    with pytest.raises(InvalidInput):
+        vault.denials(limit=0)
+
+
+def test_only_the_last_denials_are_kept(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged, "MOST_DENIALS", 5)
+    for start in range(0, 23, 4):
+        vault.write([replace(DENIED, id=f"d{n}") for n in range(start, start + 4)])
+    assert [one.number for one in vault.denials()] == [24, 23, 22, 21, 20]
+
+
+def test_an_idempotency_key_names_one_request_of_a_session(vault: Vault, clock: Clock) -> None:
+    assert not done(vault, NoteRequest("s1", "k", "one")).repeated
+    assert done(vault, NoteRequest("s1", "k", "one")).repeated
+    assert not done(vault, NoteRequest("s2", "k", "other")).repeated
+    with pytest.raises(KeyReused, match="'k'"):
+        done(vault, NoteRequest("s1", "k", "other"))
+    first, second = vault.write([NoteRequest("s3", "k", "one"), NoteRequest("s3", "k", "two")])
+    assert isinstance(first, Written)
+    assert isinstance(second, KeyReused), "also within one batch"
+
+
+def test_a_token_for_one_use_has_one(vault: Vault) -> None:
+    use = UseToken("t", "u1", START + timedelta(hours=1))
+    assert not done(vault, use).repeated
+    assert done(vault, use).repeated, "the same write again is the same use"
+    with pytest.raises(AlreadyExists):
+        done(vault, replace(use, use="u2"))
+
+
+def test_what_was_noted_for_some_time_goes_and_no_position_comes_twice(storage: str, clock: Clock) -> None:
+    with Vault.open(storage, now=clock) as vault:
+        for n in range(3):
+            done(vault, NoteRequest("s", f"k{n}", "x"))
+            done(vault, UseToken(f"t{n}", "u", START + timedelta(hours=n)))
+        clock.tick(86_400)
+        assert vault.lapse() == 2, "tokens that are over, but not the newest"
+        clock.tick(3600)
+        assert vault.lapse() == 2, "requests that are old, but not the newest"
+        assert vault.lapse() == 0
+        done(vault, NoteRequest("s", "k0", "another"))
+        assert vault.lapse() == 1
+        done(vault, CreateAgent("alice", "main"))
+        assert vault.audit()[0].position == 8
+
+
+def test_a_refused_write_leaves_its_neighbours_alone(vault: Vault) -> None:
+    outcomes = vault.write([MADE, replace(MADE, name="other"), RevokeKey("none", None, "s.9"), DENIED])
+    assert [type(one) for one in outcomes] == [Written, AlreadyExists, KeyNotFound, Written]
+    assert len(vault.api_keys()) == len(vault.denials()) == 1
+
+
+@pytest.mark.parametrize(
+    ("write", "fields"),
+    [
+        (MADE, {"id": " "}),
+        (MADE, {"name": "n" * 129}),
+        (MADE, {"tenant": "a\x00"}),
+        (MADE, {"agents": ("a",) * (MAX_LISTED + 1)}),
+        (MADE, {"agents": ("",)}),
+        (MADE, {"channels": ("\x00",)}),
+        (MADE, {"salt": b"short"}),
+        (MADE, {"hash": b"h" * 65}),
+        (MADE, {"expires": "tomorrow"}),
+        (RevokeKey("k1", None, "s.1"), {"id": ""}),
+        (DENIED, {"reason": "x" * (MAX_TOLD_CHARS + 1)}),
+        (DENIED, {"agent": "\ud800"}),
+        (DENIED, {"action": ""}),
+        (NoteRequest("s", "k", "d"), {"key": "\x00"}),
+        (UseToken("t", "u", START), {"use": ""}),
+    ],
+)
+def test_values_check_themselves(write: Any, fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        replace(write, **fields)
+    assert "short" not in str(caught.value)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_restored_vault_has_the_keys_and_what_was_closed_later_stays_closed(
+    tmp_path: Path, storage: str, clock: Clock, whole: bool
+) -> None:
+    if storage == "memory://":
+        pytest.skip("nothing can be restored into memory")
+    copies = Backups(tmp_path / "copies", clock)
+    with Vault.open(tmp_path / "old", now=clock) as vault:
+        done(vault, MADE)
+        done(vault, UseToken("early", "u", START))
+        cut = vault.audit()[0].position + 1
+        clock.tick()
+        done(vault, RevokeKey("k1", None, "sess.2"))
+        vault.write([replace(MADE, id="k2"), DENIED, NoteRequest("s", "k", "d"), UseToken("late", "u", START)])
+        copies.make(vault.database, None, "a" * 32)
+    restore(copies, storage, None, position=None if whole else cut)
+    with Vault.open(storage, now=clock) as back:
+        found = {key.id: key for key in back.api_keys()}
+        assert set(found) == ({"k1", "k2"} if whole else {"k1"})
+        assert found["k1"].revoked is not None
+        assert len(back.denials()) == (1 if whole else 0)
+        assert done(back, NoteRequest("s", "k", "d")).repeated is whole
+        for token in ("early", "late"):
+            with pytest.raises(AlreadyExists):
+                done(back, UseToken(token, "again", START))
+
+
+def test_a_moment_is_found_among_changes_that_are_not_in_the_audit(tmp_path: Path, clock: Clock) -> None:
+    copies = Backups(tmp_path / "copies", clock)
+    with Vault.open(tmp_path / "old", now=clock) as vault:
+        done(vault, MADE)
+        clock.tick(10)
+        done(vault, NoteRequest("s", "k", "d"))
+        copies.make(vault.database, None, "a" * 32)
+    assert restore(copies, tmp_path / "new", None, at=START + timedelta(seconds=5)).position == 1
