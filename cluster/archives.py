@@ -1,4 +1,4 @@
-"""The way of an archive between a file here and a vault: through the cluster that holds it open, or straight into it.
+"""The way of tools to a vault: through the cluster that holds it open, or straight into it. Archives go file to vault.
 
 Owns no command. Loads Ray only where a cluster is asked.
 """
@@ -6,7 +6,7 @@ Owns no command. Loads Ray only where a cluster is asked.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,12 +16,14 @@ from uuid import uuid4
 
 from quantum_memory.actors.caretaker import Caretaker
 from quantum_memory.actors.folds import plain_folds
-from quantum_memory.errors import StorageLocked, Unavailable, VaultUnavailable
+from quantum_memory.errors import QuantumMemoryError, StorageLocked, Unavailable, VaultUnavailable
 from quantum_memory.memory.archive import Exported, Imported, Views, examine_archive, export_archive, import_archive
 from quantum_memory.memory.archive.frame import PIECE_BYTES, replacing_bytes
+from quantum_memory.memory.vault.admission import ApiKey
 from quantum_memory.memory.vault.database import located
 from quantum_memory.memory.vault.opening import blocks_of
 from quantum_memory.memory.vault.vault import Vault
+from quantum_memory.memory.vault.writes import Write, Written
 from quantum_memory.settings import Settings, load
 from quantum_memory.types import AgentName
 
@@ -36,7 +38,7 @@ TEXTS = 10_000
 
 
 class Door(Protocol):
-    """Who takes agents out of a vault and into it."""
+    """Who takes agents out of a vault and into it, cares for it, and knows its keys."""
 
     def export(self, agent: AgentName, path: Path, views: Views) -> Exported:
         """See ``export_archive``."""
@@ -48,6 +50,14 @@ class Door(Protocol):
 
     def care(self, method: Literal["backup", "verify"], *args: object) -> Any:
         """See ``Caretaker``."""
+        ...
+
+    def keys(self, tenant: str | None) -> list[ApiKey]:
+        """See ``Vault.api_keys``."""
+        ...
+
+    def write(self, writes: Sequence[Write]) -> list[Written | QuantumMemoryError]:
+        """See ``Vault.write``."""
         ...
 
 
@@ -65,6 +75,12 @@ class VaultDoor:
 
     def care(self, method: Literal["backup", "verify"], *args: object) -> Any:
         return getattr(Caretaker(self._vault, self._settings, now), method)(*args)
+
+    def keys(self, tenant: str | None) -> list[ApiKey]:
+        return self._vault.api_keys(tenant)
+
+    def write(self, writes: Sequence[Write]) -> list[Written | QuantumMemoryError]:
+        return self._vault.write(writes)
 
 
 class ClusterDoor:
@@ -96,6 +112,14 @@ class ClusterDoor:
 
     def care(self, method: Literal["backup", "verify"], *args: object) -> Any:
         return self._ask(method, *args)
+
+    def keys(self, tenant: str | None) -> list[ApiKey]:
+        found: list[ApiKey] = self._ask("api_keys", tenant)
+        return found
+
+    def write(self, writes: Sequence[Write]) -> list[Written | QuantumMemoryError]:
+        outcomes: list[Written | QuantumMemoryError] = self._ask("write", list(writes))
+        return outcomes
 
     def _pieces(self, ticket: str) -> Iterator[bytes]:
         offset = 0

@@ -15,6 +15,7 @@ from quantum_memory.cluster import (
     cli_context,
     cli_files,
     cli_history,
+    cli_keys,
     cli_life,
     cli_service,
     cli_vault,
@@ -86,6 +87,9 @@ for part in (
     cli_archive.app,
 ):
     app.registered_commands.extend(part.registered_commands)
+
+
+app.add_typer(cli_keys.app, name="keys")
 
 
 def main() -> None:

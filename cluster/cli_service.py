@@ -38,6 +38,6 @@ def mcp(
 
 
 def _user() -> str:
-    from quantum_memory.cluster.connect import whoami
+    from quantum_memory.cluster.whoami import whoami
 
     return whoami()

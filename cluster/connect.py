@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import math
 import os
-import socket
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -38,6 +35,7 @@ from quantum_memory.cluster.launch import (
     with_sizes,
 )
 from quantum_memory.cluster.resizing import resize
+from quantum_memory.cluster.whoami import whoami
 from quantum_memory.errors import QuantumMemoryError, StorageFailure, Unavailable
 from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
 from quantum_memory.memory.exchange.registry import Format
@@ -122,16 +120,6 @@ def reach(
             ray.shutdown()
         raise
     return MemoryCluster(running, owns_ray=ours)
-
-
-def whoami() -> str:
-    """Who this process is, for people who read the audit: the user, the machine, the program and its number."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # an id without a name, as in some containers
-        user = str(os.getuid())
-    program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] not in ("", "-c", "-") else "python"
-    return f"{user}@{socket.gethostname()} {program} [{os.getpid()}]"
 
 
 def open_session(directory: Directory, session: OpenSession) -> Directory:
@@ -459,7 +447,11 @@ class MemoryCluster:
 
     def ask_vault(self, method: str, *args: object, texts: int = 0) -> Any:
         """What the vault's actor answers, for tools; it may take as long as so many texts."""
-        return self._running.directory.call("vault", 0, method, args, texts=texts).result()
+        return self.call_vault(method, *args, texts=texts).result()
+
+    def call_vault(self, method: str, *args: object, texts: int = 0) -> Call[Any]:
+        """The same question, not sent yet: ``begin`` asks it on an event loop."""
+        return self._running.directory.call("vault", 0, method, args, texts=texts)
 
     def _ask(self, key: str, method: str, *args: object) -> Any:
         return self._running.directory.ask_owner(key, method, *args).result()

@@ -28,6 +28,14 @@ def role_named(name: str) -> Role:
     raise InvalidValue("role", repr(name), f"one of {', '.join(ROLES)}")
 
 
+def channel_named(name: str) -> Channel:
+    """The channel of this name. Raises: InvalidValue."""
+    for channel in CHANNELS:
+        if channel == name:
+            return channel
+    raise InvalidValue("channel", repr(name), f"one of {', '.join(CHANNELS)}")
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks.

@@ -111,6 +111,7 @@ SELECT_COMMITTED = sa.select(*_COMMIT).where(_C.op_id.in_(_MANY))
 SELECT_NOTED = sa.select(_A.op_id, _A.action, _A.agent, _A.branch, _A.seq, _A.at, _A.detail).where(_A.op_id.in_(_MANY))
 _IDS: sa.BindParameter[Any] = _p("ids", expanding=True)
 SELECT_CONTEXTS = sa.select(schema.contexts.c.commit, schema.contexts.c.body).where(schema.contexts.c.commit.in_(_IDS))
+# A key that is made or revoked is in the audit under the same position.
 _POSITIONS = (
     _J.position,
     _B.position,
@@ -119,8 +120,6 @@ _POSITIONS = (
     _T.position,
     schema.sessions.c.position,
     _A.position,
-    schema.api_keys.c.position,
-    schema.api_keys.c.revoked_position,
     schema.denials.c.position,
     schema.requests.c.position,
     schema.tokens.c.position,

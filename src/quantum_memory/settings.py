@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -498,6 +499,65 @@ class TelemetrySettings(Section):
         return (self.exporter or "") if self.traces else None
 
 
+class ClaimsSettings(Section):
+    """Under which names a token says what it opens."""
+
+    tenant: Annotated[str, Field(min_length=1)] = "tenant"
+    role: Annotated[str, Field(min_length=1)] = "role"
+    agents: Annotated[str, Field(min_length=1)] = "agents"
+    channels: Annotated[str, Field(min_length=1)] = "channels"
+
+
+class JwtSettings(Section):
+    """Tokens that callers may come with: see ``docs/access.md``. None are taken without ``keys``.
+
+    ``keys`` is a file (PEM, JWK or JWKS) or the URL of a JWKS, over https except on this machine; it is read again
+    every ``refresh_s``. With ``one_use`` every token needs a ``jti`` and opens the door once.
+    """
+
+    keys: Annotated[str, Field(min_length=1)] | None = None
+    issuer: Annotated[str, Field(min_length=1)] | None = None
+    audience: Annotated[str, Field(min_length=1)] | None = None
+    leeway_s: Annotated[float, Field(ge=0, le=300)] = 30.0
+    refresh_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+    require_nbf: bool = False
+    one_use: bool = False
+    claims: ClaimsSettings = ClaimsSettings()
+
+    @model_validator(mode="after")
+    def _says_whose_tokens(self) -> JwtSettings:
+        if self.keys is None:
+            return self
+        if self.issuer is None or self.audience is None:
+            raise ValueError("keys need the issuer and the audience of the tokens beside them")
+        url = urlsplit(self.keys)
+        if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("keys that come over a network need https")
+        return self
+
+
+class AccessSettings(Section):
+    """Who may come in from outside. ``anonymous`` is the role of callers on this machine who say nothing of themselves.
+
+    What was looked up of a key is believed for ``fresh_s``: so long may one that was revoked still open something.
+    """
+
+    anonymous: Literal["off", "reader", "writer", "admin"] = "off"
+    fresh_s: Annotated[float, Field(ge=0, le=5)] = 2.0
+    jwt: JwtSettings = JwtSettings()
+
+    @field_validator("anonymous", mode="before")
+    @classmethod
+    def _off_as_yaml_reads_it(cls, anonymous: object) -> object:
+        return "off" if anonymous is False else anonymous
+
+
+class ServiceSettings(Section):
+    """The door for callers from outside: see ``quantum_memory.cluster.service``."""
+
+    access: AccessSettings = AccessSettings()
+
+
 class Settings(Section):
     """The whole tree.
 
@@ -526,6 +586,7 @@ class Settings(Section):
     timeouts: TimeoutsSettings = TimeoutsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     ray: RaySettings = RaySettings()
+    service: ServiceSettings = ServiceSettings()
 
     @field_validator("placement_groups", mode="before")
     @classmethod

@@ -86,6 +86,16 @@ def test_every_command_is_there_and_has_help() -> None:
         assert (code, "--storage" in out, "--json" in out) == (0, True, True), name
 
 
+def test_every_command_of_a_group_is_there_and_has_help() -> None:
+    assert [group.name for group in app.registered_groups] == ["keys"]
+    code, out, _ = call("keys", "--help")
+    assert code == 0
+    for name in ("create", "list", "revoke"):
+        assert name in out
+        code, told, _ = call("keys", name, "--help")
+        assert (code, "--storage" in told, "--json" in told) == (0, True, True), name
+
+
 def test_help_loads_neither_ray_nor_torch() -> None:
     script = (
         "import sys, typer.testing; from quantum_memory.cluster.cli import app;"
@@ -114,6 +124,9 @@ def test_help_loads_neither_ray_nor_torch() -> None:
         ["demo", "--address", "auto"],
         ["resize", "agents", "2"],
         ["resize", "agents", "0", "--address", "auto"],
+        ["keys", "create"],
+        ["keys", "create", "x", "--days", "0"],
+        ["keys", "revoke"],
         ["nonsense"],
         ["--nonsense"],
     ],

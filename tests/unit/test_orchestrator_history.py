@@ -18,7 +18,8 @@ from quantum_memory.actors.directory import Directory, session_of
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.cluster import formats
-from quantum_memory.cluster.connect import open_session, whoami
+from quantum_memory.cluster.connect import open_session
+from quantum_memory.cluster.whoami import whoami
 from quantum_memory.errors import (
     AlreadyExists,
     BranchDeleted,

@@ -1,0 +1,190 @@
+"""Who a request is from: a principal, or ``Unauthenticated`` in the same words whatever is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from quantum_memory.cluster.service.access.caller import Caller, is_loopback
+from quantum_memory.cluster.service.access.keys import PREFIX, holder, matches, presented
+from quantum_memory.cluster.service.access.ledger import Ledger
+from quantum_memory.cluster.service.access.refused import Refused
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.tenants import DEFAULT
+from quantum_memory.errors import InvalidInput, MissingDependency, Unauthenticated
+from quantum_memory.memory.held import Held
+from quantum_memory.memory.vault.admission import ApiKey
+from quantum_memory.settings import AccessSettings
+
+if TYPE_CHECKING:
+    from quantum_memory.cluster.service.access.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+TEXT = "a valid API key or token is needed, as 'Authorization: Bearer ...'"
+MOST_KNOWN, MOST_UNKNOWN = 10_000, 1_000
+"""Keys, and ids that are none, that are held for a moment."""
+_BEARER = re.compile(r"bearer +([!-+\--~]+)", re.IGNORECASE)
+"""One word of visible ASCII without a comma: what two headers joined to one have."""
+
+
+class Admitted(NamedTuple):
+    """Somebody who came in.
+
+    Attributes:
+        principal: who it is.
+        key: the id of the API key that he came with.
+        until: when what he came with is over; ``None`` for never.
+    """
+
+    principal: Principal
+    key: str | None = None
+    until: datetime | None = None
+
+
+class _Looked(NamedTuple):
+    """What the catalog said of a key, and when it was asked."""
+
+    at_s: float
+    key: ApiKey | None
+
+
+class Authenticator:
+    """Says who a request is from. Used on one event loop.
+
+    Args:
+        ledger: the catalog.
+        settings: who may come in.
+        now: the clock.
+        seconds: a clock in seconds that never goes back.
+        tokens: what verifies tokens; made from the settings when left out.
+
+    What the catalog said of a key is believed for ``settings.fresh_s``, counted from when it was asked: a key that was
+    revoked opens nothing after that.
+
+    Raises: MissingDependency if tokens are to be taken and what verifies them is not installed.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: AccessSettings,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        seconds: Callable[[], float] = time.monotonic,
+        tokens: Tokens | None = None,
+    ) -> None:
+        self._ledger, self._settings, self._now, self._seconds = ledger, settings, now, seconds
+        self._tokens = tokens or _tokens(settings, ledger, now)
+        self._known: Held[str, _Looked] = Held(MOST_KNOWN)
+        self._unknown: Held[str, _Looked] = Held(MOST_UNKNOWN)
+        self._asking: dict[str, asyncio.Task[_Looked]] = {}
+
+    async def principal(self, authorization: str | None, address: str | None, *, direct: bool = False) -> Principal:
+        """Who comes with this header from this address; see ``admit``."""
+        return (await self.admit(Caller(authorization, address, direct))).principal
+
+    async def admit(self, caller: Caller) -> Admitted:
+        """Let a caller in who may come in.
+
+        Raises: Unauthenticated, with the same text whatever is wrong; what it was is a note of the error's, for the log
+            and the catalog. Unavailable and StorageFailure where it cannot be told now.
+        """
+        try:
+            return await self._admitted(caller)
+        except Refused as refused:
+            logger.info("a caller at %s was not let in: %s", caller.address, refused)
+            error = Unauthenticated(TEXT)
+            error.add_note(str(refused))
+        raise error
+
+    async def stands(self, admitted: Admitted) -> bool:
+        """Whether somebody who came in before, and is still here, may stay. Raises: as ``admit``."""
+        if admitted.until is not None and self._now() >= admitted.until:
+            return False
+        if admitted.key is None:
+            return True
+        key = await self._key(admitted.key)
+        return key is not None and self._closed(key) is None
+
+    async def _admitted(self, caller: Caller) -> Admitted:
+        if caller.authorization is None:
+            return self._anonymous(caller)
+        found = _BEARER.fullmatch(caller.authorization)
+        if found is None:
+            raise Refused("a header that is no bearer credential")
+        credential = found.group(1)
+        if credential.startswith(PREFIX):
+            return await self._by_key(credential)
+        if self._tokens is None:
+            raise Refused("a token where none are taken")
+        principal, until = await self._tokens.verify(credential)
+        return Admitted(principal, until=until)
+
+    def _anonymous(self, caller: Caller) -> Admitted:
+        role = self._settings.anonymous
+        if role == "off":
+            raise Refused("no credential")
+        if not (caller.direct and is_loopback(caller.address)):
+            raise Refused("no credential, and not straight from this machine")
+        return Admitted(Principal("anonymous", DEFAULT, role))
+
+    async def _by_key(self, credential: str) -> Admitted:
+        shown = presented(credential)
+        if shown is None:
+            raise Refused("a key that is none")
+        key = await self._key(shown.id)
+        if not matches(shown, key) or key is None:
+            raise Refused("an unknown key" if key is None else f"another secret than that of the key {key.id}")
+        closed = self._closed(key)
+        if closed is not None:
+            raise Refused(f"the key {key.id}, which {closed}")
+        try:
+            return Admitted(holder(key), key.id, key.expires)
+        except InvalidInput as error:
+            raise Refused(f"the key {key.id}, which opens nothing: {error}") from None
+
+    def _closed(self, key: ApiKey) -> str | None:
+        """Why a key opens nothing."""
+        if key.revoked is not None:
+            return "was revoked"
+        return "is over" if key.expires is not None and self._now() >= key.expires else None
+
+    async def _key(self, id_: str) -> ApiKey | None:
+        """What the catalog says of a key, or said a moment ago."""
+        looked = self._known.get(id_) or self._unknown.get(id_)
+        if looked is not None and self._seconds() - looked.at_s < self._settings.fresh_s:
+            return looked.key
+        asking = self._asking.get(id_)
+        if asking is None:
+            asking = self._asking[id_] = asyncio.create_task(self._look(id_))
+            asking.add_done_callback(lambda done: self._looked(id_, done))
+        return (await asyncio.shield(asking)).key
+
+    async def _look(self, id_: str) -> _Looked:
+        return _Looked(self._seconds(), await self._ledger.key(id_))
+
+    def _looked(self, id_: str, done: asyncio.Task[_Looked]) -> None:
+        """Hold the answer. An error is that of whoever waits, and of nobody if all have left."""
+        self._asking.pop(id_, None)
+        self._known.drop(id_)
+        self._unknown.drop(id_)
+        if not done.cancelled() and done.exception() is None:
+            looked = done.result()
+            (self._known if looked.key is not None else self._unknown).put(id_, looked)
+
+
+def _tokens(settings: AccessSettings, ledger: Ledger, now: Callable[[], datetime]) -> Tokens | None:
+    if settings.jwt.keys is None:
+        return None
+    try:
+        from quantum_memory.cluster.service.access.signers import Signers
+        from quantum_memory.cluster.service.access.tokens import Tokens
+    except ModuleNotFoundError as error:
+        install = "pip install 'quantum-memory[service]'"
+        raise MissingDependency(error.name or "pyjwt", "verifying tokens", install) from None
+    return Tokens(settings.jwt, Signers(settings.jwt.keys, settings.jwt.refresh_s), ledger, now)
