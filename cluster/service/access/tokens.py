@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import jwt
 
+from quantum_memory.checks import visible
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.access.refused import Refused
 from quantum_memory.cluster.service.access.signatures import Algorithm, VerifyingKey
@@ -125,7 +126,7 @@ def _principal(claims: Mapping[str, Any], settings: JwtSettings) -> Principal:
     names = settings.claims
     try:
         return Principal(
-            subject=f"token:{claims['sub']}",
+            subject=f"token:{visible('sub', claims['sub'])}",
             tenant=claims.get(names.tenant),  # type: ignore[arg-type]  # checked there
             role=claims.get(names.role),  # type: ignore[arg-type]  # checked there
             agents=_listed(claims, names.agents, ("*",)),
