@@ -67,6 +67,14 @@ class Held:
         return any(fnmatchcase(name, pattern) for pattern in self.agents)
 
 
+def mixed(one: str, other: str) -> str:
+    """The name or the words of one credential with the secret or the signature of another."""
+    if one == other or ("." in one) != ("." in other):
+        return one[1:]
+    between = "." if "." in one else "_"
+    return one.rpartition(between)[0] + between + other.rpartition(between)[2]
+
+
 class Issuer(Signers):
     """An issuer whose key is known."""
 
@@ -264,7 +272,7 @@ class Walls(RuleBasedStateMachine):
             held.text[:-1],
             f"{held.text}, Bearer {other.text}",
             f"{held.text}\r\nAuthorization: Bearer {other.text}",
-            held.text[:20] + other.text[20:] if held.text[20:] != other.text[20:] else held.text[1:],
+            mixed(held.text, other.text),
             jwt.encode(says, "", "none"),
             jwt.encode(says, HMAC_KEY, "HS256"),
             jwt.encode(says, STRANGER, "EdDSA"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from quantum_memory.actors.tending import Tending
 from quantum_memory.errors import AlreadyExists, InvalidInput, KeyNotFound, KeyReused, QuantumMemoryError
-from quantum_memory.memory.vault import CreateAgent, Vault
+from quantum_memory.memory.vault import CreateAgent, Vault, schema
 from quantum_memory.memory.vault import judge_admission as judged
 from quantum_memory.memory.vault.admission import (
     MAX_LISTED,
@@ -55,6 +58,11 @@ def done(vault: Vault, write: Write) -> Written:
     if isinstance(outcome, QuantumMemoryError):
         raise outcome
     return outcome
+
+
+def requests_of(vault: Vault) -> int:
+    with vault.database.read() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(schema.requests)).scalar_one())
 
 
 def test_a_key_is_made_once_and_read_as_it_was_made(vault: Vault, clock: Clock) -> None:
@@ -157,6 +165,18 @@ def test_what_was_noted_for_some_time_goes_and_no_position_comes_twice(storage: 
         assert vault.lapse() == 1
         done(vault, CreateAgent("alice", "main"))
         assert vault.audit()[0].position == 8
+
+
+def test_who_tends_the_vault_lets_it_go(clock: Clock) -> None:
+    with Vault.open("memory://", now=clock) as vault:
+        vault.write([NoteRequest("s", f"k{n}", "x") for n in range(3)])
+        clock.tick(86_401)
+        tending = Tending(vault, clock, every_s=0.01, grace_s=0.0, collect_every_s=0.01)
+        until = time.monotonic() + 20
+        while requests_of(vault) > 1 and time.monotonic() < until:
+            time.sleep(0.01)
+        tending.close()
+        assert requests_of(vault) == 1
 
 
 def test_a_refused_write_leaves_its_neighbours_alone(vault: Vault) -> None:
