@@ -32,6 +32,7 @@ from quantum_memory.actors.vault import VaultActor
 from quantum_memory.actors.views import RemoteHistory
 from quantum_memory.cluster.groups import Groups
 from quantum_memory.cluster.groups import remove as remove_groups
+from quantum_memory.cluster.service.limits.remote import end as end_limits
 from quantum_memory.errors import ActorUnavailable, InvalidSettings, QuantumMemoryError, SettingsDiffer, Unavailable
 from quantum_memory.memory.freed import MALLOC
 from quantum_memory.policies.placement import Layout
@@ -194,7 +195,7 @@ def _agree(asked: Settings, running: Settings) -> None:
     Raises: SettingsDiffer, with the dotted name.
     """
     wishes = asked.model_dump(exclude_unset=True)
-    for where in ("ray", "timeouts"):  # of no concern to actors that run
+    for where in ("ray", "timeouts", "service"):  # of no concern to actors that run
         wishes.pop(where, None)
     if "storage" in wishes:
         wishes["storage"] = absolute(wishes["storage"])
@@ -319,6 +320,7 @@ def end_actors(running: Running) -> None:
     for name in running.pools:
         for handle in standing_members(running, name):
             ray.kill(handle)
+    end_limits(running.directory.namespace)
     remove_groups(running.directory.namespace)
 
 
