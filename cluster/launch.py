@@ -312,6 +312,32 @@ def statuses(running: Running) -> dict[str, list[dict[str, int]]]:
     return {name: [wait(ref, f"{name}.status", deadline_s) for ref in refs] for name, refs in sent.items()}
 
 
+def each_status(running: Running, deadline_s: float) -> dict[str, list[dict[str, int] | QuantumMemoryError]]:
+    """The same of each by itself: what it says, or why it says nothing within a deadline that is one for all."""
+    until = time.monotonic() + deadline_s
+    sizes = {name: running.directory.sizes.get(name, len(handles)) for name, handles in running.pools.items()}
+    sent = {name: [_asked(running, name, number, deadline_s) for number in range(size)] for name, size in sizes.items()}
+    return {name: [_answered(one, f"{name}.status", until) for one in each] for name, each in sent.items()}
+
+
+def _asked(running: Running, pool: str, number: int, deadline_s: float) -> Any:
+    try:
+        return running.directory.call(pool, number, "status", (), deadline_s=deadline_s).send()
+    except QuantumMemoryError as error:
+        return error
+
+
+def _answered(sent: Any, what: str, until: float) -> dict[str, int] | QuantumMemoryError:
+    if isinstance(sent, QuantumMemoryError):
+        return sent
+    try:
+        return wait(sent, what, max(0.0, until - time.monotonic()))  # type: ignore[no-any-return]  # Ray leaves it open
+    except QuantumMemoryError as error:
+        return error
+    except ray.exceptions.RayTaskError as error:
+        return ActorUnavailable(what, type(error.cause).__name__)
+
+
 def end_actors(running: Running) -> None:
     """End every actor of a cluster, for everybody. What was acknowledged is on disk."""
     with suppress(QuantumMemoryError):  # a vault that is gone tells nothing of actors that others made
