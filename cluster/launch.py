@@ -40,6 +40,8 @@ from quantum_memory.settings import PoolSettings, Settings
 
 Kind = tuple[Any, tuple[object, ...]]
 LOOPBACK = "127.0.0.1"
+LAYOUT_SHARE = 0.25
+"""How much of what all may take to say how they are the vault may take to say how many there are."""
 INLINE_POOLS = ("agents", "vault")
 CLOSING = (("agents",), ("quantum", "episodic", "graph"), ("vault",))
 """Pools in the order in which they are closed. The emotion pool does nothing in the background."""
@@ -315,6 +317,11 @@ def statuses(running: Running) -> dict[str, list[dict[str, int]]]:
 def each_status(running: Running, deadline_s: float) -> dict[str, list[dict[str, int] | QuantumMemoryError]]:
     """The same of each by itself: what it says, or why it says nothing within a deadline that is one for all."""
     until = time.monotonic() + deadline_s
+    if running.pools:
+        with suppress(QuantumMemoryError):  # then the sizes are those that were heard of last
+            running.directory.learn(
+                running.directory.call("vault", 0, "layout", (), deadline_s=deadline_s * LAYOUT_SHARE).result()
+            )
     sizes = {name: running.directory.sizes.get(name, len(handles)) for name, handles in running.pools.items()}
     sent = {name: [_asked(running, name, number, deadline_s) for number in range(size)] for name, size in sizes.items()}
     return {name: [_answered(one, f"{name}.status", until) for one in each] for name, each in sent.items()}
