@@ -39,10 +39,28 @@ def gpu_bytes() -> int | None:
     return taken
 
 
-PROCESS = ("pid", "resident_bytes")
-"""What ``process`` tells."""
+def gpu_memory() -> dict[str, int]:
+    """What this process has taken on its GPUs, and what is free and there on all that it sees; nothing without one."""
+    taken = gpu_bytes()
+    if taken is None:
+        return {}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        seen = [torch.cuda.mem_get_info(number) for number in range(torch.cuda.device_count())]
+    else:
+        seen = []
+        runtime = sys.modules["cupy"].cuda.runtime
+        for number in range(runtime.getDeviceCount()):
+            with sys.modules["cupy"].cuda.Device(number):
+                seen.append(runtime.memGetInfo())
+    return dict(zip(GPU, (taken, sum(free for free, _ in seen), sum(total for _, total in seen)), strict=True))
+
+
+GPU = ("gpu_bytes", "gpu_free_bytes", "gpu_total_bytes")
+PROCESS = ("pid", "resident_bytes", *GPU)
+"""What ``process`` may tell."""
 
 
 def process() -> dict[str, int]:
-    """What every actor says of itself first."""
-    return dict(zip(PROCESS, (os.getpid(), resident_bytes()), strict=True))
+    """What every actor says of itself first: of GPUs only where it has taken something of one."""
+    return {"pid": os.getpid(), "resident_bytes": resident_bytes()} | gpu_memory()

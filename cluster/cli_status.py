@@ -12,7 +12,7 @@ from quantum_memory.cluster import cli_tables as tables
 
 Statuses = Mapping[str, Sequence[Mapping[str, int]]]
 VIEWS = ("episodic", "graph", "quantum")
-OWN = ("pid", "resident_bytes")
+OWN = ("pid", "resident_bytes", "gpu_bytes", "gpu_free_bytes", "gpu_total_bytes")
 MIB = 1 << 20
 
 

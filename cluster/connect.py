@@ -28,6 +28,7 @@ from quantum_memory.cluster.launch import (
     Running,
     absolute,
     close_vault,
+    each_status,
     end_actors,
     launch,
     start_ray,
@@ -393,6 +394,13 @@ class MemoryCluster:
         ``quantum_projector_hits``. Raises: Unavailable.
         """
         return statuses(self._running)
+
+    def each_status(self, deadline_s: float) -> dict[str, list[dict[str, int] | QuantumMemoryError]]:
+        """The same of each actor by itself, in order: what it says, or the error that it is away or late with.
+
+        Never takes much longer than the deadline, as long as Ray itself answers, and raises nothing.
+        """
+        return each_status(self._running, deadline_s)
 
     def resize(self, pool: str, size: int) -> dict[str, int]:
         """Give a pool another number of members while it works; how many each pool has then.

@@ -32,6 +32,7 @@ from quantum_memory.actors.vault import VaultActor
 from quantum_memory.actors.views import RemoteHistory
 from quantum_memory.cluster.groups import Groups
 from quantum_memory.cluster.groups import remove as remove_groups
+from quantum_memory.cluster.service.limits.remote import end as end_limits
 from quantum_memory.errors import ActorUnavailable, InvalidSettings, QuantumMemoryError, SettingsDiffer, Unavailable
 from quantum_memory.memory.freed import MALLOC
 from quantum_memory.policies.placement import Layout
@@ -39,6 +40,8 @@ from quantum_memory.settings import PoolSettings, Settings
 
 Kind = tuple[Any, tuple[object, ...]]
 LOOPBACK = "127.0.0.1"
+LAYOUT_SHARE = 0.25
+"""How much of what all may take to say how they are the vault may take to say how many there are."""
 INLINE_POOLS = ("agents", "vault")
 CLOSING = (("agents",), ("quantum", "episodic", "graph"), ("vault",))
 """Pools in the order in which they are closed. The emotion pool does nothing in the background."""
@@ -194,7 +197,7 @@ def _agree(asked: Settings, running: Settings) -> None:
     Raises: SettingsDiffer, with the dotted name.
     """
     wishes = asked.model_dump(exclude_unset=True)
-    for where in ("ray", "timeouts"):  # of no concern to actors that run
+    for where in ("ray", "timeouts", "service"):  # of no concern to actors that run
         wishes.pop(where, None)
     if "storage" in wishes:
         wishes["storage"] = absolute(wishes["storage"])
@@ -311,6 +314,37 @@ def statuses(running: Running) -> dict[str, list[dict[str, int]]]:
     return {name: [wait(ref, f"{name}.status", deadline_s) for ref in refs] for name, refs in sent.items()}
 
 
+def each_status(running: Running, deadline_s: float) -> dict[str, list[dict[str, int] | QuantumMemoryError]]:
+    """The same of each by itself: what it says, or why it says nothing within a deadline that is one for all."""
+    until = time.monotonic() + deadline_s
+    if running.pools:
+        with suppress(QuantumMemoryError):  # then the sizes are those that were heard of last
+            running.directory.learn(
+                running.directory.call("vault", 0, "layout", (), deadline_s=deadline_s * LAYOUT_SHARE).result()
+            )
+    sizes = {name: running.directory.sizes.get(name, len(handles)) for name, handles in running.pools.items()}
+    sent = {name: [_asked(running, name, number, deadline_s) for number in range(size)] for name, size in sizes.items()}
+    return {name: [_answered(one, f"{name}.status", until) for one in each] for name, each in sent.items()}
+
+
+def _asked(running: Running, pool: str, number: int, deadline_s: float) -> Any:
+    try:
+        return running.directory.call(pool, number, "status", (), deadline_s=deadline_s).send()
+    except QuantumMemoryError as error:
+        return error
+
+
+def _answered(sent: Any, what: str, until: float) -> dict[str, int] | QuantumMemoryError:
+    if isinstance(sent, QuantumMemoryError):
+        return sent
+    try:
+        return wait(sent, what, max(0.0, until - time.monotonic()))  # type: ignore[no-any-return]  # Ray leaves it open
+    except QuantumMemoryError as error:
+        return error
+    except ray.exceptions.RayTaskError as error:
+        return ActorUnavailable(what, type(error.cause).__name__)
+
+
 def end_actors(running: Running) -> None:
     """End every actor of a cluster, for everybody. What was acknowledged is on disk."""
     with suppress(QuantumMemoryError):  # a vault that is gone tells nothing of actors that others made
@@ -319,6 +353,7 @@ def end_actors(running: Running) -> None:
     for name in running.pools:
         for handle in standing_members(running, name):
             ray.kill(handle)
+    end_limits(running.directory.namespace)
     remove_groups(running.directory.namespace)
 
 

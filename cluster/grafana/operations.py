@@ -173,5 +173,34 @@ OPERATIONS = Board(
                 ),
             ],
         ),
+        Row(
+            "Through the door",
+            [
+                Panel(
+                    "Requests by route",
+                    "Requests answered in a second, by the template of their route.",
+                    [Query(rate(of("http_requests_total"), "route, method"), "{{method}} {{route}}")],
+                    "ops",
+                    stacked=True,
+                    width=12,
+                ),
+                Panel(
+                    "Requests by status",
+                    "429: over a rate. 503: a part is away, or too much waits. 499: the caller was gone.",
+                    [Query(rate(of("http_requests_total"), "status"), "{{status}}")],
+                    "ops",
+                    width=12,
+                ),
+                Panel(
+                    "95th percentile by route",
+                    "From a request to the last part of its answer.",
+                    [Query(quantile(0.95, "http_request_seconds", by="route, method"), "{{method}} {{route}}")],
+                    "s",
+                    width=12,
+                    logarithmic=True,
+                ),
+                Panel("All requests", "Median and tails.", quantiles("http_request_seconds"), "s", width=12),
+            ],
+        ),
     ],
 )

@@ -453,6 +453,23 @@ class LimitsSettings(Section):
     waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
 
 
+class RateSettings(Section):
+    """So many each second, and so many at once where nobody asked for a while."""
+
+    per_s: Annotated[float, Field(ge=0.001, le=1e6)]
+    burst: Annotated[float, Field(ge=1, le=1e7)]
+
+
+class RatesSettings(Section):
+    """How much may be asked through the door: by one principal, over one connection, and by all together; see
+    ``quantum_memory.cluster.service.limits``. Without a rate there is no limit.
+    """
+
+    key: RateSettings | None = RateSettings(per_s=200.0, burst=400.0)
+    connection: RateSettings | None = RateSettings(per_s=200.0, burst=400.0)
+    everyone: RateSettings | None = RateSettings(per_s=1000.0, burst=2000.0)
+
+
 class TimeoutsSettings(Section):
     """How long a caller waits: for an answer, longer for each text that it brings, and for the actors to come up.
 
@@ -553,9 +570,10 @@ class AccessSettings(Section):
 
 
 class ServiceSettings(Section):
-    """The door for callers from outside: see ``quantum_memory.cluster.service``."""
+    """The door: see ``docs/decisions/019-the-door.md``. It holds for replicas that start; actors do not mind it."""
 
     access: AccessSettings = AccessSettings()
+    limits: RatesSettings = RatesSettings()
 
 
 class Settings(Section):

@@ -92,6 +92,8 @@ METRICS = {
     "quantum_memory_evictions_total": _metric("counter", "pool", "why"),
     "quantum_memory_backpressure_total": _metric("counter", "pool"),
     "quantum_memory_gpu_bytes": _metric("gauge", "pool"),
+    "quantum_memory_http_requests_total": _metric("counter", "route", "method", "status"),
+    "quantum_memory_http_request_seconds": _metric("histogram", "route", "method"),
 }
 ADDED_BY_RAY = frozenset({"SessionName", "ray_io_cluster", "instance", "job", "WorkerId", "NodeAddress"})
 """Labels that every series has by the time it is in Prometheus."""

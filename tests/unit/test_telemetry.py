@@ -56,6 +56,8 @@ AGREED = {
     "evictions_total": ("pool", "why"),
     "backpressure_total": ("pool",),
     "gpu_bytes": ("pool",),
+    "http_requests_total": ("route", "method", "status"),
+    "http_request_seconds": ("route", "method"),
 }
 QUERY = np.ones(DIM, dtype=np.float32)
 

@@ -65,6 +65,10 @@ RESIDENT_BYTES = _gauge("resident_bytes", "Resident memory of a pool's processes
 EVICTIONS = _counter("evictions_total", "Agents put away, by reason.", "pool", "why")
 BACKPRESSURE = _counter("backpressure_total", "Calls refused because too many wait already.", "pool")
 GPU_BYTES = _gauge("gpu_bytes", "Device memory that a pool's processes have taken.", "pool")
+HTTP_REQUESTS = _counter("http_requests_total", "Requests that the door answered.", "route", "method", "status")
+HTTP_SECONDS = _histogram(
+    "http_request_seconds", "From a request to the last of its answer.", SECONDS, "route", "method"
+)
 
 METRICS: tuple[Metric, ...] = tuple(value for value in globals().copy().values() if isinstance(value, Metric))
 """All of them, in the order above."""

@@ -1,0 +1,53 @@
+"""Counting what the door is asked: each request by route, method and status, and how long its answer took.
+
+Owns what is counted. Changes no request and no answer.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quantum_memory.cluster.service.templates import method_of, template_of
+from quantum_memory.telemetry import Metrics
+from quantum_memory.telemetry.catalog import HTTP_REQUESTS, HTTP_SECONDS
+
+FAILED, GONE = 500, 499
+"""The status of a request that raised before it was answered, and of one whose caller was gone by then."""
+
+
+class Counting:
+    """An application whose requests are counted. Streams of WebSocket are not: they are no requests.
+
+    Args:
+        app: the application.
+        metrics: where.
+
+    A request ends with the last part of its answer.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, began_s, root = GONE, perf_counter(), scope.get("root_path", "")
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception:
+            status = FAILED if status == GONE else status
+            raise
+        finally:
+            route, method = template_of(scope, root), method_of(scope)
+            self._metrics.add(HTTP_REQUESTS, 1, route, method, str(status))
+            self._metrics.observe(HTTP_SECONDS, perf_counter() - began_s, route, method)
