@@ -82,6 +82,6 @@ class Backend:
 
 
 def session_of(who: Principal) -> OpenSession:
-    """The session of a caller: the same in every replica."""
+    """The session of a caller, the same in every replica and at every time."""
     told = blake2b(repr((who.tenant, who.subject)).encode(), digest_size=SESSION_CHARS // 2).hexdigest()
     return OpenSession(told, f"{who.tenant}/{who.subject}")

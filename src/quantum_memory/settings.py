@@ -569,11 +569,54 @@ class AccessSettings(Section):
         return "off" if anonymous is False else anonymous
 
 
+class HttpSettings(Section):
+    """What one request through the door may bring, and how slowly it may come.
+
+    ``body_bytes`` bounds what is read at once, ``upload_bytes`` what is taken in as a stream, one line of which is no
+    longer than a body; ``depth`` how deep its JSON is nested. A body has to be there within ``body_s``, a stream
+    within ``upload_s``, and no byte of either may keep the next waiting for ``idle_s``. Lists come in pages of at most
+    ``page`` things. Of a stream, ``in_flight`` batches are on their way at once, and every ``progress_s`` it is told
+    how far it came.
+    """
+
+    body_bytes: Annotated[int, Field(ge=1024, le=1 << 31)] = 8 << 20
+    upload_bytes: Annotated[int, Field(ge=1024, le=1 << 40)] = 1 << 30
+    depth: Annotated[int, Field(ge=4, le=256)] = 32
+    body_s: Positive = 30.0
+    upload_s: Positive = 3600.0
+    idle_s: Positive = 10.0
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    in_flight: Annotated[int, Field(ge=1, le=64)] = 4
+    progress_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+
+class ReplicasSettings(Section):
+    """How many replicas of the door there are: one more where each has over ``target`` requests under way.
+
+    More than ``ongoing`` are not sent to one. One that is to go finishes what it has, for ``drain_s`` at most.
+    """
+
+    least: Count = 1
+    most: Count = 4
+    target: Count = 32
+    ongoing: Count = 256
+    num_cpus: Resource = 0.1
+    drain_s: Positive = 20.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ReplicasSettings:
+        if self.least > self.most:
+            raise ValueError(f"least is {self.least}, more than most, which is {self.most}")
+        return self
+
+
 class ServiceSettings(Section):
     """The door: see ``docs/decisions/019-the-door.md``. It holds for replicas that start; actors do not mind it."""
 
     access: AccessSettings = AccessSettings()
     limits: RatesSettings = RatesSettings()
+    http: HttpSettings = HttpSettings()
+    replicas: ReplicasSettings = ReplicasSettings()
 
 
 class Settings(Section):
