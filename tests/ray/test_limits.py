@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import pytest
 import ray
 
-from quantum_memory.cluster.connect import MemoryCluster
+from quantum_memory.cluster.connect import MemoryCluster, connect
 from quantum_memory.cluster.service.limits.host import NAME
 from quantum_memory.cluster.service.limits.limiter import Limiter
 from quantum_memory.cluster.service.limits.remote import RemoteLeases, end
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.errors import RateLimited
 from quantum_memory.settings import RateSettings, RatesSettings
+from tests.ray.conftest import FAST
 
 ALICE = Principal("key:a", "default", "writer")
 LARGE = RateSettings(per_s=1e6, burst=1e7)
@@ -58,3 +61,13 @@ def test_replicas_share_the_rates_of_one_actor_also_after_its_death(cluster: Mem
     finally:
         end(namespace)
     end(namespace)
+
+
+def test_the_actor_ends_with_its_cluster(cluster: MemoryCluster, tmp_path: Path) -> None:
+    assert cluster.settings.storage
+    with connect(storage=tmp_path, config=FAST | {"placement": "inline"}, namespace="limits that end") as memory:
+        asyncio.run(RemoteLeases(memory.settings, "limits that end").begin())
+        assert ray.get_actor(NAME, namespace="limits that end") is not None
+        memory.stop()
+        with pytest.raises(ValueError, match=NAME):
+            ray.get_actor(NAME, namespace="limits that end")
