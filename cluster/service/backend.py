@@ -76,8 +76,12 @@ class Backend:
         key = who.tenant, who.subject
         known = self._callers.get(key)
         if known is None:
-            told = blake2b(repr(key).encode(), digest_size=SESSION_CHARS // 2).hexdigest()
-            session = OpenSession(told, f"{who.tenant}/{who.subject}")
-            known = await asyncio.to_thread(self.memory.on_behalf, session)
+            known = await asyncio.to_thread(self.memory.on_behalf, session_of(who))
             self._callers.put(key, known)
         return known
+
+
+def session_of(who: Principal) -> OpenSession:
+    """The session of a caller, the same in every replica and at every time."""
+    told = blake2b(repr((who.tenant, who.subject)).encode(), digest_size=SESSION_CHARS // 2).hexdigest()
+    return OpenSession(told, f"{who.tenant}/{who.subject}")

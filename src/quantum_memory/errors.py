@@ -430,6 +430,17 @@ class KeyReused(Conflict):
         return f"the idempotency key {self.key!r} was used for another request before"
 
 
+class KeysNotKept(InvalidInput):
+    """An idempotency key was sent to a door that keeps none: the request may be sent without it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"the idempotency key {self.key!r} cannot be kept here: send the request without one"
+
+
 class Unauthenticated(Denied):
     """Nobody knows who asks: no credential came, or one that is not valid (any more). It never says which part."""
 

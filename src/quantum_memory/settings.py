@@ -498,6 +498,33 @@ class TelemetrySettings(Section):
         return (self.exporter or "") if self.traces else None
 
 
+class HttpSettings(Section):
+    """What one request through the door may bring, and how slowly it may come.
+
+    ``body_bytes`` bounds what is read at once, ``upload_bytes`` what is taken in as a stream, one line of which is no
+    longer than a body; ``depth`` how deep its JSON is nested. A body has to be there within ``body_s``, a stream
+    within ``upload_s``, and no byte of either may keep the next waiting for ``idle_s``. Lists come in pages of at most
+    ``page`` things. Of a stream, ``in_flight`` batches are on their way at once, and every ``progress_s`` it is told
+    how far it came.
+    """
+
+    body_bytes: Annotated[int, Field(ge=1024, le=1 << 31)] = 8 << 20
+    upload_bytes: Annotated[int, Field(ge=1024, le=1 << 40)] = 1 << 30
+    depth: Annotated[int, Field(ge=4, le=256)] = 32
+    body_s: Positive = 30.0
+    upload_s: Positive = 3600.0
+    idle_s: Positive = 10.0
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    in_flight: Annotated[int, Field(ge=1, le=64)] = 4
+    progress_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+
+class ServiceSettings(Section):
+    """The door for whoever does not use Ray; see ``quantum_memory.cluster.service``."""
+
+    http: HttpSettings = HttpSettings()
+
+
 class Settings(Section):
     """The whole tree.
 
@@ -526,6 +553,7 @@ class Settings(Section):
     timeouts: TimeoutsSettings = TimeoutsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     ray: RaySettings = RaySettings()
+    service: ServiceSettings = ServiceSettings()
 
     @field_validator("placement_groups", mode="before")
     @classmethod

@@ -95,6 +95,7 @@ def test_every_error_survives_the_journey_through_ray() -> None:
         errors.AlreadyExists("agent", "a"),
         errors.BackupNotFound("backups", "position 9"),
         errors.IndexSealed("IndexHNSWFlat", "add"),
+        errors.KeysNotKept("k"),
         errors.KeyReused("k"),
         errors.Unauthenticated("no credential came"),
         errors.Forbidden("remember", "it takes the role 'writer'"),

@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 
 Carried = Mapping[str, str]
-"""Some of: ``traceparent`` and ``tracestate`` as in W3C Trace Context (2021), ``agent``, ``operation_id``."""
+"""Some of: ``traceparent`` and ``tracestate`` as in W3C Trace Context (2021), ``agent``, ``operation_id``, and the
+``request_id`` of a request that came through the door.
+"""
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
-AGENT, OPERATION_ID = "agent", "operation_id"
+AGENT, OPERATION_ID, REQUEST_ID = "agent", "operation_id", "request_id"
 
 CARRIED: ContextVar[Carried | None] = ContextVar("quantum_memory_carried", default=None)
-"""What the work under way was called with; nothing where neither traces nor JSON logs are wanted."""
+"""What the work under way was called with; nothing where it came through no door and neither traces nor JSON logs are
+wanted.
+"""
 
 
 def with_carried(kwargs: Mapping[str, object], carried: Carried | None) -> Mapping[str, object]:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quantum_memory.errors import InvalidInput, QuantumMemoryError, RelationNotFound, SkillNotFound
-from quantum_memory.telemetry.carried import CARRIED, TRACEPARENT
+from quantum_memory.telemetry.carried import AGENT, CARRIED, OPERATION_ID, REQUEST_ID, TRACEPARENT
 
 LOGGER = "quantum_memory"
 MAX_CHARS = 400
@@ -30,6 +30,8 @@ _SECRET = re.compile(
 _BEARER = re.compile(r"(?P<name>bearer\s+)[^\s,;]+", re.IGNORECASE)
 _QUOTED = re.compile(r"(['\"])[^\n]{65,}\1")
 _HIDDEN = "***"
+_TOLD = frozenset({AGENT, OPERATION_ID, REQUEST_ID})
+"""Of what is carried, what a line tells as it is."""
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -63,7 +65,7 @@ class Lines(logging.Formatter):
             **self._about,
             "pid": record.process,
         }
-        told |= {name: value for name, value in carried.items() if name in ("agent", "operation_id")}
+        told |= {name: value for name, value in carried.items() if name in _TOLD}
         ids = carried.get(TRACEPARENT, "").split("-")
         if len(ids) == 4:
             told |= {"trace_id": ids[1], "span_id": ids[2]}

@@ -1,0 +1,83 @@
+"""The REST application: routes, problems and document over one backend. Starts nothing and holds nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+import quantum_memory
+from quantum_memory.cluster.service import problems
+from quantum_memory.cluster.service.backend import Backend
+from quantum_memory.cluster.service.document import TITLE, document
+from quantum_memory.cluster.service.door import Door
+from quantum_memory.cluster.service.envelope import Envelope
+from quantum_memory.cluster.service.routes import SUBJECTS
+from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
+from quantum_memory.cluster.service.tenants import DEFAULT
+from quantum_memory.errors import QuantumMemoryError
+
+DOCUMENT_PATH = "/v1/openapi.json"
+
+
+def create_app(
+    backend: Backend,
+    authenticator: Authenticator,
+    *,
+    limiter: Limiter | None = None,
+    ledger: Ledger | None = None,
+    denied: Denials | None = None,
+) -> FastAPI:
+    """The application.
+
+    Args:
+        backend: the way to the agents.
+        authenticator: who somebody is.
+        limiter: how often somebody may ask.
+        ledger: which idempotency keys were used; without one, requests that bring a key are refused.
+        denied: who is told of what was denied.
+    """
+    settings = backend.memory.settings
+    app = FastAPI(
+        title=TITLE,
+        version=quantum_memory.__version__,
+        openapi_url=DOCUMENT_PATH,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.door = Door(backend, authenticator, settings.service.http, limiter, ledger, denied)
+    for subject in SUBJECTS:
+        subject.add_to(app)
+    app.add_exception_handler(QuantumMemoryError, _of_the_domain)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_middleware(Envelope, spans=settings.telemetry.spans)
+
+    def openapi() -> dict[str, Any]:
+        return document(app)
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
+    return app
+
+
+async def _of_the_domain(request: Request, error: Exception) -> Response:
+    if not isinstance(error, QuantumMemoryError):
+        raise error
+    tenant = getattr(request.state, "tenant", DEFAULT)
+    told = problems.problem_of(error, request.state.request_id, tenant)
+    return problems.answer(told, problems.headers_of(error))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return problems.answer(problems.invalid(error, request.state.request_id))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return problems.answer(problems.refused(error, request.state.request_id), error.headers)

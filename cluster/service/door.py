@@ -1,0 +1,155 @@
+"""One request on its way in: who it is from, whether he may, what it brings, and under which name it is kept.
+
+Owns the order of these; what is asked for is the routes' business.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+
+from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.cluster.service.backend import Backend, session_of
+from quantum_memory.cluster.service.bodies import BoundedRequest
+from quantum_memory.cluster.service.principals import ROLES, Principal, Role
+from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
+from quantum_memory.errors import Denied, InvalidValue, KeysNotKept, QuantumMemoryError
+from quantum_memory.settings import HttpSettings
+
+KEY_HEADER: Final = "Idempotency-Key"
+ROLE, UPLOAD = "x-role", "x-upload"
+"""What an operation of the OpenAPI document says of itself: whom it takes, and whether it takes a stream."""
+READS: Final = "GET"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_OP_BYTES = 16
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What all requests share.
+
+    Attributes:
+        backend: the way to the agents.
+        authenticator: who somebody is.
+        limits: what a request may bring.
+        limiter: how often somebody may ask; as often as he likes without one.
+        ledger: which idempotency keys were used; a key is refused without one.
+        denied: who is told of what was denied.
+    """
+
+    backend: Backend
+    authenticator: Authenticator
+    limits: HttpSettings
+    limiter: Limiter | None = None
+    ledger: Ledger | None = None
+    denied: Denials | None = None
+
+    async def claim(self, who: Principal, request: Request, body: bytes) -> str | None:
+        """The name of what a request changes, if it brings a key. Raises: InvalidValue, KeysNotKept, KeyReused."""
+        key = request.headers.get(KEY_HEADER)
+        if key is None or request.method == READS:
+            return None
+        if _KEY.fullmatch(key) is None:
+            raise InvalidValue(KEY_HEADER, repr(key[:64]), "1 to 255 visible characters of ASCII")
+        if self.ledger is None:
+            raise KeysNotKept(key)
+        where = f"{request.method} {request.url.path}?{request.url.query}\0"
+        digest = blake2b(where.encode("utf-8", "surrogateescape") + body, digest_size=32).hexdigest()
+        await self.ledger.claim(session_of(who).id, key, digest)
+        return blake2b(key.encode(), digest_size=_OP_BYTES).hexdigest()
+
+    async def deny(self, who: Principal | None, action: str, agent: str | None, request_id: str) -> None:
+        """Tell of what was denied; it stays denied if nobody can be told."""
+        if self.denied is None:
+            return
+        try:
+            await self.denied(who, action, agent, request_id)
+        except QuantumMemoryError as error:
+            logger.warning("a denial was not kept: %s", error)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was let in.
+
+    Attributes:
+        door: through which.
+        who: who asks.
+        request_id: what it is called in answers, logs and traces.
+        op: the name of what it changes, where its caller gave it one.
+    """
+
+    door: Door
+    who: Principal
+    request_id: str
+    op: str | None
+
+    @property
+    def limits(self) -> HttpSettings:
+        """What a request may bring."""
+        return self.door.limits
+
+    async def agent(self, name: str, branch: str | None = None, *, create: bool = False) -> AgentHandle:
+        """An agent on his behalf; see ``Backend.agent``."""
+        return await self.door.backend.agent(self.who, name, branch, create=create, op=self.op)
+
+
+class DoorRoute(APIRoute):
+    """A route through the door: nothing of a body is read before it is known who asks and that he may.
+
+    Raises, when made: KeyError, ValueError for one that does not say which role it takes.
+    """
+
+    def get_route_handler(self) -> Handler:
+        """What answers a request."""
+        told, action = self.openapi_extra or {}, self.operation_id or self.name
+        role: Role = ROLES[ROLES.index(told[ROLE])]
+        upload, work = bool(told.get(UPLOAD)), super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            door: Door = request.app.state.door
+            return await _let_in(door, request, work, action, role, upload=upload)
+
+        return handle
+
+
+async def _let_in(door: Door, request: Request, work: Handler, action: str, role: Role, *, upload: bool) -> Response:
+    who: Principal | None = None
+    try:
+        who = await door.authenticator.principal(
+            request.headers.get("authorization"), request.client.host if request.client else None, _forwarded(request)
+        )
+        request.state.tenant = who.tenant
+        who.require(role, action)
+        if door.limiter is not None:
+            await door.limiter.admit(who, role)
+        taken = BoundedRequest(request, door.limits, upload=upload)
+        body = b"" if upload or request.method == READS else await taken.take_json()
+        op = await door.claim(who, taken, body)
+        taken.state.asked = Asked(door, who, request.state.request_id, op)
+        return await work(taken)
+    except Denied:
+        await door.deny(who, action, request.path_params.get("agent"), request.state.request_id)
+        raise
+
+
+def _forwarded(request: Request) -> bool:
+    return "forwarded" in request.headers or "x-forwarded-for" in request.headers
+
+
+async def asked_of(request: Request) -> Asked:
+    """The request that was let in."""
+    asked: Asked = request.state.asked
+    return asked
+
+
+Asks = Annotated[Asked, Depends(asked_of)]

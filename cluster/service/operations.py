@@ -1,0 +1,77 @@
+"""The operations of the REST door: each says once what it is called, where it is, what it is for and whom it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from fastapi import FastAPI
+
+from quantum_memory.cluster.service.door import ROLE, UPLOAD, DoorRoute
+from quantum_memory.cluster.service.principals import Role
+
+VERSION = "/v1"
+Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Operations:
+    """The operations of one subject.
+
+    Args:
+        subject: what they are about.
+    """
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self._found: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
+
+    def __call__(
+        self,
+        role: Role,
+        method: Method,
+        path: str,
+        name: str,
+        summary: str,
+        *,
+        status: int = 200,
+        upload: Sequence[str] = (),
+        answers: Mapping[int | str, Mapping[str, Any]] | None = None,
+    ) -> Callable[[F], F]:
+        """A coroutine answers this operation.
+
+        Args:
+            role: whom it takes.
+            method: of HTTP.
+            path: below the version.
+            name: of the operation: stable, clients are made from it.
+            summary: what it is for.
+            status: of a good answer.
+            upload: the media types that its body may have, where it takes a stream.
+            answers: what is to be told of answers besides.
+        """
+        extra: dict[str, Any] = {ROLE: role}
+        if upload:
+            content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in upload}
+            extra |= {UPLOAD: True, "requestBody": {"required": True, "content": content}}
+        options = {
+            "methods": [method],
+            "operation_id": name,
+            "summary": summary,
+            "status_code": status,
+            "responses": dict(answers or {}),
+            "openapi_extra": extra,
+        }
+
+        def add(work: F) -> F:
+            self._found.append((path, work, options))
+            return work
+
+        return add
+
+    def add_to(self, app: FastAPI) -> None:
+        """Have an application answer them."""
+        for path, work, options in self._found:
+            app.router.add_api_route(
+                f"{VERSION}{path}", work, tags=[self.subject], route_class_override=DoorRoute, **options
+            )

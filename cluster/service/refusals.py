@@ -1,0 +1,36 @@
+"""Refusals of HTTP itself: what is wrong with a request before anybody reads what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+
+
+class Refusal(HTTPException):
+    """A request that is not taken as it came.
+
+    Attributes:
+        kind: the last part of the problem's type.
+        detail: one line for people.
+    """
+
+    def __init__(self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail, headers)
+        self.kind = kind
+
+
+def too_large(limit: int) -> Refusal:
+    """The body has more bytes than are taken."""
+    return Refusal(413, "body-too-large", f"the body is over the limit of {limit} bytes", {"Connection": "close"})
+
+
+def too_slow(limit_s: float) -> Refusal:
+    """The body did not come in time."""
+    return Refusal(408, "slow-body", f"the body did not come within {limit_s:g} s", {"Connection": "close"})
+
+
+def unsupported(given: str, wanted: str) -> Refusal:
+    """The body is of a media type that is not read here."""
+    told = repr(given[:80]) if given else "no media type"
+    return Refusal(415, "unsupported-media-type", f"expected a body of {wanted}, got {told}")

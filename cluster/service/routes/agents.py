@@ -1,0 +1,60 @@
+"""Agents: which there are, and making one."""
+
+from __future__ import annotations
+
+from fastapi import Response
+from pydantic import Field
+
+from quantum_memory.cluster.service import cursors
+from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.models import AgentPath, Cursor, Limit, Page, Told, When
+from quantum_memory.cluster.service.operations import Operations
+from quantum_memory.errors import AgentNotFound
+
+asks = Operations("agents")
+
+
+class AgentName(Told):
+    """An agent by its name."""
+
+    name: str = Field(examples=["alice"])
+
+
+class AgentTold(Told):
+    """An agent, and its first branch."""
+
+    name: str = Field(examples=["alice"])
+    branch: str = Field(examples=["main"])
+    created_at: When
+
+
+@asks("reader", "GET", "/agents", "listAgents", "The agents that the caller sees, by name.")
+async def list_agents(asked: Asks, limit: Limit = 100, cursor: Cursor = None) -> Page[AgentName]:
+    """An agent that is made while somebody reads the pages is on one of them, or not; nothing else moves for it."""
+    names = await asked.door.backend.agents(asked.who)
+    page, following = cursors.after("agents", names, cursor, min(limit, asked.limits.page), str)
+    return Page(items=[AgentName(name=name) for name in page], next=following)
+
+
+@asks(
+    "writer",
+    "PUT",
+    "/agents/{agent}",
+    "makeAgent",
+    "Make an agent, or find that it is there.",
+    answers={201: {"model": AgentTold, "description": "It was made."}},
+)
+async def make_agent(asked: Asks, agent: AgentPath, answer: Response) -> AgentTold:
+    """Making it again changes nothing."""
+    try:
+        handle = await asked.agent(agent)
+    except AgentNotFound:
+        handle = await asked.agent(agent, create=True)
+        answer.status_code = 201
+    return AgentTold(name=agent, branch=handle.branch, created_at=handle.info.created_at)
+
+
+@asks("reader", "GET", "/agents/{agent}", "readAgent", "One agent.")
+async def read_agent(asked: Asks, agent: AgentPath) -> AgentTold:
+    handle = await asked.agent(agent)
+    return AgentTold(name=agent, branch=handle.branch, created_at=handle.info.created_at)

@@ -1,0 +1,45 @@
+"""Recall, and contexts for prompts."""
+
+from __future__ import annotations
+
+from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.models import AgentPath, BranchQuery
+from quantum_memory.cluster.service.models_asking import ContextQuestion, ContextTold, RecallQuestion, context_told
+from quantum_memory.cluster.service.models_memories import Recalled, hits_told
+from quantum_memory.cluster.service.operations import Operations
+from quantum_memory.cluster.service.places import place
+from quantum_memory.memory.prompting.block import SECTIONS
+
+asks = Operations("recall")
+
+
+@asks("reader", "POST", "/agents/{agent}/recall", "recall", "What an agent remembers about something, best first.")
+async def recall(asked: Asks, agent: AgentPath, question: RecallQuestion, branch: BranchQuery = None) -> Recalled:
+    """Each hit says what its score is made of. Where a part of memory is away, the answer comes without it."""
+    handle = await asked.agent(agent, branch)
+    hits = await handle.recall.begin(
+        question.asked,
+        question.k,
+        as_of=place(handle, question.as_of),
+        neighbours=question.neighbours,
+        near=None if question.near is None else question.near.pair(),
+        exact=question.exact,
+        **question.filters,
+    )
+    return hits_told(hits, embeddings=question.embeddings)
+
+
+@asks("reader", "POST", "/agents/{agent}/context", "context", "What an agent knows of something, as part of a prompt.")
+async def context(asked: Asks, agent: AgentPath, question: ContextQuestion, branch: BranchQuery = None) -> ContextTold:
+    """What memories say is quoted: it is data, and no instruction to whoever reads it."""
+    handle = await asked.agent(agent, branch)
+    made = await handle.context.begin(
+        question.asked,
+        question.tokens,
+        as_of=place(handle, question.as_of),
+        neighbours=question.neighbours,
+        level=question.level,
+        sections=SECTIONS if question.sections is None else question.sections,
+        **question.filters,
+    )
+    return context_told(made)

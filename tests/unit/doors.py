@@ -1,0 +1,136 @@
+"""The REST door over a real vault and real views, without Ray and without sockets: who asks is told by a table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from quantum_memory.cluster.service.app import create_app
+from quantum_memory.cluster.service.backend import Backend
+from quantum_memory.cluster.service.principals import Principal, Role
+from quantum_memory.errors import KeyReused, RateLimited, Unauthenticated
+from tests.unit.front import Front
+
+R = TypeVar("R")
+ANN = Principal("key:ann", "acme", "writer")
+PEOPLE = {
+    "reader": Principal("key:reader", "acme", "reader"),
+    "ann": ANN,
+    "admin": Principal("key:admin", "acme", "admin"),
+    "team": Principal("key:team", "acme", "writer", ("team-*",)),
+    "other": Principal("key:other", "other", "admin"),
+    "driver": Principal("key:driver", "default", "admin"),
+}
+
+
+class Table:
+    """Knows people by their bearer tokens."""
+
+    async def principal(self, authorization: str | None, client: str | None, forwarded: bool) -> Principal:  # noqa: ARG002
+        known = PEOPLE.get((authorization or "").removeprefix("Bearer "))
+        if known is None:
+            raise Unauthenticated("this takes an API key or a token")
+        return known
+
+
+class Keys:
+    """Keeps idempotency keys in this process."""
+
+    def __init__(self) -> None:
+        self.used: dict[tuple[str, str], str] = {}
+
+    async def claim(self, session: str, key: str, digest: str) -> None:
+        if self.used.setdefault((session, key), digest) != digest:
+            raise KeyReused(key)
+
+
+class Turnstile:
+    """Lets so many through, and nobody after them."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    async def admit(self, who: Principal, role: Role) -> None:  # noqa: ARG002
+        self.left -= 1
+        if self.left < 0:
+            raise RateLimited("key", 2.5)
+
+
+class Rest:
+    """A door and its clients, on one event loop.
+
+    Attributes:
+        denied: what was denied: by whom, what, of which agent, in which request.
+    """
+
+    def __init__(
+        self, folder: Path | str, limiter: Turnstile | None = None, *, keys: bool = True, **settings: Any
+    ) -> None:
+        self.front = Front(folder, **settings)
+        self.denied: list[tuple[str | None, str, str | None, str]] = []
+        self.keys = Keys() if keys else None
+        self.app = create_app(Backend(self.front.memory), Table(), limiter=limiter, ledger=self.keys, denied=self._note)
+        self.runner = asyncio.Runner()
+
+    async def _note(self, who: Principal | None, action: str, agent: str | None, request_id: str) -> None:
+        self.denied.append((None if who is None else who.subject, action, agent, request_id))
+
+    def client(self, who: str = "ann") -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {who}"}
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://door/v1", headers=headers)
+
+    def run(self, work: Coroutine[Any, Any, R]) -> R:
+        return self.runner.run(work)
+
+    def ask(self, method: str, path: str, *, who: str = "ann", **options: Any) -> httpx.Response:
+        """One request of its own."""
+
+        async def once() -> httpx.Response:
+            async with self.client(who) as client:
+                return await client.request(method, path, **options)
+
+        return self.run(once())
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.ask("GET", path, **options)
+
+    def post(self, path: str, body: object = None, **options: Any) -> httpx.Response:
+        if body is not None:
+            options["json"] = body
+        return self.ask("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> httpx.Response:
+        return self.ask("PUT", path, **options)
+
+    def close(self) -> None:
+        self.runner.close()
+        self.front.close()
+
+
+def said(number: int, **fields: Any) -> dict[str, Any]:
+    """What needs no model."""
+    axis = ((number * 7) % 19) / 19.0 - 0.5
+    embedding = [float((number * step) % 11) + 1.0 for step in range(1, 17)]
+    return {
+        "text": f"thing number {number}",
+        "embedding": embedding,
+        "pad": {"pleasure": axis, "arousal": 0.1, "dominance": -0.2},
+        **fields,
+    }
+
+
+def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    """The problem of an answer, which is of this kind."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told: dict[str, Any] = answer.json()
+    assert told["type"] == f"/problems/{kind}", told
+    assert told["status"] == status
+    assert told["title"]
+    assert told["detail"]
+    assert told["request_id"] == answer.headers["x-request-id"]
+    return told
