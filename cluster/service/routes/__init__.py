@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quantum_memory.cluster.service.operations import Operations
-from quantum_memory.cluster.service.routes import agents, asking, moods, remembering
+from quantum_memory.cluster.service.routes import (
+    agents,
+    asking,
+    branches,
+    history,
+    knowledge,
+    memories,
+    moods,
+    remembering,
+    skills,
+)
 
 SUBJECTS: Sequence[Operations] = (
     agents.asks,
     remembering.asks,
     asking.asks,
     moods.asks,
+    memories.asks,
+    history.asks,
+    branches.asks,
+    knowledge.asks,
+    skills.asks,
 )
 """In the order of the document."""

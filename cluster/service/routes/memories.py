@@ -1,0 +1,103 @@
+"""Memories one by one: reading them, rewriting them and forgetting them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.cluster.service import cursors
+from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Cursor, Limit, Page
+from quantum_memory.cluster.service.models_memories import (
+    Forgotten,
+    MemoryTold,
+    Revision,
+    ToForget,
+    Traced,
+    memory_told,
+)
+from quantum_memory.cluster.service.operations import Operations
+from quantum_memory.cluster.service.places import event, place
+from quantum_memory.types import Memory
+
+asks = Operations("memories")
+MemoryPath = Annotated[
+    str, Path(description="The memory's id.", min_length=1, max_length=128, examples=["3f6c2a9d1be04c7a8e55"])
+]
+Embeddings = Annotated[bool, Query(description="Answer with embeddings, some 8 kB each.")]
+
+
+@asks("reader", "GET", "/agents/{agent}/memories", "listMemories", "The memories of a branch, in the order of adding.")
+async def list_memories(
+    asked: Asks,
+    agent: AgentPath,
+    branch: BranchQuery = None,
+    as_of: AsOf = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    embeddings: Embeddings = False,
+) -> Page[MemoryTold]:
+    """All pages are of the place where the branch stood when the first was read: what is added, rewritten or forgotten
+    meanwhile is in none of them, and moves nothing.
+    """
+    handle = await asked.agent(agent, branch)
+    most = min(limit, asked.limits.page)
+    if cursor is None:
+        newest = await handle.log.begin(1, as_of=place(handle, as_of))
+        seq, begin = newest[0].place.seq if newest else 0, 0
+    else:
+        seq, begin = (int(one) for one in cursors.read("memories", cursor, [int, int]))
+    found = await _at(handle, seq)
+    page = found[begin : begin + most]
+    following = cursors.written("memories", seq, begin + most) if begin + most < len(found) else None
+    return Page(items=[memory_told(one, embeddings=embeddings) for one in page], next=following)
+
+
+async def _at(handle: AgentHandle, seq: int) -> list[Memory]:
+    return await handle.memories.begin(event(handle, seq, f":{seq}"))
+
+
+@asks("reader", "GET", "/agents/{agent}/memories/{memory:path}", "readMemory", "One memory, and where it comes from.")
+async def read_memory(
+    asked: Asks,
+    agent: AgentPath,
+    memory: MemoryPath,
+    branch: BranchQuery = None,
+    as_of: AsOf = None,
+    embeddings: Embeddings = False,
+) -> Traced:
+    """What it was made of, where it was made of other memories, and what was made of it."""
+    handle = await asked.agent(agent, branch)
+    found = await handle.provenance.begin(memory, as_of=place(handle, as_of))
+    return Traced(
+        memory=memory_told(found.memory, embeddings=embeddings),
+        how=found.how,
+        sources=[one.id for one in found.sources],
+        gone=list(found.gone),
+        made=[one.id for one in found.made],
+    )
+
+
+@asks("writer", "PATCH", "/agents/{agent}/memories/{memory:path}", "reviseMemory", "Rewrite a memory.")
+async def revise_memory(
+    asked: Asks, agent: AgentPath, memory: MemoryPath, what: Revision, branch: BranchQuery = None
+) -> MemoryTold:
+    """What is given takes the place of what was there; a new text is perceived anew."""
+    handle = await asked.agent(agent, branch)
+    return memory_told(await handle.revise.begin(memory, **what.fields()))
+
+
+@asks("writer", "DELETE", "/agents/{agent}/memories/{memory:path}", "forgetMemory", "Forget a memory.", status=204)
+async def forget_memory(asked: Asks, agent: AgentPath, memory: MemoryPath, branch: BranchQuery = None) -> None:
+    """It is found no more on this branch; forks that were made before keep theirs."""
+    handle = await asked.agent(agent, branch)
+    await handle.forget.begin([memory])
+
+
+@asks("writer", "POST", "/agents/{agent}/forget", "forget", "Forget several memories, all or none.")
+async def forget(asked: Asks, agent: AgentPath, what: ToForget, branch: BranchQuery = None) -> Forgotten:
+    """They are found no more on this branch; forks that were made before keep theirs."""
+    handle = await asked.agent(agent, branch)
+    return Forgotten(forgotten=await handle.forget.begin(what.ids))
