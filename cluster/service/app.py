@@ -74,7 +74,7 @@ async def _of_the_domain(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    return problems.answer(problems.invalid(error, request.state.request_id))
+    return problems.answer(problems.invalid(error.errors(), request.state.request_id))
 
 
 async def _refused(request: Request, error: Exception) -> Response:

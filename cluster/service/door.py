@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Annotated, Any, Final
@@ -19,6 +19,7 @@ from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.cluster.service.backend import Backend, session_of
 from quantum_memory.cluster.service.bodies import BoundedRequest
 from quantum_memory.cluster.service.principals import ROLES, Principal, Role
+from quantum_memory.cluster.service.refusals import unsupported
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
 from quantum_memory.errors import Denied, InvalidValue, KeysNotKept, QuantumMemoryError
 from quantum_memory.settings import HttpSettings
@@ -113,16 +114,19 @@ class DoorRoute(APIRoute):
         """What answers a request."""
         told, action = self.openapi_extra or {}, self.operation_id or self.name
         role: Role = ROLES[ROLES.index(told[ROLE])]
-        upload, work = bool(told.get(UPLOAD)), super().get_route_handler()
+        work = super().get_route_handler()
+        upload = tuple(told["requestBody"]["content"]) if told.get(UPLOAD) else ()
 
         async def handle(request: Request) -> Response:
             door: Door = request.app.state.door
-            return await _let_in(door, request, work, action, role, upload=upload)
+            return await _let_in(door, request, work, action, role, upload)
 
         return handle
 
 
-async def _let_in(door: Door, request: Request, work: Handler, action: str, role: Role, *, upload: bool) -> Response:
+async def _let_in(
+    door: Door, request: Request, work: Handler, action: str, role: Role, upload: Sequence[str]
+) -> Response:
     who: Principal | None = None
     try:
         who = await door.authenticator.principal(
@@ -132,10 +136,13 @@ async def _let_in(door: Door, request: Request, work: Handler, action: str, role
         who.require(role, action)
         if door.limiter is not None:
             await door.limiter.admit(who, role)
-        taken = BoundedRequest(request, door.limits, upload=upload)
+        taken = BoundedRequest(request, door.limits, upload=bool(upload))
+        if upload and taken.media_type not in upload:
+            raise unsupported(taken.media_type, " or ".join(upload))
         body = b"" if upload or request.method == READS else await taken.take_json()
         op = await door.claim(who, taken, body)
-        taken.state.asked = Asked(door, who, request.state.request_id, op)
+        # A stream is the same again by the ids of what it holds: under its key all batches would be the first stream's.
+        taken.state.asked = Asked(door, who, request.state.request_id, None if upload else op)
         return await work(taken)
     except Denied:
         await door.deny(who, action, request.path_params.get("agent"), request.state.request_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from quantum_memory.cluster.service.door import ROLE, UPLOAD, DoorRoute
 from quantum_memory.cluster.service.principals import Role
@@ -37,6 +37,7 @@ class Operations:
         status: int = 200,
         upload: Sequence[str] = (),
         answers: Mapping[int | str, Mapping[str, Any]] | None = None,
+        plain: bool = False,
     ) -> Callable[[F], F]:
         """A coroutine answers this operation.
 
@@ -49,6 +50,7 @@ class Operations:
             status: of a good answer.
             upload: the media types that its body may have, where it takes a stream.
             answers: what is to be told of answers besides.
+            plain: whether a good answer is no JSON, and ``answers`` says what it is.
         """
         extra: dict[str, Any] = {ROLE: role}
         if upload:
@@ -62,6 +64,8 @@ class Operations:
             "responses": dict(answers or {}),
             "openapi_extra": extra,
         }
+        if plain:
+            options["response_class"] = Response
 
         def add(work: F) -> F:
             self._found.append((path, work, options))

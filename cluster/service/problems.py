@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -93,14 +92,14 @@ def refused(error: HTTPException, request_id: str | None) -> dict[str, Any]:
     return _problem(phrase.lower().replace(" ", "-"), error.status_code, phrase, request_id)
 
 
-def invalid(error: RequestValidationError, request_id: str | None) -> dict[str, Any]:
-    """What does not fit the operation's parameters or body as a problem; what was given is not repeated."""
+def invalid(misfits: Sequence[Mapping[str, Any]], request_id: str | None) -> dict[str, Any]:
+    """What does not fit an operation's parameters or body as a problem; what was given is not repeated."""
     found = [
         {
             "at": _cut(".".join(str(step) for step in one["loc"]), MAX_FIELD_CHARS),
             "message": _cut(str(one["msg"]), MAX_FIELD_CHARS),
         }
-        for one in error.errors()[:MAX_ERRORS]
+        for one in misfits[:MAX_ERRORS]
     ]
     lead = f"{found[0]['at']}: {found[0]['message']}" if found else "the request does not fit"
     return {"errors": found} | _problem("invalid-request", 422, lead, request_id)

@@ -9,6 +9,7 @@ from quantum_memory.cluster.service.routes import (
     agents,
     asking,
     branches,
+    exchange,
     history,
     knowledge,
     memories,
@@ -27,5 +28,6 @@ SUBJECTS: Sequence[Operations] = (
     branches.asks,
     knowledge.asks,
     skills.asks,
+    exchange.asks,
 )
 """In the order of the document."""

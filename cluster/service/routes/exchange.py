@@ -1,0 +1,294 @@
+"""Memories and whole agents out of the cluster and into it: as lines, as files of others, as archives.
+
+What comes is a body and never a path: nothing of this machine's files can be named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from fastapi import Query, Request, Response
+from pydantic import Field
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, StreamingResponse
+
+from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.importing import ImportJob, ImportReport
+from quantum_memory.cluster.archives import ClusterDoor
+from quantum_memory.cluster.formats import Written, write_json_lines, write_transcript
+from quantum_memory.cluster.service.bodies import lines
+from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Told
+from quantum_memory.cluster.service.operations import Operations
+from quantum_memory.cluster.service.places import place
+from quantum_memory.cluster.service.routes.remembering import Create
+from quantum_memory.cluster.service.streams import Duplex, Remembering
+from quantum_memory.cluster.service.tenants import inside
+from quantum_memory.cluster.service.uploads import folder, kept
+from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema, UnreadableFile
+from quantum_memory.memory.archive import SUFFIX, Imported, Views
+from quantum_memory.memory.archive.frame import verified
+from quantum_memory.memory.exchange import registry
+from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
+from quantum_memory.memory.exchange.registry import Format
+from quantum_memory.memory.exchange.sources import of_path
+
+asks = Operations("exchange")
+NDJSON, TEXT, BYTES = "application/x-ndjson", "text/plain", "application/octet-stream"
+FILES = (BYTES, NDJSON, "application/json", "application/zip", TEXT, "text/csv")
+UPLOAD = "upload"
+"""What messages call the file that came."""
+CHUNK_LINES = 256
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+Readable = Literal[
+    "jsonl",
+    "transcript",
+    "csv",
+    "whatsapp",
+    "telegram",
+    "slack",
+    "discord",
+    "chatgpt",
+    "claude",
+    "locomo",
+    "mem0",
+    "letta",
+]
+"""Formats that are taken from strangers: of those that can be read, not the database of mem0."""
+
+
+class BadEntry(Told):
+    """An entry that could not be read, and why."""
+
+    place: str
+    reason: str
+
+
+class ImportTold(Told):
+    """What an import did, or would do."""
+
+    form: Format
+    read: int = Field(description="Entries that could be read.")
+    added: int
+    known: int = Field(description="Of these, those that the agent had, or had forgotten.")
+    skipped: int
+    bad: list[BadEntry] = Field(description="The first thousand of those that were skipped.")
+    seconds: float
+
+
+class ArchiveTold(Told):
+    """What an archive brought, or would bring."""
+
+    agent: str
+    version: int
+    steps: list[str] = Field(description="What was migrated while reading.")
+    branches: int
+    events: int
+    commits: int
+    tags: int
+    inherited: int = Field(description="How many other agents' past it shares; they are no agents here.")
+
+
+@asks(
+    "writer",
+    "POST",
+    "/agents/{agent}/remember/stream",
+    "rememberStream",
+    "Remember a stream of JSON lines, with progress.",
+    upload=(NDJSON, "application/jsonl"),
+    plain=True,
+    answers={
+        200: {
+            "description": "A line for each that was refused, for progress, and at the end: `done` or `failed`.",
+            "content": {
+                NDJSON: {"schema": {"type": "string"}, "example": '{"event": "done", "line": 2, "remembered": 2}'}
+            },
+        }
+    },
+)
+async def remember_stream(
+    asked: Asks, agent: AgentPath, request: Request, branch: BranchQuery = None, create: Create = False
+) -> Response:
+    """Each line is what `remember` takes. The answer begins before the stream ends; read it meanwhile. What it says is
+    remembered is on disk. Lines without an id get one made of what they say and of all before them, so sending the
+    same stream again adds nothing: that is how to go on after it was cut off.
+    """
+    handle = await asked.agent(agent, branch, create=create)
+    settings = asked.door.backend.memory.settings
+    work = Remembering(handle, settings, asked.request_id, asked.who.tenant)
+    return Duplex(work.run(lines(request.stream(), asked.limits.body_bytes)), media_type=NDJSON)
+
+
+@asks(
+    "reader",
+    "GET",
+    "/agents/{agent}/export",
+    "exportMemories",
+    "The memories of a branch, as lines.",
+    plain=True,
+    answers={
+        200: {
+            "description": "JSON lines that `importMemories` reads back, or a transcript.",
+            "content": {NDJSON: {"schema": {"type": "string"}}, TEXT: {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def export_memories(
+    asked: Asks,
+    agent: AgentPath,
+    branch: BranchQuery = None,
+    as_of: AsOf = None,
+    form: Annotated[Written, Query(alias="format", description="A transcript keeps time, speaker and text.")] = "jsonl",
+    embeddings: Annotated[bool, Query(description="Also the embeddings, some 5 kB each.")] = False,
+) -> Response:
+    """In the order in which they were added."""
+    handle = await asked.agent(agent, branch)
+    found = await handle.memories.begin(place(handle, as_of))
+    if form == "transcript":
+        return StreamingResponse(_chunks(write_transcript(found)), media_type=TEXT)
+    return StreamingResponse(_chunks(write_json_lines(found, embeddings=embeddings)), media_type=NDJSON)
+
+
+def _chunks(written: Iterator[str]) -> Iterator[bytes]:
+    """Several lines at once; a thread makes them."""
+    while some := list(islice(written, CHUNK_LINES)):
+        yield "".join(line + "\n" for line in some).encode()
+
+
+@asks(
+    "writer",
+    "POST",
+    "/agents/{agent}/import",
+    "importMemories",
+    "Remember what a file holds: JSON lines, chats, exports of other memories.",
+    upload=FILES,
+)
+async def import_memories(
+    asked: Asks,
+    agent: AgentPath,
+    request: Request,
+    branch: BranchQuery = None,
+    create: Create = False,
+    form: Annotated[
+        Readable | None, Query(alias="format", description="Found out when left out; a table has to be named.")
+    ] = None,
+    zone: Annotated[str, Query(description="Of times without one.", examples=["Europe/Berlin"])] = "UTC",
+    dates: Annotated[Dates, Query(description="The order of day and month in WhatsApp's dates.")] = "auto",
+    skip_bad: Annotated[bool, Query(description="Leave out what cannot be read, and list it.")] = False,
+    dry_run: Annotated[bool, Query(description="Write nothing, and say what would be added.")] = False,
+) -> ImportTold:
+    """All of it is read once before the first memory is written, unless what is bad may be skipped. Importing the same
+    again adds nothing.
+    """
+    reading = Reading(zone_of(zone), dates)
+    handle = await asked.agent(agent, branch, create=create and not dry_run)
+    async with folder() as into:
+        path = into / UPLOAD
+        await kept(request, path)
+        job = ImportJob(UPLOAD, form, reading, skip_bad, dry_run, check=True)
+        return _report(await asyncio.to_thread(_import, handle, path, job))
+
+
+def _import(handle: AgentHandle, path: Path, job: ImportJob) -> ImportReport:
+    """Raises: what an import raises; InvalidValue for a format that is not taken from strangers."""
+    source = of_path(path)
+    source.name = UPLOAD
+    if job.form is None and registry.detect(source) not in get_args(Readable):
+        raise InvalidValue("format", "a database", f"one of {', '.join(get_args(Readable))}")
+    return job.into(source, handle.name, lambda _: handle, handle.bounds())
+
+
+def _report(done: ImportReport) -> ImportTold:
+    bad = [BadEntry(place=_place(one), reason=one.reason) for one in done.bad]
+    return ImportTold(
+        form=done.form,
+        read=done.read,
+        added=done.added,
+        known=done.known,
+        skipped=done.skipped,
+        bad=bad,
+        seconds=done.seconds,
+    )
+
+
+def _place(bad: object) -> str:
+    line = getattr(bad, "line", None)
+    return f"line {line}" if line is not None else str(getattr(bad, "place", ""))
+
+
+@asks(
+    "reader",
+    "GET",
+    "/agents/{agent}/archive",
+    "exportArchive",
+    "An agent with its whole history and all its branches.",
+    plain=True,
+    answers={200: {"description": "An archive that `importArchive` takes.", "content": {BYTES: BINARY}}},
+)
+async def export_archive(
+    asked: Asks,
+    agent: AgentPath,
+    views: Annotated[Views, Query(description="Of which branches the state is in it too.")] = "every",
+) -> Response:
+    """Also what was forgotten or rolled back: it is in the history."""
+    handle = await asked.agent(agent)
+    way = ClusterDoor(await asked.door.backend.cluster(asked.who))
+    into = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="qmem-door-"))
+    gone = BackgroundTask(shutil.rmtree, into, ignore_errors=True)
+    path = into / f"archive{SUFFIX}"
+    try:
+        await asyncio.to_thread(way.export, handle.name, path, views)
+    except BaseException:
+        await gone()
+        raise
+    return FileResponse(path, media_type=BYTES, filename=f"{agent}{SUFFIX}", background=gone)
+
+
+@asks(
+    "writer",
+    "POST",
+    "/agents/{agent}/archive",
+    "importArchive",
+    "Take in an archive as an agent that is not there yet.",
+    upload=(BYTES,),
+    status=201,
+)
+async def import_archive(
+    asked: Asks,
+    agent: AgentPath,
+    request: Request,
+    dry_run: Annotated[bool, Query(description="Write nothing, and say what would be done.")] = False,
+) -> ArchiveTold:
+    """Whatever it was called, it is called this here, and its branches and checkpoints get ids of their own."""
+    full = inside(asked.who.tenant, agent)
+    asked.who.require_agent(agent, "importArchive")
+    way = ClusterDoor(await asked.door.backend.cluster(asked.who))
+    async with folder() as into:
+        path = into / f"{UPLOAD}{SUFFIX}"
+        await kept(request, path)
+        done = await asyncio.to_thread(_bring, way, path, full, dry_run=dry_run)
+    return ArchiveTold(
+        agent=agent,
+        version=done.version,
+        steps=list(done.steps),
+        branches=done.branches,
+        events=done.events,
+        commits=done.commits,
+        tags=done.tags,
+        inherited=len(done.inherited),
+    )
+
+
+def _bring(way: ClusterDoor, path: Path, name: str, *, dry_run: bool) -> Imported:
+    """Raises: UnreadableFile for what is no archive that can be read; what taking one in raises."""
+    try:
+        verified(path)
+        return way.bring(path, name, dry_run=dry_run)
+    except (CorruptRecord, NewerSchema) as error:
+        raise UnreadableFile(UPLOAD, f"it is no archive that can be read here ({type(error).__name__})") from None

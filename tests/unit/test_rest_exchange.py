@@ -1,0 +1,270 @@
+"""What comes through the REST door as a stream or a file, and what goes out as one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantum_memory.cluster.service import streams
+from quantum_memory.cluster.service.bodies import lines
+from quantum_memory.errors import Busy
+from tests.unit.doors import Rest, problem, said
+
+ALICE = "/agents/alice"
+NDJSON = {"content-type": "application/x-ndjson"}
+BYTES = {"content-type": "application/octet-stream"}
+
+
+@pytest.fixture
+def rest(tmp_path: Path) -> Iterator[Rest]:
+    http = {"body_bytes": 4096, "upload_bytes": 200_000, "progress_s": 0.0, "idle_s": 0.5}
+    made = Rest(tmp_path, service={"http": http})
+    assert made.put(ALICE).status_code == 201
+    yield made
+    made.close()
+
+
+def ndjson(*given: Any) -> bytes:
+    return b"".join((one if isinstance(one, bytes) else json.dumps(one).encode()) + b"\n" for one in given)
+
+
+def streamed(rest: Rest, body: bytes, **options: Any) -> list[dict[str, Any]]:
+    answer = rest.ask("POST", f"{ALICE}/remember/stream", content=body, headers=NDJSON | options.pop("headers", {}))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def memories(rest: Rest) -> list[str]:
+    return [one.text for one in rest.front.agent("acme:alice").memories()]
+
+
+def test_a_stream_is_remembered_and_tells_how_far_it_came(rest: Rest) -> None:
+    told = streamed(rest, ndjson(*(said(number) for number in range(300))))
+    assert told[-1] == {"event": "done", "line": 300, "remembered": 300, "refused": 0}
+    progress = [one for one in told if one["event"] == "progress"]
+    assert [one["line"] for one in progress] == [128, 256, 300]
+    assert all(one["remembered"] <= one["line"] for one in progress)
+    assert memories(rest) == [f"thing number {number}" for number in range(300)]
+
+
+def test_the_same_stream_again_adds_nothing_and_a_longer_one_its_end(rest: Rest) -> None:
+    many = [said(number) for number in range(5)]
+    for count in (3, 3, 5):
+        assert streamed(rest, ndjson(*many[:count]), headers={"Idempotency-Key": "s"})[-1]["remembered"] == count
+    assert len(memories(rest)) == 5
+
+
+def test_lines_that_are_bad_are_told_and_the_others_remembered(rest: Rest) -> None:
+    body = ndjson(
+        said(1), b"{", b"", {"text": 5}, said(2, id="x"), {"text": " "}, said(3, id="x"), b'{"text": NaN}',
+        b"[" * 100, {**said(4), "embedding": [1.0]}, said(5),
+    )  # fmt: skip
+    told = streamed(rest, body)
+    refused = {one["line"]: one["problem"]["type"].rpartition("/")[2] for one in told if one["event"] == "refused"}
+    assert refused == {
+        2: "malformed-body", 4: "invalid-request", 6: "empty-text", 7: "invalid-value", 8: "malformed-body",
+        9: "malformed-body", 10: "shape-mismatch",
+    }  # fmt: skip
+    assert told[-1] == {"event": "done", "line": 11, "remembered": 3, "refused": 7}
+    assert memories(rest) == [f"thing number {number}" for number in (1, 2, 5)]
+
+
+def test_only_so_many_bad_lines_are_listed(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LISTED", 3)
+    told = streamed(rest, ndjson(*([b"{"] * 200)))
+    assert sum(one["event"] == "refused" for one in told) == 3
+    assert told[-1]["refused"] == 200
+
+
+def test_a_stream_that_is_too_long_or_has_too_long_a_line_fails_and_keeps_what_was_there(rest: Rest) -> None:
+    told = streamed(rest, ndjson(*(said(number) for number in range(200))) + b'{"text": "' + b"x" * 5000)
+    assert (told[-1]["event"], told[-1]["problem"]["status"], told[-1]["remembered"]) == ("failed", 413, 128)
+    told = rest.run(_sent(rest, [b"\n" * 199_000, ndjson(said(1)) * 10]))
+    assert told[-1]["problem"]["type"] == "/problems/body-too-large"
+    assert len(memories(rest)) == 128
+
+
+def test_a_stream_that_comes_too_slowly_fails(rest: Rest) -> None:
+    told = rest.run(_sent(rest, [ndjson(said(1)), None]))
+    assert told[-1]["problem"]["type"] == "/problems/slow-body"
+
+
+def test_a_stream_is_answered_while_it_comes_and_whoever_leaves_is_let_go(rest: Rest) -> None:
+    body = ndjson(*(said(number) for number in range(128)))
+    told = rest.run(_sent(rest, [body, "answered", ndjson(said(200))]))
+    assert told[0]["event"] == "progress"
+    assert told[-1]["remembered"] == 129
+    rest.run(_sent(rest, [ndjson(said(300)), "gone"]))
+    assert rest.get("/agents").status_code == 200
+
+
+async def _sent(rest: Rest, steps: list[Any]) -> list[dict[str, Any]]:
+    """Send a stream step by step: bytes, "answered" to wait for a line, nothing to fall silent, "gone" to leave."""
+    got: list[bytes] = []
+    arrived = asyncio.Event()
+    left = iter(steps)
+
+    async def receive() -> Any:
+        step = next(left, b"")
+        if step == "answered":
+            await asyncio.wait_for(arrived.wait(), 5)
+            step = next(left)
+        if step == "gone":
+            return {"type": "http.disconnect"}
+        if step is None:
+            await asyncio.sleep(30)
+        return {"type": "http.request", "body": step, "more_body": step != b""}
+
+    async def send(message: Any) -> None:
+        if message.get("body"):
+            got.append(message["body"])
+            arrived.set()
+
+    scope = {
+        "type": "http", "method": "POST", "path": f"/v1{ALICE}/remember/stream", "raw_path": b"", "query_string": b"",
+        "headers": [(b"content-type", b"application/x-ndjson"), (b"authorization", b"Bearer ann")], "scheme": "http",
+        "server": ("d", 80), "client": None, "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+    await rest.app(scope, receive, send)
+    return [json.loads(line) for line in b"".join(got).splitlines()]
+
+
+def test_no_more_batches_are_on_their_way_than_may_be_and_a_failure_ends_it(rest: Rest) -> None:
+    begun, most, now = 0, 0, 0
+
+    class Handle:
+        class remember:  # noqa: N801
+            @staticmethod
+            async def begin(given: list[Any]) -> list[str]:
+                nonlocal begun, most, now
+                begun, now = begun + 1, now + 1
+                most = max(most, now)
+                number = begun
+                await asyncio.sleep(0.3)
+                now -= 1
+                if number == 9:
+                    raise Busy("agents", 10, 0.1)
+                return [str(one.id) for one in given]
+
+    async def play() -> list[dict[str, Any]]:
+        async def source() -> AsyncIterator[bytes]:
+            for number in range(3000):
+                yield ndjson(said(number))
+
+        work = streams.Remembering(Handle(), rest.front.settings, "r", "acme")  # type: ignore[arg-type]
+        return [json.loads(line) async for line in work.run(lines(source(), 4096))]
+
+    told = rest.run(play())
+    assert most == 4
+    assert begun < 16
+    assert (told[-1]["event"], told[-1]["problem"]["type"]) == ("failed", "/problems/busy")
+    assert told[-1]["remembered"] == (begun - 1) * 128
+
+
+def test_streams_need_an_agent_a_role_and_their_media_type(rest: Rest) -> None:
+    path = "/agents/bob/remember/stream"
+    problem(rest.ask("POST", path, content=b"", headers=NDJSON), 404, "agent-not-found")
+    problem(rest.ask("POST", path, content=b"", headers=NDJSON, who="reader"), 403, "forbidden")
+    problem(rest.post(f"{ALICE}/remember/stream", said(1)), 415, "unsupported-media-type")
+    assert rest.ask("POST", f"{path}?create=true", content=ndjson(said(1)), headers=NDJSON).status_code == 200
+
+
+@pytest.mark.parametrize("sizes", [1, 3, 7, 1000])
+def test_lines_are_the_same_however_they_are_cut(sizes: int) -> None:
+    raw = b"a\n\n  \nbc\r\nd"
+
+    async def play() -> list[tuple[int, bytes]]:
+        async def source() -> AsyncIterator[bytes]:
+            for begin in range(0, len(raw), sizes):
+                yield raw[begin : begin + sizes]
+
+        return [one async for one in lines(source(), 100)]
+
+    assert asyncio.run(play()) == [(1, b"a"), (4, b"bc\r"), (5, b"d")]
+
+
+# Files and archives
+
+
+def test_what_is_exported_is_imported_as_the_same(rest: Rest) -> None:
+    streamed(rest, ndjson(*(said(number, speaker="Ann", tags=["a"], at="2025-01-01T00:00:00Z") for number in range(9))))
+    out = rest.get(f"{ALICE}/export?embeddings=true", who="reader")
+    assert len(out.text.splitlines()) == 9
+    path = "/agents/bob/import?create=true"
+    dry = rest.ask("POST", f"{path}&dry_run=true&format=jsonl", content=out.content, headers=NDJSON)
+    problem(dry, 404, "agent-not-found")
+    for added in (9, 0):
+        done = rest.ask("POST", path, content=out.content, headers=NDJSON).json()
+        assert (done["form"], done["read"], done["added"], done["known"]) == ("jsonl", 9, added, 9 - added)
+    assert rest.get("/agents/bob/export?embeddings=true").content == out.content
+    assert "Ann" in rest.get(f"{ALICE}/export?format=transcript").text
+    assert rest.get(f"{ALICE}/export?as_of=:0").content == b""
+    problem(rest.get(f"{ALICE}/export?format=pickle"), 422, "invalid-request")
+
+
+def test_files_that_are_bad_write_nothing_unless_that_is_skipped(rest: Rest) -> None:
+    body = b'{"text": "one"}\n{\n{"text": "two"}\n'
+    told = problem(rest.ask("POST", f"{ALICE}/import", content=body, headers=BYTES), 422, "unreadable-line")
+    assert (told["source"], told["line"]) == ("upload", 2)
+    assert memories(rest) == []
+    done = rest.ask("POST", f"{ALICE}/import?skip_bad=true", content=body, headers=BYTES).json()
+    assert (done["added"], done["skipped"], done["bad"][0]["place"]) == (2, 1, "line 2")
+    chat = rest.ask(
+        "POST", f"{ALICE}/import?zone=Europe/Berlin", content=b"Ann: hello\nBob: hi\n", headers=BYTES
+    ).json()
+    assert (chat["form"], chat["added"]) == ("transcript", 2)
+    for query in ("zone=Nowhere", "format=mem0-history", "dates=x", "format=zip"):
+        assert rest.ask("POST", f"{ALICE}/import?{query}", content=b"Ann: hello\n", headers=BYTES).status_code == 422
+
+
+def test_a_database_is_not_opened_and_no_path_is_read(rest: Rest) -> None:
+    body = b"SQLite format 3\0" + bytes(200)
+    problem(rest.ask("POST", f"{ALICE}/import", content=body, headers=BYTES), 422, "invalid-value")
+    done = rest.ask("POST", f"{ALICE}/import", content=b"/etc/passwd\n", headers=BYTES)
+    assert "root:" not in done.text
+    assert not any("root:" in text for text in memories(rest))
+    problem(
+        rest.ask("POST", f"{ALICE}/import", content=b"PK\x03\x04" + bytes(50), headers=BYTES), 422, "unreadable-file"
+    )
+
+
+def test_an_agent_goes_out_and_comes_in_with_its_whole_history(rest: Rest) -> None:
+    streamed(rest, ndjson(said(1), said(2)))
+    rest.post(f"{ALICE}/checkpoint", {"message": "then"})
+    rest.post(f"{ALICE}/fork", {"name": "b"})
+    out = rest.get(f"{ALICE}/archive", who="reader")
+    assert out.status_code == 200
+    assert "alice.qms" in out.headers["content-disposition"]
+    path = "/agents/carol/archive"
+    dry = rest.ask("POST", f"{path}?dry_run=true", content=out.content, headers=BYTES, who="other")
+    assert (dry.status_code, dry.json()["branches"]) == (201, 2)
+    assert rest.get("/agents", who="other").json()["items"] == []
+    done = rest.ask("POST", path, content=out.content, headers=BYTES, who="other")
+    assert (done.status_code, done.json()["agent"], done.json()["commits"]) == (201, "carol", 1)
+    assert len(rest.get("/agents/carol/memories?as_of=then", who="other").json()["items"]) == 2
+    again = rest.ask("POST", path, content=out.content, headers=BYTES, who="other")
+    assert problem(again, 409, "already-exists")["name"] == "carol"
+    problem(rest.get("/agents/nobody/archive"), 404, "agent-not-found")
+
+
+@pytest.mark.parametrize("cut", [0, 10, 500, -20])
+def test_archives_that_are_damaged_are_refused_without_a_word_of_where_they_lay(rest: Rest, cut: int) -> None:
+    streamed(rest, ndjson(said(1)))
+    out = rest.get(f"{ALICE}/archive").content
+    before = set(Path(tempfile.gettempdir()).glob("qmem-door-*"))
+    answer = rest.ask("POST", "/agents/bob/archive", content=out[:cut] + b"x", headers=BYTES)
+    problem(answer, 422, "unreadable-file")
+    assert tempfile.gettempdir() not in answer.text
+    assert set(Path(tempfile.gettempdir()).glob("qmem-door-*")) <= before
+
+
+def test_uploads_over_the_limit_are_refused(rest: Rest) -> None:
+    for path in (f"{ALICE}/import", "/agents/bob/archive"):
+        problem(rest.ask("POST", path, content=b"x" * 200_001, headers=BYTES), 413, "body-too-large")
