@@ -18,6 +18,7 @@ from quantum_memory.cluster.service.routes import SUBJECTS
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
 from quantum_memory.cluster.service.tenants import DEFAULT
 from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.settings import HttpSettings
 
 DOCUMENT_PATH = "/v1/openapi.json"
 
@@ -25,6 +26,7 @@ DOCUMENT_PATH = "/v1/openapi.json"
 def create_app(
     backend: Backend,
     authenticator: Authenticator,
+    http: HttpSettings,
     *,
     limiter: Limiter | None = None,
     ledger: Ledger | None = None,
@@ -35,11 +37,11 @@ def create_app(
     Args:
         backend: the way to the agents.
         authenticator: who somebody is.
+        http: what a request may bring.
         limiter: how often somebody may ask.
         ledger: which idempotency keys were used; without one, requests that bring a key are refused.
         denied: who is told of what was denied.
     """
-    settings = backend.memory.settings
     app = FastAPI(
         title=TITLE,
         version=quantum_memory.__version__,
@@ -48,13 +50,13 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.door = Door(backend, authenticator, settings.service.http, limiter, ledger, denied)
+    app.state.door = Door(backend, authenticator, http, limiter, ledger, denied)
     for subject in SUBJECTS:
         subject.add_to(app)
     app.add_exception_handler(QuantumMemoryError, _of_the_domain)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
-    app.add_middleware(Envelope, spans=settings.telemetry.spans)
+    app.add_middleware(Envelope)
 
     def openapi() -> dict[str, Any]:
         return document(app)

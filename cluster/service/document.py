@@ -32,6 +32,7 @@ PROBLEMS: dict[int, tuple[str, str, str]] = {
     503: ("busy", "Not now; nothing of it was done.", "agents: 10000 calls wait already"),
     504: ("deadline-exceeded", "The answer did not come in time.", "recall: no answer within 1 s"),
 }
+KEY_PATTERN = "^[!-~]{1,255}$"
 WITH_BODY = (400, 408, 413, 415)
 RETRIES = (429, 503)
 
@@ -63,18 +64,14 @@ def _common(components: dict[str, Any]) -> None:
         "RetryAfter": {"description": "In how many seconds to ask again.", "schema": {"type": "string"}},
     }
     components["parameters"] = {
-        "RequestId": _header(
-            HEADER, "What to call the request in logs and traces.", r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-        ),
-        "IdempotencyKey": _header(
-            KEY_HEADER, "A name of the caller's for this change: it is made once.", r"^[!-~]{1,255}$"
-        ),
+        "RequestId": _header(HEADER, "What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not."),
+        "IdempotencyKey": _header(KEY_HEADER, "A name of the caller's for this change: it is made once.", KEY_PATTERN),
     }
     components["responses"] = {f"Problem{status}": _problem(status) for status in PROBLEMS}
 
 
-def _header(name: str, description: str, pattern: str) -> dict[str, Any]:
-    schema = {"type": "string", "pattern": pattern}
+def _header(name: str, description: str, pattern: str | None = None) -> dict[str, Any]:
+    schema = {"type": "string"} | ({"pattern": pattern} if pattern else {})
     return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
 
 

@@ -16,12 +16,13 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.cluster.service.access.caller import Caller, caller_of
 from quantum_memory.cluster.service.backend import Backend, session_of
 from quantum_memory.cluster.service.bodies import BoundedRequest
 from quantum_memory.cluster.service.principals import ROLES, Principal, Role
 from quantum_memory.cluster.service.refusals import unsupported
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
-from quantum_memory.errors import Denied, InvalidValue, KeysNotKept, QuantumMemoryError
+from quantum_memory.errors import Denied, InvalidValue, KeysNotKept
 from quantum_memory.settings import HttpSettings
 
 KEY_HEADER: Final = "Idempotency-Key"
@@ -67,15 +68,6 @@ class Door:
         digest = blake2b(where.encode("utf-8", "surrogateescape") + body, digest_size=32).hexdigest()
         await self.ledger.claim(session_of(who).id, key, digest)
         return blake2b(key.encode(), digest_size=_OP_BYTES).hexdigest()
-
-    async def deny(self, who: Principal | None, action: str, agent: str | None, request_id: str) -> None:
-        """Tell of what was denied; it stays denied if nobody can be told."""
-        if self.denied is None:
-            return
-        try:
-            await self.denied(who, action, agent, request_id)
-        except QuantumMemoryError as error:
-            logger.warning("a denial was not kept: %s", error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +119,10 @@ class DoorRoute(APIRoute):
 async def _let_in(
     door: Door, request: Request, work: Handler, action: str, role: Role, upload: Sequence[str]
 ) -> Response:
-    who: Principal | None = None
+    who, caller = None, caller_of(request.scope)
     try:
-        who = await door.authenticator.principal(
-            request.headers.get("authorization"), request.client.host if request.client else None, _forwarded(request)
-        )
-        request.state.tenant = who.tenant
+        who = await _known(door, caller, request)
         who.require(role, action)
-        if door.limiter is not None:
-            await door.limiter.admit(who, role)
         taken = BoundedRequest(request, door.limits, upload=bool(upload))
         if upload and taken.media_type not in upload:
             raise unsupported(taken.media_type, " or ".join(upload))
@@ -144,13 +131,24 @@ async def _let_in(
         # A stream is the same again by the ids of what it holds: under its key all batches would be the first stream's.
         taken.state.asked = Asked(door, who, request.state.request_id, None if upload else op)
         return await work(taken)
-    except Denied:
-        await door.deny(who, action, request.path_params.get("agent"), request.state.request_id)
+    except Denied as error:
+        if door.denied is not None:
+            agent, called = request.path_params.get("agent"), request.state.request_id
+            door.denied.note(error, action, who=who, address=caller.address, agent=agent, request=called)
         raise
 
 
-def _forwarded(request: Request) -> bool:
-    return "forwarded" in request.headers or "x-forwarded-for" in request.headers
+async def _known(door: Door, caller: Caller, request: Request) -> Principal:
+    """Who asks, if he may ask again already; also one whom nobody knows may not try too often."""
+    connection = ":".join(map(str, request.client or ("unknown",)))
+    who: Principal | None = None
+    try:
+        who = await door.authenticator.who(caller)
+        request.state.tenant = who.tenant
+    finally:
+        if door.limiter is not None:
+            await door.limiter.admit(who, connection)
+    return who
 
 
 async def asked_of(request: Request) -> Asked:

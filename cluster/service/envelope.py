@@ -1,10 +1,9 @@
-"""What goes around every request: its id, its span, and an answer where something failed that nobody foresaw."""
+"""What goes around every request: its id, and an answer where something failed that nobody foresaw."""
 
 from __future__ import annotations
 
 import logging
 import re
-from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 from uuid import uuid4
 
@@ -12,8 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quantum_memory.cluster.service import problems
-from quantum_memory.telemetry.carried import CARRIED, REQUEST_ID, TRACEPARENT, TRACESTATE, Carried
-from quantum_memory.telemetry.spans import spans_of
+from quantum_memory.telemetry.carried import CARRIED, REQUEST_ID
 
 HEADER: Final = "X-Request-ID"
 _TAKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -21,17 +19,16 @@ logger = logging.getLogger(__name__)
 
 
 class Envelope:
-    """An application whose every request has an id and a span, and whose every failure an answer.
+    """An application whose every request has an id, and whose every failure an answer.
 
     Args:
         app: the application.
-        spans: where spans go, as ``TelemetrySettings.spans``.
 
-    A caller's ``X-Request-ID`` is taken if it is 1 to 64 letters, digits, ".", "_" or "-"; his ``traceparent`` goes on.
+    A caller's ``X-Request-ID`` is taken if it is 1 to 64 letters, digits, ".", "_" or "-".
     """
 
-    def __init__(self, app: ASGIApp, spans: str | None = None) -> None:
-        self._app, self._spans = app, spans
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -41,19 +38,11 @@ class Envelope:
         given = headers.get(HEADER, "")
         request_id = given if _TAKEN.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        with self._span(scope["method"], headers, request_id) as carried:
-            token = CARRIED.set({**carried, REQUEST_ID: request_id})
-            try:
-                await self._answered(scope, receive, send, request_id)
-            finally:
-                CARRIED.reset(token)
-
-    def _span(self, method: str, headers: Headers, request_id: str) -> AbstractContextManager[Carried]:
-        told = {name: headers[name] for name in (TRACEPARENT, TRACESTATE) if name in headers}
-        spans = spans_of(self._spans)
-        if spans is None:
-            return nullcontext(told)
-        return spans.server(f"http.{method.lower()}", told, {"http.request.method": method, REQUEST_ID: request_id})
+        token = CARRIED.set({**(CARRIED.get() or {}), REQUEST_ID: request_id})
+        try:
+            await self._answered(scope, receive, send, request_id)
+        finally:
+            CARRIED.reset(token)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         begun = False

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 import httpx
 
+from quantum_memory.cluster.service.access.caller import Caller
 from quantum_memory.cluster.service.app import create_app
 from quantum_memory.cluster.service.backend import Backend
-from quantum_memory.cluster.service.principals import Principal, Role
-from quantum_memory.errors import KeyReused, RateLimited, Unauthenticated
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.errors import Denied, KeyReused, RateLimited, Unauthenticated
 from tests.unit.front import Front
 
 R = TypeVar("R")
@@ -30,8 +31,8 @@ PEOPLE = {
 class Table:
     """Knows people by their bearer tokens."""
 
-    async def principal(self, authorization: str | None, client: str | None, forwarded: bool) -> Principal:  # noqa: ARG002
-        known = PEOPLE.get((authorization or "").removeprefix("Bearer "))
+    async def who(self, caller: Caller) -> Principal:
+        known = PEOPLE.get((caller.authorization or "").removeprefix("Bearer "))
         if known is None:
             raise Unauthenticated("this takes an API key or a token")
         return known
@@ -54,7 +55,7 @@ class Turnstile:
     def __init__(self, most: int) -> None:
         self.left = most
 
-    async def admit(self, who: Principal, role: Role) -> None:  # noqa: ARG002
+    async def admit(self, principal: Principal | None, connection: str, cost: float = 1.0) -> None:  # noqa: ARG002
         self.left -= 1
         if self.left < 0:
             raise RateLimited("key", 2.5)
@@ -73,11 +74,22 @@ class Rest:
         self.front = Front(folder, **settings)
         self.denied: list[tuple[str | None, str, str | None, str]] = []
         self.keys = Keys() if keys else None
-        self.app = create_app(Backend(self.front.memory), Table(), limiter=limiter, ledger=self.keys, denied=self._note)
+        http = self.front.settings.service.http
+        self.app = create_app(Backend(self.front.memory), Table(), http, limiter=limiter, ledger=self.keys, denied=self)
         self.runner = asyncio.Runner()
 
-    async def _note(self, who: Principal | None, action: str, agent: str | None, request_id: str) -> None:
-        self.denied.append((None if who is None else who.subject, action, agent, request_id))
+    def note(
+        self,
+        error: Denied,  # noqa: ARG002
+        action: str,
+        *,
+        who: Principal | None = None,
+        address: str | None = None,  # noqa: ARG002
+        agent: str | None = None,
+        request: str | None = None,
+    ) -> None:
+        """What was denied is noted here."""
+        self.denied.append((None if who is None else who.subject, action, agent, request or ""))
 
     def client(self, who: str = "ann") -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {who}"}

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from quantum_memory.cluster.service.access.authenticator import TEXT, Authenticator
+from quantum_memory.cluster.service.access.caller import Caller
 from quantum_memory.cluster.service.access.denials import Denials
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.service.access.ledger import Ledger
@@ -205,7 +206,7 @@ class Walls(RuleBasedStateMachine):
     def _let_in(self, replica: int, credential: str) -> Principal | None:
         """Who comes with it. A refusal has the words that every refusal has, and is noted."""
         try:
-            return self.wait(self.gates[replica].principal(f"Bearer {credential}", "127.0.0.1", direct=True))
+            return self.wait(self.gates[replica].who(Caller(f"Bearer {credential}", "127.0.0.1", direct=True)))
         except Unauthenticated as error:
             refusal = error
         assert str(refusal) == TEXT

@@ -16,7 +16,7 @@ from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.access.refused import Refused
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.tenants import DEFAULT
-from quantum_memory.errors import InvalidInput, MissingDependency, Unauthenticated
+from quantum_memory.errors import InvalidInput, Unauthenticated
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.vault.admission import ApiKey
 from quantum_memory.settings import AccessSettings
@@ -65,8 +65,6 @@ class Authenticator:
 
     What the catalog said of a key is believed for ``settings.fresh_s``, counted from when it was asked: a key that was
     revoked opens nothing after that.
-
-    Raises: MissingDependency if tokens are to be taken and what verifies them is not installed.
     """
 
     def __init__(
@@ -84,9 +82,9 @@ class Authenticator:
         self._unknown: Held[str, _Looked] = Held(MOST_UNKNOWN)
         self._asking: dict[str, asyncio.Task[_Looked]] = {}
 
-    async def principal(self, authorization: str | None, address: str | None, *, direct: bool = False) -> Principal:
-        """Who comes with this header from this address; see ``admit``."""
-        return (await self.admit(Caller(authorization, address, direct))).principal
+    async def who(self, caller: Caller) -> Principal:
+        """Who a caller is; see ``admit``."""
+        return (await self.admit(caller)).principal
 
     async def admit(self, caller: Caller) -> Admitted:
         """Let a caller in who may come in.
@@ -181,10 +179,7 @@ class Authenticator:
 def _tokens(settings: AccessSettings, ledger: Ledger, now: Callable[[], datetime]) -> Tokens | None:
     if settings.jwt.keys is None:
         return None
-    try:
-        from quantum_memory.cluster.service.access.signers import Signers
-        from quantum_memory.cluster.service.access.tokens import Tokens
-    except ModuleNotFoundError as error:
-        install = "pip install 'quantum-memory[service]'"
-        raise MissingDependency(error.name or "pyjwt", "verifying tokens", install) from None
+    from quantum_memory.cluster.service.access.signers import Signers
+    from quantum_memory.cluster.service.access.tokens import Tokens
+
     return Tokens(settings.jwt, Signers(settings.jwt.keys, settings.jwt.refresh_s), ledger, now)
