@@ -3,6 +3,7 @@
     tenants      which of the cluster's agents a tenant sees, and under which names
     principals   who asks, and what he may do
     backend      agents on behalf of whoever asks, for coroutines
+    access/      who a request is from: API keys and tokens
 
 Replicas of it come and go; what has to outlive one is in the vault's catalog.
 """

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from quantum_memory.cluster.archives import now
+from quantum_memory.cluster.archives import ClusterDoor, now
 from quantum_memory.cluster.cli import app
-from quantum_memory.cluster.service.access.keys import matches, presented
+from quantum_memory.cluster.service.access.keys import matches, mint, presented
+from quantum_memory.errors import KeyNotFound
 from quantum_memory.memory.vault import Vault
+from quantum_memory.memory.vault.admission import RevokeKey
+from quantum_memory.memory.vault.writes import Written
+from tests.unit.front import Front
 
 KEY = re.compile(r"qm_[0-9a-f]{16}_[0-9a-f]{64}")
 
@@ -96,3 +100,18 @@ def test_what_no_key_can_have_is_refused_and_nothing_made(home: Path, args: list
     assert (code, out) == (1, "")
     assert err.startswith("qmem: ")
     assert json.loads(call("keys", "list", "--json")[1]) == []
+
+
+def test_keys_are_made_through_a_cluster_that_holds_the_vault_open(tmp_path: Path) -> None:
+    front = Front(tmp_path)
+    try:
+        door = ClusterDoor(front.memory)
+        minted = mint("0123456789ab", "acme", "laptop", "reader", now=now())
+        (made,) = door.write([minted.write])
+        assert isinstance(made, Written)
+        assert [key.id for key in door.keys("acme")] == [minted.write.id]
+        assert door.keys("other") == []
+        (refusal,) = door.write([RevokeKey(minted.write.id, "other", "0123456789ab.r")])
+        assert isinstance(refusal, KeyNotFound)
+    finally:
+        front.close()
