@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -20,6 +22,7 @@ from quantum_memory.cluster.service.tenants import DEFAULT
 from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.settings import HttpSettings
 
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 DOCUMENT_PATH = "/v1/openapi.json"
 
 
@@ -31,6 +34,7 @@ def create_app(
     limiter: Limiter | None = None,
     ledger: Ledger | None = None,
     denied: Denials | None = None,
+    lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -41,6 +45,7 @@ def create_app(
         limiter: how often somebody may ask.
         ledger: which idempotency keys were used; without one, requests that bring a key are refused.
         denied: who is told of what was denied.
+        lifespan: what goes on as long as it serves.
     """
     app = FastAPI(
         title=TITLE,
@@ -49,6 +54,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=lifespan,
     )
     app.state.door = Door(backend, authenticator, http, limiter, ledger, denied)
     for subject in SUBJECTS:

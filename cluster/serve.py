@@ -1,0 +1,76 @@
+"""The Serve application: replicas of the door, each of which connects to the memory as a driver does.
+
+    serve run quantum_memory.cluster.serve:app storage=/path/to/vault
+
+Owns how many replicas there are, and how they start and end. What the door does is in ``service``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from ray import serve
+from ray.serve import Application
+
+from quantum_memory.cluster.connect import NAMESPACE, asked_for
+from quantum_memory.cluster.launch import BLAS_VARIABLES
+from quantum_memory.cluster.service.replica import replica
+from quantum_memory.settings import Settings
+
+NAME = "quantum_memory"
+"""Of the application."""
+
+
+class Arguments(BaseModel):
+    """What can be said beside ``serve run``, or as ``args`` in a file for ``serve deploy``.
+
+    Attributes:
+        storage: the vault's folder or database URL, as for ``connect``.
+        config: a file of settings; without one ``ray_config.yaml`` of the folder that the command runs in.
+        namespace: Ray's namespace for the actors.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    storage: str | None = None
+    config: str | None = None
+    namespace: str = NAMESPACE
+
+
+def app(arguments: Arguments) -> Application:
+    """The application for ``serve run`` and ``serve deploy``. Raises: InvalidSettings."""
+    wishes, settings = asked_for(arguments.storage, arguments.config)
+    return application(wishes, settings, arguments.namespace)
+
+
+def application(wishes: Settings, settings: Settings, namespace: str) -> Application:
+    """The application over a memory.
+
+    Args:
+        wishes: what was said explicitly; where the actors run already, they must have been made so.
+        settings: what new actors are made with.
+        namespace: where the actors are.
+    """
+    wanted = settings.service.replicas
+    deployment = serve.deployment(
+        name="Door",
+        max_ongoing_requests=wanted.ongoing,
+        autoscaling_config={
+            "min_replicas": wanted.least,
+            "max_replicas": wanted.most,
+            "target_ongoing_requests": wanted.target,
+        },
+        graceful_shutdown_timeout_s=wanted.drain_s,
+        graceful_shutdown_wait_loop_s=0.5,
+        health_check_period_s=5.0,
+        health_check_timeout_s=30.0,
+        ray_actor_options={
+            "num_cpus": wanted.num_cpus,
+            "runtime_env": {"env_vars": dict.fromkeys(BLAS_VARIABLES, "1")},
+        },
+    )
+    made: Any = deployment(serve.ingress(partial(replica, wishes, settings, namespace))())
+    bound: Application = made.bind()
+    return bound
