@@ -155,8 +155,8 @@ class Remembering:
         return replace(one, id=identity)
 
     async def _settle(self, room: int) -> None:
-        """Wait until no more than so many batches are on their way. Raises: what remembering raises."""
-        while len(self._sent) > room:
+        """Count what is there, and wait until no more batches are on their way. Raises: what remembering raises."""
+        while len(self._sent) > room or (self._sent and self._sent[0].done()):
             self._count.remembered += len(await self._sent[0])
             self._sent.popleft()
 

@@ -21,7 +21,8 @@ from tests.unit.doors import Rest, said
 DOCS = Path(__file__).parents[2] / "docs" / "rest.md"
 OPERATIONS = {
     "listAgents", "makeAgent", "readAgent", "remember", "rememberMany", "rememberStream", "recall", "context",
-    "readMood", "readMoodHistory", "feel", "listMemories", "readMemory", "reviseMemory", "forgetMemory", "forget",
+    "readMood", "readMoodHistory", "feel", "listMemories", "readMemory", "readProvenance", "reviseMemory", "forgetMemory",
+    "forget",
     "readLog", "checkpoint", "listCommits", "listTags", "putTag", "dropTag", "diff", "readTree", "readAudit",
     "listBranches", "deleteBranch", "fork", "clone", "rollback", "merge", "listConcepts", "listRelations", "relate",
     "unrelate", "listNeighbours", "listPaths", "listSkills", "learn", "learnFrom", "practise", "exportMemories",
@@ -111,9 +112,8 @@ def test_answers_are_as_the_document_has_them(rest: Rest, document: dict[str, An
 
 # docs/rest.md
 
-CALLS = re.findall(
-    r"^curl (.*?)(?:\n\n|\n```)", DOCS.read_text(encoding="utf-8").replace("\\\n", " "), re.MULTILINE | re.DOTALL
-)
+MANUAL = DOCS.read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^curl (.*)$", MANUAL.replace("\\\n", " "), re.MULTILINE)
 
 
 def called(command: str, files: Mapping[str, bytes]) -> tuple[str, str, dict[str, str], bytes | None]:

@@ -265,7 +265,10 @@ def test_cursors_that_nobody_handed_out_are_refused(rest: Rest, cursor: str) -> 
 def test_one_memory_is_read_rewritten_and_forgotten(rest: Rest) -> None:
     (identity,) = told(rest, 1, id="a/b c?d", speaker="Ann")
     path = f"{ALICE}/memories/{quote(identity, safe='')}"
-    assert good(rest.get(path, who="reader"))["memory"]["speaker"] == "Ann"
+    assert good(rest.get(path, who="reader"))["speaker"] == "Ann"
+    assert len(good(rest.get(f"{path}?embeddings=true"))["embedding"]) == 16
+    traced = good(rest.get(f"{ALICE}/provenance", params={"memory": identity}, who="reader"))
+    assert (traced["memory"]["id"], traced["how"], traced["sources"]) == (identity, None, [])
     revised = good(rest.ask("PATCH", path, json={"text": "other", "speaker": None, "tags": ["x"], "importance": 0.9}))
     assert (revised["text"], revised["speaker"], revised["tags"], revised["importance"]) == ("other", None, ["x"], 0.9)
     assert revised["revised_at"] is not None
@@ -274,6 +277,8 @@ def test_one_memory_is_read_rewritten_and_forgotten(rest: Rest) -> None:
     good(rest.ask("DELETE", path), 204)
     problem(rest.ask("DELETE", path), 404, "memory-not-found")
     problem(rest.get(path), 404, "memory-not-found")
+    problem(rest.get(f"{ALICE}/provenance", params={"memory": identity}), 404, "memory-not-found")
+    assert good(rest.get(f"{path}?as_of=:1"))["text"] == "thing number 1"
     problem(rest.ask("PATCH", path, json={"text": "x"}), 404, "memory-not-found")
 
 

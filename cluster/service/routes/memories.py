@@ -59,7 +59,7 @@ async def _at(handle: AgentHandle, seq: int) -> list[Memory]:
     return await handle.memories.begin(event(handle, seq, f":{seq}"))
 
 
-@asks("reader", "GET", "/agents/{agent}/memories/{memory:path}", "readMemory", "One memory, and where it comes from.")
+@asks("reader", "GET", "/agents/{agent}/memories/{memory:path}", "readMemory", "One memory.")
 async def read_memory(
     asked: Asks,
     agent: AgentPath,
@@ -67,12 +67,25 @@ async def read_memory(
     branch: BranchQuery = None,
     as_of: AsOf = None,
     embeddings: Embeddings = False,
+) -> MemoryTold:
+    """By its id."""
+    handle = await asked.agent(agent, branch)
+    return memory_told(await handle.memory.begin(memory, as_of=place(handle, as_of)), embeddings=embeddings)
+
+
+@asks("reader", "GET", "/agents/{agent}/provenance", "readProvenance", "Where a memory comes from.")
+async def read_provenance(
+    asked: Asks,
+    agent: AgentPath,
+    memory: Annotated[str, Query(description="The memory's id.", min_length=1, max_length=128)],
+    branch: BranchQuery = None,
+    as_of: AsOf = None,
 ) -> Traced:
     """What it was made of, where it was made of other memories, and what was made of it."""
     handle = await asked.agent(agent, branch)
     found = await handle.provenance.begin(memory, as_of=place(handle, as_of))
     return Traced(
-        memory=memory_told(found.memory, embeddings=embeddings),
+        memory=memory_told(found.memory),
         how=found.how,
         sources=[one.id for one in found.sources],
         gone=list(found.gone),
