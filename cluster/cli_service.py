@@ -1,4 +1,4 @@
-"""Commands that open a door to the memory for whoever does not use Ray: mcp."""
+"""Commands that open a door to the memory for whoever does not use Ray: mcp, serve."""
 
 from __future__ import annotations
 
@@ -9,6 +9,28 @@ import typer
 from quantum_memory.cluster.cli_session import Session, command
 
 app = typer.Typer()
+
+
+@command(app)
+def serve(
+    session: Session,
+    *,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; other machines reach 0.0.0.0.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="Where to listen.")] = 8000,
+) -> None:
+    """Serve the memory over HTTP, WebSocket and MCP, until it is interrupted. Make a key with ``qmem keys create``."""
+    with session.memory() as memory:
+        from quantum_memory.cluster.connect import NAMESPACE, asked_for
+        from quantum_memory.cluster.serving import Serving
+
+        _, asked = asked_for(session.options.storage, session.options.config)
+        settings = memory.settings.model_copy(update={"service": asked.service})
+        with Serving(settings, session.options.namespace or NAMESPACE, host, port) as serving:
+            url = f"http://{host}:{port}"
+            session.show({"url": url}, lambda: f"Serving at {url}; Ctrl-C ends it.")
+            serving.wait()
 
 
 @command(app)

@@ -7,9 +7,9 @@ Owns how many replicas there are, and how they start and end. What the door does
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from ray import serve
 from ray.serve import Application
@@ -54,6 +54,10 @@ def application(wishes: Settings, settings: Settings, namespace: str) -> Applica
         namespace: where the actors are.
     """
     wanted = settings.service.replicas
+
+    def built() -> FastAPI:  # Serve calls a function, and takes any other callable for the application itself
+        return replica(wishes, settings, namespace)
+
     deployment = serve.deployment(
         name="Door",
         max_ongoing_requests=wanted.ongoing,
@@ -66,11 +70,12 @@ def application(wishes: Settings, settings: Settings, namespace: str) -> Applica
         graceful_shutdown_wait_loop_s=0.5,
         health_check_period_s=5.0,
         health_check_timeout_s=30.0,
+        logging_config={"log_level": "WARNING", "enable_access_log": False},
         ray_actor_options={
             "num_cpus": wanted.num_cpus,
             "runtime_env": {"env_vars": dict.fromkeys(BLAS_VARIABLES, "1")},
         },
     )
-    made: Any = deployment(serve.ingress(partial(replica, wishes, settings, namespace))())
+    made: Any = deployment(serve.ingress(built)())
     bound: Application = made.bind()
     return bound

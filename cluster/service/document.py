@@ -99,4 +99,5 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     for status in PROBLEMS:
         if body or method != "get" or status not in WITH_BODY:
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
-    operation["description"] = f"{operation.get('description', '')}\n\nTakes the role `{operation[ROLE]}`.".strip()
+    taking = f"Takes the role `{operation[ROLE]}`." if ROLE in operation else "Takes no credential."
+    operation["description"] = f"{operation.get('description', '')}\n\n{taking}".strip()

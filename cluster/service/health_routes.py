@@ -7,10 +7,12 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 
+from quantum_memory.cluster.service.door import ROLE
 from quantum_memory.cluster.service.exposition import MEDIA_TYPE, Exposition
 from quantum_memory.cluster.service.health import Detailed, Gpus, Health, Serving
 
 DRAINING = 503
+BY_READERS = {ROLE: "reader"}
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -25,7 +27,12 @@ def health_router(health: Health, exposition: Exposition, reader: Callable[..., 
     router = APIRouter(tags=["health"])
     readers = [Depends(reader)]
 
-    @router.get("/health", responses={DRAINING: {"model": Serving, "description": "It takes no more requests."}})
+    @router.get(
+        "/health",
+        operation_id="health",
+        responses={DRAINING: {"model": Serving, "description": "It takes no more requests."}},
+        openapi_extra={"security": []},
+    )
     async def brief(response: Response) -> Serving:
         """Whether this replica serves."""
         told = health.brief()
@@ -34,20 +41,25 @@ def health_router(health: Health, exposition: Exposition, reader: Callable[..., 
             response.status_code = DRAINING
         return told
 
-    @router.get("/health/detailed", dependencies=readers)
+    @router.get("/health/detailed", operation_id="healthDetailed", dependencies=readers, openapi_extra=BY_READERS)
     async def detailed(response: Response) -> Detailed:
         """The pools, the vault, how far views are behind, and what went wrong last. What is away is named."""
         response.headers.update(NO_STORE)
         return await health.detailed()
 
-    @router.get("/health/gpu", dependencies=readers)
+    @router.get("/health/gpu", operation_id="healthGpu", dependencies=readers, openapi_extra=BY_READERS)
     async def gpus(response: Response) -> Gpus:
         """The GPUs of the nodes, and what the actors have taken of them."""
         response.headers.update(NO_STORE)
         return await health.gpus()
 
     @router.get(
-        "/metrics", dependencies=readers, response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}}
+        "/metrics",
+        operation_id="metrics",
+        dependencies=readers,
+        response_class=Response,
+        responses={200: {"content": {MEDIA_TYPE: {}}}},
+        openapi_extra=BY_READERS,
     )
     async def metrics() -> Response:
         """What all nodes export of this product and of Serve, as Prometheus reads it."""

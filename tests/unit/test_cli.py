@@ -58,7 +58,7 @@ COMMANDS = (
     "convert", "dedupe", "delete", "demo", "diff", "doctor", "equation", "export", "find", "forget", "fork", "gc",
     "import",
     "learn", "learn-from", "log", "mcp", "merge", "mood", "perceive", "picture", "provenance", "recall", "remember",
-    "resize", "restore", "rollback", "skills", "status", "tag", "tidy", "verify", "warm-up",
+    "resize", "restore", "rollback", "serve", "skills", "status", "tag", "tidy", "verify", "warm-up",
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,7 +26,6 @@ from quantum_memory.errors import (
     InvalidInput,
     InvalidSettings,
     KeyReused,
-    MissingDependency,
     Unauthenticated,
     Unavailable,
     VaultUnavailable,
@@ -395,19 +393,6 @@ def test_two_credentials_are_none(front: Front, ledger: Ledger) -> None:
 @given(st.text(max_size=40))
 def test_no_text_but_an_address_is_loopback(text: str) -> None:
     assert not is_loopback(text) or text.startswith(("127.", "::"))
-
-
-def test_without_what_verifies_tokens_the_door_says_what_is_missing(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    access = load({"service": {"access": {"jwt": {"keys": "k", "issuer": "i", "audience": "a"}}}}).service.access
-    for module in ("signers", "signatures", "tokens"):
-        monkeypatch.delitem(sys.modules, f"quantum_memory.cluster.service.access.{module}", raising=False)
-    monkeypatch.setitem(sys.modules, "jwt", None)
-    monkeypatch.setitem(sys.modules, "jwt.algorithms", None)
-    with pytest.raises(MissingDependency, match=r"quantum-memory\[service\]"):
-        Authenticator(ledger, access)
-    assert Authenticator(ledger, OFF) is not None, "keys need nothing more"
 
 
 # What was denied

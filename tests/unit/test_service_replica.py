@@ -1,21 +1,25 @@
-"""A replica with all its real parts, on real sockets: keys, REST, the stream, tools, health, limits. Only Ray is away."""
+"""A replica with all its real parts, on real sockets: keys, REST, the stream, tools, health, limits; without Ray."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import socket as sockets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 import uvicorn
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from websockets.asyncio.client import connect
 
+from quantum_memory.actors.vault import utc_now
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.backend import Backend
@@ -29,6 +33,149 @@ ADMIN = Principal("tests", "acme", "admin")
 
 @pytest.fixture
 def front(tmp_path: Path) -> Iterator[Front]:
-    made = Front(tmp_path, service={"limits": {"key": {"per_s": 100.0, "burst": 120.0}}})
+    made = Front(tmp_path, service={"limits": {"key": {"per_s": 5.0, "burst": 30.0}}})
     yield made
     made.close()
+
+
+class Direct:
+    """The buckets that replicas lease from, in this process."""
+
+    def __init__(self, front: Front) -> None:
+        self.host = RateLimitsHost(front.settings)
+
+    async def lease(self, *asked: Any) -> Any:
+        return self.host.lease(*asked)
+
+    async def leave(self, *asked: Any) -> None:
+        self.host.leave(*asked)
+
+
+class Served:
+    """A replica that serves on loopback.
+
+    Attributes:
+        url: where.
+    """
+
+    def __init__(self, front: Front, url: str) -> None:
+        self.front, self.url = front, url
+        self.ledger = Ledger(front.memory)
+
+    async def key(self, role: Role = "writer", tenant: str = "acme", agents: tuple[str, ...] = ("*",)) -> str:
+        """A key that an admin made."""
+        backend = Backend(self.front.memory)
+        await backend.cluster(ADMIN)
+        minted = mint("tests", tenant, "a test", role, agents, now=utc_now())
+        await self.ledger.write(minted.write)
+        return minted.text
+
+    @asynccontextmanager
+    async def tools(self, key: str | None) -> AsyncIterator[Client]:
+        """The SDK's own client of the tools."""
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers))
+            way = streamable_http_client(f"{self.url}/mcp", http_client=http)
+            yield await stack.enter_async_context(Client(way))
+
+    def client(self, key: str | None) -> httpx.AsyncClient:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30.0)
+
+
+def served(front: Front, play: Callable[[Served], Awaitable[None]]) -> None:
+    @asynccontextmanager
+    async def running() -> AsyncIterator[str]:
+        app = Replica(front.memory, front.settings, Direct(front)).app
+        listener = sockets.create_server(("127.0.0.1", 0))
+        host, port = listener.getsockname()
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="websockets-sansio"))
+        task = asyncio.create_task(server.serve([listener]))
+        while not server.started:  # noqa: ASYNC110 - it tells nobody when it has
+            await asyncio.sleep(0.01)
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            server.should_exit = True
+            await task
+
+    async def going() -> None:
+        async with asyncio.timeout(100), running() as url:
+            await play(Served(front, url))
+
+    asyncio.run(going())
+
+
+def test_a_key_opens_rest_the_stream_and_the_tools_onto_the_same_agent(front: Front) -> None:
+    async def play(door: Served) -> None:
+        key = await door.key()
+        async with door.client(key) as client, connect(f"ws{door.url[4:]}/v1/stream") as stream:
+            await stream.send(json.dumps({"type": "hello", "token": key}))
+            assert json.loads(await stream.recv())["type"] == "welcome"
+            await stream.send(
+                json.dumps({"type": "subscribe", "id": "s", "agents": ["alice"], "channels": ["memories"]})
+            )
+            assert json.loads(await stream.recv())["type"] == "subscribed"
+            path, once = "/v1/agents/alice/remember", {"Idempotency-Key": "k"}
+            body = {"text": "Bob lent me his umbrella.", "speaker": "Alice"}
+            assert (await client.put("/v1/agents/alice")).status_code in (200, 201)
+            first = await client.post(path, json=body, headers=once)
+            again = await client.post(path, json=body, headers=once)
+            assert first.status_code == again.status_code < 300, first.text
+            assert first.json() == again.json()
+            other = await client.post(path, json={"text": "x"}, headers=once)
+            assert other.status_code == 422
+            while (told := json.loads(await stream.recv()))["type"] != "memory_operation":
+                pass
+            assert told["told"]["memories"][0]["text"] == "Bob lent me his umbrella."
+        async with door.tools(key) as client:
+            found = await client.call_tool("recall", {"agent": "alice", "query": "umbrella"})
+            assert found.structured_content is not None, found.content
+            assert len(found.structured_content["memories"]) == 1
+        async with door.tools(None) as client:
+            assert (await client.call_tool("recall", {"agent": "alice", "query": "umbrella"})).is_error
+        assert [one.text for one in front.agent("acme:alice").memories()] == ["Bob lent me his umbrella."]
+        assert any("acme/key:" in entry.who for entry in front.agent("acme:alice").audit())
+
+    served(front, play)
+
+
+def test_who_is_not_known_may_ask_for_health_alone_and_what_was_denied_is_in_the_catalog(front: Front) -> None:
+    async def play(door: Served) -> None:
+        reader = await door.key("reader", agents=("bob",))
+        async with door.client(None) as nobody, door.client(reader) as client:
+            assert (await nobody.get("/health")).json()["status"] == "serving"
+            for path in ("/v1/agents", "/health/detailed", "/metrics"):
+                answer = await nobody.get(path)
+                assert answer.status_code == 401, path
+                assert answer.headers["content-type"] == "application/problem+json"
+            detailed = await client.get("/health/detailed")
+            assert detailed.status_code == 200, detailed.text
+            assert (await nobody.get("/v1/stream/schema")).json()["$id"] == "/v1/stream/schema"
+            assert (await nobody.get("/v1/openapi.json")).status_code == 200
+            assert (await nobody.get("/nowhere")).status_code == 404
+            forbidden = await client.post("/v1/agents/alice/remember", json={"text": "x"})
+            assert forbidden.status_code == 403
+        for _ in range(100):
+            denials = await door.ledger.denials("acme")
+            if denials:
+                break
+            await asyncio.sleep(0.1)
+        assert any("remember" in denial.action for denial in denials), denials
+
+    served(front, play)
+
+
+def test_who_asks_too_often_is_told_when_he_may_ask_again(front: Front) -> None:
+    async def play(door: Served) -> None:
+        async with door.client(await door.key()) as client:
+            begun = time.monotonic()
+            answers = [await client.get("/v1/agents") for _ in range(80)]
+            refused = [one for one in answers if one.status_code == 429]
+            assert 20 <= len(answers) - len(refused) <= 30 + 5 * (time.monotonic() - begun)
+            assert float(refused[0].headers["retry-after"]) > 0
+            await asyncio.sleep(1.0)
+            assert (await client.get("/v1/agents")).status_code == 200
+
+    served(front, play)
