@@ -22,6 +22,7 @@ from quantum_memory.cluster.service.principals import ROLES
 from quantum_memory.cluster.service.refusals import Refusal
 from quantum_memory.cluster.service.strict_json import parsed
 from quantum_memory.telemetry.carried import CARRIED
+from quantum_memory.telemetry.logs import JsonLines
 from tests.unit.doors import Rest, Turnstile, problem, said
 
 HEADERS = ((b"content-type", b"application/json"), (b"authorization", b"Bearer ann"))
@@ -417,3 +418,25 @@ def test_a_door_without_a_ledger_refuses_keys(tmp_path: Path) -> None:
         assert rest.get("/agents", headers={"Idempotency-Key": "k"}).status_code == 200, "reads change nothing"
     finally:
         rest.close()
+
+
+def test_spans_and_log_lines_tell_the_request(tmp_path: Path) -> None:
+    folder = tmp_path / "spans"
+    rest = Rest(tmp_path / "vault", telemetry={"traces": True, "exporter": f"file://{folder}"})
+    try:
+        trace = "a" * 32
+        headers = {"X-Request-ID": "me", "traceparent": f"00-{trace}-{'b' * 16}-01"}
+        assert rest.get("/agents", headers=headers).status_code == 200
+        (written,) = folder.iterdir()
+        spans = [json.loads(line) for line in written.read_text().splitlines()]
+        (span,) = [one for one in spans if one["name"] == "http.get"]
+        assert span["attributes"]["request_id"] == "me"
+        assert span["context"]["trace_id"] == f"0x{trace}"
+    finally:
+        rest.close()
+    token = CARRIED.set({"request_id": "me"})
+    try:
+        record = logging.LogRecord("quantum_memory", logging.WARNING, "", 0, "hello", (), None)
+        assert json.loads(JsonLines().format(record))["request_id"] == "me"
+    finally:
+        CARRIED.reset(token)
