@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,6 +145,10 @@ def test_methods_and_paths_that_are_none_are_problems(rest: Rest) -> None:
         ('{"importance": Infinity}', "Infinity"),
         ('{"importance": -Infinity}', "-Infinity"),
         ('{"importance": 1e999}', "beyond any float"),
+        ('{"importance": 1e+00309}', "beyond any float"),
+        ('{"importance": 1.5E400}', "beyond any float"),
+        ('{"importance": 1' + "0" * 309 + ".5}", "beyond any float"),
+        ('{"importance": -0.1e999}', "beyond any float"),
         ('{"importance": 1' + "0" * 5500 + "}", "too long"),
         ('{"text": "a", "text": "b"}', "'text' stands twice"),
         ('{"text": "a", "metadata": {"x": 1, "x": 1}}', "'x' stands twice"),
@@ -164,6 +169,17 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
+
+
+@given(st.integers(0, 400).map("9".__mul__), st.integers(0, 40).map("0".__mul__), st.integers(0, 400), st.booleans())
+def test_no_number_beyond_any_float_gets_past(digits: str, zeros: str, power: int, upper: bool) -> None:
+    for text in (f"1{digits}.5", f"1{digits}{'E' if upper else 'e'}{zeros}{power}", f"1{digits}.0e+{zeros}{power}"):
+        good = math.isfinite(float(text))
+        if good:
+            assert parsed(text.encode(), 4) == float(text)
+        else:
+            with pytest.raises(Refusal, match="400"):
+                parsed(text.encode(), 4)
 
 
 @given(VALUES)
