@@ -306,6 +306,22 @@ def test_bodies_that_come_too_slowly_are_given_up(rest: Rest, pause_s: float, li
     assert json.loads(got[1]["body"])["type"] == "/problems/slow-body"
 
 
+def test_whoever_leaves_in_the_middle_is_no_bug(rest: Rest, caplog: pytest.LogCaptureFixture) -> None:
+    got = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        got.append(message)
+
+    with caplog.at_level(logging.INFO):
+        rest.run(rest.app(_scope(), receive, send))
+    assert got == []
+    assert caplog.records == []
+    assert rest.get("/agents").status_code == 200
+
+
 def test_requests_have_ids_that_nothing_can_be_smuggled_in_with(rest: Rest) -> None:
     assert rest.get("/agents", headers={"X-Request-ID": "a-1.b_C"}).headers["x-request-id"] == "a-1.b_C"
     for bad in ("", " ", "a b", "x" * 65, "a\tb", "-a", "a;b", "é".encode("latin-1")):
