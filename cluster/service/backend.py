@@ -18,7 +18,7 @@ from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.types import AgentName, Mood
 
 KEPT = 10_000
-"""Callers whose way to the cluster is kept."""
+"""Callers whose way to the cluster is kept, and agents of theirs."""
 
 
 class Backend:
@@ -34,6 +34,7 @@ class Backend:
     def __init__(self, memory: MemoryCluster) -> None:
         self.memory = memory
         self._callers: Held[tuple[str, str], MemoryCluster] = Held(KEPT)
+        self._first: Held[tuple[str, str, str], AgentHandle] = Held(KEPT)
 
     async def agents(self, who: Principal) -> list[str]:
         """The names of the agents that a caller sees, in order."""
@@ -56,11 +57,16 @@ class Backend:
         """
         full = inside(who.tenant, name)
         who.require_agent(name, "agent")
-        memory = await self.cluster(who)
-        try:
-            found = await asyncio.to_thread(memory.agent, full, branch, create=create)
-        except AgentNotFound:
-            raise AgentNotFound(name) from None
+        key = who.tenant, who.subject, name
+        found = self._first.get(key) if branch is None else None
+        if found is None:
+            memory = await self.cluster(who)
+            try:
+                found = await asyncio.to_thread(memory.agent, full, branch, create=create)
+            except AgentNotFound:
+                raise AgentNotFound(name) from None
+            if branch is None:
+                self._first.put(key, found)  # first branches are never deleted: what was found once is so for good
         return found if op is None else found.repeatable(op)
 
     async def mood(self, agent: AgentName, branch: str) -> Mood:

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quantum_memory.cluster.service import problems
@@ -59,6 +60,8 @@ class Envelope:
 
         try:
             await self._app(scope, receive, marked)
+        except ClientDisconnect:
+            logger.debug("whoever asked left before all of it was there")
         except Exception:
             logger.exception("a request failed")
             if begun:

@@ -80,7 +80,7 @@ def problem_of(error: QuantumMemoryError, request_id: str | None, tenant: str = 
     if not isinstance(error, (*TOLD, *TOLD_OF_UNAVAILABLE)) or isinstance(error, UNTOLD):
         return _problem(kind, status, BUG if status == 500 else "not now; ask again", request_id)
     own = _for_tenant(error, tenant)
-    fields = {name: _plain(value) for name, value in vars(own).items()}
+    fields = {name: _plain(value) for name, value in vars(own).items() if not name.startswith("_")}
     return fields | _problem(kind, status, str(own), request_id)
 
 

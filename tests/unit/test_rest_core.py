@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from quantum_memory.cluster.service.principals import ROLES
 from quantum_memory.cluster.service.refusals import Refusal
 from quantum_memory.cluster.service.strict_json import parsed
 from quantum_memory.telemetry.carried import CARRIED
+from quantum_memory.telemetry.logs import JsonLines
 from tests.unit.doors import Rest, Turnstile, problem, said
 
 HEADERS = ((b"content-type", b"application/json"), (b"authorization", b"Bearer ann"))
@@ -143,6 +145,10 @@ def test_methods_and_paths_that_are_none_are_problems(rest: Rest) -> None:
         ('{"importance": Infinity}', "Infinity"),
         ('{"importance": -Infinity}', "-Infinity"),
         ('{"importance": 1e999}', "beyond any float"),
+        ('{"importance": 1e+00309}', "beyond any float"),
+        ('{"importance": 1.5E400}', "beyond any float"),
+        ('{"importance": 1' + "0" * 309 + ".5}", "beyond any float"),
+        ('{"importance": -0.1e999}', "beyond any float"),
         ('{"importance": 1' + "0" * 5500 + "}", "too long"),
         ('{"text": "a", "text": "b"}', "'text' stands twice"),
         ('{"text": "a", "metadata": {"x": 1, "x": 1}}', "'x' stands twice"),
@@ -163,6 +169,17 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
+
+
+@given(st.integers(0, 400).map("9".__mul__), st.integers(0, 40).map("0".__mul__), st.integers(0, 400), st.booleans())
+def test_no_number_beyond_any_float_gets_past(digits: str, zeros: str, power: int, upper: bool) -> None:
+    for text in (f"1{digits}.5", f"1{digits}{'E' if upper else 'e'}{zeros}{power}", f"1{digits}.0e+{zeros}{power}"):
+        good = math.isfinite(float(text))
+        if good:
+            assert parsed(text.encode(), 4) == float(text)
+        else:
+            with pytest.raises(Refusal, match="400"):
+                parsed(text.encode(), 4)
 
 
 @given(VALUES)
@@ -287,6 +304,22 @@ def test_bodies_that_come_too_slowly_are_given_up(rest: Rest, pause_s: float, li
     got = rest.run(play())
     assert got[0]["status"] == 408
     assert json.loads(got[1]["body"])["type"] == "/problems/slow-body"
+
+
+def test_whoever_leaves_in_the_middle_is_no_bug(rest: Rest, caplog: pytest.LogCaptureFixture) -> None:
+    got = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        got.append(message)
+
+    with caplog.at_level(logging.INFO):
+        rest.run(rest.app(_scope(), receive, send))
+    assert got == []
+    assert caplog.records == []
+    assert rest.get("/agents").status_code == 200
 
 
 def test_requests_have_ids_that_nothing_can_be_smuggled_in_with(rest: Rest) -> None:
@@ -416,3 +449,25 @@ def test_a_door_without_a_ledger_refuses_keys(tmp_path: Path) -> None:
         assert rest.get("/agents", headers={"Idempotency-Key": "k"}).status_code == 200, "reads change nothing"
     finally:
         rest.close()
+
+
+def test_spans_and_log_lines_tell_the_request(tmp_path: Path) -> None:
+    folder = tmp_path / "spans"
+    rest = Rest(tmp_path / "vault", telemetry={"traces": True, "exporter": f"file://{folder}"})
+    try:
+        trace = "a" * 32
+        headers = {"X-Request-ID": "me", "traceparent": f"00-{trace}-{'b' * 16}-01"}
+        assert rest.get("/agents", headers=headers).status_code == 200
+        (written,) = folder.iterdir()
+        spans = [json.loads(line) for line in written.read_text().splitlines()]
+        (span,) = [one for one in spans if one["name"] == "http.get"]
+        assert span["attributes"]["request_id"] == "me"
+        assert span["context"]["trace_id"] == f"0x{trace}"
+    finally:
+        rest.close()
+    token = CARRIED.set({"request_id": "me"})
+    try:
+        record = logging.LogRecord("quantum_memory", logging.WARNING, "", 0, "hello", (), None)
+        assert json.loads(JsonLines().format(record))["request_id"] == "me"
+    finally:
+        CARRIED.reset(token)

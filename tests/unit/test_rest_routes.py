@@ -497,3 +497,55 @@ def test_skills_are_learned_found_and_practised(rest: Rest) -> None:
     good(rest.post(f"{ALICE}/skills/from-episodes", {**preview, "preview": False, "succeeded": True}))
     assert [one["name"] for one in good(rest.get(f"{ALICE}/skills"))["items"]] == ["make tea/chai", "two things"]
     problem(rest.post(f"{ALICE}/skills/from-episodes", {"name": "x", "episodes": ["nothing"]}), 404, "memory-not-found")
+
+
+# What is sent again under its key
+
+CHANGES: list[tuple[str, str, dict[str, Any] | None]] = [
+    ("POST", "/remember", said(9)),
+    ("POST", "/remember/batch", {"memories": [said(8), said(9)]}),
+    ("POST", "/feel", {"emotion": "joy"}),
+    ("POST", "/relations", {"subject": "Ann", "predicate": "likes", "object": "tea"}),
+    ("POST", "/relations/end", {"subject": "Ann", "predicate": "lives in", "object": "Lisbon"}),
+    ("POST", "/skills", {"name": "tea", "steps": ["boil"]}),
+    ("POST", "/skills/practise", {"skill": "walk", "succeeded": True}),
+    ("POST", "/skills/from-episodes", {"name": "two", "episodes": ["one", "two"]}),
+    ("PATCH", "/memories/one", {"importance": 0.9}),
+    ("DELETE", "/memories/one", None),
+    ("POST", "/forget", {"ids": ["one"]}),
+    ("POST", "/checkpoint", {"message": "now"}),
+    ("PUT", "/tags/v2", {}),
+    ("DELETE", "/tags/v1", None),
+    ("POST", "/fork", {"name": "c"}),
+    ("POST", "/clone", {"name": "bob"}),
+    ("POST", "/merge", {"branch": "b"}),
+    ("POST", "/rollback", {"to": ":1"}),
+    ("DELETE", "/branches/b", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CHANGES)
+def test_a_change_that_is_sent_again_is_made_once(
+    rest: Rest, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    for number, name in enumerate(("one", "two")):
+        good(rest.post(f"{ALICE}/remember", said(number, id=name, tags=["action"])))
+    good(rest.post(f"{ALICE}/relations", {"subject": "Ann", "predicate": "lives in", "object": "Lisbon"}))
+    good(rest.post(f"{ALICE}/skills", {"name": "walk", "steps": ["go"]}))
+    good(rest.put(f"{ALICE}/tags/v1", json={}))
+    good(rest.post(f"{ALICE}/fork", {"name": "b"}), 201)
+    good(rest.post(f"{ALICE}/remember?branch=b", said(5)))
+    options: dict[str, Any] = {"headers": {"Idempotency-Key": "k"}, "who": "admin"} | ({"json": body} if body else {})
+    if body == {}:
+        options["json"] = body
+    first = rest.ask(method, ALICE + path, **options)
+    assert first.status_code < 300, first.text
+    events = good(rest.get(f"{ALICE}/log?limit=1000"))["items"]
+    rest.front.reopen()
+    again = rest.ask(method, ALICE + path, **options)
+    if path == "/branches/b":
+        problem(again, 404, "place-not-found")  # it is gone, and with it whoever could say that this was so wanted
+        return
+    assert (again.status_code, again.text) == (first.status_code, first.text)
+    after = good(rest.get(f"{ALICE}/log?limit=1000"))["items"]
+    assert [one["place"] for one in after] == [one["place"] for one in events]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantum_memory.checks import named
+from quantum_memory.cluster.connect import MemoryCluster
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.principals import CHANNELS, ROLES, Principal
 from quantum_memory.cluster.service.tenants import DEFAULT, inside, outside, tenant_named
@@ -143,3 +144,29 @@ def test_what_is_asked_for_again_under_its_name_is_done_once_by_any_replica(fron
     first, again = asyncio.run(play())
     assert first == again
     assert len(front.agent("alice").memories()) == 1
+
+
+def test_an_agent_that_was_found_once_is_not_looked_for_again(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, bob = Principal("key:ann", "acme", "writer"), Principal("key:bob", "other", "writer")
+    backend = Backend(front.memory)
+
+    async def play() -> None:
+        made = await backend.agent(ann, "alice", create=True)
+        await made.fork.begin("b")
+
+        def nobody(*_: object, **__: object) -> None:
+            raise AgentNotFound("asked")
+
+        await backend.cluster(bob)
+        monkeypatch.setattr(MemoryCluster, "agent", nobody)
+        assert await backend.agent(ann, "alice") == made
+        again = [await backend.agent(ann, "alice", op="one") for _ in range(2)]
+        ids = [await one.remember.begin(ready(1)) for one in again]
+        assert ids[0] == ids[1], "each begins to count its operations anew"
+        for who, name, branch in ((bob, "alice", None), (ann, "alice", "b"), (ann, "bob", None)):
+            with pytest.raises(AgentNotFound):
+                await backend.agent(who, name, branch)
+        with pytest.raises(Forbidden):
+            await backend.agent(Principal("key:ann", "acme", "writer", ("team-*",)), "alice")
+
+    asyncio.run(play())

@@ -150,6 +150,7 @@ def test_who_is_not_known_may_ask_for_health_alone_and_what_was_denied_is_in_the
                 answer = await nobody.get(path)
                 assert answer.status_code == 401, path
                 assert answer.headers["content-type"] == "application/problem+json"
+                assert "no credential" not in answer.text, "what was wrong with it is nobody's business"
             detailed = await client.get("/health/detailed")
             assert detailed.status_code == 200, detailed.text
             assert (await nobody.get("/v1/stream/schema")).json()["$id"] == "/v1/stream/schema"

@@ -1,0 +1,65 @@
+"""The door under Ray Serve: started as ``qmem serve`` starts it, asked over HTTP and WebSocket, and ended again."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import httpx
+from ray import serve
+from websockets.sync.client import connect
+
+from quantum_memory.actors.vault import utc_now
+from quantum_memory.cluster.connect import MemoryCluster
+from quantum_memory.cluster.service.access.keys import mint
+from quantum_memory.cluster.serving import Serving
+from quantum_memory.memory.vault.writes import OpenSession
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def test_two_replicas_serve_one_agent_and_end_in_good_order(cluster: MemoryCluster, tmp_path: Path) -> None:
+    assert not list(tmp_path.iterdir())
+    minted = mint("serve-test", "default", "a test", "writer", ("serve-*",), now=utc_now())
+    cluster.ask_vault("write", [OpenSession("serve-test", "a test"), minted.write])
+    door = cluster.settings.service
+    door = door.model_copy(update={"replicas": door.replicas.model_copy(update={"least": 2, "most": 2})})
+    settings, port = cluster.settings.model_copy(update={"service": door}), free_port()
+    with Serving(settings, "actors", "127.0.0.1", port):
+        assert serve.status().applications["quantum_memory"].deployments["Door"].replica_states == {"RUNNING": 2}
+        headers = {"Authorization": f"Bearer {minted.text}"}
+        with (
+            httpx.Client(base_url=f"http://127.0.0.1:{port}/v1", headers=headers, timeout=60.0) as client,
+            connect(f"ws://127.0.0.1:{port}/v1/stream", additional_headers=headers) as stream,
+        ):
+            stream.send(json.dumps({"type": "hello"}))
+            position = json.loads(stream.recv(30.0))["position"]
+            assert client.put("/agents/serve-alice").is_success
+            told = [f"thing number {number}" for number in range(20)]
+            for number, text in enumerate(told):
+                body, once = {"text": text}, {"Idempotency-Key": str(number)}
+                answers = [client.post("/agents/serve-alice/remember", json=body, headers=once) for _ in range(2)]
+                assert answers[0].json() == answers[1].json(), "whichever replica it came to"
+                found = client.post("/agents/serve-alice/recall", json={"query": text, "k": 1}).json()
+                assert found["hits"][0]["memory"]["text"] == text, (
+                    "what was written through one is read through another"
+                )
+            assert client.put("/agents/alice").status_code == 403
+            stream.send(
+                json.dumps(
+                    {"type": "subscribe", "id": "s", "agents": ["*"], "channels": ["memories"], "after": position}
+                )
+            )
+            seen: list[str] = []
+            while len(seen) < len(told):
+                message = json.loads(stream.recv(30.0))
+                seen += [one["text"] for one in message.get("told", {}).get("memories", [])]
+            assert seen == told
+            page = httpx.get(f"http://127.0.0.1:{port}/metrics", headers=headers, timeout=30.0).text
+            assert "ray_quantum_memory_" in page
+    assert [one.text for one in cluster.agent("serve-alice").memories()] == told
+    assert "quantum_memory" not in serve.status().applications
