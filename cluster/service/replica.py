@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from starlette.websockets import WebSocket
 from quantum_memory.actors.ray_metrics import ray_metrics
 from quantum_memory.cluster.connect import MemoryCluster, reach
 from quantum_memory.cluster.service import tools
-from quantum_memory.cluster.service.access.authenticator import Authenticator
+from quantum_memory.cluster.service.access.authenticator import Admitted, Authenticator
 from quantum_memory.cluster.service.access.caller import Caller, caller_of
 from quantum_memory.cluster.service.access.denials import Denials
 from quantum_memory.cluster.service.access.ledger import Ledger
@@ -30,7 +31,7 @@ from quantum_memory.cluster.service.health_routes import health_router
 from quantum_memory.cluster.service.limits.limiter import Limiter
 from quantum_memory.cluster.service.limits.remote import Leases, RemoteLeases
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.stream.endpoint import Stream
+from quantum_memory.cluster.service.stream.endpoint import Guest, Stream
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import schema
 from quantum_memory.cluster.service.stream.moods import Moods
@@ -109,29 +110,30 @@ class Replica:
             await asyncio.gather(self._limiter.close(), self._denials.close())
             await self._client.aclose()
 
-    async def _known(self, caller: Caller, connection: str) -> Principal:
-        """Who it is, if he may ask again already."""
-        who: Principal | None = None
+    async def _admitted(self, caller: Caller, connection: str) -> Admitted:
+        """Who it is, if he may ask again already; also one whom nobody knows may not try too often."""
+        admitted: Admitted | None = None
         try:
-            who = await self._gate.who(caller)
+            admitted = await self._gate.admit(caller)
         finally:
-            await self._limiter.admit(who, connection)
-        return who
+            await self._limiter.admit(None if admitted is None else admitted.principal, connection)
+        return admitted
 
     async def _reading(self, request: Request) -> Principal:
-        who = await self._known(caller_of(request.scope), _connection(request))
+        who = (await self._admitted(caller_of(request.scope), _connection(request))).principal
         who.require("reader", request.url.path)
         return who
 
-    async def _listening(self, socket: WebSocket, token: str | None) -> Principal:
+    async def _listening(self, socket: WebSocket, token: str | None) -> Guest:
         caller = caller_of(socket.scope)
         if caller.authorization is None and token is not None:
             caller = caller._replace(authorization=f"Bearer {token}")
-        return await self._known(caller, _connection(socket))
+        admitted = await self._admitted(caller, _connection(socket))
+        return Guest(admitted.principal, partial(self._gate.stands, admitted))
 
     async def _calling(self, context: Context[Any, Any]) -> Principal:
         request: Any = context.request_context.request
-        return await self._known(caller_of(request.scope), _connection(request))
+        return (await self._admitted(caller_of(request.scope), _connection(request))).principal
 
 
 def _connection(request: Any) -> str:

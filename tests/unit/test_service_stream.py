@@ -99,11 +99,15 @@ class Server:
         self.hub = Hub(follow, Moods(lambda who: self.backend.mood(*who)))
         self.url = ""
 
-    async def identify(self, socket: WebSocket, token: str | None) -> Principal:
-        found = self.valid.get(socket.headers.get("authorization", token or ""))
-        if found is None:
+    async def identify(self, socket: WebSocket, token: str | None) -> endpoint.Guest:
+        key = socket.headers.get("authorization", token or "")
+        if key not in self.valid:
             raise Unauthenticated("no valid credential came with the request")
-        return found
+
+        async def stands() -> bool:
+            return key in self.valid
+
+        return endpoint.Guest(self.valid[key], stands)
 
     @asynccontextmanager
     async def client(self, key: str = "ann", *, acknowledges: bool = True) -> AsyncIterator[Client]:

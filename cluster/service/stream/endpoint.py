@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -36,8 +37,16 @@ NORMAL, UNSUPPORTED, POLICY, TOO_BIG, RESTART, UNKNOWN = 1000, 1003, 1008, 1009,
 _CODES = {"shutdown": RESTART, "idle": POLICY, "revoked": UNKNOWN, "protocol": POLICY}
 logger = logging.getLogger(__name__)
 
-Identify = Callable[[WebSocket, str | None], Awaitable[Principal]]
-"""Who a connection is from, by its request or by a credential that it sent. Raises: Unauthenticated, Unavailable."""
+
+class Guest(NamedTuple):
+    """Who a connection is from, and what says whether he may stay. Raises, from ``stands``: Unavailable."""
+
+    principal: Principal
+    stands: Callable[[], Awaitable[bool]]
+
+
+Identify = Callable[[WebSocket, str | None], Awaitable[Guest]]
+"""Who it is, by the request or by a credential that was sent. Raises: Unauthenticated, RateLimited, Unavailable."""
 
 
 class Faulty(Exception):
@@ -80,7 +89,7 @@ class Stream:
         try:
             async with asyncio.timeout(HELLO_S):
                 hello = _first(await _frame(socket))
-                first = await self._identify(socket, hello.token)
+                guest = await self._identify(socket, hello.token)
         except TimeoutError:
             raise Faulty(POLICY, f"no hello within {HELLO_S:g} s") from None
         except Unauthenticated as error:
@@ -95,7 +104,7 @@ class Stream:
             raise Faulty(POLICY, "no common version")
         features = tuple(name for name in FEATURES if name in hello.features)
         await send(Welcome(common[-1], features, self._hub.position, HEARTBEAT_S, CREDIT))
-        session = Session(self._hub, lambda: self._identify(socket, hello.token), first, send)
+        session = Session(self._hub, *guest, send)
         try:
             await self._both(socket, session)
         finally:

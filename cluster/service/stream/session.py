@@ -38,7 +38,7 @@ from quantum_memory.cluster.service.stream.messages import (
 )
 from quantum_memory.cluster.service.stream.moods import Seen, Watched
 from quantum_memory.cluster.service.tenants import inside, outside
-from quantum_memory.errors import OutOfRange, QuantumMemoryError, TooLong, Unauthenticated
+from quantum_memory.errors import OutOfRange, QuantumMemoryError, StorageFailure, TooLong, Unavailable
 from quantum_memory.memory.vault.feed import FeedEntry
 from quantum_memory.types import AgentName, Mood
 
@@ -91,13 +91,13 @@ class Session:
 
     Args:
         hub: what happens.
-        who: asks again who it is; raises Unauthenticated once his credential is valid no more.
-        first: who it is now.
+        who: who it is.
+        stands: whether his credential is still valid.
         send: says something; it returns when that was handed on.
     """
 
-    def __init__(self, hub: Hub, who: Callable[[], Awaitable[Principal]], first: Principal, send: Send) -> None:
-        self._hub, self._ask, self._who, self._send = hub, who, first, send
+    def __init__(self, hub: Hub, who: Principal, stands: Callable[[], Awaitable[bool]], send: Send) -> None:
+        self._hub, self._who, self._stands, self._send = hub, who, stands, send
         self._subscriptions: dict[str, Subscription] = {}
         self._sent = self._acknowledged = 0
         self._blocked_s: float | None = None
@@ -144,13 +144,18 @@ class Session:
                 beat_s = loop.time() + HEARTBEAT_S
                 if self._sent > self._acknowledged and loop.time() - self._heard_s > SILENT_S:
                     return self._closing("idle")
-                try:
-                    self._who = await self._ask()
-                except Unauthenticated:
+                if not await self._stays():
                     return self._closing("revoked")
                 async with self._saying:
                     await self._send(Heartbeat(self._told_upto()))
         return self._closing("shutdown")
+
+    async def _stays(self) -> bool:
+        """Whether the caller may stay. As long as nobody can say he may."""
+        try:
+            return await self._stands()
+        except (Unavailable, StorageFailure):
+            return True
 
     def end(self) -> None:
         """Watch nothing any more."""
