@@ -95,41 +95,36 @@ class Unsubscribed(FromServer, tag="unsubscribed", frozen=True):
     id: str
 
 
-class MemoryOperation(FromServer, tag="memory_operation", frozen=True):
+class Change(FromServer, frozen=True):
+    """What every change of an agent is told with. ``position`` is where to resume after it."""
+
+    subscription: str
+    position: int
+    at: str
+    agent: str
+    branch: str | None
+
+
+class MemoryOperation(Change, tag="memory_operation", frozen=True):
     """Memories were added, revised, forgotten, used, merged in, or taken back; relations or skills changed.
 
-    ``operation`` is the kind of the event, ``told`` what it brought. ``position`` is where to resume after it.
+    ``operation`` is the kind of the event, ``told`` what it brought.
     """
 
-    subscription: str
-    position: int
-    at: str
-    agent: str
-    branch: str | None
     operation: str
     told: dict[str, Any]
 
 
-class History(FromServer, tag="history", frozen=True):
+class History(Change, tag="history", frozen=True):
     """A commit, branch or tag was made, moved or deleted, branches were merged, or one was rolled back."""
 
-    subscription: str
-    position: int
-    at: str
-    agent: str
-    branch: str | None
     operation: str
     told: dict[str, Any]
 
 
-class EquationEvolution(FromServer, tag="equation_evolution", frozen=True):
+class EquationEvolution(Change, tag="equation_evolution", frozen=True):
     """The equation of an agent's feelings was kept anew; ``memory`` is the memory that holds it."""
 
-    subscription: str
-    position: int
-    at: str
-    agent: str
-    branch: str | None
     memory: str
 
 
