@@ -71,6 +71,7 @@ def examine(config: str | Path | None = None, storage: str | None = None) -> lis
         *_faiss(),
         *_storage(settings.storage),
         *_keeping(settings),
+        *_door(settings),
     ]
 
 
@@ -325,6 +326,16 @@ def _keeping(settings: Settings) -> Iterator[Finding]:
     yield Finding("storage", "segments", blocks or beside)
     told = f"{backups.to}, every {backups.every_s:g} s"
     yield Finding("storage", "backups", "none by itself; qmem backup makes one" if backups.to is None else told)
+
+
+def _door(settings: Settings) -> Iterator[Finding]:
+    """Who may come in where the memory is served."""
+    access = settings.service.access
+    tokens = "" if access.jwt.keys is None else f", tokens of {access.jwt.issuer}"
+    yield Finding("door", "callers", f"API keys{tokens}")
+    if access.anonymous != "off":
+        advice = "whoever is on this machine needs no key: service.access.anonymous"
+        yield Finding("door", "without a credential", f"{access.anonymous}s, from this machine alone", advice=advice)
 
 
 def _lock(folder: Path) -> Finding:
