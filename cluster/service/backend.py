@@ -9,16 +9,18 @@ import asyncio
 from hashlib import blake2b
 
 from quantum_memory.actors.handle import AgentHandle
-from quantum_memory.cluster.connect import SESSION_CHARS, MemoryCluster
+from quantum_memory.cluster.connect import MemoryCluster
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.tenants import inside, outside
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.memory.held import Held
-from quantum_memory.memory.vault.writes import OpenSession
+from quantum_memory.memory.vault.writes import DERIVED, OpenSession
 from quantum_memory.types import AgentName, Mood
 
 KEPT = 10_000
 """Callers whose way to the cluster is kept, and agents of theirs."""
+
+SESSION_BYTES = 16
 
 
 class Backend:
@@ -89,5 +91,5 @@ class Backend:
 
 def session_of(who: Principal) -> OpenSession:
     """The session of a caller, the same in every replica and at every time."""
-    told = blake2b(repr((who.tenant, who.subject)).encode(), digest_size=SESSION_CHARS // 2).hexdigest()
-    return OpenSession(told, f"{who.tenant}/{who.subject}")
+    told = blake2b(repr((who.tenant, who.subject)).encode(), digest_size=SESSION_BYTES).hexdigest()
+    return OpenSession(f"{DERIVED}{told}", f"{who.tenant}/{who.subject}")

@@ -140,14 +140,12 @@ async def _let_in(
 
 async def _known(door: Door, caller: Caller, request: Request) -> Principal:
     """Who asks, if he may ask again already; also one whom nobody knows may not try too often."""
-    connection = ":".join(map(str, request.client or ("unknown",)))
-    who: Principal | None = None
-    try:
-        who = await door.authenticator.who(caller)
-        request.state.tenant = who.tenant
-    finally:
-        if door.limiter is not None:
-            await door.limiter.admit(who, connection)
+    if door.limiter is not None:  # before anybody is asked who it is
+        await door.limiter.admit(None, ":".join(map(str, request.client or ("unknown",))))
+    who = await door.authenticator.who(caller)
+    request.state.tenant = who.tenant
+    if door.limiter is not None:
+        await door.limiter.admit_caller(who)
     return who
 
 

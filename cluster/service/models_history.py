@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ from quantum_memory.cluster.service.models import Given, PlaceTold, Told, Vector
 from quantum_memory.cluster.service.models_asking import MoodTold, mood_told
 from quantum_memory.cluster.service.models_graph import RelationTold, SkillTold
 from quantum_memory.cluster.service.models_memories import MemoryTold, memory_told
-from quantum_memory.cluster.service.tenants import outside
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.tenants import NAMING, outside
 from quantum_memory.types import (
     AuditEntry,
     Branch,
@@ -288,17 +290,22 @@ def _conflict(one: MergeConflict) -> ConflictTold:
 
 
 def audit_told(one: AuditEntry) -> AuditTold:
-    """A line of an audit as it goes out."""
-    return AuditTold.model_validate(one)
+    """A line of an audit as it goes out; where its detail names other agents, without it."""
+    return AuditTold.model_validate(replace(one, detail="") if one.action in NAMING else one)
 
 
-def tree_told(one: Tree, tenant: str) -> TreeTold:
-    """A tree as it goes out to a tenant."""
+def tree_told(one: Tree, who: Principal) -> TreeTold:
+    """A tree as it goes out to a caller, without the names of agents that he does not see."""
+
+    def named(agent: str) -> str | None:
+        own = outside(who.tenant, agent)
+        return own if own is not None and who.sees(own) else None
+
     return TreeTold(
         branches=[
             LineageTold(
                 **branch_told(branch).model_dump(),
-                agent=outside(tenant, branch.agent),
+                agent=named(branch.agent),
                 head=one.heads[branch.id],
                 deleted=branch.id in one.deleted,
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -13,6 +14,8 @@ from fastapi import FastAPI, Request
 from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from quantum_memory.actors.ray_metrics import ray_metrics
@@ -31,15 +34,18 @@ from quantum_memory.cluster.service.health_routes import health_router
 from quantum_memory.cluster.service.limits.limiter import Limiter
 from quantum_memory.cluster.service.limits.remote import Leases, RemoteLeases
 from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.problems import answer, headers_of, problem_of
 from quantum_memory.cluster.service.stream.endpoint import Guest, Stream
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import schema
 from quantum_memory.cluster.service.stream.moods import Moods
 from quantum_memory.cluster.service.tracing import Tracing
+from quantum_memory.errors import Denied, QuantumMemoryError
 from quantum_memory.settings import Settings
 from quantum_memory.telemetry import SILENT
 
 STREAM, TOOLS = "/v1/stream", "/mcp"
+THREADS = 64
 UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """What ``caller_of`` looks at itself: who is let in without a credential has to ask for this machine by its name."""
 
@@ -93,13 +99,17 @@ class Replica:
         served = self._tools.streamable_http_app(
             streamable_http_path=TOOLS, stateless_http=True, transport_security=UNGUARDED
         )
-        self.app.router.routes.extend(served.routes)
+        (tools_route,) = (route for route in served.routes if isinstance(route, Route))
+        # Without sessions there is nothing to get and nothing to delete: a stream that is held open would tell nothing.
+        self.app.router.routes.append(Route(TOOLS, Guarded(tools_route.app, self._using), methods=["POST"]))
         self.app.add_middleware(Tracing, exporter=settings.telemetry.spans)
         self.app.add_middleware(Counting, metrics=ray_metrics() if settings.telemetry.metrics else SILENT)
 
     @asynccontextmanager
     async def _life(self, _: FastAPI) -> AsyncIterator[None]:
         """Follow the vault and keep to the rates as long as requests come; then let all go in good order."""
+        # What only blocks goes to threads. With as few as there are by default one slow agent would hold up the others.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "door"))
         await self._hub.start(await self._memory.position.begin())
         try:
             async with self._tools.session_manager.run():
@@ -110,30 +120,64 @@ class Replica:
             await asyncio.gather(self._limiter.close(), self._denials.close())
             await self._client.aclose()
 
-    async def _admitted(self, caller: Caller, connection: str) -> Admitted:
+    async def _admitted(self, caller: Caller, connection: str, action: str) -> Admitted:
         """Who it is, if he may ask again already; also one whom nobody knows may not try too often."""
-        admitted: Admitted | None = None
+        await self._limiter.admit(None, connection)
         try:
             admitted = await self._gate.admit(caller)
-        finally:
-            await self._limiter.admit(None if admitted is None else admitted.principal, connection)
+        except Denied as error:
+            self._denials.note(error, action, address=caller.address)
+            raise
+        await self._limiter.admit_caller(admitted.principal)
         return admitted
 
     async def _reading(self, request: Request) -> Principal:
-        who = (await self._admitted(caller_of(request.scope), _connection(request))).principal
-        who.require("reader", request.url.path)
+        action = f"GET {request.url.path}"
+        who = (await self._admitted(caller_of(request.scope), _connection(request), action)).principal
+        who.require("reader", action)
         return who
 
     async def _listening(self, socket: WebSocket, token: str | None) -> Guest:
-        caller = caller_of(socket.scope)
+        caller, connection = caller_of(socket.scope), _connection(socket)
         if caller.authorization is None and token is not None:
             caller = caller._replace(authorization=f"Bearer {token}")
-        admitted = await self._admitted(caller, _connection(socket))
-        return Guest(admitted.principal, partial(self._gate.stands, admitted))
+        admitted = await self._admitted(caller, connection, STREAM)
+        return Guest(
+            admitted.principal, partial(self._gate.stands, admitted), partial(self._heard, admitted, connection)
+        )
+
+    async def _heard(self, admitted: Admitted, connection: str) -> None:
+        """Count something that was said on a stream."""
+        await self._limiter.admit(admitted.principal, connection)
+
+    async def _using(self, request: Request) -> Principal:
+        return (await self._admitted(caller_of(request.scope), _connection(request), TOOLS)).principal
 
     async def _calling(self, context: Context[Any, Any]) -> Principal:
-        request: Any = context.request_context.request
-        return (await self._admitted(caller_of(request.scope), _connection(request))).principal
+        who: Principal = context.request_context.request.state.principal  # type: ignore[union-attr]  # see ``Guarded``
+        return who
+
+
+class Guarded:
+    """The tools over HTTP, for whoever is known: nothing is read, and nothing is held open, for anybody else.
+
+    Args:
+        app: the library's.
+        known: who asks. Raises: Unauthenticated, RateLimited, Unavailable.
+    """
+
+    def __init__(self, app: ASGIApp, known: Callable[[Request], Awaitable[Principal]]) -> None:
+        self._app, self._known = app, known
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        called = request.state.request_id
+        try:
+            request.state.principal = await self._known(request)
+        except QuantumMemoryError as error:
+            await answer(problem_of(error, called), headers_of(error))(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 def _connection(request: Any) -> str:

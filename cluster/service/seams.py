@@ -24,6 +24,10 @@ class Limiter(Protocol):
         """Let a request through: of somebody, or of nobody known, over a connection. Raises: RateLimited."""
         ...
 
+    async def admit_caller(self, principal: Principal, cost: float = 1.0) -> None:
+        """Count a request of somebody who was let through as nobody known. Raises: RateLimited."""
+        ...
+
 
 class Ledger(Protocol):
     """Which idempotency keys were used, by whom, and for what."""

@@ -14,6 +14,8 @@ from quantum_memory.types import AgentName
 
 DEFAULT = "default"
 SEPARATOR = ":"
+NAMING = frozenset({"branch_created", "imported"})
+"""Changes of the catalog whose detail names agents as the cluster does: it is for nobody who comes through the door."""
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 

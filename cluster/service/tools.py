@@ -19,6 +19,7 @@ from pydantic import Field
 
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.principals import Principal, Role
+from quantum_memory.cluster.service.problems import problem_of
 from quantum_memory.cluster.service.tool_values import (
     Added,
     Block,
@@ -219,8 +220,10 @@ class _Tools:
     ) -> Merged:
         """Take over what another branch of the agent has learned. What both changed differently is told."""
         with _told():
-            handle = await self._agent(ctx, "writer", "merge", agent, branch)
-            other = await self._agent(ctx, "writer", "merge", agent, source)
+            who = await self._caller(ctx)
+            who.require("writer", "merge")
+            handle = await self._backend.agent(who, agent, branch)
+            other = await self._backend.agent(who, agent, source)
             told = await handle.merge.begin(other, policy=policy)
             return Merged(
                 added=list(told.added),
@@ -247,9 +250,9 @@ class _Tools:
         try:
             found = await (await self._agent(ctx, "reader", "memory", agent, branch)).memory.begin(memory)
         except NotFound as error:
-            raise ResourceNotFoundError(str(error)) from None
+            raise ResourceNotFoundError(_said(error)) from None
         except QuantumMemoryError as error:
-            raise ResourceError(f"{type(error).__name__}: {error}") from None
+            raise ResourceError(_said(error)) from None
         said = ", ".join(filter(None, (found.at.isoformat(), found.speaker, found.kind)))
         return f"[{said}]\n{found.text}\n"
 
@@ -260,7 +263,12 @@ def _told() -> Iterator[None]:
     try:
         yield
     except QuantumMemoryError as error:
-        raise ToolError(f"{type(error).__name__}: {error}") from None
+        raise ToolError(_said(error)) from None
+
+
+def _said(error: QuantumMemoryError) -> str:
+    """An error in one line, as far as it is meant for a caller."""
+    return f"{type(error).__name__}: {problem_of(error, None)['detail']}"
 
 
 def _reads(title: str) -> tuple[str, ToolAnnotations]:

@@ -16,6 +16,7 @@ from quantum_memory.errors import AlreadyExists, OtherEmbedding, ShapeMismatch
 from quantum_memory.memory.vault import embedding as pins
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.batch import Batch
+from quantum_memory.memory.vault.writes import DERIVED
 from quantum_memory.types import AgentName
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ def check(connection: sa.Connection, adoption: Adoption, storage: str, pinned: s
     for kind, column, names in taken:
         for name in _found(connection, column, names):
             raise AlreadyExists(kind, name)
-    for row in adoption.sessions:
+    for row in _believed(adoption.sessions):
         who = connection.execute(sa.select(schema.sessions.c.who).where(schema.sessions.c.id == row["id"])).scalar()
         if who not in (None, row["who"]):
             raise AlreadyExists("session", row["id"])
@@ -105,10 +106,19 @@ def adopt(batch: Batch, adoption: Adoption, storage: str, pinned: str | None) ->
     _insert(connection, schema.commits, (_moved(row, first) for row in adoption.commits))
     _insert(connection, schema.contexts, adoption.contexts)
     _insert(connection, schema.tags, (_moved(row, first) for row in adoption.tags))
-    _insert(connection, schema.sessions, (_moved(row, first) for row in adoption.sessions if row["id"] not in known))
+    _insert(
+        connection,
+        schema.sessions,
+        (_moved(row, first) for row in _believed(adoption.sessions) if row["id"] not in known),
+    )
     batch.position += adoption.changes
     batch.note(ACTION, adoption.agent, detail=adoption.detail)
     return pinned
+
+
+def _believed(sessions: Sequence[Row]) -> list[Row]:
+    """The sessions of which an archive may say whose they were."""
+    return [row for row in sessions if not str(row["id"]).startswith(DERIVED)]
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> None:

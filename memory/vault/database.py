@@ -35,6 +35,10 @@ WANT = "a folder, sqlite:///file, postgresql+psycopg:// or memory://"
 ADVISORY_LOCK = 0x716D656D  # "qmem": the first half of the key of PostgreSQL's advisory lock
 
 
+GARBLED = "a text in it is no text"
+"""What is said of a damaged file whose schema SQLite itself cannot put into words."""
+
+
 class Database:
     """One writer connection, held with a lock that no other process can hold, and a pool of readers.
 
@@ -71,7 +75,8 @@ class Database:
     def transaction(self) -> Iterator[sa.Connection]:
         """The writer's connection in a transaction: durable when left, undone by an error.
 
-        Raises: WriteFailed for whatever the database says, StorageLocked, VaultUnavailable when closed. If PostgreSQL
+        Raises: WriteFailed for whatever the database says, CorruptRecord where it says what is no text, StorageLocked,
+            VaultUnavailable when closed. If PostgreSQL
         is lost in the very commit, nobody knows whether it was kept; a retry with the same operation id finds out.
         """
         with self._writing:
@@ -83,6 +88,8 @@ class Database:
                     yield connection
             except sa.exc.SQLAlchemyError as error:
                 raise WriteFailed(self.storage, _reason(error)) from error
+            except UnicodeDecodeError as error:
+                raise CorruptRecord(self.storage, GARBLED) from error
             finally:
                 self._drop_if_broken()
 
@@ -133,6 +140,8 @@ class Database:
             raise VaultUnavailable(self.storage, _reason(error)) from error
         except sa.exc.DatabaseError as error:
             raise CorruptRecord(self.storage, _reason(error)) from error
+        except UnicodeDecodeError as error:
+            raise CorruptRecord(self.storage, GARBLED) from error
 
     def _connected(self) -> sa.Connection:
         if self._connection is None:

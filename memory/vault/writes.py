@@ -20,6 +20,10 @@ MAX_MEMBERS = 10_000
 """Members of a pool."""
 MAX_PATIENCE_S = 86_400.0
 ROOT_BRANCH = "main"
+DERIVED = "door-"
+"""How the ids of sessions begin that are made from who somebody is alone. Everybody can make them, so what an archive
+says of them is not believed.
+"""
 AUTOMATIC = "auto:"
 """How the operation id of a checkpoint begins that nobody asked for; the id of what it was made beside follows."""
 

@@ -55,7 +55,10 @@ class Turnstile:
     def __init__(self, most: int) -> None:
         self.left = most
 
-    async def admit(self, principal: Principal | None, connection: str, cost: float = 1.0) -> None:  # noqa: ARG002
+    async def admit(self, principal: Principal | None, connection: str, cost: float = 1.0) -> None:
+        """Nobody is refused before he is known."""
+
+    async def admit_caller(self, principal: Principal, cost: float = 1.0) -> None:  # noqa: ARG002
         self.left -= 1
         if self.left < 0:
             raise RateLimited("key", 2.5)

@@ -165,7 +165,10 @@ class Gpus:
             self.limits[self.current] = size
 
         return types.SimpleNamespace(
-            used_bytes=lambda: self.used, get_limit=lambda: self.limits[self.current], set_limit=set_limit
+            used_bytes=lambda: self.used,
+            total_bytes=lambda: self.used,
+            get_limit=lambda: self.limits[self.current],
+            set_limit=set_limit,
         )
 
     def namespace(self) -> Any:
@@ -206,7 +209,7 @@ class Gpus:
 
         return types.SimpleNamespace(
             is_available=lambda: self.count > 0,
-            runtime=types.SimpleNamespace(getDeviceCount=lambda: self.count),
+            runtime=types.SimpleNamespace(getDeviceCount=lambda: self.count, memGetInfo=lambda: (0, 0)),
             Device=Device,
             Stream=Stream,
             get_current_stream=Stream,

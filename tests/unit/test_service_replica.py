@@ -133,8 +133,10 @@ def test_a_key_opens_rest_the_stream_and_the_tools_onto_the_same_agent(front: Fr
             found = await client.call_tool("recall", {"agent": "alice", "query": "umbrella"})
             assert found.structured_content is not None, found.content
             assert len(found.structured_content["memories"]) == 1
-        async with door.tools(None) as client:
-            assert (await client.call_tool("recall", {"agent": "alice", "query": "umbrella"})).is_error
+        async with door.client(None) as nobody:
+            call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+            assert (await nobody.post("/mcp", json=call)).status_code == 401
+            assert (await nobody.get("/mcp")).status_code == 405, "there is nothing to be held open"
         assert [one.text for one in front.agent("acme:alice").memories()] == ["Bob lent me his umbrella."]
         assert any("acme/key:" in entry.who for entry in front.agent("acme:alice").audit())
 

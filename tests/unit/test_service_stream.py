@@ -27,7 +27,7 @@ from quantum_memory.cluster.service.stream import endpoint, hub, session
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import CLIENT, SERVER, schema
 from quantum_memory.cluster.service.stream.moods import Moods
-from quantum_memory.errors import Unauthenticated, Unavailable
+from quantum_memory.errors import RateLimited, Unauthenticated, Unavailable
 from tests.unit.front import Front
 from tests.unit.orchestra import ready
 
@@ -89,7 +89,7 @@ class Server:
     def __init__(self, front: Front) -> None:
         self.front, self.valid = front, dict(KEYS)
         self.backend = Backend(front.memory)
-        self.away = False
+        self.away = self.full = False
 
         async def follow(after: int, limit: int, wait_s: float) -> Any:
             if self.away:
@@ -107,7 +107,11 @@ class Server:
         async def stands() -> bool:
             return key in self.valid
 
-        return endpoint.Guest(self.valid[key], stands)
+        async def counted() -> None:
+            if self.full:
+                raise RateLimited("key", 2.0)
+
+        return endpoint.Guest(self.valid[key], stands, counted)
 
     @asynccontextmanager
     async def client(self, key: str = "ann", *, acknowledges: bool = True) -> AsyncIterator[Client]:
@@ -221,6 +225,12 @@ def test_who_comes_back_finds_what_he_missed_and_nothing_twice(front: Front, mon
     served(front, play)
 
 
+async def operations(to: Client, count: int) -> None:
+    """Read on until so many operations were told."""
+    for _ in range(count):
+        await to.until("memory_operation")
+
+
 def test_a_reader_that_does_not_keep_up_takes_no_room_and_finds_moods_as_they_are(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,11 +243,10 @@ def test_a_reader_that_does_not_keep_up_takes_no_room_and_finds_moods_as_they_ar
             for to in (slow, quick):
                 await to.say("subscribe", id="s", agents=["alice"], channels=["memories", "mood"])
                 await to.until("presence")
+            reading = asyncio.create_task(operations(quick, 40))
             for number in range(40):
                 await quietly(alice.remember, [ready(number)])
-            told = 0
-            while told < 40:
-                told += (await quick.next())["type"] == "memory_operation"
+            await reading
             while slow.received < 16:
                 await slow.next()
             with pytest.raises(TimeoutError):
@@ -322,7 +331,7 @@ def test_who_does_not_speak_it_is_sent_away(front: Front, frames: list[str | byt
     ("message", "error"),
     [
         ({"type": "subscribe", "id": "s", "agents": ["a:b"], "channels": ["mood"]}, "InvalidValue"),
-        ({"type": "subscribe", "id": "s", "agents": ["a"], "channels": ["mood"], "after": 10**9}, "OutOfRange"),
+        ({"type": "subscribe", "id": "s", "agents": ["a"], "channels": ["mood"], "after": -1}, "InvalidMessage"),
         ({"type": "subscribe", "id": "s", "agents": [], "channels": ["mood"]}, "InvalidMessage"),
         ({"type": "subscribe", "id": "s", "agents": ["a"], "channels": ["all"]}, "InvalidMessage"),
         ({"type": "subscribe", "id": "s", "agents": ["a"], "channels": ["mood"], "more": 1}, "InvalidMessage"),
@@ -435,6 +444,56 @@ def test_a_vault_that_is_away_for_a_while_loses_nobody_anything(front: Front) ->
             server.away = False
             seen = [(await to.until("memory_operation"))["told"]["memories"][0]["id"] for _ in ids]
             assert seen == ids
+
+    served(front, play)
+
+
+def test_whoever_asks_too_often_or_takes_no_answer_is_refused(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "CREDIT", 8)
+
+    async def play(server: Server) -> None:
+        async with server.client(acknowledges=False) as to:
+            server.full = True
+            await to.say("ping")
+            refused = await to.next()
+            assert (refused["error"], refused["retry_after_s"]) == ("RateLimited", 2.0)
+            server.full = False
+            for _ in range(20):
+                await to.say("ping")
+            assert (await to.until("closing"))["reason"] == "protocol"
+            assert to.received <= 2 * session.CREDIT
+
+    served(front, play)
+
+
+def test_what_fails_in_an_unforeseen_way_ends_neither_the_feed_nor_moods(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = front.agent("acme:alice")
+
+    async def play(server: Server) -> None:
+        follow, read, failures = server.hub._follow, server.hub.moods._read, [True, True]
+
+        async def odd(*args: Any) -> Any:
+            if failures.pop(0) if failures else False:
+                raise RuntimeError("nobody foresaw it")
+            return await follow(*args)
+
+        async def odd_mood(who: Any) -> Any:
+            monkeypatch.setattr(server.hub.moods, "_read", read)
+            raise RuntimeError("nobody foresaw it")
+
+        monkeypatch.setattr(server.hub, "_follow", odd)
+        monkeypatch.setattr(server.hub.moods, "_read", odd_mood)
+        async with server.client() as to:
+            await to.say("subscribe", id="s", agents=["alice"], channels=["memories", "mood"])
+            for number in range(3):
+                await quietly(alice.remember, [ready(number)])
+                await asyncio.sleep(0.5)
+            while server.hub.position > max(one.get("position", 0) for one in to.got):
+                await to.next()
+            await to.until("emotional_update", position=server.hub.position)
+            assert sum(one["type"] == "memory_operation" for one in to.got) == 3
 
     served(front, play)
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.errors import Denied, QuantumMemoryError
+from quantum_memory.errors import Denied
 from quantum_memory.memory.vault.admission import MAX_TOLD_CHARS, NoteDenial
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Denials:
     async def flush(self) -> None:
         """Write what waits now. Raises: Unavailable, StorageFailure; then it waits on."""
         async with self._flushing:
-            if self._uncounted:
+            if self._uncounted and len(self._waiting) <= self._most:
                 uncounted, self._uncounted = self._uncounted, 0
                 self._wait("many", f"{uncounted} more were denied in a short time")
             batch = list(self._waiting)
@@ -101,15 +101,17 @@ class Denials:
 
     async def _write_soon(self) -> None:
         """Write until nothing waits any more."""
-        while self._waiting or self._uncounted:
-            await asyncio.sleep(self._every_s)
-            await self._tried()
-        self._writing = None
+        try:
+            while self._waiting or self._uncounted:
+                await asyncio.sleep(self._every_s)
+                await self._tried()
+        finally:
+            self._writing = None
 
     async def _tried(self) -> None:
         try:
             await self.flush()
-        except QuantumMemoryError as error:
+        except Exception as error:  # noqa: BLE001 (whatever it is, those that come later are written)
             logger.warning("%d denials could not be written and wait: %s", len(self._waiting), error)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from uuid import uuid4
@@ -74,11 +74,20 @@ class Limiter:
         Raises: RateLimited, with the first rate that it is over; the others do not count it then. NotFinite; OutOfRange
             if it costs more than a rate ever lets through at once.
         """
+        of_caller = () if principal is None else (self._share(principal),)
+        async with self._over(connection, cost):
+            await self._take((*of_caller, self._everyone), cost)
+
+    async def admit_caller(self, principal: Principal, cost: float = 1.0) -> None:
+        """Count a request of somebody who was let through as nobody known. Raises: as ``admit``."""
+        await self._take((self._share(principal),), cost)
+
+    async def _take(self, wanted: Sequence[_Share], cost: float) -> None:
+        """Take a request's cost of all of these, or of none. Raises: RateLimited."""
         rates = (self._limits.key, self._limits.connection, self._limits.everyone)
         bounded("cost", cost, 0.0, min((rate.burst for rate in rates if rate is not None), default=float("inf")))
-        of_caller = () if principal is None else (self._share(principal),)
-        shares = [share for share in (*of_caller, self._everyone) if share.rate is not None]
-        async with self._over(connection, cost):
+        shares = [share for share in wanted if share.rate is not None]
+        if shares:
             while lacking := [share for share in shares if not share.holds(cost, self._clock())]:
                 for share in lacking:
                     share.refuse(cost, self._clock())

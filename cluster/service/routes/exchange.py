@@ -15,8 +15,8 @@ from typing import Annotated, Literal, get_args
 
 from fastapi import Query, Request, Response
 from pydantic import Field
-from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.importing import ImportJob, ImportReport
@@ -222,6 +222,16 @@ def _place(bad: object) -> str:
     return f"line {line}" if line is not None else str(getattr(bad, "place", ""))
 
 
+class OnceResponse(FileResponse):
+    """A file whose folder goes once it was sent, also where its caller left before."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            shutil.rmtree(Path(self.path).parent, ignore_errors=True)
+
+
 @asks(
     "reader",
     "GET",
@@ -240,14 +250,15 @@ async def export_archive(
     handle = await asked.agent(agent)
     way = ClusterDoor(await asked.door.backend.cluster(asked.who))
     into = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="qmem-door-"))
-    gone = BackgroundTask(shutil.rmtree, into, ignore_errors=True)
     path = into / f"archive{SUFFIX}"
+    made = asyncio.ensure_future(asyncio.to_thread(way.export, handle.name, path, views))
     try:
-        await asyncio.to_thread(way.export, handle.name, path, views)
+        await asyncio.shield(made)
     except BaseException:
-        await gone()
+        # The thread goes on writing where its caller has left: the folder goes when it is through.
+        made.add_done_callback(lambda _: shutil.rmtree(into, ignore_errors=True))
         raise
-    return FileResponse(path, media_type=BYTES, filename=f"{agent}{SUFFIX}", background=gone)
+    return OnceResponse(path, media_type=BYTES, filename=f"{agent}{SUFFIX}")
 
 
 @asks(

@@ -115,7 +115,7 @@ async def diff(
 async def read_tree(asked: Asks, agent: AgentPath) -> TreeTold:
     """Forks, merges, tags and checkpoints, to be drawn."""
     handle = await asked.agent(agent)
-    return tree_told(await handle.tree.begin(), asked.who.tenant)
+    return tree_told(await handle.tree.begin(), asked.who)
 
 
 @asks("admin", "GET", "/agents/{agent}/audit", "readAudit", "Who changed what of an agent, on all its branches.")

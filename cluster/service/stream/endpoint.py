@@ -16,6 +16,7 @@ from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import (
     FEATURES,
     VERSIONS,
+    Ack,
     Closing,
     FromServer,
     Hello,
@@ -24,8 +25,9 @@ from quantum_memory.cluster.service.stream.messages import (
     read,
     written,
 )
-from quantum_memory.cluster.service.stream.session import COME_BACK_S, CREDIT, HEARTBEAT_S, Session
-from quantum_memory.errors import QuantumMemoryError, Unauthenticated
+from quantum_memory.cluster.service.stream.session import COME_BACK_S, CREDIT, HEARTBEAT_S, Overdrawn, Session, refusal
+from quantum_memory.cluster.service.tenants import DEFAULT
+from quantum_memory.errors import QuantumMemoryError, RateLimited, Unauthenticated
 
 SUBPROTOCOL = "quantum-memory.v1"
 HELLO_S = 10.0
@@ -39,10 +41,14 @@ logger = logging.getLogger(__name__)
 
 
 class Guest(NamedTuple):
-    """Who a connection is from, and what says whether he may stay. Raises, from ``stands``: Unavailable."""
+    """Who a connection is from, what says whether he may stay, and what counts each thing that he says.
+
+    Raises: Unavailable, from ``stands``; RateLimited, from ``counted``.
+    """
 
     principal: Principal
     stands: Callable[[], Awaitable[bool]]
+    counted: Callable[[], Awaitable[None]]
 
 
 Identify = Callable[[WebSocket, str | None], Awaitable[Guest]]
@@ -96,7 +102,7 @@ class Stream:
             await send(Refused("Unauthenticated", str(error)))
             raise Faulty(UNKNOWN, "unauthenticated") from None
         except QuantumMemoryError as error:
-            await send(Refused(type(error).__name__, str(error)))
+            await send(refusal(error, DEFAULT))
             raise Faulty(RESTART, "unavailable") from None
         common = sorted(set(hello.versions) & set(VERSIONS))
         if not common:
@@ -104,16 +110,16 @@ class Stream:
             raise Faulty(POLICY, "no common version")
         features = tuple(name for name in FEATURES if name in hello.features)
         await send(Welcome(common[-1], features, self._hub.position, HEARTBEAT_S, CREDIT))
-        session = Session(self._hub, *guest, send)
+        session = Session(self._hub, guest.principal, guest.stands, send)
         try:
-            await self._both(socket, session)
+            await self._both(socket, session, guest)
         finally:
             session.end()
 
-    async def _both(self, socket: WebSocket, session: Session) -> None:
+    async def _both(self, socket: WebSocket, session: Session, guest: Guest) -> None:
         """Listen and tell, until either ends."""
         telling = asyncio.create_task(session.run())
-        hearing = asyncio.create_task(_heard(socket, session))
+        hearing = asyncio.create_task(_heard(socket, session, guest))
         try:
             await asyncio.wait((telling, hearing), return_when=asyncio.FIRST_COMPLETED)
             if hearing.done():
@@ -127,7 +133,7 @@ class Stream:
             await asyncio.gather(telling, hearing, return_exceptions=True)
 
 
-async def _heard(socket: WebSocket, session: Session) -> None:
+async def _heard(socket: WebSocket, session: Session, guest: Guest) -> None:
     """Give a session what the client says. Raises: WebSocketDisconnect, Faulty."""
     faults = 0
     while True:
@@ -140,7 +146,14 @@ async def _heard(socket: WebSocket, session: Session) -> None:
                 raise Faulty(POLICY, "too many messages that cannot be read") from None
             await session.refuse(Refused("InvalidMessage", str(error)[:200]))
             continue
-        await session.heard(message)
+        try:
+            if not isinstance(message, Ack):
+                await guest.counted()
+            await session.heard(message)
+        except RateLimited as error:
+            await session.refuse(refusal(error, guest.principal.tenant, getattr(message, "id", None)))
+        except Overdrawn:
+            raise Faulty(POLICY, "it asks and does not acknowledge") from None
 
 
 async def _frame(socket: WebSocket) -> str:

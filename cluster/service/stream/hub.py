@@ -13,7 +13,6 @@ from itertools import dropwhile
 from typing import NamedTuple
 
 from quantum_memory.cluster.service.stream.moods import Moods
-from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.memory.vault.feed import MOST, Feed, FeedEntry
 
 WINDOW = 4096
@@ -97,7 +96,7 @@ class Hub:
         while True:
             try:
                 found = await self._follow(self.position, MOST, WAIT_S)
-            except QuantumMemoryError as error:
+            except Exception as error:  # noqa: BLE001 (whatever it is, nobody would hear of anything any more)
                 if pause_s == AGAIN_S:
                     logger.warning("the vault does not tell what happens, and is asked again: %s", error)
                 await asyncio.sleep(pause_s)

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.memory.vault.feed import FeedEntry
 from quantum_memory.types import AgentName, Mood
 
@@ -83,16 +82,17 @@ class Moods:
         """Something was felt. Whose mood somebody watches is read soon."""
         if entry.agent is None or entry.name is None:
             return
-        if not self._everybody and entry.agent not in self._watching:
-            return
-        self.wanted(Watched(entry.agent, entry.name), entry.position)
+        who = Watched(entry.agent, entry.name)
+        if self._everybody or entry.agent in self._watching:
+            self.wanted(who, entry.position)
+        else:
+            self.seen.pop(who, None)  # it is the mood no longer, and nobody has it read
 
     def wanted(self, who: Watched, position: int) -> None:
         """A mood is to be read soon, with all up to a position in it."""
         self._dirty[who] = max(position, self._dirty.get(who, 0))
         if who not in self._tasks:
-            self._tasks[who] = task = asyncio.create_task(self._reading(who))
-            task.add_done_callback(lambda _: self._tasks.pop(who, None))
+            self._tasks[who] = asyncio.create_task(self._reading(who))
 
     async def stop(self) -> None:
         """Read no more."""
@@ -109,7 +109,7 @@ class Moods:
             position = self._dirty.pop(who)
             try:
                 mood = await self._read(who)
-            except QuantumMemoryError as error:
+            except Exception as error:  # noqa: BLE001 (whatever it is, the next change may bring a mood again)
                 logger.info("a mood could not be read for those who watch it: %s", error)
                 continue
             self._number += 1
@@ -118,3 +118,4 @@ class Moods:
             while len(self.seen) > KEPT:
                 self.seen.pop(next(iter(self.seen)))
             self.told()
+        del self._tasks[who]  # in the turn in which nothing was found: what comes next begins another

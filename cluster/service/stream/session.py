@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.problems import problem_of
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import (
     ALL,
@@ -37,7 +38,7 @@ from quantum_memory.cluster.service.stream.messages import (
     Unsubscribed,
 )
 from quantum_memory.cluster.service.stream.moods import Seen, Watched
-from quantum_memory.cluster.service.tenants import inside, outside
+from quantum_memory.cluster.service.tenants import NAMING, inside, outside
 from quantum_memory.errors import OutOfRange, QuantumMemoryError, StorageFailure, TooLong, Unavailable
 from quantum_memory.memory.vault.feed import FeedEntry
 from quantum_memory.types import AgentName, Mood
@@ -86,6 +87,10 @@ class Subscription:
             yield from (None,) if self.agents is None else self.agents
 
 
+class Overdrawn(Exception):
+    """A client asks and asks, and takes none of the answers."""
+
+
 class Session:
     """A connection whose caller is known.
 
@@ -105,8 +110,13 @@ class Session:
         self._own, self._saying = asyncio.Event(), asyncio.Lock()
 
     async def heard(self, message: FromClient) -> None:
-        """Do what the client asks for, or say why not."""
+        """Do what the client asks for, or say why not.
+
+        Raises: Overdrawn for a client that owes twice the credit, and goes on asking.
+        """
         self._heard_s = asyncio.get_running_loop().time()
+        if self._sent - self._acknowledged >= 2 * CREDIT and not isinstance(message, Ack):
+            raise Overdrawn
         try:
             match message:
                 case Subscribe():
@@ -121,7 +131,7 @@ class Session:
                 case Hello():
                     await self._say(Refused("protocol", "hello comes first, and once"))
         except QuantumMemoryError as error:
-            await self._say(Refused(type(error).__name__, str(error), getattr(message, "id", None)))
+            await self._say(refusal(error, self._who.tenant, getattr(message, "id", None)))
 
     async def refuse(self, refusal: Refused) -> None:
         """Say why something was not obeyed that could not even be read."""
@@ -137,9 +147,9 @@ class Session:
         beat_s = loop.time() + HEARTBEAT_S
         while not self._hub.closing.is_set():
             change = self._hub.change()
+            self._own.clear()
             await self._tell()
             await _either(change, self._own, self._hub.closing, beat_s - loop.time())
-            self._own.clear()
             if loop.time() >= beat_s:
                 beat_s = loop.time() + HEARTBEAT_S
                 if self._sent > self._acknowledged and loop.time() - self._heard_s > SILENT_S:
@@ -181,8 +191,6 @@ class Session:
         if wanted.id not in self._subscriptions and len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
             raise TooLong("subscriptions", len(self._subscriptions) + 1, MOST_SUBSCRIPTIONS, "of one connection")
         start = self._hub.position if wanted.after is None else wanted.after
-        if start > self._hub.position:
-            raise OutOfRange("after", start, 0, self._hub.position)
         self._drop(wanted.id)
         made = Subscription(wanted.id, agents, frozenset(wanted.channels), wanted.branch, start)
         self._subscriptions[wanted.id] = made
@@ -227,19 +235,25 @@ class Session:
             await self._say(Lagging(one.id, left, one.position))
 
     async def _tell_changes(self, one: Subscription) -> bool:
-        """Whether there is credit left after what happened since."""
-        while one.position < self._hub.position:
-            try:
-                page = await self._hub.page(one.position)
-            except QuantumMemoryError:
-                return True  # the hub follows the vault, and says when it is there again
-            for entry in page.entries:
-                await self._tell_change(one, entry)
-                one.position = entry.position
-                if self._blocked_s is not None:
-                    return False
-            one.position = max(one.position, page.upto)
-        return self._blocked_s is None
+        """A page of what happened since; whether that was all, and credit is left."""
+        if one.position >= self._hub.position:
+            return self._blocked_s is None
+        try:
+            page = await self._hub.page(one.position)
+        except QuantumMemoryError:
+            return True  # the hub follows the vault, and says when it is there again
+        for entry in page.entries:
+            if self._hub.closing.is_set() or self._subscriptions.get(one.id) is not one:
+                return False
+            await self._tell_change(one, entry)
+            one.position = entry.position
+            if self._blocked_s is not None:
+                return False
+        one.position = max(one.position, page.upto)
+        if one.position < self._hub.position:
+            self._own.set()  # there is more: in the next turn
+            return False
+        return True
 
     async def _tell_change(self, one: Subscription, entry: FeedEntry) -> None:
         agent = self._seen(one, entry.agent, entry.name)
@@ -252,7 +266,7 @@ class Session:
                 if memory.get("kind") == "equation":
                     await self._say(EquationEvolution(*told, memory["id"]))
         if "history" in one.channels and entry.action in HISTORY:
-            await self._say(History(*told, entry.action, _briefly(dict(entry.told))))
+            await self._say(History(*told, entry.action, {} if entry.action in NAMING else _briefly(dict(entry.told))))
 
     async def _tell_moods(self, one: Subscription) -> None:
         if "mood" not in one.channels:
@@ -264,6 +278,10 @@ class Session:
             agent = self._seen(one, who.agent, who.branch)
             if agent is not None:
                 await self._tell_mood(one, who, agent, seen, before)
+            if self._blocked_s is not None:
+                return
+        if len(one.moods) > 2 * len(self._hub.moods.seen):
+            one.moods = {who: told for who, told in one.moods.items() if who in self._hub.moods.seen}
 
     async def _tell_mood(self, one: Subscription, who: Watched, agent: str, seen: Seen, before: str) -> None:
         mood = feeling(seen.mood)
@@ -289,6 +307,12 @@ class Session:
             await self._send(message)
         if self._sent - self._acknowledged >= CREDIT and self._blocked_s is None:
             self._blocked_s = asyncio.get_running_loop().time()
+
+
+def refusal(error: QuantumMemoryError, tenant: str, subscription: str | None = None) -> Refused:
+    """An error as far as it is meant for a tenant's callers."""
+    told = problem_of(error, None, tenant)
+    return Refused(type(error).__name__, str(told["detail"]), subscription, told.get("retry_after_s"))
 
 
 def feeling(mood: Mood) -> Feeling:
