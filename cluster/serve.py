@@ -56,7 +56,7 @@ def application(wishes: Settings, settings: Settings, namespace: str) -> Applica
     wanted = settings.service.replicas
 
     def built() -> FastAPI:  # Serve calls a function, and takes any other callable for the application itself
-        return replica(wishes, settings, namespace)
+        return replica(wishes, settings, namespace, serve.get_replica_context().app_name)
 
     deployment = serve.deployment(
         name="Door",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.app import create_app
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.counting import Counting
+from quantum_memory.cluster.service.ending import being_deleted
 from quantum_memory.cluster.service.exposition import Exposition
 from quantum_memory.cluster.service.health import Health
 from quantum_memory.cluster.service.health_routes import health_router
@@ -46,22 +48,25 @@ from quantum_memory.telemetry import SILENT
 
 STREAM, TOOLS = "/v1/stream", "/mcp"
 THREADS = 64
+ASK_S = 1.0
+logger = logging.getLogger(__name__)
 UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """What ``caller_of`` looks at itself: who is let in without a credential has to ask for this machine by its name."""
 
 
-def replica(wishes: Settings, settings: Settings, namespace: str) -> FastAPI:
+def replica(wishes: Settings, settings: Settings, namespace: str, name: str) -> FastAPI:
     """The application of a replica, in a process of a Ray cluster: it connects to the memory there, or starts it.
 
     Args:
         wishes: what was said explicitly; where the actors run already, they must have been made so.
         settings: what new actors are made with, and what the door keeps to.
         namespace: where the actors are.
+        name: of Serve's application.
 
     Raises: as ``connect``.
     """
     memory = reach(None, settings, wishes, namespace, author="the door")
-    return Replica(memory, settings, RemoteLeases(settings, namespace)).app
+    return Replica(memory, settings, RemoteLeases(settings, namespace), partial(being_deleted, name)).app
 
 
 class Replica:
@@ -71,13 +76,16 @@ class Replica:
         memory: the cluster, connected. Closing it is not this object's business.
         settings: what the door keeps to.
         leases: where rates are leased.
+        ending: whether the replica is about to end, which is asked every ``ASK_S``; it may block.
 
     Attributes:
         app: the application. Its lifespan begins what goes on behind the requests, and ends it.
     """
 
-    def __init__(self, memory: MemoryCluster, settings: Settings, leases: Leases) -> None:
-        self._memory, wanted = memory, settings.service
+    def __init__(
+        self, memory: MemoryCluster, settings: Settings, leases: Leases, ending: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._memory, self._ending, wanted = memory, ending, settings.service
         self._backend, ledger = Backend(memory), Ledger(memory)
         self._gate, self._denials = Authenticator(ledger, wanted.access), Denials(ledger)
         self._limiter = Limiter(wanted.limits, leases, replicas=wanted.replicas.most)
@@ -111,14 +119,28 @@ class Replica:
         # What only blocks goes to threads. With as few as there are by default one slow agent would hold up the others.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "door"))
         await self._hub.start(await self._memory.position.begin())
+        watching = asyncio.create_task(self._until_the_end())
         try:
             async with self._tools.session_manager.run():
                 yield
         finally:
+            watching.cancel()
             self._health.drain()
             await self._hub.stop()
             await asyncio.gather(self._limiter.close(), self._denials.close())
             await self._client.aclose()
+
+    async def _until_the_end(self) -> None:
+        """Let everybody on the stream say good-bye once the replica is about to end."""
+        while not self._hub.closing.is_set():
+            await asyncio.sleep(ASK_S)
+            try:
+                if await asyncio.to_thread(self._ending):
+                    self._health.drain()
+                    self._hub.closing.set()
+                    self._hub.wake()
+            except Exception as error:  # noqa: BLE001 (Serve is asked again)
+                logger.info("nobody says whether this replica is about to end: %s", error)
 
     async def _admitted(self, caller: Caller, connection: str, action: str) -> Admitted:
         """Who it is, if he may ask again already; also one whom nobody knows may not try too often."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -29,7 +32,7 @@ def test_two_replicas_serve_one_agent_and_end_in_good_order(cluster: MemoryClust
     door = cluster.settings.service
     door = door.model_copy(update={"replicas": door.replicas.model_copy(update={"least": 2, "most": 2})})
     settings, port = cluster.settings.model_copy(update={"service": door}), free_port()
-    with Serving(settings, "actors", "127.0.0.1", port):
+    with ExitStack() as kept, Serving(settings, "actors", "127.0.0.1", port):
         assert serve.status().applications["quantum_memory"].deployments["Door"].replica_states == {"RUNNING": 2}
         headers = {"Authorization": f"Bearer {minted.text}"}
         with (
@@ -61,5 +64,15 @@ def test_two_replicas_serve_one_agent_and_end_in_good_order(cluster: MemoryClust
             assert seen == told
             page = httpx.get(f"http://127.0.0.1:{port}/metrics", headers=headers, timeout=30.0).text
             assert "ray_quantum_memory_" in page
+        left = kept.enter_context(connect(f"ws://127.0.0.1:{port}/v1/stream", additional_headers=headers))
+        left.send(json.dumps({"type": "hello"}))
+        assert json.loads(left.recv(30.0))["type"] == "welcome"
+        begun = time.monotonic()
+        ending = threading.Thread(target=serve.delete, args=["quantum_memory"])
+        ending.start()
+        while (last := json.loads(left.recv(30.0)))["type"] != "closing":
+            pass
+        ending.join(60.0)
+        assert (last["reason"], time.monotonic() - begun < 15.0) == ("shutdown", True)
     assert [one.text for one in cluster.agent("serve-alice").memories()] == told
     assert "quantum_memory" not in serve.status().applications

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantum_memory.checks import named
+from quantum_memory.cluster.archives import ClusterDoor
 from quantum_memory.cluster.connect import MemoryCluster
-from quantum_memory.cluster.service.backend import Backend
+from quantum_memory.cluster.service.backend import Backend, session_of
 from quantum_memory.cluster.service.principals import CHANNELS, ROLES, Principal
 from quantum_memory.cluster.service.tenants import DEFAULT, inside, outside, tenant_named
 from quantum_memory.errors import AgentNotFound, Forbidden, InvalidInput, InvalidValue, PlaceNotFound, TooLong
+from quantum_memory.memory.vault.writes import OpenSession
 from tests.unit.front import Front
 from tests.unit.orchestra import ready
 
@@ -170,3 +172,23 @@ def test_an_agent_that_was_found_once_is_not_looked_for_again(front: Front, monk
             await backend.agent(Principal("key:ann", "acme", "writer", ("team-*",)), "alice")
 
     asyncio.run(play())
+
+
+def test_an_archive_says_nothing_of_who_somebody_is(front: Front, tmp_path: Path) -> None:
+    """The id of a caller's session follows from his name, so anybody can make it in a vault of his own."""
+    victim = Principal("key:ann", "acme", "writer")
+    evil = Front(tmp_path / "evil")
+    try:
+        mallory = evil.memory.on_behalf(OpenSession(session_of(victim).id, "mallory"))
+        mallory.agent("trap").remember(ready(1))
+        ClusterDoor(evil.memory).export("trap", tmp_path / "trap.qms", "none")
+    finally:
+        evil.close()
+    ClusterDoor(front.memory).bring(tmp_path / "trap.qms", None, dry_run=False)
+
+    async def play() -> None:
+        alice = await Backend(front.memory).agent(victim, "alice", create=True)
+        await alice.remember.begin(ready(2))
+
+    asyncio.run(play())
+    assert "mallory" not in {entry.who for entry in front.memory.audit()}

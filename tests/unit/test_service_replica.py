@@ -26,6 +26,7 @@ from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.limits.host import RateLimitsHost
 from quantum_memory.cluster.service.principals import Principal, Role
 from quantum_memory.cluster.service.replica import Replica
+from quantum_memory.settings import load
 from tests.unit.front import Front
 
 ADMIN = Principal("tests", "acme", "admin")
@@ -182,3 +183,69 @@ def test_who_asks_too_often_is_told_when_he_may_ask_again(front: Front) -> None:
             assert (await client.get("/v1/agents")).status_code == 200
 
     served(front, play)
+
+
+def test_names_of_agents_that_one_does_not_see_come_out_nowhere(front: Front) -> None:
+    async def play(door: Served) -> None:
+        writer, narrow = await door.key(), await door.key("admin", agents=("team-*",))
+        async with (
+            door.client(writer) as client,
+            door.client(narrow) as team,
+            connect(f"ws{door.url[4:]}/v1/stream", additional_headers={"Authorization": f"Bearer {narrow}"}) as stream,
+        ):
+            await stream.send(json.dumps({"type": "hello"}))
+            await stream.recv()
+            await stream.send(json.dumps({"type": "subscribe", "id": "s", "agents": ["*"], "channels": ["history"]}))
+            await stream.recv()
+            assert (await client.put("/v1/agents/secret-plan")).is_success
+            cloned = await client.post("/v1/agents/secret-plan/clone", json={"name": "team-a"})
+            assert cloned.is_success, cloned.text
+            told = json.loads(await stream.recv())
+            assert (told["operation"], told["agent"]) == ("branch_created", "team-a")
+            pages = [
+                (await team.get(f"/v1/agents/team-a/{what}")).text for what in ("tree", "audit", "branches", "log")
+            ]
+            assert "secret" not in json.dumps(told) + "".join(pages)
+            assert "acme:" not in "".join(pages)
+
+    served(front, play)
+
+
+def test_nobody_is_looked_up_who_asks_too_often(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    real = Ledger.key
+
+    async def counting(self: Ledger, id_: str) -> Any:
+        looked.append(id_)
+        return await real(self, id_)
+
+    monkeypatch.setattr(Ledger, "key", counting)
+    limits = {"connection": {"per_s": 1.0, "burst": 5.0}}
+    narrow = front.settings.service.model_copy(update={"limits": load({"service": {"limits": limits}}).service.limits})
+    monkeypatch.setattr(front, "settings", front.settings.model_copy(update={"service": narrow}))
+
+    async def play(door: Served) -> None:
+        async with door.client(None) as client:
+            for number in range(40):
+                made_up = {"Authorization": f"Bearer qm_{number:016x}_{'0' * 64}"}
+                await client.get("/v1/agents", headers=made_up)
+        assert len(looked) <= 10
+
+    served(front, play)
+
+
+def test_an_archive_that_was_sent_leaves_nothing_behind(
+    front: Front, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    front.agent("acme:alice").remember("Bob lent me his umbrella.")
+
+    async def play(door: Served) -> None:
+        async with door.client(await door.key()) as client:
+            whole = await client.get("/v1/agents/alice/archive")
+            assert len(whole.content) > 1000
+            async with client.stream("GET", "/v1/agents/alice/archive") as answer:
+                assert answer.status_code == 200
+
+    served(front, play)
+    assert not list(tmp_path.glob("qmem-door-*"))
