@@ -1,0 +1,45 @@
+/** How far a subscription was told, so that it goes on after that and tells nothing twice. Talks to nobody. */
+
+/**
+ * Positions of the vault's one order of changes.
+ *
+ * One change may be told in several messages of one position, always the same and in the same order. It is known to be whole when
+ * a later position is told; until then it is asked for again after a break, and as many of its messages as came are left out.
+ */
+export class Progress {
+  #at: number | null = null;
+  #told = 0;
+  #again = 0;
+
+  constructor(
+    /** Everything up to it was told; nothing as long as that is where the vault stands when the server is asked. */
+    public after: number | null,
+  ) {}
+
+  /** Telling begins, after `after`, or after a position where that is not known. */
+  begin(position: number): void {
+    this.after ??= position;
+    this.#again = 0;
+  }
+
+  /** Whether a message of a position is told for the first time. */
+  isNew(position: number): boolean {
+    if (position <= (this.after ?? -1) || position < (this.#at ?? -1)) return false;
+    if (position !== this.#at) {
+      this.after = this.#at ?? this.after;
+      this.#at = position;
+      this.#told = this.#again = 1;
+      return true;
+    }
+    this.#again += 1;
+    if (this.#again <= this.#told) return false;
+    this.#told = this.#again;
+    return true;
+  }
+
+  /** Everything up to a position was told, or is not going to be. */
+  upto(position: number): void {
+    this.after = Math.max(position, this.after ?? 0);
+    if (this.#at !== null && this.#at <= this.after) this.#at = null;
+  }
+}

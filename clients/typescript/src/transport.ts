@@ -1,0 +1,95 @@
+/** One request and its retries. Knows HTTP, and nothing of operations. */
+
+import { ConnectionFailed, errorOf, ProblemError, QuantumMemoryError, TimedOut, Unavailable } from "./errors.js";
+import { type Backoff, sleep, waitMs } from "./retries.js";
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** A key or token, or what gives the one that is valid now; nothing where the server asks for none. */
+export type Credential = string | (() => string | Promise<string>) | undefined;
+
+export interface Call {
+  method: string;
+  /** Path and query. */
+  path: string;
+  headers: Record<string, string>;
+  body?: BodyInit;
+  timeoutMs: number;
+  signal?: AbortSignal;
+  /** Whether doing it twice is doing it once, so that it may be sent again when nobody knows if it was done. */
+  repeatable: boolean;
+  /** Whether it is for someone else to come back when there is no connection. */
+  once?: boolean;
+}
+
+export interface Way {
+  url: string;
+  credential: Credential;
+  fetch: Fetch;
+  /** Times that something is tried at most. */
+  tries: number;
+  backoff: Backoff;
+  /** A `Retry-After` that is longer is not waited for. */
+  mostRetryAfterMs: number;
+}
+
+/**
+ * The good answer to a request, as `read` takes it in.
+ *
+ * Throws: ProblemError, ConnectionFailed, TimedOut, the signal's reason.
+ */
+export async function answered<T>(way: Way, call: Call, read: (response: Response) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await once(way, call, read);
+    } catch (error) {
+      if (tries >= way.tries || !again(call, error)) throw error;
+      const told = error instanceof ProblemError ? error.retryAfterMs : null;
+      if (told !== null && told > way.mostRetryAfterMs) throw error;
+      await sleep(Math.max(told ?? 0, waitMs(way.backoff, tries)), call.signal);
+    }
+  }
+}
+
+/** Whether it makes sense to send the same again. 429 and 503 say that nothing was done. */
+function again(call: Call, error: unknown): boolean {
+  if (error instanceof ConnectionFailed) return call.repeatable && call.once !== true;
+  if (error instanceof Unavailable && (error.status === 429 || error.status === 503)) return true;
+  return call.repeatable && (error instanceof TimedOut || error instanceof Unavailable);
+}
+
+async function once<T>(way: Way, call: Call, read: (response: Response) => Promise<T>): Promise<T> {
+  call.signal?.throwIfAborted();
+  const token = typeof way.credential === "function" ? await way.credential() : way.credential;
+  const headers = token === undefined ? call.headers : { ...call.headers, Authorization: `Bearer ${token}` };
+  const ending = new AbortController();
+  const late = new TimedOut(`${call.method} ${call.path}: no answer within ${call.timeoutMs} ms`);
+  const timer = setTimeout(() => ending.abort(late), call.timeoutMs);
+  const over = (): void => ending.abort(call.signal?.reason);
+  call.signal?.addEventListener("abort", over, { once: true });
+  const init: RequestInit = { method: call.method, headers, signal: ending.signal, redirect: "error" };
+  if (call.body !== undefined) init.body = call.body;
+  try {
+    const response = await way.fetch(way.url + call.path, init);
+    if (!response.ok) throw await errorOf(response);
+    return await read(response);
+  } catch (error) {
+    throw reasonOf(call, ending.signal, error);
+  } finally {
+    clearTimeout(timer);
+    call.signal?.removeEventListener("abort", over);
+  }
+}
+
+/** What went wrong in words of this package: platforms say it each in their own. */
+function reasonOf(call: Call, ended: AbortSignal, error: unknown): unknown {
+  if (ended.aborted) return ended.reason;
+  if (error instanceof QuantumMemoryError) return error;
+  if (error instanceof TypeError || isBroken(error))
+    return new ConnectionFailed(`${call.method} ${call.path}: the connection failed`, { cause: error });
+  return error;
+}
+
+/** What Node and browsers call a connection that broke while an answer was read. */
+function isBroken(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "NetworkError";
+}
