@@ -7,7 +7,7 @@ import { type Backoff, BACKOFF, uniqueKey } from "./retries.js";
 import { MemoryStream, type StreamOptions } from "./stream.js";
 import { openSocket, type SocketFactory } from "./socket.js";
 import { answered, type Call, type Credential, type Fetch, type Way } from "./transport.js";
-import type { Answer, CallOptions, Item, OperationName, Options, Paged } from "./types.js";
+import type { Answer, CallOptions, OperationName, Options } from "./types.js";
 
 export interface ClientOptions {
   /** An API key or token, or a function that gives the one that is valid now. */
@@ -58,10 +58,7 @@ export class QuantumMemory implements Caller {
   readonly #streams = new Set<MemoryStream>();
 
   /** @param url where the door is, as `http://127.0.0.1:8000`. */
-  constructor(
-    url: string,
-    options: ClientOptions = {},
-  ) {
+  constructor(url: string, options: ClientOptions = {}) {
     this.#backoff = { ...BACKOFF, ...options.backoff };
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#socket = options.socket ?? openSocket;
@@ -168,12 +165,12 @@ export class QuantumMemory implements Caller {
  *
  * `for await (const memory of every((cursor) => alice.listMemories({ cursor }))) …`
  */
-export async function* every<O extends Paged>(
-  page: (cursor: string | null) => Promise<Answer<O> & { items: Item<O>[]; next: string | null }>,
-): AsyncGenerator<Item<O>, void, undefined> {
+export async function* every<T>(
+  page: (cursor: string | null) => Promise<{ items: T[]; next: string | null }>,
+): AsyncGenerator<T, void, undefined> {
   let cursor: string | null = null;
   do {
-    const found: { items: Item<O>[]; next: string | null } = await page(cursor);
+    const found: { items: T[]; next: string | null } = await page(cursor);
     yield* found.items;
     cursor = found.next;
   } while (cursor !== null);

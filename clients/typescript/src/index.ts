@@ -8,4 +8,4 @@ export type { Backoff } from "./retries.js";
 export type { Socket, SocketFactory } from "./socket.js";
 export { type Channel, type Messages, MemoryStream, type StreamEvents, type StreamOptions } from "./stream.js";
 export type { Credential, Fetch } from "./transport.js";
-export type { Answer, Body, CallOptions, Item, OperationName, Options, Paged, Query, Schemas, Upload } from "./types.js";
+export type { Answer, Body, CallOptions, OperationName, Options, Query, Schemas, Upload } from "./types.js";

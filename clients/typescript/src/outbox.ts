@@ -67,10 +67,17 @@ export class Outbox {
   #wait<T>(number: number, send: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) return reject(new Closed("the client was closed before this write was sent"));
-      const one: Waiting = { number, send, resolve: resolve as (value: unknown) => void, reject };
+      if (signal?.aborted) return reject(signal.reason);
+      const over = (): void => this.#refuse(one, signal?.reason);
+      const one: Waiting = {
+        number,
+        send,
+        resolve: (value) => (signal?.removeEventListener("abort", over), resolve(value as T)),
+        reject: (error) => (signal?.removeEventListener("abort", over), reject(error)),
+      };
       const place = this.#queue.findIndex((other) => other.number > number);
       this.#queue.splice(place < 0 ? this.#queue.length : place, 0, one);
-      signal?.addEventListener("abort", () => this.#refuse(one, signal.reason), { once: true });
+      signal?.addEventListener("abort", over, { once: true });
       if (this.#queue.length > this.most) this.#refuse(this.#queue[0], new QueueFull(`more than ${this.most} writes wait`));
       void this.#flush();
     });

@@ -34,12 +34,5 @@ export interface CallOptions {
 /** What can be said of an operation's call: its query and what can be said of every call. */
 export type Options<O extends OperationName> = Query<O> & CallOptions;
 
-/** Operations that answer in pages. */
-export type Paged = {
-  [O in OperationName]: Answer<O> extends { items: unknown[]; next: string | null } ? O : never;
-}[OperationName];
-/** One of what a paged operation lists. */
-export type Item<O extends Paged> = Answer<O> extends { items: (infer One)[] } ? One : never;
-
 /** What files and streams may be given as. All of it is in memory while it is sent, since it may be sent again. */
 export type Upload = string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>;

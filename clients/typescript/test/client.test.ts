@@ -63,10 +63,10 @@ test("lists come page by page, and `every` gives all of them", async () => {
   const agent = await agentOf("pages");
   await agent.rememberMany({ memories: Array.from({ length: 7 }, (_, n) => ({ id: `m${n}`, text: `number ${n}` })) });
   const ids: string[] = [];
-  for await (const one of every<"listMemories">((cursor) => agent.listMemories({ limit: 3, cursor }))) ids.push(one.id);
+  for await (const one of every((cursor) => agent.listMemories({ limit: 3, cursor }))) ids.push(one.id);
   expect(ids).toEqual(["m0", "m1", "m2", "m3", "m4", "m5", "m6"]);
   const names: string[] = [];
-  for await (const one of every<"listAgents">((cursor) => client.listAgents({ limit: 1, cursor }))) names.push(one.name);
+  for await (const one of every((cursor) => client.listAgents({ limit: 1, cursor }))) names.push(one.name);
   expect(names).toContain("pages");
 });
 

@@ -1,0 +1,152 @@
+// Writes while there is no connection: kept in order, done once, refused aloud when there are too many.
+
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { Closed, ConnectionFailed, Conflict, QuantumMemory, QueueFull } from "../src/index.js";
+import { Outbox } from "../src/outbox.js";
+import { Line, RealServer, until } from "./server.js";
+
+let server: RealServer;
+let line: Line;
+const clients: QuantumMemory[] = [];
+
+beforeAll(async () => {
+  server = await RealServer.started();
+  line = await Line.to(server);
+});
+afterEach(() => {
+  line.down = false;
+  line.passes = () => true;
+  for (const one of clients.splice(0)) one.close();
+});
+afterAll(async () => {
+  await line.close();
+  await server.remove();
+});
+
+async function away(name: string, most: number): Promise<QuantumMemory> {
+  await new QuantumMemory(server.url, { key: server.key }).agent(name).makeAgent();
+  const client = new QuantumMemory(line.url, { key: server.key, offline: { most }, backoff: { firstMs: 20, mostMs: 100 } });
+  clients.push(client);
+  return client;
+}
+
+function cut(): void {
+  line.down = true;
+  line.cut();
+}
+
+async function textsOf(name: string): Promise<string[]> {
+  const { items } = await new QuantumMemory(server.url, { key: server.key }).agent(name).listMemories();
+  return items.map((one) => one.text);
+}
+
+test("what is written without a connection is done when there is one, in order and once", async () => {
+  const client = await away("queued", 100);
+  cut();
+  const said = Array.from({ length: 20 }, (_, number) => `number ${number}`);
+  const writes = said.map((text) => client.agent("queued").remember({ text }));
+  await until(() => client.waiting === said.length);
+  expect(await textsOf("queued")).toEqual([]);
+  line.down = false;
+  await Promise.all(writes);
+  expect(client.waiting).toBe(0);
+  expect(await textsOf("queued")).toEqual(said);
+});
+
+test("a write whose answer is lost waits with its key, and is done once", async () => {
+  const client = await away("lost", 100);
+  let lost = 0;
+  line.passes = () => {
+    lost += 1;
+    return lost > 3; // three answers do not come back: the write was done all the same
+  };
+  await client.agent("lost").remember({ text: "once" });
+  expect(lost).toBeGreaterThan(3);
+  expect(await textsOf("lost")).toEqual(["once"]);
+});
+
+test("writes wait while a server is killed and started again", async () => {
+  const client = await away("restarted", 100);
+  const agent = client.agent("restarted");
+  await agent.remember({ text: "before" });
+  await server.kill();
+  const writes = ["one", "two", "three"].map((text) => agent.remember({ text }));
+  await until(() => client.waiting === 3);
+  await server.start();
+  await Promise.all(writes);
+  expect(await textsOf("restarted")).toEqual(["before", "one", "two", "three"]);
+});
+
+test("when too many wait the oldest is refused with an error, and the others are kept", async () => {
+  const client = await away("full", 3);
+  cut();
+  const writes = ["a", "b", "c", "d", "e"].map((text) => client.agent("full").remember({ text }));
+  const settled = Promise.allSettled(writes);
+  await until(() => client.waiting === 3);
+  line.down = false;
+  const ends = (await settled).map((one) => (one.status === "rejected" ? one.reason : "done"));
+  expect(ends.map((end) => (end instanceof QueueFull ? "full" : end))).toEqual(["full", "full", "done", "done", "done"]);
+  expect(await textsOf("full")).toEqual(["c", "d", "e"]);
+});
+
+test("a stream that is told again sends what waits at once", async () => {
+  const client = await away("woken", 10);
+  const stream = client.stream({ agents: ["woken"], channels: ["memories"] });
+  await stream.started;
+  cut();
+  const write = client.agent("woken").remember({ text: "while away" });
+  await until(() => client.waiting === 1);
+  line.down = false;
+  const told = new Promise((resolve) => stream.on("memory_operation", resolve));
+  await write;
+  await told;
+});
+
+test("what is only asked does not wait, and what waits is refused when the client is closed or the signal says so", async () => {
+  const client = await away("closed", 10);
+  cut();
+  await expect(client.agent("closed").readMood()).rejects.toBeInstanceOf(ConnectionFailed);
+  const write = client.agent("closed").remember({ text: "never" });
+  const ending = new AbortController();
+  const other = client.agent("closed").remember({ text: "not this either" }, { signal: ending.signal });
+  await until(() => client.waiting === 2);
+  ending.abort(new Error("enough"));
+  await expect(other).rejects.toThrow("enough");
+  expect(client.waiting).toBe(1);
+  client.close();
+  await expect(write).rejects.toBeInstanceOf(Closed);
+  await expect(client.agent("closed").remember({ text: "late" })).rejects.toBeInstanceOf(Closed);
+});
+
+test("an error of one that waited is its own, and the next goes on", async () => {
+  const client = await away("refused", 10);
+  await new QuantumMemory(server.url, { key: server.key }).agent("refused").fork({ name: "there" });
+  cut();
+  const fork = client.agent("refused").fork({ name: "there" });
+  const write = client.agent("refused").remember({ text: "after" });
+  const refused = expect(fork).rejects.toBeInstanceOf(Conflict);
+  await until(() => client.waiting === 2);
+  line.down = false;
+  await refused;
+  await write;
+  expect(await textsOf("refused")).toEqual(["after"]);
+});
+
+test("one that was made earlier and is still being tried is waited for", async () => {
+  const box = new Outbox(10, { firstMs: 1, mostMs: 2, random: () => 0 });
+  const done: string[] = [];
+  let broken = true;
+  let fail: (error: Error) => void = () => undefined;
+  const slow = box.write(() => {
+    if (!broken) return Promise.resolve(done.push("first"));
+    return new Promise<number>((_, reject) => (fail = reject));
+  });
+  const quick = box.write(() => (broken ? Promise.reject(new ConnectionFailed("none")) : Promise.resolve(done.push("second"))));
+  await until(() => box.size === 1);
+  broken = false;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(done).toEqual([]);
+  fail(new ConnectionFailed("none"));
+  await Promise.all([slow, quick]);
+  expect(done).toEqual(["first", "second"]);
+});
