@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install demo test test-fast test-slow test-cluster test-postgres test-gpu lint types imports check clean
+.PHONY: help install demo test test-fast test-slow test-cluster test-postgres test-gpu test-typescript lint types imports check clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ test-cluster: $(STAMP)  ## nodes, actors, the GCS and drivers are killed, on sev
 test-postgres: $(STAMP)  ## the tests of a vault in PostgreSQL, on a private server that is gone afterwards
 	QM_TEST_POSTGRES=required $(BIN)/python -m pytest -q tests/unit -m postgres
 
+test-typescript: $(STAMP)  ## the TypeScript client against the real server, its types against the application; needs npm and Node 20
+	cd clients/typescript && npm ci --no-audit --no-fund && npm run typecheck && npm run check && npm run build && npm test
+
 # On a bare CUDA image: PYTHON needs numpy, scipy, cupy (and cuquantum-python), pytest, pytest-timeout and hypothesis; no .venv.
 test-gpu:  ## the tests of the quantum engine on a GPU, by QM_TEST_BACKEND: cupy (the default) or cuquantum
 	QM_TEST_BACKEND=$${QM_TEST_BACKEND:-cupy} PYTHONPATH=src $(PYTHON) -m pytest --noconftest \
@@ -62,4 +65,4 @@ imports: $(STAMP)  ## the rules about who may import whom
 check: lint types imports  ## lint, types and imports
 
 clean:  ## remove what was made here
-	rm -rf $(VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info clients/typescript/node_modules clients/typescript/dist
