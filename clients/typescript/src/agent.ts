@@ -1,7 +1,7 @@
 /** One agent: its operations, called as the OpenAPI document calls them. */
 
 import type { Brought, Caller } from "./client.js";
-import { jsonLines, type Lines, linesOf } from "./lines.js";
+import { jsonLines, type Lines, linesOf, whole } from "./lines.js";
 import type { Answer, Body, OperationName, Options, Upload } from "./types.js";
 
 /** What a stream of memories is answered with, a line each. */
@@ -248,12 +248,12 @@ export class Agent {
   async *rememberStream(memories: Lines<Body<"remember">>, options: Options<"rememberStream"> = {}): AsyncGenerator<StreamAnswer> {
     const upload = { body: await jsonLines(memories), media: "application/x-ndjson" };
     const response = await this.#raw("rememberStream", { upload }, options);
-    for await (const line of linesOf(response, options.signal)) yield JSON.parse(line) as StreamAnswer;
+    for await (const line of linesOf(response)) yield JSON.parse(line) as StreamAnswer;
   }
 
   /** The memories of a branch, as lines of JSON or of a transcript. */
   async *exportMemories(options: Options<"exportMemories"> = {}): AsyncGenerator<string> {
-    yield* linesOf(await this.#raw("exportMemories", {}, options), options.signal);
+    yield* linesOf(await this.#raw("exportMemories", {}, options));
   }
 
   /** Remembers what a file holds. `media` is what kind of file it is, as `text/plain`. */
@@ -267,7 +267,7 @@ export class Agent {
 
   /** The agent with its whole history and all its branches, as an archive. */
   async exportArchive(options: Options<"exportArchive"> = {}): Promise<Blob> {
-    return (await this.#raw("exportArchive", {}, options)).blob();
+    return whole((await this.#raw("exportArchive", {}, options)).blob());
   }
 
   /** Takes in an archive under this agent's name, which must be free. Not sent again where nobody knows if it was done. */

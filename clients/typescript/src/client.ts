@@ -2,10 +2,11 @@
 
 import { Agent } from "./agent.js";
 import { OPERATIONS } from "./generated/operations.js";
+import { whole } from "./lines.js";
 import { Outbox } from "./outbox.js";
 import { type Backoff, BACKOFF, uniqueKey } from "./retries.js";
-import { MemoryStream, type StreamOptions } from "./stream.js";
 import { openSocket, type SocketFactory } from "./socket.js";
+import { MemoryStream, type StreamOptions } from "./stream.js";
 import { answered, type Call, type Credential, type Fetch, type Way } from "./transport.js";
 import type { Answer, CallOptions, OperationName, Options } from "./types.js";
 
@@ -115,7 +116,7 @@ export class QuantumMemory implements Caller {
 
   /** The metrics, in the text format of Prometheus. */
   async metrics(options: CallOptions = {}): Promise<string> {
-    return (await this.raw("metrics", {}, options)).text();
+    return whole((await this.raw("metrics", {}, options)).text());
   }
 
   /** Ends all streams, and refuses the writes that wait. */
@@ -137,7 +138,7 @@ export class QuantumMemory implements Caller {
 
   /** An operation whose answer is read by the caller. A try is over when its head is there. */
   raw<O extends OperationName>(name: O, brought: Brought, options: Options<O>): Promise<Response> {
-    return answered(this.#way, this.#call(name, brought, options), async (response) => response);
+    return answered(this.#way, { ...this.#call(name, brought, options), streams: true }, async (response) => response);
   }
 
   #call(name: OperationName, { path = {}, json, upload }: Brought, options: CallOptions & object): Call {
@@ -182,5 +183,6 @@ function addressed(path: string, values: Record<string, string>, query: readonly
   const asked = new URLSearchParams();
   for (const [name, value] of Object.entries(options))
     if (query.includes(name) && value !== undefined && value !== null) asked.set(name, String(value));
-  return asked.size > 0 ? `${filled}?${asked}` : filled;
+  const said = asked.toString();
+  return said === "" ? filled : `${filled}?${said}`;
 }

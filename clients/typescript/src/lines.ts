@@ -1,5 +1,7 @@
 /** JSON lines, out and in. */
 
+import { failed } from "./transport.js";
+
 export type Lines<T> = Iterable<T> | AsyncIterable<T>;
 
 /** All of it as one body: browsers send no stream that is not yet whole, and what is sent again has to be there. */
@@ -9,22 +11,27 @@ export async function jsonLines(values: Lines<unknown>): Promise<string> {
   return lines.join("");
 }
 
-/** The lines of an answer while it comes. Throws the signal's reason when it is aborted. */
-export async function* linesOf(response: Response, signal?: AbortSignal): AsyncGenerator<string, void, undefined> {
+/** The lines of an answer while it comes. Throws: ConnectionFailed, the reason of the signal that it was asked with. */
+export async function* linesOf(response: Response): AsyncGenerator<string, void, undefined> {
   const reader = (response.body ?? new Blob([]).stream()).pipeThrough(new TextDecoderStream()).getReader();
-  const over = (): void => void reader.cancel(signal?.reason);
-  signal?.addEventListener("abort", over, { once: true });
   let rest = "";
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    for (let part = await whole(reader.read()); !part.done; part = await whole(reader.read())) {
       const lines = (rest + part.value).split("\n");
       rest = lines.pop() ?? "";
       yield* lines;
     }
-    signal?.throwIfAborted();
     if (rest !== "") yield rest;
   } finally {
-    signal?.removeEventListener("abort", over);
-    await reader.cancel();
+    await reader.cancel().catch(() => undefined); // what broke was said already
+  }
+}
+
+/** What is read of an answer. Throws: ConnectionFailed where the answer breaks off. */
+export async function whole<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    throw failed("the answer", error);
   }
 }

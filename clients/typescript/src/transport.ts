@@ -1,6 +1,6 @@
 /** One request and its retries. Knows HTTP, and nothing of operations. */
 
-import { ConnectionFailed, errorOf, ProblemError, QuantumMemoryError, TimedOut, Unavailable } from "./errors.js";
+import { ConnectionFailed, errorOf, ProblemError, TimedOut, Unavailable } from "./errors.js";
 import { type Backoff, sleep, waitMs } from "./retries.js";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -19,6 +19,8 @@ export interface Call {
   repeatable: boolean;
   /** Whether it is for someone else to come back when there is no connection. */
   once?: boolean;
+  /** Whether `read` takes the head alone: the signal then goes on to end the body, and the time is that of the head. */
+  streams?: boolean;
 }
 
 export interface Way {
@@ -76,20 +78,19 @@ async function once<T>(way: Way, call: Call, read: (response: Response) => Promi
     throw reasonOf(call, ending.signal, error);
   } finally {
     clearTimeout(timer);
-    call.signal?.removeEventListener("abort", over);
+    if (call.streams !== true) call.signal?.removeEventListener("abort", over);
   }
 }
 
 /** What went wrong in words of this package: platforms say it each in their own. */
 function reasonOf(call: Call, ended: AbortSignal, error: unknown): unknown {
   if (ended.aborted) return ended.reason;
-  if (error instanceof QuantumMemoryError) return error;
-  if (error instanceof TypeError || isBroken(error))
-    return new ConnectionFailed(`${call.method} ${call.path}: the connection failed`, { cause: error });
-  return error;
+  return failed(`${call.method} ${call.path}`, error);
 }
 
-/** What Node and browsers call a connection that broke while an answer was read. */
-function isBroken(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "NetworkError";
+/** What platforms throw at a connection that fails as an error of this package; all else as it is. */
+export function failed(what: string, error: unknown): unknown {
+  const network = error instanceof DOMException && error.name === "NetworkError";
+  if (!network && !(error instanceof TypeError)) return error;
+  return new ConnectionFailed(`${what}: the connection failed`, { cause: error });
 }

@@ -39,13 +39,15 @@ test("a heartbeat says that all before it was told", () => {
   expect([7, 9, 10].map((at) => one.isNew(at))).toEqual([false, false, true]);
 });
 
+type PAD = [number, number, number];
+
 const update = (likeliest: string, pleasure: number) => ({
   type: "emotional_update" as const,
   subscription: "s",
   position: 1,
   agent: "a",
   branch: "main",
-  mood: { pad: [pleasure, 0, 0] as [number, number, number], spread: [1, 1, 1] as [number, number, number], emotions: { [likeliest]: 0.5 }, at: null },
+  mood: { pad: [pleasure, 0, 0] as PAD, spread: [1, 1, 1] as PAD, emotions: { [likeliest]: 0.5 }, at: null },
 });
 
 test("a mood that is as it was is not told again, and a turn while nobody was told is told", () => {
