@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import uvicorn
 
@@ -19,6 +20,7 @@ from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.limits.host import RateLimitsHost
 from quantum_memory.cluster.service.principals import Principal, Role
 from quantum_memory.cluster.service.replica import Replica
+from quantum_memory.memory.vault.admission import RevokeKey
 from tests.unit.front import Front
 
 R = TypeVar("R")
@@ -105,6 +107,13 @@ class Door:
         minted = mint("tests", "acme", "a test", role, agents, now=utc_now())
         await Ledger(self.front.memory).write(minted.write)
         return minted.text
+
+    def revoke(self, key: str) -> None:
+        """The key opens nothing from here on, once what is known of it is looked up again."""
+        self.loop.run(self._revoke(key))
+
+    async def _revoke(self, key: str) -> None:
+        await Ledger(self.front.memory).write(RevokeKey(key.split("_")[1], "acme", uuid4().hex))
 
     def close(self) -> None:
         self.stop()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +35,7 @@ from quantum_memory_client import (
 from tests.unit.door_served import Door, free_port
 
 ONCE = Retries(deadline_s=0.0)
+SOURCE = generate.HERE / "python" / "src"
 
 
 @pytest.fixture(scope="module")
@@ -249,3 +253,35 @@ def test_who_asks_too_often_waits_as_long_as_he_is_told(tmp_path: Path) -> None:
             assert [patient.make_agent("ann")["name"] for _ in range(4)] == ["ann"] * 4
     finally:
         door.close()
+
+
+def test_the_readme_works_as_it_stands(door: Door) -> None:
+    text = (generate.HERE / "python" / "README.md").read_text(encoding="utf-8")
+    first, awaited, *others, stream = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    key = door.key()
+    scope: dict[str, Any] = {"key": key}
+    for block in (first, awaited):
+        exec(block.replace("http://127.0.0.1:8000", door.url), scope)  # noqa: S102 - the project's own words
+    asyncio.run(scope["ask"]())
+    with Client(door.url, key) as memory:
+        scope["memory"] = memory
+        for block in others:
+            exec(block, scope)  # noqa: S102 - the same
+        assert scope["told"].remembered == 1000
+        felt = stream.replace("as events:\n", "as events:\n    memory.feel('alice', emotion='joy')\n")
+        exec(f"{felt}        break\n", scope)  # noqa: S102 - the same, until something was told
+        assert scope["event"]["agent"] == "alice"
+
+
+def test_the_client_stands_on_httpx_and_websockets_alone() -> None:
+    """No torch, no Ray, nothing of the server."""
+    found = (
+        "import sys, quantum_memory_client; print(*sorted({name.partition('.')[0] for name in sys.modules}"
+        " - sys.stdlib_module_names))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", found], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, check=True
+    )
+    told = set(ran.stdout.decode().split())
+    assert {"httpx", "websockets"} <= told
+    assert not told & {"torch", "ray", "numpy", "pydantic", "msgspec", "quantum_memory"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from quantum_memory.cluster.service.stream import endpoint, session
 from quantum_memory_client import (
     AsyncClient,
     Client,
@@ -128,6 +130,43 @@ def test_what_cannot_begin_says_why(door: Door) -> None:
     nobody = Client(f"http://127.0.0.1:{free_port()}", retries=hasty)
     with nobody, pytest.raises(NoAnswer), nobody.stream():
         pass
+
+
+def test_a_reader_that_does_not_keep_up_is_told_what_it_was_not_told_and_can_have_it(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "CREDIT", 16)
+    monkeypatch.setattr(endpoint, "CREDIT", 16)
+    monkeypatch.setattr(session, "SLOW_S", 0.3)
+    with Client(door.url, door.key(), retries=QUICK) as memory:
+        memory.make_agent("ann")
+        heard: list[str] = []
+        with memory.stream("ann", ["memories"]) as events:
+            for n in range(60):
+                memory.remember("ann", f"{n}")
+            time.sleep(0.6)
+            for event in events:
+                if event["type"] == "lagging":
+                    gap = event
+                    break
+                heard += texts(event)
+            with memory.stream("ann", ["memories"], after=gap["after"]) as rest:
+                while len(heard) < 60:
+                    heard += texts(next(rest))
+        assert heard == [f"{n}" for n in range(60)]
+
+
+def test_a_stream_ends_when_its_key_is_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "HEARTBEAT_S", 0.2)
+    door = Door(tmp_path, service={"access": {"fresh_s": 0.1}})
+    try:
+        key = door.key()
+        with Client(door.url, key, retries=QUICK) as memory, memory.stream() as events:
+            door.revoke(key)
+            with pytest.raises(Revoked):
+                next(events)
+    finally:
+        door.close()
 
 
 # What a reader knows, without a connection.
