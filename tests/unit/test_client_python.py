@@ -118,6 +118,18 @@ async def everything(ask: Ask, folder: Path) -> None:
     assert (await ask("import_memories", ANN, chat, media_type="text/plain", format="transcript"))["added"] == 2
     archive = await ask("export_archive", ANN)
     assert (await ask("import_archive", "bob", archive))["agent"] == "bob"
+    await ask("save_archive", ANN, folder / "ann.qms")
+    assert (await ask("import_archive", "ben", folder / "ann.qms"))["agent"] == "ben"
+    await ask("save_memories", ANN, folder / "ann.jsonl")
+    assert len((folder / "ann.jsonl").read_bytes().splitlines()) == len(await ask("list_memories", ANN))
+    with pytest.raises(NotFound):
+        await ask("save_archive", "nobody", folder / "nobody.qms")
+    assert await asyncio.to_thread(left_over, folder) == []
+
+
+def left_over(folder: Path) -> list[str]:
+    """What a download that failed has left."""
+    return [path.name for path in folder.iterdir() if path.suffix == ".part" or path.stem == "nobody"]
 
 
 async def knowing(ask: Ask) -> None:
@@ -175,7 +187,7 @@ def test_every_operation_works_as_a_method(tmp_path: Path, kind: type[Client | A
         asyncio.run(play())
     finally:
         door.close()
-    assert used == {generate.snake(name) for name in named(document)}
+    assert used == {generate.snake(name) for name in named(document)} | {"save_archive", "save_memories"}
 
 
 def test_lists_are_read_page_by_page_and_can_be_gone_on_with(memory: Client) -> None:

@@ -145,6 +145,23 @@ def test_a_stream_of_memories_goes_on_over_cuts(door: Door, proxy: Proxy) -> Non
         assert kept == [f"line {n}" for n in range(500)]
 
 
+def test_a_download_that_is_cut_begins_again_and_leaves_no_part(door: Door, proxy: Proxy, tmp_path: Path) -> None:
+    with Client(proxy.url, door.key(), retries=QUICK) as memory:
+        memory.remember_many("ann", [{"text": f"line {n} " + "x" * 500} for n in range(500)], create=True)
+        answered = 0
+
+        def halfway(chunk: bytes) -> bool:
+            nonlocal answered
+            answered += len(chunk)
+            return not proxy.cuts and answered > 100_000
+
+        proxy.lost = halfway
+        memory.save_memories("ann", tmp_path / "ann.jsonl", format="jsonl")
+        assert proxy.cuts == 1
+        assert len((tmp_path / "ann.jsonl").read_bytes().splitlines()) == 500
+        assert not list(tmp_path.glob("*.part"))
+
+
 class Clock:
     def __init__(self) -> None:
         self.now_s = 0.0

@@ -24,6 +24,7 @@ from quantum_memory_client import (
     Revoked,
     Unauthenticated,
 )
+from quantum_memory_client.errors import of_answer
 from quantum_memory_client.following import Following
 from tests.unit.door_served import Door, Proxy, free_port, proxied
 
@@ -279,10 +280,15 @@ def test_a_reader_who_was_let_in_once_comes_back_for_as_long_as_it_takes_and_oth
         reader.now_s += 29.0
     with pytest.raises(NoAnswer):
         reader.core.lost(OSError("away"))
+    resuming = Reader(after=5)
+    resuming.core.lost(OSError("away"))
+    resuming.now_s += 100.0
+    with pytest.raises(NoAnswer):
+        resuming.core.lost(OSError("away"))
     patient = Reader()
     patient.open(10)
-    for _ in range(100):
-        assert patient.core.lost(OSError("away")) <= Retries().most_s
+    for away in [OSError("away"), of_answer(502, {}, b""), of_answer(503, {}, b"")] * 30:
+        assert patient.core.lost(away) <= Retries().most_s
         patient.now_s += 100.0
 
 

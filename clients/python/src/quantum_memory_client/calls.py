@@ -59,6 +59,7 @@ class Call(Generic[T]):
         content: the body, or the file that has it.
         media_type: of the body.
         key: what makes it the same change however often it is sent; a reading has none.
+        into: the file that a good answer goes to, in the place of being held.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Call(Generic[T]):
     content: bytes | Path | None = field(default=None, repr=False)
     media_type: str | None = None
     key: str | None = None
+    into: Path | None = None
 
     @property
     def headers(self) -> dict[str, str]:

@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Genera
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, cast
+from typing import IO, Any, Final, Self, TypeVar, cast
+from uuid import uuid4
 
 import httpx
 from websockets.asyncio.client import connect as connect_async
@@ -18,6 +19,7 @@ from websockets.sync.client import connect as connect_sync
 
 from quantum_memory_client._operations import Operations
 from quantum_memory_client.calls import Answer, Call
+from quantum_memory_client.downloads import Downloads
 from quantum_memory_client.errors import ClientError, NoAnswer, of_answer
 from quantum_memory_client.following import PATH, SUBPROTOCOL, Channel, Following
 from quantum_memory_client.methods import Awaiting, Blocking
@@ -68,7 +70,7 @@ class _Door:
         return Following(names, channels, branch, after, self.retries, time.monotonic)
 
 
-class Client(Operations, Blocking):
+class Client(Operations, Downloads, Blocking):
     """The door, for threads. Several may use one client at once; ``with`` closes it.
 
     Args:
@@ -109,13 +111,17 @@ class Client(Operations, Blocking):
     def _sent(self, step: Send) -> Answer | NoAnswer:
         call = step.call
         content = _read(call.content) if isinstance(call.content, Path) else call.content
+        options: dict[str, Any] = {"params": call.query, "headers": call.headers, "timeout": step.within_s}
         try:
-            told = self._http.request(
-                call.method, call.path, params=call.query, content=content, headers=call.headers, timeout=step.within_s
-            )
+            with self._http.stream(call.method, call.path, content=content, **options) as told:
+                if call.into is None or not told.is_success:
+                    return Answer(told.status_code, told.headers, told.read())
+                with _arriving(call.into) as file:
+                    for chunk in told.iter_bytes():
+                        file.write(chunk)
+                return Answer(told.status_code, told.headers, b"")
         except BROKEN as error:
             return _no_answer(call, error)
-        return Answer(told.status_code, told.headers, told.content)
 
     def remember_stream(
         self, agent: str, memories: Iterable[Said], *, branch: str | None = None, create: bool = False
@@ -181,7 +187,7 @@ class Client(Operations, Blocking):
         self.close()
 
 
-class AsyncClient(Operations, Awaiting):
+class AsyncClient(Operations, Downloads, Awaiting):
     """The door, for coroutines of one event loop. ``async with`` closes it.
 
     Args:
@@ -222,13 +228,17 @@ class AsyncClient(Operations, Awaiting):
     async def _sent(self, step: Send) -> Answer | NoAnswer:
         call = step.call
         content = _read_async(call.content) if isinstance(call.content, Path) else call.content
+        options: dict[str, Any] = {"params": call.query, "headers": call.headers, "timeout": step.within_s}
         try:
-            told = await self._http.request(
-                call.method, call.path, params=call.query, content=content, headers=call.headers, timeout=step.within_s
-            )
+            async with self._http.stream(call.method, call.path, content=content, **options) as told:
+                if call.into is None or not told.is_success:
+                    return Answer(told.status_code, told.headers, await told.aread())
+                with _arriving(call.into) as file:
+                    async for chunk in told.aiter_bytes():
+                        await asyncio.to_thread(file.write, chunk)
+                return Answer(told.status_code, told.headers, b"")
         except BROKEN as error:
             return _no_answer(call, error)
-        return Answer(told.status_code, told.headers, told.content)
 
     async def remember_stream(
         self,
@@ -314,6 +324,18 @@ def _stream_error(error: Exception) -> Exception:
     if isinstance(error, InvalidHandshake) and not isinstance(error, OSError):
         return NoAnswer(f"the stream was not opened: {error}")
     return error
+
+
+@contextmanager
+def _arriving(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes its name when all of it has come, and is gone if it does not."""
+    part = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Iterator[bytes]:

@@ -89,6 +89,7 @@ class Following:
         self._told = 0
         self._moods: dict[tuple[str, str], Any] = {}
         self._connection = _Connection()
+        self._was_begun = False
         self._attempt = 0
         self._away_since_s: float | None = clock()
         self._come_back_s: float | None = None
@@ -145,7 +146,7 @@ class Following:
         now_s = self._clock()
         if self._away_since_s is None:
             self._away_since_s, self._attempt = now_s, 0
-        patience_s = self._retries.deadline_s if self._after is None or not isinstance(refusal, NoAnswer) else math.inf
+        patience_s = math.inf if self._was_begun and isinstance(refusal, Unavailable) else self._retries.deadline_s
         told_s = refusal.retry_after_s if refusal.retry_after_s is not None else self._come_back_s
         pause_s = self._retries.pause_s(self._attempt, told_s)
         passing = isinstance(refusal, Unavailable) or refusal.kind == BEHIND
@@ -197,7 +198,7 @@ class Following:
     def _subscribed(self, position: int) -> None:
         if self._after is None:
             self._after = position
-        self._connection.begun = True
+        self._connection.begun = self._was_begun = True
         self._away_since_s, self._attempt = None, 0
 
     def _refused(self, message: dict[str, Any]) -> None:
