@@ -20,9 +20,11 @@ from quantum_memory_client import (
     Forbidden,
     InvalidInput,
     NoAnswer,
+    RateLimited,
     Retries,
     Revoked,
     Unauthenticated,
+    Unavailable,
 )
 from quantum_memory_client.errors import of_answer
 from quantum_memory_client.following import Following
@@ -123,7 +125,7 @@ def test_what_cannot_begin_says_why(door: Door) -> None:
     with Client(door.url, door.key(agents=("bob",)), retries=hasty) as memory:
         with pytest.raises(Forbidden), memory.stream("ann", ["memories"]):
             pass
-        with pytest.raises(InvalidInput), memory.stream("bob", ["memories"], after=10**9):
+        with pytest.raises(InvalidInput), memory.stream("bo:b", ["memories"]):
             pass
     stranger = Client(door.url, "qm_0000000000000000_no", retries=hasty)
     with stranger, pytest.raises(Unauthenticated), stranger.stream():
@@ -292,15 +294,16 @@ def test_a_reader_who_was_let_in_once_comes_back_for_as_long_as_it_takes_and_oth
         patient.now_s += 100.0
 
 
-def test_a_replica_that_is_behind_is_asked_again() -> None:
+def test_a_refusal_that_is_over_soon_is_waited_out_and_another_is_not() -> None:
     reader = Reader()
-    reader.open(10)
-    reader.change(12, 1)
-    reader.core.lost(OSError("cut"))
     reader.core.opened()
-    with pytest.raises(InvalidInput) as behind:
-        reader.hear("refused", error="OutOfRange", detail="after: 12 is outside [0, 11]", id="events")
-    assert reader.core.lost(behind.value) < 1.0
-    reader.now_s += 100.0
+    with pytest.raises(RateLimited) as limited:
+        reader.hear("refused", error="RateLimited", detail="ask again in 2 s", retry_after_s=2.0)
+    assert reader.core.lost(limited.value) >= 2.0
+    with pytest.raises(Unavailable) as away:
+        reader.hear("refused", error="VaultUnavailable", detail="not now; ask again")
+    reader.core.lost(away.value)
+    with pytest.raises(InvalidInput) as wrong:
+        reader.hear("refused", error="InvalidValue", detail="agents: no name", id="events")
     with pytest.raises(InvalidInput):
-        reader.core.lost(behind.value)
+        reader.core.lost(wrong.value)

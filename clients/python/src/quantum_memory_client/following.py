@@ -40,8 +40,6 @@ REFUSALS: dict[str, type[ClientError]] = {
     **dict.fromkeys(("UnsupportedVersion", "protocol"), InvalidInput),
 }
 """By the name of the error; the server is not ready where it names another."""
-BEHIND: Final = "OutOfRange"
-"""Over soon: this replica has not yet read as far as another one told."""
 Channel = Literal["mood", "memories", "history"]
 
 
@@ -146,11 +144,10 @@ class Following:
         now_s = self._clock()
         if self._away_since_s is None:
             self._away_since_s, self._attempt = now_s, 0
-        patience_s = math.inf if self._was_begun and isinstance(refusal, Unavailable) else self._retries.deadline_s
+        patience_s = math.inf if self._was_begun else self._retries.deadline_s
         told_s = refusal.retry_after_s if refusal.retry_after_s is not None else self._come_back_s
         pause_s = self._retries.pause_s(self._attempt, told_s)
-        passing = isinstance(refusal, Unavailable) or refusal.kind == BEHIND
-        if not passing or now_s + pause_s - self._away_since_s > patience_s:
+        if not isinstance(refusal, Unavailable) or now_s + pause_s - self._away_since_s > patience_s:
             raise refusal
         self._attempt += 1
         self._come_back_s = None

@@ -34,9 +34,8 @@ class Retries:
 
     def pause_s(self, attempt: int, told_s: float | None = None) -> float:
         """How long to wait after this attempt, the first of which is 0."""
-        whole_s = min(self.most_s, self.first_s * 2.0 ** min(attempt, 60))
-        drawn_s = whole_s * (0.5 + self.draw() / 2)
-        return drawn_s if told_s is None or told_s <= drawn_s else told_s + drawn_s - whole_s / 2
+        half_s = min(self.most_s, self.first_s * 2.0 ** min(attempt, 60)) / 2
+        return max(half_s, told_s or 0.0) + half_s * self.draw()
 
 
 class Send(NamedTuple):
