@@ -1,0 +1,212 @@
+"""What a reader of the stream knows: how far it was told, what it owes, and when to come back. Owns no connection.
+
+A connection that breaks between two messages of one change is resumed before that change, and what was handed on of it
+is left out: nothing is missed, and nothing comes twice.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, cast
+
+from quantum_memory_client.errors import (
+    ClientError,
+    Forbidden,
+    InvalidInput,
+    NoAnswer,
+    RateLimited,
+    Revoked,
+    Unauthenticated,
+    Unavailable,
+)
+from quantum_memory_client.retries import Retries
+from quantum_memory_client.types import Event
+
+SUBPROTOCOL: Final = "quantum-memory.v1"
+PATH: Final = "/v1/stream"
+NAME: Final = "events"
+CHANGES = frozenset({"memory_operation", "history", "equation_evolution"})
+"""What has its place in the order of changes; moods are states."""
+HANDED_ON = CHANGES | {"emotional_update", "phase_transition", "lagging"}
+UNCOUNTED = frozenset({"welcome", "heartbeat", "closing"})
+REFUSALS: dict[str, type[ClientError]] = {
+    "Unauthenticated": Unauthenticated,
+    "Forbidden": Forbidden,
+    "RateLimited": RateLimited,
+    **dict.fromkeys(("InvalidValue", "InvalidMessage", "TooLong", "OutOfRange"), InvalidInput),
+    **dict.fromkeys(("UnsupportedVersion", "protocol"), InvalidInput),
+}
+"""By the name of the error; the server is not ready where it names another."""
+Channel = Literal["mood", "memories", "history"]
+
+
+@dataclass
+class _Connection:
+    """What is so of one connection alone."""
+
+    received: int = 0
+    acknowledged: int = 0
+    credit: int = 1024
+    position: int = -1
+    heard: int = 0
+    moods: set[tuple[str, str]] = field(default_factory=set)
+    begun: bool = False
+    beat: bool = False
+
+
+class Following:
+    """One subscription, over as many connections as it takes.
+
+    Args:
+        agents: names, or "*".
+        channels: what is to be told.
+        branch: of which branch; of all when left out.
+        after: the position to go on from; from now on when left out.
+        retries: how to come back; its deadline is for being let in, and not for how long a subscription lasts.
+        clock: in seconds.
+
+    Attributes:
+        silence_s: how long a connection that lives may say nothing.
+    """
+
+    def __init__(
+        self,
+        agents: Sequence[str],
+        channels: Sequence[Channel],
+        branch: str | None,
+        after: int | None,
+        retries: Retries,
+        clock: Callable[[], float],
+    ) -> None:
+        self._wanted = {"agents": list(agents), "channels": list(channels), "branch": branch}
+        self._after, self._retries, self._clock = after, retries, clock
+        self._at: int | None = None
+        self._told = 0
+        self._moods: dict[tuple[str, str], Any] = {}
+        self._connection = _Connection()
+        self._was_begun = False
+        self._attempt = 0
+        self._away_since_s: float | None = clock()
+        self._come_back_s: float | None = None
+        self.silence_s = 60.0
+
+    @property
+    def begun(self) -> bool:
+        """Whether this connection's subscription is in force."""
+        return self._connection.begun
+
+    def opened(self) -> list[str]:
+        """A connection is open: what is to be said first."""
+        self._connection = _Connection()
+        after = {} if self._after is None else {"after": self._after}
+        subscribe = {"type": "subscribe", "id": NAME, **self._wanted, **after}
+        return [json.dumps({"type": "hello", "versions": [1], "features": ["resume"]}), json.dumps(subscribe)]
+
+    def heard(self, text: str | bytes) -> Event | None:
+        """A message came: the event that is to be handed on, if it is one. Raises: ClientError where it is the end."""
+        message: dict[str, Any] = json.loads(text)
+        kind, here = message["type"], self._connection
+        here.received += kind not in UNCOUNTED
+        if kind in HANDED_ON:
+            return cast("Event", message) if self._is_new(message) else None
+        match kind:
+            case "welcome":
+                here.credit = int(message["credit"])
+                self.silence_s = 3.0 * float(message["heartbeat_s"])
+            case "subscribed":
+                self._subscribed(int(message["position"]))
+            case "heartbeat" if here.begun:
+                here.beat = True
+                self._complete(int(message["position"]))
+            case "refused":
+                self._refused(message)
+            case "closing":
+                self._closing(message)
+        return None
+
+    def owed(self) -> str | None:
+        """The acknowledgement of what was handed on, when it is time for one."""
+        here = self._connection
+        if here.received - here.acknowledged < (1 if here.beat else max(1, here.credit // 8)):
+            return None
+        here.acknowledged, here.beat = here.received, False
+        return json.dumps({"type": "ack", "received": here.received})
+
+    def lost(self, error: Exception) -> float:
+        """A connection broke, or none was had: in how many seconds to come back.
+
+        Raises: ClientError where it is of no use, or was tried for as long as the deadline has it.
+        """
+        refusal = error if isinstance(error, ClientError) else NoAnswer(f"the stream broke: {error}")
+        now_s = self._clock()
+        if self._away_since_s is None:
+            self._away_since_s, self._attempt = now_s, 0
+        patience_s = math.inf if self._was_begun else self._retries.deadline_s
+        told_s = refusal.retry_after_s if refusal.retry_after_s is not None else self._come_back_s
+        pause_s = self._retries.pause_s(self._attempt, told_s)
+        if not isinstance(refusal, Unavailable) or now_s + pause_s - self._away_since_s > patience_s:
+            raise refusal
+        self._attempt += 1
+        self._come_back_s = None
+        return pause_s
+
+    def _is_new(self, message: dict[str, Any]) -> bool:
+        """Whether this was not handed on before; from here on it was."""
+        if message["type"] == "lagging":
+            self._complete(int(message["upto"]))
+            return True
+        if message["type"] == "emotional_update":
+            return self._is_new_mood(message)
+        return message["type"] not in CHANGES or self._is_new_change(int(message["position"]))
+
+    def _is_new_change(self, position: int) -> bool:
+        here = self._connection
+        here.heard = here.heard + 1 if position == here.position else 1
+        here.position = position
+        if position <= (-1 if self._after is None else self._after) or (self._at is not None and position < self._at):
+            return False
+        if position == self._at:
+            new = here.heard > self._told
+            self._told = max(self._told, here.heard)
+            return new
+        if self._at is not None:
+            self._after = self._at
+        self._at, self._told = position, 1
+        return True
+
+    def _is_new_mood(self, message: dict[str, Any]) -> bool:
+        """A mood that is told first on a connection may be the one that was told last on the one before."""
+        whose = message["agent"], message["branch"]
+        first = whose not in self._connection.moods
+        known = self._moods.get(whose)
+        self._connection.moods.add(whose)
+        self._moods[whose] = message["mood"]
+        return not (first and known == message["mood"])
+
+    def _complete(self, position: int) -> None:
+        """Everything up to here was told."""
+        self._after = position if self._after is None else max(self._after, position)
+        if self._at is not None and self._at <= position:
+            self._at, self._told = None, 0
+
+    def _subscribed(self, position: int) -> None:
+        if self._after is None:
+            self._after = position
+        self._connection.begun = self._was_begun = True
+        self._away_since_s, self._attempt = None, 0
+
+    def _refused(self, message: dict[str, Any]) -> None:
+        """Raises: what the refusal stands for."""
+        name = str(message["error"])
+        kind = REFUSALS.get(name, Unavailable)
+        raise kind(str(message["detail"]), kind=name, retry_after_s=message.get("retry_after_s"))
+
+    def _closing(self, message: dict[str, Any]) -> None:
+        """Raises: Revoked; NoAnswer for all else, which is to be come back from."""
+        self._come_back_s = float(message["reconnect_after_s"])
+        if message["reason"] == "revoked":
+            raise Revoked("the credential is not valid any more", kind="revoked")
+        raise NoAnswer(f"the server closed the stream: {message['reason']}")

@@ -1,0 +1,309 @@
+"""The Python client's stream: over cuts and replicas that end nothing is missed or doubled; what ends it is said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantum_memory.cluster.service.stream import endpoint, session
+from quantum_memory_client import (
+    AsyncClient,
+    Client,
+    Event,
+    Forbidden,
+    InvalidInput,
+    NoAnswer,
+    RateLimited,
+    Retries,
+    Revoked,
+    Unauthenticated,
+    Unavailable,
+)
+from quantum_memory_client.errors import of_answer
+from quantum_memory_client.following import Following
+from tests.unit.door_served import Door, Proxy, free_port, proxied
+
+QUICK = Retries(deadline_s=20.0, first_s=0.02, most_s=0.1)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    made = Door(tmp_path, service={"limits": {"key": {"per_s": 1000.0, "burst": 2000.0}}})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def proxy(door: Door) -> Iterator[Proxy]:
+    with proxied(door) as made:
+        yield made
+
+
+def texts(event: Event) -> list[str]:
+    return [one["text"] for one in event["told"]["memories"]] if event["type"] == "memory_operation" else []
+
+
+def test_what_happens_is_told_over_cuts_and_over_another_replica_once_and_in_order(door: Door, proxy: Proxy) -> None:
+    many = 120
+
+    async def play() -> list[str]:
+        heard: list[str] = []
+        async with AsyncClient(door.url, door.key(), retries=QUICK) as memory:
+            await memory.make_agent("ann")
+
+            async def write() -> None:
+                for n in range(many):
+                    await memory.remember("ann", f"{n}")
+                    if n % 25 == 10:
+                        await asyncio.to_thread(proxy.cut)
+                    if n == 60:
+                        await asyncio.to_thread(door.stop)
+                        await asyncio.to_thread(door.start)
+
+            async with (
+                AsyncClient(proxy.url, door.key(), retries=QUICK) as reader,
+                reader.stream("ann", ["memories"]) as events,
+                asyncio.timeout(60),
+            ):
+                writing = asyncio.create_task(write())
+                async for event in events:
+                    heard += texts(event)
+                    if len(heard) >= many:
+                        break
+                await writing
+                await memory.remember("ann", "the end")
+                heard += texts(await anext(events))
+        return heard
+
+    assert asyncio.run(play()) == [*(f"{n}" for n in range(many)), "the end"]
+    assert proxy.cuts >= 5
+
+
+def test_a_thread_is_told_the_same_and_may_go_on_later_from_a_position(door: Door, proxy: Proxy) -> None:
+    with Client(proxy.url, door.key(), retries=QUICK) as memory:
+        memory.make_agent("ann")
+        with memory.stream(["ann"], ["memories", "history"]) as events:
+            memory.remember_many("ann", [{"text": "one"}, {"text": "two"}])
+            first = next(events)
+            assert texts(first) == ["one", "two"]
+            proxy.cut()
+            memory.checkpoint("ann", message="here")
+            second = next(events)
+            assert (second["type"], second["type"] == "history" and second["operation"]) == (
+                "history",
+                "commit_created",
+            )
+        memory.remember("ann", "three")
+        assert first["type"] == "memory_operation"
+        with memory.stream("*", ["memories"], after=first["position"]) as later:
+            assert texts(next(later)) == ["three"]
+        with memory.stream("*", ["memories"], after=0) as everything:
+            assert [texts(next(everything)) for _ in range(2)] == [["one", "two"], ["three"]]
+
+
+def test_a_mood_is_told_and_not_again_after_a_cut(door: Door, proxy: Proxy) -> None:
+    with Client(proxy.url, door.key(), retries=QUICK) as memory:
+        memory.make_agent("ann")
+        with memory.stream("ann", ["mood", "memories"]) as events:
+            memory.feel("ann", emotion="joy")
+            mood = next(event for event in events if event["type"] == "emotional_update" and event["mood"]["at"])
+            proxy.cut()
+            memory.remember("ann", "a marker", pad={"pleasure": 0.0, "arousal": 0.0, "dominance": 0.0})
+            upto = next(events)
+            assert upto["type"] == "memory_operation", (mood, upto)
+
+
+def test_what_cannot_begin_says_why(door: Door) -> None:
+    hasty = Retries(deadline_s=0.3, first_s=0.05)
+    with Client(door.url, door.key(agents=("bob",)), retries=hasty) as memory:
+        with pytest.raises(Forbidden), memory.stream("ann", ["memories"]):
+            pass
+        with pytest.raises(InvalidInput), memory.stream("bo:b", ["memories"]):
+            pass
+    stranger = Client(door.url, "qm_0000000000000000_no", retries=hasty)
+    with stranger, pytest.raises(Unauthenticated), stranger.stream():
+        pass
+    nobody = Client(f"http://127.0.0.1:{free_port()}", retries=hasty)
+    with nobody, pytest.raises(NoAnswer), nobody.stream():
+        pass
+
+
+def test_a_reader_that_does_not_keep_up_is_told_what_it_was_not_told_and_can_have_it(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "CREDIT", 16)
+    monkeypatch.setattr(endpoint, "CREDIT", 16)
+    monkeypatch.setattr(session, "SLOW_S", 0.3)
+    with Client(door.url, door.key(), retries=QUICK) as memory:
+        memory.make_agent("ann")
+        heard: list[str] = []
+        with memory.stream("ann", ["memories"]) as events:
+            for n in range(60):
+                memory.remember("ann", f"{n}")
+            time.sleep(0.6)
+            for event in events:
+                if event["type"] == "lagging":
+                    gap = event
+                    break
+                heard += texts(event)
+            with memory.stream("ann", ["memories"], after=gap["after"]) as rest:
+                while len(heard) < 60:
+                    heard += texts(next(rest))
+        assert heard == [f"{n}" for n in range(60)]
+
+
+def test_a_stream_ends_when_its_key_is_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "HEARTBEAT_S", 0.2)
+    door = Door(tmp_path, service={"access": {"fresh_s": 0.1}})
+    try:
+        key = door.key()
+        with Client(door.url, key, retries=QUICK) as memory, memory.stream() as events:
+            door.revoke(key)
+            with pytest.raises(Revoked):
+                next(events)
+    finally:
+        door.close()
+
+
+# What a reader knows, without a connection.
+
+
+class Reader:
+    """A reader, and what it handed on."""
+
+    def __init__(self, after: int | None = None) -> None:
+        self.now_s = 0.0
+        self.core = Following(["ann"], ["memories", "mood"], None, after, Retries(draw=lambda: 0.0), lambda: self.now_s)
+        self.events: list[Event] = []
+        self.said: list[dict[str, Any]] = []
+
+    def open(self, position: int) -> Any:
+        """A connection is had; from where on it is to be told."""
+        said = [json.loads(text) for text in self.core.opened()]
+        self.hear("welcome", version=1, position=position, heartbeat_s=15.0, credit=16)
+        self.hear("subscribed", id="events", position=said[1].get("after", position))
+        return said[1].get("after")
+
+    def hear(self, kind: str, **fields: Any) -> None:
+        event = self.core.heard(json.dumps({"type": kind, **fields}))
+        if event is not None:
+            self.events.append(event)
+        if (ack := self.core.owed()) is not None:
+            self.said.append(json.loads(ack))
+
+    def change(self, position: int, *numbers: int) -> None:
+        for number in numbers:
+            self.hear("memory_operation", position=position, number=number)
+
+    @property
+    def numbers(self) -> list[Any]:
+        found: list[Any] = self.events
+        return [event.get("number") for event in found]
+
+
+def test_a_cut_within_a_change_hands_on_what_is_left_of_it() -> None:
+    reader = Reader()
+    assert reader.open(10) is None
+    reader.change(12, 1)
+    reader.change(15, 2, 3)
+    reader.core.lost(OSError("cut"))
+    assert reader.open(20) == 12
+    reader.change(15, 2, 3, 4)
+    reader.change(16, 5)
+    reader.core.lost(OSError("cut"))
+    assert reader.open(20) == 15
+    reader.change(16, 5)
+    reader.hear("heartbeat", position=20)
+    reader.core.lost(OSError("cut"))
+    assert reader.open(20) == 20
+    assert reader.numbers == [1, 2, 3, 4, 5]
+
+
+def test_moods_are_states_and_do_not_move_the_place() -> None:
+    reader = Reader()
+    reader.open(10)
+    told = {"agent": "ann", "branch": "main", "mood": {"pad": [0.1, 0.0, 0.0]}}
+    reader.hear("emotional_update", position=99, **told)
+    reader.hear("emotional_update", position=100, **told)
+    reader.core.lost(OSError("cut"))
+    assert reader.open(10) == 10
+    reader.hear("emotional_update", position=10, **told)
+    assert len(reader.events) == 2
+    reader.hear("emotional_update", position=11, **{**told, "mood": {"pad": [0.2, 0.0, 0.0]}})
+    assert len(reader.events) == 3
+
+
+def test_a_gap_is_handed_on_and_is_the_place_to_go_on_from() -> None:
+    reader = Reader()
+    reader.open(10)
+    reader.hear("lagging", subscription="events", after=10, upto=500)
+    assert [event["type"] for event in reader.events] == ["lagging"]
+    reader.core.lost(OSError("cut"))
+    assert reader.open(600) == 500
+
+
+def test_what_was_taken_is_acknowledged_before_the_credit_is_used_up_and_with_each_heartbeat() -> None:
+    reader = Reader()
+    reader.open(10)
+    reader.change(11, 1, 2, 3)
+    reader.hear("heartbeat", position=11)
+    assert reader.said[-1] == {"type": "ack", "received": 4}
+    for number in range(40):
+        reader.change(12 + number, number)
+    received = [one["received"] for one in reader.said]
+    assert 44 - received[-1] < 2
+    assert max(after - before for before, after in pairwise(received)) <= 2
+
+
+def test_a_closed_stream_is_come_back_to_when_the_server_says_and_a_revoked_one_is_not() -> None:
+    reader = Reader()
+    reader.open(10)
+    with pytest.raises(NoAnswer) as closing:
+        reader.hear("closing", reason="shutdown", position=999, reconnect_after_s=1.5)
+    assert reader.core.lost(closing.value) >= 1.5
+    assert reader.open(10) == 10
+    with pytest.raises(Revoked) as revoked:
+        reader.hear("closing", reason="revoked", position=10, reconnect_after_s=1.0)
+    with pytest.raises(Revoked):
+        reader.core.lost(revoked.value)
+
+
+def test_a_reader_who_was_let_in_once_comes_back_for_as_long_as_it_takes_and_others_give_up() -> None:
+    reader = Reader()
+    for _ in range(3):
+        reader.core.lost(OSError("away"))
+        reader.now_s += 29.0
+    with pytest.raises(NoAnswer):
+        reader.core.lost(OSError("away"))
+    resuming = Reader(after=5)
+    resuming.core.lost(OSError("away"))
+    resuming.now_s += 100.0
+    with pytest.raises(NoAnswer):
+        resuming.core.lost(OSError("away"))
+    patient = Reader()
+    patient.open(10)
+    for away in [OSError("away"), of_answer(502, {}, b""), of_answer(503, {}, b"")] * 30:
+        assert patient.core.lost(away) <= Retries().most_s
+        patient.now_s += 100.0
+
+
+def test_a_refusal_that_is_over_soon_is_waited_out_and_another_is_not() -> None:
+    reader = Reader()
+    reader.core.opened()
+    with pytest.raises(RateLimited) as limited:
+        reader.hear("refused", error="RateLimited", detail="ask again in 2 s", retry_after_s=2.0)
+    assert reader.core.lost(limited.value) >= 2.0
+    with pytest.raises(Unavailable) as away:
+        reader.hear("refused", error="VaultUnavailable", detail="not now; ask again")
+    reader.core.lost(away.value)
+    with pytest.raises(InvalidInput) as wrong:
+        reader.hear("refused", error="InvalidValue", detail="agents: no name", id="events")
+    with pytest.raises(InvalidInput):
+        reader.core.lost(wrong.value)
