@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +21,7 @@ from pydantic import Field
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.principals import Principal, Role
 from quantum_memory.cluster.service.problems import problem_of
+from quantum_memory.cluster.service.tenants import DEFAULT
 from quantum_memory.cluster.service.tool_values import (
     Added,
     Block,
@@ -56,6 +58,7 @@ Agent = Annotated[str, Field(description="Whose memory: the agent's name.")]
 Branch = Annotated[str | None, Field(description="A branch of the agent; its main one when left out.")]
 When = Annotated[datetime | None, Field(description="ISO 8601, with a time zone.")]
 Parts = Annotated[list[Part] | None, Field(description="Only these parts; all when left out.")]
+_TENANT: ContextVar[str] = ContextVar("the tenant of whoever calls a tool", default=DEFAULT)
 LIMIT = 100
 """Memories that one call may bring or ask for."""
 
@@ -91,16 +94,19 @@ class _Tools:
     async def _agent(
         self, context: Context[Any, Any], role: Role, what: str, agent: str, branch: str | None, *, create: bool = False
     ) -> AgentHandle:
+        return await self._backend.agent(await self._who(context, role, what), agent, branch, create=create)
+
+    async def _who(self, context: Context[Any, Any], role: Role, what: str) -> Principal:
+        """Who calls, if he may. Raises: Unauthenticated, Forbidden."""
         who = await self._caller(context)
+        _TENANT.set(who.tenant)
         who.require(role, what)
-        return await self._backend.agent(who, agent, branch, create=create)
+        return who
 
     async def agents(self, ctx: Context[Any, Any]) -> list[str]:
         """The names of the agents whose memories you can use."""
         with _told():
-            who = await self._caller(ctx)
-            who.require("reader", "agents")
-            return await self._backend.agents(who)
+            return await self._backend.agents(await self._who(ctx, "reader", "agents"))
 
     async def remember(
         self,
@@ -220,8 +226,7 @@ class _Tools:
     ) -> Merged:
         """Take over what another branch of the agent has learned. What both changed differently is told."""
         with _told():
-            who = await self._caller(ctx)
-            who.require("writer", "merge")
+            who = await self._who(ctx, "writer", "merge")
             handle = await self._backend.agent(who, agent, branch)
             other = await self._backend.agent(who, agent, source)
             told = await handle.merge.begin(other, policy=policy)
@@ -268,7 +273,7 @@ def _told() -> Iterator[None]:
 
 def _said(error: QuantumMemoryError) -> str:
     """An error in one line, as far as it is meant for a caller."""
-    return f"{type(error).__name__}: {problem_of(error, None)['detail']}"
+    return f"{type(error).__name__}: {problem_of(error, None, _TENANT.get())['detail']}"
 
 
 def _reads(title: str) -> tuple[str, ToolAnnotations]:

@@ -144,6 +144,17 @@ def test_what_cannot_be_done_is_told_in_words(front: Front, tool: str, arguments
     talk(front, play)
 
 
+def test_agents_are_called_what_their_tenant_calls_them(front: Front) -> None:
+    front.agent("acme:alice").remember(RAIN)
+
+    async def play(to: Talk) -> None:
+        text = await to.refused("rollback", agent="alice", to="never")
+        assert "'alice'" in text
+        assert "acme" not in text
+
+    talk(front, play)
+
+
 def test_a_reader_changes_nothing(front: Front) -> None:
     front.agent("acme:alice").remember(RAIN)
     writes: dict[str, dict[str, Any]] = {
