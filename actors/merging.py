@@ -114,7 +114,7 @@ class Merger:
         """
         ours, theirs = request.branch, request.source
         if ours.id == theirs.id:
-            raise InvalidValue("other", repr(theirs.name), "another branch than the one merged into")
+            raise InvalidValue("other", f"{theirs.agent}@{theirs.name}", "another branch than the one merged into")
         policy = MergePolicy.of(request.policy)
         selective = request.only is not None or request.matching is not None
 

@@ -148,8 +148,12 @@ def _for_tenant(error: QuantumMemoryError, tenant: str) -> QuantumMemoryError:
 
 
 def _own(value: Any, tenant: str) -> Any:
-    name = outside(tenant, value) if isinstance(value, str) else None
-    return value if name is None else name
+    """A name of an agent, or of a branch of one, as its tenant knows it; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    agent, at, branch = value.partition("@")
+    name = outside(tenant, agent)
+    return value if name is None else f"{name}{at}{branch}"
 
 
 def _plain(value: Any) -> Any:

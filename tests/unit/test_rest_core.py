@@ -376,6 +376,7 @@ def test_a_bug_says_nothing_of_itself(
         (errors.KeyReused("k"), 422, "key-reused", {"key": "k"}),
         (errors.MemoryNotFound("m"), 404, "memory-not-found", {"memory": "m"}),
         (errors.AgentNotFound("acme:alice"), 404, "agent-not-found", {"agent": "alice"}),
+        (errors.InvalidValue("other", "acme:alice@main", "another"), 422, "invalid-value", {"value": "alice@main"}),
         (errors.AlreadyExists("tag", "v1"), 409, "already-exists", {"kind": "tag", "name": "v1"}),
         (errors.RateLimited("key", 2.2), 429, "rate-limited", {"scope": "key"}),
         (errors.Busy("agents", 7, 0.1), 503, "busy", {"pool": "agents"}),
