@@ -316,7 +316,7 @@ class MemoryCluster:
     @operation
     def position(self) -> Call[int]:
         """The position of the last change in the vault's one order of changes: see ``feed``."""
-        return self._vault_call("position")
+        return self.call_vault("position")
 
     @operation
     def feed(self, after: int, limit: int = 256, wait_s: float = 0.0) -> Call[Feed]:
@@ -330,7 +330,7 @@ class MemoryCluster:
         Raises: InvalidInput; Unavailable.
         """
         most = whole("after", after, 0, math.inf), whole("limit", limit, 1, MOST)
-        return self._vault_call("feed", *most, bounded("wait_s", wait_s, 0.0, LONGEST_WAIT_S))
+        return self.call_vault("feed", *most, bounded("wait_s", wait_s, 0.0, LONGEST_WAIT_S))
 
     def find(
         self,
@@ -449,9 +449,6 @@ class MemoryCluster:
     @property
     def _session(self) -> str:
         return self._running.directory.session
-
-    def _vault_call(self, method: str, *args: object) -> Call[Any]:
-        return self._running.directory.call("vault", 0, method, args)
 
     def ask_vault(self, method: str, *args: object, texts: int = 0) -> Any:
         """What the vault's actor answers, for tools; it may take as long as so many texts."""

@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.cluster.service.access.caller import Caller, caller_of
+from quantum_memory.cluster.service.access.ledger import digest_of
 from quantum_memory.cluster.service.backend import Backend, session_of
 from quantum_memory.cluster.service.bodies import BoundedRequest
 from quantum_memory.cluster.service.principals import ROLES, Principal, Role
@@ -64,8 +65,7 @@ class Door:
             raise InvalidValue(KEY_HEADER, repr(key[:64]), "1 to 255 visible characters of ASCII")
         if self.ledger is None:
             raise KeysNotKept(key)
-        where = f"{request.method} {request.url.path}?{request.url.query}\0"
-        digest = blake2b(where.encode("utf-8", "surrogateescape") + body, digest_size=32).hexdigest()
+        digest = digest_of(request.method, f"{request.url.path}?{request.url.query}", body)
         await self.ledger.claim(session_of(who).id, key, digest)
         return blake2b(key.encode(), digest_size=_OP_BYTES).hexdigest()
 

@@ -75,6 +75,6 @@ class Ledger:
 def digest_of(method: str, path: str, body: bytes) -> str:
     """What two requests have in common only if they are the same."""
     told = blake2b(digest_size=DIGEST_BYTES)
-    for part in (method.encode(), path.encode(), body):
+    for part in (method.encode(), path.encode("utf-8", "surrogateescape"), body):
         told.update(len(part).to_bytes(8, "big") + part)
     return told.hexdigest()
