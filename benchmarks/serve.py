@@ -1,12 +1,15 @@
 """The door under Ray Serve: recalls and remembers a second, and how soon subscribers hear of a mood.
 
-    python benchmarks/serve.py [--placement inline] [--memories 10000] [--rate 170] [--seconds 20] [--json FILE]
+    python benchmarks/serve.py [--placement inline] [--memories 10000] [--rate 170] [--seconds 20] [--replicas 1]
+        [--proxied] [--json FILE]
 
-Everything is on this machine, the load generator too: an agent of so many memories with ready embeddings, the replicas
-and the proxy. Requests come at a fixed rate, whether those before them are answered or not; a time is from when one was
-due until its whole answer is there. Recalls are by vector, ten hits; remembers bring one ready embedding each. Beside
-them stands an application of Serve that does nothing, asked in the same way. Then 200 subscribers watch the agent's
-mood while something is felt every second: from the acknowledgement of the feeling to the message, for each of them.
+Everything is on this machine, the load generator too: an agent of so many memories with ready embeddings and the
+replicas, which listen themselves as those of ``qmem serve`` do, or with --proxied stand behind Serve's proxy. Requests
+come at a fixed rate, whether those before them are answered or not; a time is from when one was due until its whole
+answer is there. Recalls are by vector, ten hits; remembers bring one ready embedding each. Beside them stands an
+application of Serve that does nothing, asked in the same way through Serve's proxy. Then 200 subscribers watch the
+agent's mood while something is felt every second: from the acknowledgement of the feeling to the message, for each of
+them.
 
 Bounds: at 170 requests a second 100 ms at the 99th percentile, for recalls and remembers; 200 ms at the 95th percentile
 for moods.
@@ -24,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -35,6 +38,7 @@ import numpy as np
 from ann import made_like_sentences
 from calls import told
 from ray import serve
+from ray.serve.config import HTTPOptions
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -43,6 +47,7 @@ from starlette.routing import Route
 import quantum_memory as qm
 from quantum_memory.actors.vault import utc_now
 from quantum_memory.cluster.connect import NAMESPACE
+from quantum_memory.cluster.serve import NAME, application
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.serving import Serving
 from quantum_memory.memory.vault.writes import OpenSession
@@ -87,10 +92,10 @@ def percentiles(times_s: list[float]) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def caller(url: str, key: str) -> AsyncIterator[aiohttp.ClientSession]:
+async def caller(key: str) -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.TCPConnector(limit=64)
     headers = {"Authorization": f"Bearer {key}"}
-    async with aiohttp.ClientSession(url, headers=headers, connector=connector) as session:
+    async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
         yield session
 
 
@@ -158,7 +163,9 @@ def filled(memory: qm.MemoryCluster, count: int) -> tuple[qm.AgentHandle, Any]:
     return alice, vectors[count:]
 
 
-async def measured(url: str, key: str, alice: qm.AgentHandle, more: Any, asked: argparse.Namespace) -> dict[str, Any]:
+async def measured(
+    url: str, trivial_url: str, key: str, alice: qm.AgentHandle, more: Any, asked: argparse.Namespace
+) -> dict[str, Any]:
     recalls = [json.dumps({"vector": [round(float(x), 6) for x in one], "k": 10}).encode() for one in more[:200]]
     pad = {"pleasure": 0.1, "arousal": 0.0, "dominance": 0.0}
     remembers = [
@@ -166,11 +173,11 @@ async def measured(url: str, key: str, alice: qm.AgentHandle, more: Any, asked: 
         for number, vector in enumerate(json.loads(one) for one in recalls)
     ]
     found: dict[str, Any] = {}
-    async with caller(url, key) as session:
+    async with caller(key) as session:
         ways = {
-            "nothing": posts(session, "/trivial/nothing", recalls),
-            "recall": posts(session, "/v1/agents/alice/recall", recalls),
-            "remember": posts(session, "/v1/agents/alice/remember", remembers),
+            "nothing": posts(session, f"{trivial_url}/trivial/nothing", recalls),
+            "recall": posts(session, f"{url}/v1/agents/alice/recall", recalls),
+            "remember": posts(session, f"{url}/v1/agents/alice/remember", remembers),
         }
         for name, way in ways.items():
             await at_rate(way, asked.rate / 4, 4.0)
@@ -179,6 +186,11 @@ async def measured(url: str, key: str, alice: qm.AgentHandle, more: Any, asked: 
     found["mood"] = await moods(url, key, alice)
     show("mood", found["mood"])
     return found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def show(name: str, row: dict[str, float]) -> None:
@@ -193,10 +205,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=170.0)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--replicas", type=int, default=1)
+    parser.add_argument("--proxied", action="store_true")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = int(listener.getsockname()[1])
+    proxy, port = free_port(), free_port()
     rates = {"per_s": 1e5, "burst": 1e6}
     config = {
         "placement": asked.placement,
@@ -213,13 +225,21 @@ def main() -> None:
     minted = mint("benchmark", "default", "benchmark", "writer", now=utc_now())
     memory.ask_vault("write", [OpenSession("benchmark", "a benchmark"), minted.write])
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, {asked.placement}, ", end="")
-    print(f"{asked.rate:g} requests a second, {asked.replicas} replicas\n")
+    way = "behind Serve's proxy" if asked.proxied else "listening themselves"
+    print(f"{asked.rate:g} requests a second, {asked.replicas} replicas {way}\n")
     print("| what | a second | failed | p50, ms | p95, ms | p99, ms |\n| --- | ---: | ---: | ---: | ---: | ---: |")
-    with Serving(memory.settings, NAMESPACE, "127.0.0.1", port):
-        app: Any = serve.deployment(max_ongoing_requests=256)(serve.ingress(trivial)())
-        serve.run(app.bind(), name="trivial", route_prefix="/trivial")
+    serve.start(http_options=HTTPOptions(host="127.0.0.1", port=proxy))
+    app: Any = serve.deployment(max_ongoing_requests=256)(serve.ingress(trivial)())
+    serve.run(app.bind(), name="trivial", route_prefix="/trivial")
+    with ExitStack() as kept:
+        if asked.proxied:
+            port = proxy
+            serve.run(application(memory.settings, memory.settings, NAMESPACE), name=NAME, route_prefix="/")
+        else:
+            kept.enter_context(Serving(memory.settings, NAMESPACE, "127.0.0.1", port))
         time.sleep(3.0)
-        found = asyncio.run(measured(f"http://127.0.0.1:{port}", minted.text, alice, more, asked))
+        urls = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{proxy}"
+        found = asyncio.run(measured(*urls, minted.text, alice, more, asked))
     print()
     for name, bound, key in (
         ("recall", BOUND_P99_MS, "p99_ms"), ("remember", BOUND_P99_MS, "p99_ms"), ("mood", BOUND_MOOD_P95_MS, "p95_ms")

@@ -290,12 +290,16 @@ def _beside_the_folder(settings: Settings) -> dict[str, float]:
     A vault in a local folder belongs there, also when it is restarted: elsewhere it would find, or make, another folder
     of that name. By address and not by the node's id, so that the vault comes back when its machine does.
     """
-    if settings.storage.startswith("postgresql"):
-        return {}
-    here = ray.get_runtime_context().get_node_id()
+    return {} if settings.storage.startswith("postgresql") else {here(): AT_HOME}
+
+
+def here() -> str:
+    """The resource that only the machine of this driver has: Ray's, for its address."""
+    node_id = ray.get_runtime_context().get_node_id()
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
-    (resources,) = [node["Resources"] for node in nodes if node["NodeID"] == here]
-    return {name: AT_HOME for name in resources if name.startswith("node:") and name != HEAD}
+    (resources,) = [node["Resources"] for node in nodes if node["NodeID"] == node_id]
+    (found,) = [name for name in resources if name.startswith("node:") and name != HEAD]
+    return str(found)
 
 
 def members(running: Running) -> dict[str, list[Any]]:

@@ -15,7 +15,8 @@ from ray import serve
 from ray.serve import Application
 
 from quantum_memory.cluster.connect import NAMESPACE, asked_for
-from quantum_memory.cluster.launch import BLAS_VARIABLES
+from quantum_memory.cluster.launch import AT_HOME, BLAS_VARIABLES, here
+from quantum_memory.cluster.service.listening import Address
 from quantum_memory.cluster.service.replica import replica
 from quantum_memory.settings import Settings
 
@@ -45,27 +46,35 @@ def app(arguments: Arguments) -> Application:
     return application(wishes, settings, arguments.namespace)
 
 
-def application(wishes: Settings, settings: Settings, namespace: str) -> Application:
+def application(wishes: Settings, settings: Settings, namespace: str, address: Address | None = None) -> Application:
     """The application over a memory.
 
     Args:
         wishes: what was said explicitly; where the actors run already, they must have been made so.
         settings: what new actors are made with.
         namespace: where the actors are.
+        address: of this machine, where the replicas listen themselves: as many as ``replicas.least``, all of them here.
+            Without one Serve's proxies bring them their requests, and there are more of them when there is more to do.
     """
     wanted = settings.service.replicas
 
     def built() -> FastAPI:  # Serve calls a function, and takes any other callable for the application itself
-        return replica(wishes, settings, namespace, serve.get_replica_context().app_name)
+        return replica(wishes, settings, namespace, serve.get_replica_context().app_name, address)
+
+    scaling: dict[str, Any] = {"num_replicas": wanted.least}
+    if address is None:
+        scaling = {
+            "autoscaling_config": {
+                "min_replicas": wanted.least,
+                "max_replicas": wanted.most,
+                "target_ongoing_requests": wanted.target,
+            }
+        }
 
     deployment = serve.deployment(
         name="Door",
         max_ongoing_requests=wanted.ongoing,
-        autoscaling_config={
-            "min_replicas": wanted.least,
-            "max_replicas": wanted.most,
-            "target_ongoing_requests": wanted.target,
-        },
+        **scaling,
         graceful_shutdown_timeout_s=wanted.drain_s,
         graceful_shutdown_wait_loop_s=0.5,
         health_check_period_s=5.0,
@@ -73,6 +82,7 @@ def application(wishes: Settings, settings: Settings, namespace: str) -> Applica
         logging_config={"log_level": "WARNING", "enable_access_log": False},
         ray_actor_options={
             "num_cpus": wanted.num_cpus,
+            "resources": {} if address is None else {here(): AT_HOME},
             "runtime_env": {"env_vars": dict.fromkeys(BLAS_VARIABLES, "1")},
         },
     )

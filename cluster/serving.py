@@ -1,4 +1,7 @@
-"""The door on this machine: Serve and the application, as long as somebody waits for them. Ends only what it began."""
+"""The door on this machine: Serve and the application, as long as somebody waits for them. Ends only what it began.
+
+Replicas listen themselves: Serve starts them, looks after them and ends them, and no proxy of it is in between.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from ray import serve
-from ray.serve.config import HTTPOptions
+from ray.serve.config import ProxyLocation
 
 from quantum_memory.cluster.serve import NAME, application
+from quantum_memory.cluster.service.listening import Address, unused
 from quantum_memory.errors import AlreadyExists, Forbidden
 from quantum_memory.settings import Settings
 
@@ -26,27 +30,32 @@ class Serving:
         host: where to listen.
         port: where to listen.
 
-    Raises, on entering: Forbidden if others than this machine could come in without a credential; AlreadyExists if the
-        application runs already.
+    Raises, on entering: Forbidden if others than this machine could come in without a credential; InvalidValue if
+        somebody listens there; AlreadyExists if the application runs already.
     """
 
     def __init__(self, settings: Settings, namespace: str, host: str, port: int) -> None:
         self._settings, self._namespace = settings, namespace
-        self._options = HTTPOptions(host=host, port=port)
+        self._address = Address(host, port)
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
         settings = self._settings
-        if settings.service.access.anonymous != "off" and self._options.host not in LOOPBACK:
-            raise Forbidden(
-                "serve", f"callers without a credential are let in, and {self._options.host} is no loopback"
-            )
+        host = self._address.host
+        if settings.service.access.anonymous != "off" and host not in LOOPBACK:
+            raise Forbidden("serve", f"callers without a credential are let in, and {host} is no loopback")
         there = serve.status()
         if NAME in there.applications:
             raise AlreadyExists("application", NAME)
-        self._began = not there.proxies
-        serve.start(http_options=self._options)
-        serve.run(application(settings, settings, self._namespace), name=NAME, route_prefix="/")
+        unused(self._address)
+        self._began = not there.proxies and not there.applications
+        if self._began:
+            serve.start(proxy_location=ProxyLocation.Disabled)
+        try:
+            serve.run(application(settings, settings, self._namespace, self._address), name=NAME, route_prefix="/")
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def wait(self) -> None:
@@ -66,6 +75,9 @@ class Serving:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let what is under way be answered, and end the application; Serve, too, if it was begun here."""
+        self._end()
+
+    def _end(self) -> None:
         serve.delete(NAME)
         if self._began:
             serve.shutdown()  # type: ignore[no-untyped-call]

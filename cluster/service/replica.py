@@ -35,6 +35,7 @@ from quantum_memory.cluster.service.health import Health
 from quantum_memory.cluster.service.health_routes import health_router
 from quantum_memory.cluster.service.limits.limiter import Limiter
 from quantum_memory.cluster.service.limits.remote import Leases, RemoteLeases
+from quantum_memory.cluster.service.listening import Address, Listener
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import answer, headers_of, problem_of
 from quantum_memory.cluster.service.stream.endpoint import Guest, Stream
@@ -49,12 +50,16 @@ from quantum_memory.telemetry import SILENT
 STREAM, TOOLS = "/v1/stream", "/mcp"
 THREADS = 64
 ASK_S = 1.0
+GOODBYE_S = 2.0
+"""How long streams may take to end by themselves, before connections are closed."""
+END_S = 3.0 + GOODBYE_S
+"""What of the time that a replica may take to end is for all else than answers."""
 logger = logging.getLogger(__name__)
 UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """What ``caller_of`` looks at itself: who is let in without a credential has to ask for this machine by its name."""
 
 
-def replica(wishes: Settings, settings: Settings, namespace: str, name: str) -> FastAPI:
+def replica(wishes: Settings, settings: Settings, namespace: str, name: str, address: Address | None = None) -> FastAPI:
     """The application of a replica, in a process of a Ray cluster: it connects to the memory there, or starts it.
 
     Args:
@@ -62,11 +67,12 @@ def replica(wishes: Settings, settings: Settings, namespace: str, name: str) -> 
         settings: what new actors are made with, and what the door keeps to.
         namespace: where the actors are.
         name: of Serve's application.
+        address: where it listens itself, beside what Serve's proxies bring.
 
     Raises: as ``connect``.
     """
     memory = reach(None, settings, wishes, namespace, author="the door")
-    return Replica(memory, settings, RemoteLeases(settings, namespace), partial(being_deleted, name)).app
+    return Replica(memory, settings, RemoteLeases(settings, namespace), partial(being_deleted, name), address).app
 
 
 class Replica:
@@ -77,13 +83,19 @@ class Replica:
         settings: what the door keeps to.
         leases: where rates are leased.
         ending: whether the replica is about to end, which is asked every ``ASK_S``; it may block.
+        address: where it listens itself; nowhere if there is none.
 
     Attributes:
         app: the application. Its lifespan begins what goes on behind the requests, and ends it.
     """
 
     def __init__(
-        self, memory: MemoryCluster, settings: Settings, leases: Leases, ending: Callable[[], bool] = lambda: False
+        self,
+        memory: MemoryCluster,
+        settings: Settings,
+        leases: Leases,
+        ending: Callable[[], bool] = lambda: False,
+        address: Address | None = None,
     ) -> None:
         self._memory, self._ending, wanted = memory, ending, settings.service
         self._backend, ledger = Backend(memory), Ledger(memory)
@@ -102,7 +114,8 @@ class Replica:
             lifespan=self._life,
         )
         self.app.include_router(health_router(self._health, Exposition(self._client), self._reading))
-        self.app.add_api_websocket_route(STREAM, Stream(self._hub, self._listening).open)
+        self._stream = Stream(self._hub, self._listening)
+        self.app.add_api_websocket_route(STREAM, self._stream.open)
         self.app.add_route(f"{STREAM}/schema", _schema)
         served = self._tools.streamable_http_app(
             streamable_http_path=TOOLS, stateless_http=True, transport_security=UNGUARDED
@@ -112,6 +125,8 @@ class Replica:
         self.app.router.routes.append(Route(TOOLS, Guarded(tools_route.app, self._using), methods=["POST"]))
         self.app.add_middleware(Tracing, exporter=settings.telemetry.spans)
         self.app.add_middleware(Counting, metrics=ray_metrics() if settings.telemetry.metrics else SILENT)
+        drain_s = wanted.replicas.drain_s - END_S
+        self._listener = None if address is None else Listener(self.app, address, drain_s)
 
     @asynccontextmanager
     async def _life(self, _: FastAPI) -> AsyncIterator[None]:
@@ -122,7 +137,10 @@ class Replica:
         watching = asyncio.create_task(self._until_the_end())
         try:
             async with self._tools.session_manager.run():
+                if self._listener is not None:
+                    await self._listener.start()
                 yield
+                await self._drained()
         finally:
             watching.cancel()
             self._health.drain()
@@ -130,15 +148,25 @@ class Replica:
             await asyncio.gather(self._limiter.close(), self._denials.close())
             await self._client.aclose()
 
+    async def _drained(self) -> None:
+        """Let everybody on the stream say good-bye, and what came to this listener be answered."""
+        self._farewell()
+        if self._listener is not None:
+            await self._stream.left(GOODBYE_S)
+            await self._listener.stop()
+
+    def _farewell(self) -> None:
+        self._health.drain()
+        self._hub.closing.set()
+        self._hub.wake()
+
     async def _until_the_end(self) -> None:
         """Let everybody on the stream say good-bye once the replica is about to end."""
         while not self._hub.closing.is_set():
             await asyncio.sleep(ASK_S)
             try:
                 if await asyncio.to_thread(self._ending):
-                    self._health.drain()
-                    self._hub.closing.set()
-                    self._hub.wake()
+                    self._farewell()
             except Exception as error:  # noqa: BLE001 (Serve is asked again)
                 logger.info("nobody says whether this replica is about to end: %s", error)
 

@@ -1,4 +1,4 @@
-"""The door under Ray Serve: started as ``qmem serve`` starts it, asked over HTTP and WebSocket, and ended again."""
+"""The door under Ray Serve, behind its proxies and without them: asked over HTTP and WebSocket, and ended again."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import json
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 from ray import serve
+from ray.serve.config import HTTPOptions
 from websockets.sync.client import connect
 
 from quantum_memory.actors.vault import utc_now
 from quantum_memory.cluster.connect import MemoryCluster
+from quantum_memory.cluster.serve import application
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.serving import Serving
 from quantum_memory.memory.vault.writes import OpenSession
+from quantum_memory.settings import Settings
+
+Open = Callable[[Settings, int], AbstractContextManager[object]]
 
 
 def free_port() -> int:
@@ -25,14 +32,37 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def test_two_replicas_serve_one_agent_and_end_in_good_order(cluster: MemoryCluster, tmp_path: Path) -> None:
+@contextmanager
+def proxied(settings: Settings, port: int) -> Iterator[None]:
+    """As ``serve run`` opens it."""
+    serve.start(http_options=HTTPOptions(host="127.0.0.1", port=port))
+    try:
+        serve.run(application(settings, settings, "actors"), name="quantum_memory", route_prefix="/")
+        yield
+    finally:
+        serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+def direct(settings: Settings, port: int) -> AbstractContextManager[object]:
+    """As ``qmem serve`` opens it."""
+    return Serving(settings, "actors", "127.0.0.1", port)
+
+
+@pytest.mark.parametrize("opened", [proxied, direct])
+def test_two_replicas_serve_one_agent_and_end_in_good_order(
+    cluster: MemoryCluster, tmp_path: Path, opened: Open
+) -> None:
     assert not list(tmp_path.iterdir())
-    minted = mint("serve-test", "default", "a test", "writer", ("serve-*",), now=utc_now())
-    cluster.ask_vault("write", [OpenSession("serve-test", "a test"), minted.write])
+    way = opened.__name__
+    minted, alice = (
+        mint(f"serve-{way}", "default", "a test", "writer", ("serve-*",), now=utc_now()),
+        f"serve-{way}-alice",
+    )
+    cluster.ask_vault("write", [OpenSession(f"serve-{way}", "a test"), minted.write])
     door = cluster.settings.service
     door = door.model_copy(update={"replicas": door.replicas.model_copy(update={"least": 2, "most": 2})})
     settings, port = cluster.settings.model_copy(update={"service": door}), free_port()
-    with ExitStack() as kept, Serving(settings, "actors", "127.0.0.1", port):
+    with ExitStack() as kept, opened(settings, port):
         assert serve.status().applications["quantum_memory"].deployments["Door"].replica_states == {"RUNNING": 2}
         headers = {"Authorization": f"Bearer {minted.text}"}
         with (
@@ -41,13 +71,13 @@ def test_two_replicas_serve_one_agent_and_end_in_good_order(cluster: MemoryClust
         ):
             stream.send(json.dumps({"type": "hello"}))
             position = json.loads(stream.recv(30.0))["position"]
-            assert client.put("/agents/serve-alice").is_success
+            assert client.put(f"/agents/{alice}").is_success
             told = [f"thing number {number}" for number in range(20)]
             for number, text in enumerate(told):
                 body, once = {"text": text}, {"Idempotency-Key": str(number)}
-                answers = [client.post("/agents/serve-alice/remember", json=body, headers=once) for _ in range(2)]
+                answers = [client.post(f"/agents/{alice}/remember", json=body, headers=once) for _ in range(2)]
                 assert answers[0].json() == answers[1].json(), "whichever replica it came to"
-                found = client.post("/agents/serve-alice/recall", json={"query": text, "k": 1}).json()
+                found = client.post(f"/agents/{alice}/recall", json={"query": text, "k": 1}).json()
                 assert found["hits"][0]["memory"]["text"] == text, (
                     "what was written through one is read through another"
                 )
@@ -74,5 +104,7 @@ def test_two_replicas_serve_one_agent_and_end_in_good_order(cluster: MemoryClust
             pass
         ending.join(60.0)
         assert (last["reason"], time.monotonic() - begun < 15.0) == ("shutdown", True)
-    assert [one.text for one in cluster.agent("serve-alice").memories()] == told
+    assert [one.text for one in cluster.agent(alice).memories()] == told
     assert "quantum_memory" not in serve.status().applications
+    with socket.create_server(("127.0.0.1", port)):
+        """Nobody listens there any more."""

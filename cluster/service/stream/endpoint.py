@@ -73,9 +73,22 @@ class Stream:
 
     def __init__(self, hub: Hub, identify: Identify) -> None:
         self._hub, self._identify = hub, identify
+        self._open: set[asyncio.Task[None]] = set()
 
     async def open(self, socket: WebSocket) -> None:
         """One connection, from its first to its last frame."""
+        one = asyncio.current_task()
+        if one is not None:
+            self._open.add(one)
+            one.add_done_callback(self._open.discard)
+        await self._opened(socket)
+
+    async def left(self, within_s: float) -> None:
+        """Wait until the connections that are open have ended."""
+        if self._open:
+            await asyncio.wait(self._open, timeout=within_s)
+
+    async def _opened(self, socket: WebSocket) -> None:
         offered = socket.scope.get("subprotocols", ())
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
 

@@ -15,7 +15,7 @@ from quantum_memory.memory.vault.feed import FeedEntry
 from quantum_memory.types import AgentName, Mood
 
 PAUSE_S = 0.1
-"""How long changes of one mood are gathered before it is read."""
+"""How long a mood is left alone after it was read; what is felt meanwhile is gathered."""
 KEPT = 4096
 """Moods that are kept after nobody asked for them any more; those read longest ago go."""
 logger = logging.getLogger(__name__)
@@ -103,19 +103,22 @@ class Moods:
             await asyncio.wait(tasks)
 
     async def _reading(self, who: Watched) -> None:
-        """Read a mood until nothing was felt meanwhile. One that cannot be read is read after the next change."""
+        """Read a mood until nothing was felt meanwhile: at once, and then not more often than it may be."""
         while who in self._dirty:
+            await self._read_once(who, self._dirty.pop(who))
             await asyncio.sleep(PAUSE_S)
-            position = self._dirty.pop(who)
-            try:
-                mood = await self._read(who)
-            except Exception as error:  # noqa: BLE001 (whatever it is, the next change may bring a mood again)
-                logger.info("a mood could not be read for those who watch it: %s", error)
-                continue
-            self._number += 1
-            self.seen.pop(who, None)
-            self.seen[who] = Seen(self._number, position, mood)
-            while len(self.seen) > KEPT:
-                self.seen.pop(next(iter(self.seen)))
-            self.told()
         del self._tasks[who]  # in the turn in which nothing was found: what comes next begins another
+
+    async def _read_once(self, who: Watched, position: int) -> None:
+        """Read a mood that has all up to a position in it. One that cannot be read is read after the next change."""
+        try:
+            mood = await self._read(who)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the next change may bring a mood again)
+            logger.info("a mood could not be read for those who watch it: %s", error)
+            return
+        self._number += 1
+        self.seen.pop(who, None)
+        self.seen[who] = Seen(self._number, position, mood)
+        while len(self.seen) > KEPT:
+            self.seen.pop(next(iter(self.seen)))
+        self.told()

@@ -288,8 +288,12 @@ class Session:
         likeliest = next(iter(mood.emotions), "")
         one.moods[who] = seen.number, likeliest
         await self._say(EmotionalUpdate(one.id, seen.position, agent, who.branch, mood))
-        if before and before != likeliest:
-            await self._say(PhaseTransition(one.id, seen.position, agent, who.branch, before, likeliest))
+        if not before or before == likeliest:
+            return
+        if self._blocked_s is not None:  # with credit again: the mood as it is then, and from what it turned
+            one.moods[who] = 0, before
+            return
+        await self._say(PhaseTransition(one.id, seen.position, agent, who.branch, before, likeliest))
 
     def _seen(self, one: Subscription, agent: AgentName | None, branch: str | None) -> str | None:
         """What the caller calls an agent, if he is to be told of it and of this branch."""

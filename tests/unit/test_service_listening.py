@@ -1,0 +1,141 @@
+"""A replica's own listener, over real connections: shared addresses, answers under way at the end, and refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from quantum_memory.cluster.service.listening import WS_BYTES, Address, Listener, unused
+from quantum_memory.errors import InvalidValue
+
+
+def free() -> Address:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return Address("127.0.0.1", int(found.getsockname()[1]))
+
+
+def app(name: str, work: Callable[[Request], Awaitable[Response]] | None = None) -> Starlette:
+    async def named(request: Request) -> Response:
+        assert request.client is not None
+        return PlainTextResponse(f"{name} {request.client.host}")
+
+    async def echo(ws: WebSocket) -> None:
+        await ws.accept()
+        async for text in ws.iter_text():
+            await ws.send_text(text)
+
+    return Starlette(routes=[Route("/", work or named), WebSocketRoute("/echo", echo)])
+
+
+def test_listeners_share_an_address_and_one_goes_on_when_the_other_ends() -> None:
+    async def play() -> None:
+        address = free()
+        first, second = (Listener(app(name), address, 5.0) for name in ("first", "second"))
+        await first.start()
+        await second.start()
+
+        async def who() -> str:
+            async with httpx.AsyncClient(trust_env=False) as client:  # each time another connection
+                return (await client.get(f"http://{address}/")).text
+
+        told = {await who() for _ in range(64)}
+        assert told == {"first 127.0.0.1", "second 127.0.0.1"}
+        await first.stop()
+        assert {await who() for _ in range(16)} == {"second 127.0.0.1"}
+        await second.stop()
+        with pytest.raises(httpx.ConnectError):
+            await who()
+
+    asyncio.run(play())
+
+
+def test_what_is_under_way_is_answered_and_what_takes_too_long_is_not_waited_for() -> None:
+    async def play() -> None:
+        address, begun, go = free(), asyncio.Event(), asyncio.Event()
+
+        async def slow(_: Request) -> Response:
+            begun.set()
+            await go.wait()
+            return PlainTextResponse("answered")
+
+        for within_s, ends in ((30.0, True), (1.0, False)):
+            begun.clear()
+            go.clear()
+            listener = Listener(app("slow", slow), address, within_s)
+            await listener.start()
+            async with httpx.AsyncClient(trust_env=False, timeout=30.0) as client:
+                asked = asyncio.create_task(client.get(f"http://{address}/"))
+                await begun.wait()
+                stopping = asyncio.create_task(listener.stop())
+                if ends:
+                    await asyncio.sleep(0.3)
+                    assert not stopping.done()
+                    go.set()
+                    assert (await asked).text == "answered"
+                else:
+                    (told,) = await asyncio.gather(asked, return_exceptions=True)
+                    assert isinstance(told, httpx.HTTPError) or (
+                        isinstance(told, httpx.Response) and told.status_code >= 500
+                    )
+                await asyncio.wait_for(stopping, 10.0)
+
+    asyncio.run(play())
+
+
+def test_a_header_makes_no_address_and_a_message_has_an_end() -> None:
+    async def play() -> None:
+        address = free()
+        listener = Listener(app("one"), address, 5.0)
+        await listener.start()
+        async with httpx.AsyncClient(trust_env=False) as client:
+            told = await client.get(f"http://{address}/", headers={"X-Forwarded-For": "203.0.113.9"})
+            assert told.text == "one 127.0.0.1"
+            assert "server" not in told.headers
+        async with connect(f"ws://{address}/echo", max_size=None) as stream:
+            await stream.send("hello")
+            assert await stream.recv() == "hello"
+            await stream.send("x" * (WS_BYTES + 1))
+            with pytest.raises(ConnectionClosed) as broken:
+                await stream.recv()
+            assert broken.value.rcvd is not None
+            assert broken.value.rcvd.code == 1009
+        await listener.stop()
+
+    asyncio.run(play())
+
+
+def test_an_address_of_another_or_of_no_machine_is_refused() -> None:
+    address = free()
+    unused(address)
+    with socket.create_server(address), pytest.raises(InvalidValue, match=str(address.port)):
+        unused(address)
+    elsewhere = Address("192.0.2.1", address.port)
+    with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
+        unused(elsewhere)
+    with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
+        asyncio.run(Listener(app("nowhere"), elsewhere, 1.0).start())
+    unused(Address("localhost", address.port))
+
+
+def test_an_address_where_listeners_of_this_user_are_is_not_unused() -> None:
+    async def play() -> None:
+        address = free()
+        listener = Listener(app("one"), address, 1.0)
+        await listener.start()
+        with pytest.raises(InvalidValue):
+            unused(address)
+        await listener.stop()
+        unused(address)
+
+    asyncio.run(play())
