@@ -150,14 +150,19 @@ class QuantumMemoryHost:
         self._life = Life(self._parts, turns, self._writer, settings, utc_now)
         self._equations = Equations(self._parts, turns, self._writer, self._brancher, settings, utc_now)
 
-    async def open(self, names: Sequence[AgentName], create: bool, session: str = "") -> list[AgentHandle]:
-        """Agents on their first branches, found or made. Raises: AgentNotFound for the first that is not there."""
+    async def open(
+        self, names: Sequence[AgentName], create: bool, session: str = "", op_id: str | None = None
+    ) -> list[AgentHandle]:
+        """Agents on their first branches, found or made, by this operation or by one for each.
+
+        Raises: AgentNotFound for the first that is not there.
+        """
         journal = self._parts.journal
         found = await journal.ask(VaultHost.find_agents, names)
         missing = [name for name, branch in zip(names, found, strict=True) if branch is None]
         if missing and not create:
             raise AgentNotFound(missing[0])
-        op_ids = [self._directory.under(session).new_op() for _ in missing]
+        op_ids = [op_id or self._directory.under(session).new_op() for _ in missing]
         writes = [CreateAgent(name, uuid4().hex, op_id) for name, op_id in zip(missing, op_ids, strict=True)]
         made = iter(await journal.write(writes))
         branches = [branch if branch is not None else next(made).branch for branch in found]

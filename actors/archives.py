@@ -55,10 +55,13 @@ class ArchiveDesk:
             file.seek(offset)
             file.write(data)
 
-    def bring(self, vault: Vault, ticket: str, as_name: AgentName | None, *, dry_run: bool) -> Imported:
+    def bring(
+        self, vault: Vault, ticket: str, as_name: AgentName | None, *, dry_run: bool, op_id: str | None = None
+    ) -> Imported:
         """Take in what was put, or say what would be. See ``import_archive``. Raises: VaultUnavailable."""
-        work = examine_archive if dry_run else import_archive
-        return work(vault, self._found(ticket), as_name=as_name)
+        if dry_run:
+            return examine_archive(vault, self._found(ticket), as_name=as_name)
+        return import_archive(vault, self._found(ticket), as_name=as_name, op_id=op_id)
 
     def drop(self, ticket: str) -> None:
         """Remove what is under a ticket. Harmless if there is nothing."""

@@ -249,6 +249,10 @@ class VaultHost:
         """All such keys, or a tenant's, oldest first."""
         return self._vault.api_keys(tenant)
 
+    def request(self, session: str, key: str) -> str | None:
+        """What an idempotency key of such a caller names; see ``Vault.request``."""
+        return self._vault.request(session, key)
+
     def denials(self, tenant: str | None, limit: int, before: int | None = None) -> list[Denial]:
         """What such callers were denied lately, newest first; see ``Vault.denials``."""
         return self._vault.denials(tenant, limit, before)
@@ -357,9 +361,11 @@ class VaultHost:
         """A piece of what is to be imported."""
         self._desk.put(ticket, offset, data)
 
-    def import_archive(self, ticket: str, as_name: AgentName | None, dry_run: bool) -> Imported:
-        """Take in the archive that was put under a ticket, or say what would be."""
-        return self._desk.bring(self._vault, ticket, as_name, dry_run=dry_run)
+    def import_archive(
+        self, ticket: str, as_name: AgentName | None, dry_run: bool, op_id: str | None = None
+    ) -> Imported:
+        """Take in the archive that was put under a ticket, or say what would be. ``op_id`` tells who does it."""
+        return self._desk.bring(self._vault, ticket, as_name, dry_run=dry_run, op_id=op_id)
 
     def drop_archive(self, ticket: str) -> None:
         """Remove what is under a ticket."""

@@ -84,10 +84,15 @@ class VaultDoor:
 
 
 class ClusterDoor:
-    """Through the actor that holds the vault open, piece by piece: it may be on another node."""
+    """Through the actor that holds the vault open, piece by piece: it may be on another node.
 
-    def __init__(self, memory: MemoryCluster) -> None:
-        self._memory = memory
+    Args:
+        memory: the cluster.
+        op_id: what taking an agent in is called in the audit; an operation of the cluster's session when left out.
+    """
+
+    def __init__(self, memory: MemoryCluster, op_id: str | None = None) -> None:
+        self._memory, self._op_id = memory, op_id
 
     def export(self, agent: AgentName, path: Path, views: Views) -> Exported:
         ticket = uuid4().hex
@@ -105,7 +110,7 @@ class ClusterDoor:
                 while piece := file.read(PIECE_BYTES):
                     self._ask("put_archive", ticket, offset, piece)
                     offset += len(piece)
-            done: Imported = self._ask("import_archive", ticket, as_name, dry_run)
+            done: Imported = self._ask("import_archive", ticket, as_name, dry_run, self._op_id or self._memory.op_id())
         finally:
             self._ask("drop_archive", ticket)
         return done

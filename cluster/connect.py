@@ -45,7 +45,7 @@ from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.feed import MOST, Feed
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings, load
-from quantum_memory.types import AgentName, AuditEntry, Found, Hits, MemoryId, Mood, Percept
+from quantum_memory.types import AgentName, AuditEntry, Branch, Found, Hits, MemoryId, Mood, Percept
 
 CONFIG_FILE = "ray_config.yaml"
 NAMESPACE = "quantum_memory"
@@ -450,6 +450,15 @@ class MemoryCluster:
     def _session(self) -> str:
         return self._running.directory.session
 
+    def op_id(self, op: str | None = None) -> str:
+        """The id of an operation of this session: the first of a name, or one unlike any other."""
+        directory = self._running.directory
+        return (directory if op is None else directory.repeatable(op)).new_op()
+
+    def handle(self, branch: Branch) -> AgentHandle:
+        """A handle on a branch that somebody has found."""
+        return self._many.handle(branch)
+
     def ask_vault(self, method: str, *args: object, texts: int = 0) -> Any:
         """What the vault's actor answers, for tools; it may take as long as so many texts."""
         return self.call_vault(method, *args, texts=texts).result()
@@ -458,5 +467,9 @@ class MemoryCluster:
         """The same question, not sent yet: ``begin`` asks it on an event loop."""
         return self._running.directory.call("vault", 0, method, args, texts=texts)
 
+    def call_owner(self, key: str, method: str, *args: object) -> Call[Any]:
+        """A question to the orchestrator that owns a key, not sent yet."""
+        return self._running.directory.ask_owner(key, method, *args)
+
     def _ask(self, key: str, method: str, *args: object) -> Any:
-        return self._running.directory.ask_owner(key, method, *args).result()
+        return self.call_owner(key, method, *args).result()

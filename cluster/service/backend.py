@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 from hashlib import blake2b
 
+from quantum_memory.actors.directory import session_of as session_of_op
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.checks import named
 from quantum_memory.cluster.connect import MemoryCluster
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.tenants import inside, outside
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.memory.held import Held
-from quantum_memory.memory.vault.writes import DERIVED, OpenSession
-from quantum_memory.types import AgentName, Mood
+from quantum_memory.memory.vault.writes import DERIVED, OpenSession, Written
+from quantum_memory.types import AgentName, Branch, Mood, Tree
 
 KEPT = 10_000
 """Callers whose way to the cluster is kept, and agents of theirs."""
@@ -40,7 +42,7 @@ class Backend:
 
     async def agents(self, who: Principal) -> list[str]:
         """The names of the agents that a caller sees, in order."""
-        own = (outside(who.tenant, name) for name in await asyncio.to_thread(self.memory.agents))
+        own = (outside(who.tenant, name) for name in await self.memory.call_vault("agents").begin())
         return sorted(name for name in own if name is not None and who.sees(name))
 
     async def agent(
@@ -52,7 +54,8 @@ class Backend:
             who: on whose behalf.
             name: the tenant's own.
             branch: a branch's name.
-            create: make it if there is none; a named branch is never made.
+            create: make it if there is none, by an operation of that name if there is one; a named branch is never
+                made.
             op: a name of the caller's for what he does now: done once, however often he asks.
 
         Raises: InvalidInput; Forbidden; AgentNotFound, with the tenant's own name; PlaceNotFound.
@@ -64,20 +67,37 @@ class Backend:
         if found is None:
             memory = await self.cluster(who)
             try:
-                found = await asyncio.to_thread(memory.agent, full, branch, create=create)
+                found = memory.handle(await _branch(memory, full, branch, op, create=create))
             except AgentNotFound:
                 raise AgentNotFound(name) from None
             if branch is None:
                 self._first.put(key, found)  # first branches are never deleted: what was found once is so for good
         return found if op is None else found.repeatable(op)
 
+    async def gone(self, who: Principal, name: str, branch: str, op: str) -> AgentHandle | None:
+        """An agent of a caller on the branch that had this name last and was deleted, if one had it.
+
+        Only what was done before can be asked of it again: see ``agent`` for ``op``.
+        """
+        full, memory = inside(who.tenant, name), await self.cluster(who)
+        tree: Tree = await memory.call_vault("tree", full).begin()
+        named_so = (one for one in tree.branches if (one.agent, one.name) == (full, branch) and one.id in tree.deleted)
+        last = max(named_so, key=lambda one: one.created_at, default=None)
+        return None if last is None else memory.handle(last).repeatable(op)
+
+    async def outcome(self, who: Principal, name: str, op: str) -> Written | None:
+        """What the first operation of this name came to, of an agent of the caller's; nothing if it was not done."""
+        memory = await self.cluster(who)
+        found: Written | None
+        found = await memory.call_vault("outcome", inside(who.tenant, name), memory.op_id(op)).begin()
+        return found
+
     async def mood(self, agent: AgentName, branch: str) -> Mood:
         """How an agent feels, by the cluster's name for it, for whoever has seen to it that it may be told.
 
         Raises: AgentNotFound, PlaceNotFound; Unavailable.
         """
-        found = await asyncio.to_thread(self.memory.agent, agent, branch, create=False)
-        return await found.mood.begin()
+        return await self.memory.handle(await _branch(self.memory, agent, branch, None, create=False)).mood.begin()
 
     async def cluster(self, who: Principal) -> MemoryCluster:
         """The cluster, every change of which is this caller's."""
@@ -87,6 +107,24 @@ class Backend:
             known = await asyncio.to_thread(self.memory.on_behalf, session_of(who))
             self._callers.put(key, known)
         return known
+
+
+async def _branch(
+    memory: MemoryCluster, agent: AgentName, branch: str | None, op: str | None, *, create: bool
+) -> Branch:
+    """An agent's first branch, or a named one. Raises: AgentNotFound, PlaceNotFound; InvalidInput."""
+    found: Branch | None
+    if branch is not None:
+        found = await memory.call_vault("branch_named", agent, named("branch", branch)).begin()
+    else:
+        (found,) = await memory.call_vault("find_agents", (agent,)).begin()
+    if found is None and create:
+        op_id = memory.op_id(op)
+        (made,) = await memory.call_owner(agent, "open", (agent,), True, session_of_op(op_id), op_id).begin()
+        found = made.info
+    if found is None:
+        raise AgentNotFound(agent)
+    return found
 
 
 def session_of(who: Principal) -> OpenSession:

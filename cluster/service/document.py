@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from quantum_memory.cluster.service.door import KEY_HEADER, ROLE, UPLOAD
+from quantum_memory.cluster.service.door import ROLE, UPLOAD
 from quantum_memory.cluster.service.envelope import HEADER
+from quantum_memory.cluster.service.idempotency import KEY_HEADER
 from quantum_memory.cluster.service.problems import MEDIA_TYPE, TYPES, Problem
 
 TITLE = "Quantum memory"

@@ -5,35 +5,28 @@ Owns the order of these; what is asked for is the routes' business.
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from quantum_memory.actors.handle import AgentHandle
-from quantum_memory.cluster.service.access.caller import Caller, caller_of
-from quantum_memory.cluster.service.access.ledger import digest_of
+from quantum_memory.cluster.service.access.caller import caller_of
+from quantum_memory.cluster.service.access.entry import admitted, connection_of
 from quantum_memory.cluster.service.backend import Backend, session_of
 from quantum_memory.cluster.service.bodies import BoundedRequest
+from quantum_memory.cluster.service.idempotency import READS, Key, key_of
 from quantum_memory.cluster.service.principals import ROLES, Principal, Role
 from quantum_memory.cluster.service.refusals import unsupported
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
-from quantum_memory.errors import Denied, InvalidValue, KeysNotKept
+from quantum_memory.errors import Denied, InvalidInput, PlaceNotFound
 from quantum_memory.settings import HttpSettings
 
-KEY_HEADER: Final = "Idempotency-Key"
 ROLE, UPLOAD = "x-role", "x-upload"
 """What an operation of the OpenAPI document says of itself: whom it takes, and whether it takes a stream."""
-READS: Final = "GET"
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_OP_BYTES = 16
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +49,6 @@ class Door:
     ledger: Ledger | None = None
     denied: Denials | None = None
 
-    async def claim(self, who: Principal, request: Request, body: bytes) -> str | None:
-        """The name of what a request changes, if it brings a key. Raises: InvalidValue, KeysNotKept, KeyReused."""
-        key = request.headers.get(KEY_HEADER)
-        if key is None or request.method == READS:
-            return None
-        if _KEY.fullmatch(key) is None:
-            raise InvalidValue(KEY_HEADER, repr(key[:64]), "1 to 255 visible characters of ASCII")
-        if self.ledger is None:
-            raise KeysNotKept(key)
-        digest = digest_of(request.method, f"{request.url.path}?{request.url.query}", body)
-        await self.ledger.claim(session_of(who).id, key, digest)
-        return blake2b(key.encode(), digest_size=_OP_BYTES).hexdigest()
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -78,13 +58,16 @@ class Asked:
         door: through which.
         who: who asks.
         request_id: what it is called in answers, logs and traces.
-        op: the name of what it changes, where its caller gave it one.
+        key: its idempotency key, where it is a change and brought one.
+        upload: whether it brings a stream, which is the same again by the ids of what it holds: under one name all its
+            batches would be the first one's.
     """
 
     door: Door
     who: Principal
     request_id: str
-    op: str | None
+    key: Key | None
+    upload: bool = False
 
     @property
     def limits(self) -> HttpSettings:
@@ -92,8 +75,30 @@ class Asked:
         return self.door.limits
 
     async def agent(self, name: str, branch: str | None = None, *, create: bool = False) -> AgentHandle:
-        """An agent on his behalf; see ``Backend.agent``."""
-        return await self.door.backend.agent(self.who, name, branch, create=create, op=self.op)
+        """An agent on his behalf; see ``Backend.agent``. What the request is to do has its key's name from here on.
+
+        Raises: KeyReused.
+        """
+        backend, op = self.door.backend, None
+        if self.key is not None:
+            await self.key.claim()
+            op = None if self.upload else self.key.op
+        try:
+            return await backend.agent(self.who, name, branch, create=create, op=op)
+        except PlaceNotFound:
+            if op is None or branch is None or self.key is None or not self.key.repeated:
+                raise
+            gone = await backend.gone(self.who, name, branch, op)
+            if gone is None:
+                raise
+            return gone
+
+    async def done(self, name: str) -> bool:
+        """Whether this very change of an agent was made before, under its key. Raises: KeyReused."""
+        if self.key is None:
+            return False
+        await self.key.claim()
+        return self.key.repeated and await self.door.backend.outcome(self.who, name, self.key.op) is not None
 
 
 class DoorRoute(APIRoute):
@@ -119,34 +124,27 @@ class DoorRoute(APIRoute):
 async def _let_in(
     door: Door, request: Request, work: Handler, action: str, role: Role, upload: Sequence[str]
 ) -> Response:
-    who, caller = None, caller_of(request.scope)
+    who, caller, key = None, caller_of(request.scope), None
     try:
-        who = await _known(door, caller, request)
+        who = (await admitted(door.authenticator, door.limiter, caller, connection_of(request))).principal
+        request.state.tenant = who.tenant
         who.require(role, action)
         taken = BoundedRequest(request, door.limits, upload=bool(upload))
         if upload and taken.media_type not in upload:
             raise unsupported(taken.media_type, " or ".join(upload))
         body = b"" if upload or request.method == READS else await taken.take_json()
-        op = await door.claim(who, taken, body)
-        # A stream is the same again by the ids of what it holds: under its key all batches would be the first stream's.
-        taken.state.asked = Asked(door, who, request.state.request_id, None if upload else op)
+        key = key_of(taken, body, session_of(who).id, door.ledger)
+        taken.state.asked = Asked(door, who, request.state.request_id, key, bool(upload))
         return await work(taken)
+    except InvalidInput:
+        if key is not None:
+            await key.free()
+        raise
     except Denied as error:
         if door.denied is not None:
             agent, called = request.path_params.get("agent"), request.state.request_id
             door.denied.note(error, action, who=who, address=caller.address, agent=agent, request=called)
         raise
-
-
-async def _known(door: Door, caller: Caller, request: Request) -> Principal:
-    """Who asks, if he may ask again already; also one whom nobody knows may not try too often."""
-    if door.limiter is not None:  # before anybody is asked who it is
-        await door.limiter.admit(None, ":".join(map(str, request.client or ("unknown",))))
-    who = await door.authenticator.who(caller)
-    request.state.tenant = who.tenant
-    if door.limiter is not None:
-        await door.limiter.admit_caller(who)
-    return who
 
 
 async def asked_of(request: Request) -> Asked:

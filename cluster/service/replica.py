@@ -25,6 +25,7 @@ from quantum_memory.cluster.service import tools
 from quantum_memory.cluster.service.access.authenticator import Admitted, Authenticator
 from quantum_memory.cluster.service.access.caller import Caller, caller_of
 from quantum_memory.cluster.service.access.denials import Denials
+from quantum_memory.cluster.service.access.entry import admitted, connection_of
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.app import create_app
 from quantum_memory.cluster.service.backend import Backend
@@ -172,36 +173,31 @@ class Replica:
 
     async def _admitted(self, caller: Caller, connection: str, action: str) -> Admitted:
         """Who it is, if he may ask again already; also one whom nobody knows may not try too often."""
-        await self._limiter.admit(None, connection)
         try:
-            admitted = await self._gate.admit(caller)
+            return await admitted(self._gate, self._limiter, caller, connection)
         except Denied as error:
             self._denials.note(error, action, address=caller.address)
             raise
-        await self._limiter.admit_caller(admitted.principal)
-        return admitted
 
     async def _reading(self, request: Request) -> Principal:
         action = f"GET {request.url.path}"
-        who = (await self._admitted(caller_of(request.scope), _connection(request), action)).principal
+        who = (await self._admitted(caller_of(request.scope), connection_of(request), action)).principal
         who.require("reader", action)
         return who
 
     async def _listening(self, socket: WebSocket, token: str | None) -> Guest:
-        caller, connection = caller_of(socket.scope), _connection(socket)
+        caller, connection = caller_of(socket.scope), connection_of(socket)
         if caller.authorization is None and token is not None:
             caller = caller._replace(authorization=f"Bearer {token}")
-        admitted = await self._admitted(caller, connection, STREAM)
-        return Guest(
-            admitted.principal, partial(self._gate.stands, admitted), partial(self._heard, admitted, connection)
-        )
+        guest = await self._admitted(caller, connection, STREAM)
+        return Guest(guest.principal, partial(self._gate.stands, guest), partial(self._heard, guest, connection))
 
-    async def _heard(self, admitted: Admitted, connection: str) -> None:
+    async def _heard(self, guest: Admitted, connection: str) -> None:
         """Count something that was said on a stream."""
-        await self._limiter.admit(admitted.principal, connection)
+        await self._limiter.admit(guest.principal, connection)
 
     async def _using(self, request: Request) -> Principal:
-        return (await self._admitted(caller_of(request.scope), _connection(request), TOOLS)).principal
+        return (await self._admitted(caller_of(request.scope), connection_of(request), TOOLS)).principal
 
     async def _calling(self, context: Context[Any, Any]) -> Principal:
         who: Principal = context.request_context.request.state.principal  # type: ignore[union-attr]  # see ``Guarded``
@@ -228,10 +224,6 @@ class Guarded:
             await answer(problem_of(error, called), headers_of(error))(scope, receive, send)
             return
         await self._app(scope, receive, send)
-
-
-def _connection(request: Any) -> str:
-    return ":".join(map(str, request.client or ("unknown",)))
 
 
 async def _schema(_: Request) -> JSONResponse:

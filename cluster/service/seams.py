@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from quantum_memory.cluster.service.access.caller import Caller
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.errors import Denied
 
+if TYPE_CHECKING:
+    from quantum_memory.cluster.service.access.authenticator import Admitted
+
 
 class Authenticator(Protocol):
     """Who a request is from."""
 
-    async def who(self, caller: Caller) -> Principal:
+    async def admit(self, caller: Caller) -> Admitted:
         """Whoever a credential stands for. Raises: Unauthenticated; Unavailable, StorageFailure."""
         ...
 
@@ -32,11 +35,19 @@ class Limiter(Protocol):
 class Ledger(Protocol):
     """Which idempotency keys were used, by whom, and for what."""
 
-    async def claim(self, session: str, key: str, digest: str) -> object:
-        """Note that a session used a key for the request of this digest; for the same one again it is harmless.
+    async def claim(self, session: str, key: str, digest: str) -> bool:
+        """Note that a session used a key for the request of this digest; whether it did before.
 
         Raises: KeyReused if it was another request; Unavailable, StorageFailure.
         """
+        ...
+
+    async def free(self, session: str, key: str, digest: str) -> None:
+        """A key that was claimed for this request names none any more: it changed nothing."""
+        ...
+
+    async def first_told(self, session: str, name: str, told: str) -> str:
+        """What was told first under a name of a session's: this, unless there is something already."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from quantum_memory.memory.archive.export import Exported, export_archive
 from quantum_memory.memory.archive.heads import Folds, Views
-from quantum_memory.memory.archive.intake import Imported, examine_archive, import_archive
+from quantum_memory.memory.archive.intake import Imported, describe_archive, examine_archive, import_archive
 from quantum_memory.memory.archive.layout import SUFFIX, VERSION
 from quantum_memory.memory.archive.read import Archive, open_archive
 from quantum_memory.memory.archive.states import state_at, state_in
@@ -15,6 +15,7 @@ __all__ = [
     "Folds",
     "Imported",
     "Views",
+    "describe_archive",
     "examine_archive",
     "export_archive",
     "import_archive",

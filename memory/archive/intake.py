@@ -45,10 +45,12 @@ class Taker(Protocol):
     @property
     def database(self) -> Database: ...
 
-    def adopt(self, adoption: Adoption) -> None: ...
+    def adopt(self, adoption: Adoption, op_id: str | None = None) -> None: ...
 
 
-def import_archive(vault: Taker, path: str | Path, *, as_name: AgentName | None = None) -> Imported:
+def import_archive(
+    vault: Taker, path: str | Path, *, as_name: AgentName | None = None, op_id: str | None = None
+) -> Imported:
     """Take an agent in, in one transaction.
 
     Args:
@@ -56,6 +58,7 @@ def import_archive(vault: Taker, path: str | Path, *, as_name: AgentName | None 
         path: the archive.
         as_name: what to call the agent. Its branches and commits get other ids then, so that the vault may hold the
             one that the archive was made of as well. Without it they keep theirs.
+        op_id: an operation of somebody's, for the audit.
 
     Raises: AlreadyExists if the agent, a branch or a commit is there; OtherEmbedding or ShapeMismatch if the vault's
         embeddings are others; CorruptRecord, NewerSchema, InvalidInput; WriteFailed, VaultUnavailable. Nothing is
@@ -63,7 +66,7 @@ def import_archive(vault: Taker, path: str | Path, *, as_name: AgentName | None 
     """
     with open_archive(path) as archive, reading(archive.path):
         intake = _intake(archive, as_name)
-        vault.adopt(intake.adoption())
+        vault.adopt(intake.adoption(), op_id)
         return _told(archive, intake)
 
 
@@ -77,6 +80,12 @@ def examine_archive(vault: Taker, path: str | Path, *, as_name: AgentName | None
         for _ in adoption.journal:
             pass  # every event is read and checked on the way
         return _told(archive, intake)
+
+
+def describe_archive(path: str | Path, *, as_name: AgentName | None = None) -> Imported:
+    """What an archive brings, whatever vault there is. Raises: CorruptRecord, NewerSchema, InvalidInput."""
+    with open_archive(path) as archive, reading(archive.path):
+        return _told(archive, _intake(archive, as_name))
 
 
 def _intake(archive: Archive, as_name: AgentName | None) -> Intake:

@@ -160,6 +160,22 @@ class NoteRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeRequest:
+    """An idempotency key names no request any more: the one that it named changed nothing.
+
+    Harmless if it names another one, or none.
+    """
+
+    session: str
+    key: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        for name in ("session", "key", "digest"):
+            identifier(name, getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True)
 class UseToken:
     """A token that is good for one use was used.
 
@@ -179,4 +195,4 @@ class UseToken:
         object.__setattr__(self, "expires", utc("expires", self.expires))
 
 
-Admission = MakeKey | RevokeKey | NoteDenial | NoteRequest | UseToken
+Admission = MakeKey | RevokeKey | NoteDenial | NoteRequest | FreeRequest | UseToken

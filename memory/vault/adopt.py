@@ -87,14 +87,16 @@ def check(connection: sa.Connection, adoption: Adoption, storage: str, pinned: s
             raise AlreadyExists("session", row["id"])
 
 
-def adopt(batch: Batch, adoption: Adoption, storage: str, pinned: str | None) -> str | None:
+def adopt(batch: Batch, adoption: Adoption, storage: str, pinned: str | None, op_id: str | None = None) -> str | None:
     """Take it in, after all that was written before; to which embeddings the vault is tied now.
+
+    ``op_id`` is for the audit: it tells who took the agent in.
 
     Raises: what ``check`` raises, and whatever reading the journal raises: then the transaction must be undone.
     """
     connection = batch.connection
     check(connection, adoption, storage, pinned)
-    first = batch.note(BEGUN, adoption.agent) + 1
+    first = batch.note(BEGUN, adoption.agent, op_id=op_id) + 1
     if pinned is None and adoption.embedding is not None:
         pinned = pins.pin(connection, storage, adoption.embedding)
     known = set(_found(connection, schema.sessions.c.id, [row["id"] for row in adoption.sessions]))
@@ -112,7 +114,7 @@ def adopt(batch: Batch, adoption: Adoption, storage: str, pinned: str | None) ->
         (_moved(row, first) for row in _believed(adoption.sessions) if row["id"] not in known),
     )
     batch.position += adoption.changes
-    batch.note(ACTION, adoption.agent, detail=adoption.detail)
+    batch.note(ACTION, adoption.agent, detail=adoption.detail, op_id=op_id)
     return pinned
 
 

@@ -19,7 +19,7 @@ from quantum_memory.memory.vault import judge_events as events
 from quantum_memory.memory.vault import judge_holdings as holdings
 from quantum_memory.memory.vault import judge_names as names
 from quantum_memory.memory.vault import judge_transactions as transactions
-from quantum_memory.memory.vault.admission import MakeKey, NoteDenial, NoteRequest, RevokeKey, UseToken
+from quantum_memory.memory.vault.admission import FreeRequest, MakeKey, NoteDenial, NoteRequest, RevokeKey, UseToken
 from quantum_memory.memory.vault.batch import Batch
 from quantum_memory.memory.vault.catalog import (
     SELECT_APPENDED,
@@ -116,7 +116,7 @@ def _decide(batch: Batch, write: Write) -> Written:  # noqa: C901, PLR0911, PLR0
             return names.annotate(batch, write)
         case Enlist() | Claim() | Resize() | Settle():
             return holdings.decide(batch, write)
-        case MakeKey() | RevokeKey() | NoteDenial() | NoteRequest() | UseToken():
+        case MakeKey() | RevokeKey() | NoteDenial() | NoteRequest() | FreeRequest() | UseToken():
             return admission.decide(batch, write)
         case _:
             assert_never(write)
@@ -140,4 +140,4 @@ def first_outcome(catalog: Catalog, connection: sa.Connection, agent: AgentName,
     for named in with_op_ids(connection, SELECT_COMMITTED, [op_id]):
         if commit_of(named).agent == agent:
             return replace(names.committed(commit_of(named)), repeated=True)
-    return None
+    return branches.first_making(batch, op_id, agent)

@@ -9,7 +9,15 @@ import sqlalchemy as sa
 
 from quantum_memory.errors import AlreadyExists, KeyNotFound, KeyReused
 from quantum_memory.memory.vault import schema
-from quantum_memory.memory.vault.admission import Admission, MakeKey, NoteDenial, NoteRequest, RevokeKey, UseToken
+from quantum_memory.memory.vault.admission import (
+    Admission,
+    FreeRequest,
+    MakeKey,
+    NoteDenial,
+    NoteRequest,
+    RevokeKey,
+    UseToken,
+)
 from quantum_memory.memory.vault.batch import Batch
 from quantum_memory.memory.vault.catalog import from_us, to_us
 from quantum_memory.memory.vault.writes import Written
@@ -19,6 +27,8 @@ MADE, REVOKED = "key_made", "key_revoked"
 MOST_DENIALS = 10_000
 REQUESTS_KEPT = timedelta(days=1)
 NOWHERE = Place("", 0)
+FREE = ""
+"""The digest of a key that names no request any more."""
 _K, _D, _R, _T = schema.api_keys.c, schema.denials.c, schema.requests.c, schema.tokens.c
 _KEY = sa.select(_K.tenant, _K.name, _K.hash, _K.created_at, _K.revoked_at).where(_K.id == sa.bindparam("id"))
 _DENIAL = sa.select(_D.at).where(_D.id == sa.bindparam("id"))
@@ -38,6 +48,8 @@ def decide(batch: Batch, write: Admission) -> Written:
             return _note_denial(batch, write)
         case NoteRequest():
             return _note_request(batch, write)
+        case FreeRequest():
+            return _free_request(batch, write)
         case UseToken():
             return _use_token(batch, write)
 
@@ -85,13 +97,26 @@ def _note_denial(batch: Batch, write: NoteDenial) -> Written:
 
 def _note_request(batch: Batch, write: NoteRequest) -> Written:
     found = batch.execute(_REQUEST, {"session": write.session, "key": write.key}).one_or_none()
-    if found is not None:
+    if found is not None and found.digest != FREE:
         if found.digest != write.digest:
             raise KeyReused(write.key)
         return _outcome(found.at, repeated=True)
-    row = {"session": write.session, "key": write.key, "digest": write.digest}
-    batch.execute(sa.insert(schema.requests), row | {"at": batch.now_us, "position": batch.next()})
+    told = {"digest": write.digest, "at": batch.now_us, "position": batch.next()}
+    if found is None:
+        batch.execute(sa.insert(schema.requests), {"session": write.session, "key": write.key} | told)
+    else:
+        batch.execute(sa.update(schema.requests).where(*_named_by(write)).values(**told))
     return _outcome(batch.now_us)
+
+
+def _free_request(batch: Batch, write: FreeRequest) -> Written:
+    told = {"digest": FREE, "position": batch.next()}
+    batch.execute(sa.update(schema.requests).where(*_named_by(write), _R.digest == write.digest).values(**told))
+    return _outcome(batch.now_us)
+
+
+def _named_by(write: NoteRequest | FreeRequest) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return _R.session == write.session, _R.key == write.key
 
 
 def _use_token(batch: Batch, write: UseToken) -> Written:

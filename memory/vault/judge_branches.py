@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from quantum_memory.errors import AlreadyExists, BranchDeleted, InvalidValue, TransactionOver
 from quantum_memory.memory.vault import schema
+from quantum_memory.memory.vault.adopt import ACTION as IMPORTED
 from quantum_memory.memory.vault.batch import Batch
 from quantum_memory.memory.vault.catalog import from_us
 from quantum_memory.memory.vault.writes import ROOT_BRANCH, CreateAgent, CreateBranch, DeleteBranch, Written
@@ -104,6 +105,13 @@ def first_deletion(batch: Batch, op_id: str, agent: AgentName | None) -> Written
     if found is None or found.branch is None or found.seq is None:
         return None
     return Written(Place(found.branch, found.seq), from_us(found.at_us), repeated=True)
+
+
+def first_making(batch: Batch, op_id: str, agent: AgentName) -> Written | None:
+    """What making an agent, or taking one in, came to before."""
+    found = batch.noted(op_id, agent, "agent_created", IMPORTED)
+    root = None if found is None else batch.root(agent)
+    return None if root is None else replace(branched(root), repeated=True)
 
 
 def branched(branch: Branch) -> Written:

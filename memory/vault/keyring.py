@@ -12,7 +12,7 @@ from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.admission import ApiKey, Denial
 from quantum_memory.memory.vault.catalog import findable, from_us
 
-_K, _D = schema.api_keys.c, schema.denials.c
+_K, _D, _R = schema.api_keys.c, schema.denials.c, schema.requests.c
 _KEYS = sa.select(
     _K.id,
     _K.tenant,
@@ -53,6 +53,14 @@ def denials(connection: sa.Connection, tenant: str | None, limit: int, before: i
     wanted = _DENIALS if tenant is None else _DENIALS.where(_D.tenant == tenant)
     rows = connection.execute(wanted, {"before": before, "count": limit})
     return [Denial(number, from_us(at), *told) for number, at, *told in rows]
+
+
+def request(connection: sa.Connection, session: str, key: str) -> str | None:
+    """What an idempotency key of a session names: the digest of a request; nothing if it names none."""
+    if not (findable(session) and findable(key)):
+        return None
+    wanted = sa.select(_R.digest).where(_R.session == session, _R.key == key)
+    return connection.execute(wanted).scalar_one_or_none() or None
 
 
 def _key_of(row: Sequence[Any]) -> ApiKey:

@@ -208,6 +208,11 @@ class Reading:
         with self.database.read() as connection:
             return keyring.api_keys(connection, tenant)
 
+    def request(self, session: str, key: str) -> str | None:
+        """The digest of the request that an idempotency key of a session names, if it names one."""
+        with self.database.read() as connection:
+            return keyring.request(connection, session, key)
+
     def denials(self, tenant: str | None = None, limit: int = 100, before: int | None = None) -> list[Denial]:
         """What callers from outside were denied lately, or those of a tenant, newest first.
 

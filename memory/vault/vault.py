@@ -198,10 +198,10 @@ class Vault(Reading):
         with self._batch() as made:
             return lapse(made)
 
-    def adopt(self, adoption: Adoption) -> None:
+    def adopt(self, adoption: Adoption, op_id: str | None = None) -> None:
         """Take a whole agent in, all or nothing. Raises: what ``adopt.adopt`` and ``write`` raise."""
         with self.maintenance() as made:
-            pinned = adopt(made, adoption, self.storage, self.embedding)
+            pinned = adopt(made, adoption, self.storage, self.embedding, op_id)
         self._tie(pinned)
 
     @contextmanager

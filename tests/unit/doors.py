@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from quantum_memory.cluster.service.access.authenticator import Admitted
 from quantum_memory.cluster.service.access.caller import Caller
 from quantum_memory.cluster.service.app import create_app
 from quantum_memory.cluster.service.backend import Backend
@@ -31,11 +32,11 @@ PEOPLE = {
 class Table:
     """Knows people by their bearer tokens."""
 
-    async def who(self, caller: Caller) -> Principal:
+    async def admit(self, caller: Caller) -> Admitted:
         known = PEOPLE.get((caller.authorization or "").removeprefix("Bearer "))
         if known is None:
             raise Unauthenticated("this takes an API key or a token")
-        return known
+        return Admitted(known)
 
 
 class Keys:
@@ -44,9 +45,18 @@ class Keys:
     def __init__(self) -> None:
         self.used: dict[tuple[str, str], str] = {}
 
-    async def claim(self, session: str, key: str, digest: str) -> None:
+    async def claim(self, session: str, key: str, digest: str) -> bool:
+        repeated = (session, key) in self.used
         if self.used.setdefault((session, key), digest) != digest:
             raise KeyReused(key)
+        return repeated
+
+    async def free(self, session: str, key: str, digest: str) -> None:
+        if self.used.get((session, key)) == digest:
+            del self.used[session, key]
+
+    async def first_told(self, session: str, name: str, told: str) -> str:
+        return self.used.setdefault((session, name), told)
 
 
 class Turnstile:

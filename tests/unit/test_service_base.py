@@ -160,7 +160,7 @@ def test_an_agent_that_was_found_once_is_not_looked_for_again(front: Front, monk
             raise AgentNotFound("asked")
 
         await backend.cluster(bob)
-        monkeypatch.setattr(MemoryCluster, "agent", nobody)
+        monkeypatch.setattr(MemoryCluster, "call_vault", nobody)
         assert await backend.agent(ann, "alice") == made
         again = [await backend.agent(ann, "alice", op="one") for _ in range(2)]
         ids = [await one.remember.begin(ready(1)) for one in again]

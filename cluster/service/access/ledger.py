@@ -7,8 +7,8 @@ from datetime import datetime
 from hashlib import blake2b
 
 from quantum_memory.cluster.connect import MemoryCluster
-from quantum_memory.errors import AlreadyExists, QuantumMemoryError
-from quantum_memory.memory.vault.admission import Admission, ApiKey, Denial, NoteRequest, UseToken
+from quantum_memory.errors import AlreadyExists, KeyReused, QuantumMemoryError
+from quantum_memory.memory.vault.admission import Admission, ApiKey, Denial, FreeRequest, NoteRequest, UseToken
 from quantum_memory.memory.vault.writes import OpenSession, Written
 
 DIGEST_BYTES = 16
@@ -70,6 +70,22 @@ class Ledger:
         """
         (noted,) = await self.write(NoteRequest(session, key, digest))
         return noted.repeated
+
+    async def free(self, session: str, key: str, digest: str) -> None:
+        """An idempotency key that named this request names none any more: it changed nothing."""
+        await self.write(FreeRequest(session, key, digest))
+
+    async def first_told(self, session: str, name: str, told: str) -> str:
+        """What was told first under a name of a session's: this, unless there is something already.
+
+        A name has a space in it, which no idempotency key has.
+        """
+        try:
+            await self.claim(session, name, told)
+        except KeyReused:
+            first: str | None = await self._memory.call_vault("request", session, name).begin()
+            return told if first is None else first
+        return told
 
 
 def digest_of(method: str, path: str, body: bytes) -> str:

@@ -48,6 +48,7 @@ async def make_agent(asked: Asks, agent: AgentPath, answer: Response) -> AgentTo
     """Making it again changes nothing."""
     try:
         handle = await asked.agent(agent)
+        answer.status_code = 201 if await asked.done(agent) else 200
     except AgentNotFound:
         handle = await asked.agent(agent, create=True)
         answer.status_code = 201

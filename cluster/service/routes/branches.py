@@ -44,6 +44,8 @@ def _id(one: BranchTold) -> str:
 @asks("admin", "DELETE", "/agents/{agent}/branches/{branch}", "deleteBranch", "Delete a branch.", status=204)
 async def delete_branch(asked: Asks, agent: AgentPath, branch: BranchPath) -> None:
     """Its children live on; the first branch of an agent cannot be deleted."""
+    if await asked.done(agent):
+        return
     handle = await asked.agent(agent, branch)
     await handle.delete.begin()
 

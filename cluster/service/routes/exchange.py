@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -32,7 +33,7 @@ from quantum_memory.cluster.service.streams import Duplex, Remembering
 from quantum_memory.cluster.service.tenants import inside
 from quantum_memory.cluster.service.uploads import folder, kept
 from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema, UnreadableFile
-from quantum_memory.memory.archive import SUFFIX, Imported, Views
+from quantum_memory.memory.archive import SUFFIX, Imported, Views, describe_archive
 from quantum_memory.memory.archive.frame import verified
 from quantum_memory.memory.exchange import registry
 from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
@@ -187,12 +188,19 @@ async def import_memories(
     again adds nothing.
     """
     reading = Reading(zone_of(zone), dates)
-    handle = await asked.agent(agent, branch, create=create and not dry_run)
     async with folder() as into:
         path = into / UPLOAD
-        await kept(request, path)
+        digest = await kept(request, path)
+        if asked.key is not None:
+            await asked.key.claim(digest)
+        handle = await asked.agent(agent, branch, create=create and not dry_run)
         job = ImportJob(UPLOAD, form, reading, skip_bad, dry_run, check=True)
-        return _report(await asyncio.to_thread(_import, handle, path, job))
+        told = _report(await asyncio.to_thread(_import, handle, path, job))
+    if asked.key is None:
+        return told
+    # What the first one added is known by now: that it did is told as it was then.
+    added = int(await asked.key.first_told("added", str(told.added)))
+    return told.model_copy(update={"added": added, "known": told.known + told.added - added})
 
 
 def _import(handle: AgentHandle, path: Path, job: ImportJob) -> ImportReport:
@@ -279,11 +287,18 @@ async def import_archive(
     """Whatever it was called, it is called this here, and its branches and checkpoints get ids of their own."""
     full = inside(asked.who.tenant, agent)
     asked.who.require_agent(agent, "importArchive")
-    way = ClusterDoor(await asked.door.backend.cluster(asked.who))
+    memory, key = await asked.door.backend.cluster(asked.who), asked.key
     async with folder() as into:
         path = into / f"{UPLOAD}{SUFFIX}"
-        await kept(request, path)
-        done = await asyncio.to_thread(_bring, way, path, full, dry_run=dry_run)
+        digest = await kept(request, path)
+        if key is not None:
+            await key.claim(digest)
+        way = ClusterDoor(memory, None if key is None else memory.op_id(key.op))
+        if await asked.done(agent):
+            work = partial(describe_archive, path, as_name=full)
+        else:
+            work = partial(way.bring, path, full, dry_run=dry_run)
+        done = await asyncio.to_thread(_bring, path, work)
     return ArchiveTold(
         agent=agent,
         version=done.version,
@@ -296,10 +311,10 @@ async def import_archive(
     )
 
 
-def _bring(way: ClusterDoor, path: Path, name: str, *, dry_run: bool) -> Imported:
-    """Raises: UnreadableFile for what is no archive that can be read; what taking one in raises."""
+def _bring(path: Path, work: Callable[[], Imported]) -> Imported:
+    """Raises: UnreadableFile for what is no archive that can be read; what the work raises."""
     try:
         verified(path)
-        return way.bring(path, name, dry_run=dry_run)
+        return work()
     except (CorruptRecord, NewerSchema) as error:
         raise UnreadableFile(UPLOAD, f"it is no archive that can be read here ({type(error).__name__})") from None

@@ -1,0 +1,80 @@
+"""Idempotency keys: which operation one names, whether it was named before, and when it is claimed.
+
+Owns the key of one request. A key is claimed once the request is known to fit, and free again if it changed nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from hashlib import blake2b
+from typing import Final
+
+from quantum_memory.cluster.service.access.ledger import digest_of
+from quantum_memory.cluster.service.bodies import BoundedRequest
+from quantum_memory.cluster.service.seams import Ledger
+from quantum_memory.errors import InvalidValue, KeysNotKept, QuantumMemoryError
+
+KEY_HEADER: Final = "Idempotency-Key"
+READS: Final = "GET"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_OP_BYTES = 16
+logger = logging.getLogger(__name__)
+
+
+class Key:
+    """The key of a request.
+
+    Args:
+        ledger: which keys were used.
+        session: of the caller.
+        key: the caller's.
+        asked: method, path and query of the request.
+        body: of the request.
+
+    Attributes:
+        op: the operation that it names, in the caller's session.
+        repeated: whether it named this request before. Known once it is claimed.
+    """
+
+    def __init__(self, ledger: Ledger, session: str, key: str, asked: tuple[str, str], body: bytes) -> None:
+        self._ledger, self._session, self._key = ledger, session, key
+        self._asked, self._body = asked, body
+        self._digest: str | None = None
+        self.op = blake2b(key.encode(), digest_size=_OP_BYTES).hexdigest()
+        self.repeated = False
+
+    async def claim(self, content: bytes = b"") -> None:
+        """Let it name this request, unless it does already; ``content`` is a digest of what came as a stream.
+
+        Raises: KeyReused if it names another; Unavailable, StorageFailure.
+        """
+        if self._digest is None:
+            digest = digest_of(*self._asked, self._body + content)
+            self.repeated = await self._ledger.claim(self._session, self._key, digest)
+            self._digest = digest
+
+    async def free(self) -> None:
+        """Let it name nothing, where this request was the first that it named: that changed nothing."""
+        if self._digest is None or self.repeated:
+            return
+        try:
+            await self._ledger.free(self._session, self._key, self._digest)
+        except QuantumMemoryError as error:
+            logger.warning("an idempotency key stays with a request that did not fit: %s", error)
+
+    async def first_told(self, what: str, told: str) -> str:
+        """What the first request under this key told of something: this one, if it is the first that tells."""
+        return await self._ledger.first_told(self._session, f"{what} of {self.op}", told)
+
+
+def key_of(request: BoundedRequest, body: bytes, session: str, ledger: Ledger | None) -> Key | None:
+    """The key that a change brings, if it brings one. Raises: InvalidValue, KeysNotKept."""
+    key = request.headers.get(KEY_HEADER)
+    if key is None or request.method == READS:
+        return None
+    if _KEY.fullmatch(key) is None:
+        raise InvalidValue(KEY_HEADER, repr(key[:64]), "1 to 255 visible characters of ASCII")
+    if ledger is None:
+        raise KeysNotKept(key)
+    return Key(ledger, session, key, (request.method, f"{request.url.path}?{request.url.query}"), body)
