@@ -420,6 +420,11 @@ class QuantumMemoryHost:
         lineage, place = await self._reading(branch, as_of)
         return await self._parts.episodic.ask(EpisodicMemoryHost.memories, lineage, place)
 
+    async def page(self, branch: Branch, begin: int, limit: int, as_of: Where) -> tuple[list[Memory], int]:
+        """Some memories at a place, and how many there are."""
+        lineage, place = await self._reading(branch, as_of)
+        return await self._parts.episodic.ask(EpisodicMemoryHost.page, lineage, (place, begin, limit))
+
     async def memory(self, branch: Branch, memory: MemoryId, as_of: Where) -> Memory:
         """One memory at a place. Raises: MemoryNotFound."""
         lineage, place = await self._reading(branch, as_of)

@@ -17,7 +17,7 @@ from quantum_memory.memory.episodic import merge
 from quantum_memory.memory.episodic.dense.gpu import available
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.indexing import Indexer
-from quantum_memory.memory.episodic.search import fetch, latest, memories
+from quantum_memory.memory.episodic.search import fetch, latest, memories, page
 from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
@@ -147,6 +147,10 @@ class EpisodicMemoryHost(ViewHost):
     def memories(self, places: Sequence[Place]) -> list[list[Memory]]:
         """Every memory at each place, in the order of remembering."""
         return [list(memories(self._views().memories.at(place))) for place in places]
+
+    def page(self, asked: Sequence[tuple[Place, int, int]]) -> list[tuple[list[Memory], int]]:
+        """So many memories at each place from a number on, in the order of remembering, and how many there are."""
+        return [page(self._views().memories.at(place), begin, most) for place, begin, most in asked]
 
     def latest(self, asked: Sequence[tuple[Place, int]]) -> list[tuple[MemoryId, ...]]:
         """The ids of the last so many memories at each place, in the order of remembering."""

@@ -615,6 +615,15 @@ class AgentHandle:
         return self._ask("memories", self._here, _place(as_of))
 
     @operation
+    def page(self, begin: int, limit: int, *, as_of: PlaceLike = None) -> Call[tuple[list[Memory], int]]:
+        """Some of these: ``limit`` at most from number ``begin`` on, counted from 0, and how many there are.
+
+        It costs no more than it brings, however many there are. At a place that is said, pages stay as they are.
+        """
+        asked = whole("begin", begin, 0, math.inf), positive("limit", limit)
+        return self._ask("page", self._here, *asked, _place(as_of))
+
+    @operation
     def memory(self, memory: MemoryId, *, as_of: PlaceLike = None) -> Call[Memory]:
         """One memory of the branch, by its id. Raises: MemoryNotFound."""
         return self._ask("memory", self._here, visible("id", memory), _place(as_of))

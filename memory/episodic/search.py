@@ -354,6 +354,19 @@ def memories(state: EpisodicState) -> Iterator[Memory]:
             yield from part.block.memories(rows[start : start + AT_ONCE])
 
 
+def page(state: EpisodicState, begin: int, most: int) -> tuple[list[Memory], int]:
+    """So many of these from the ``begin``-th on, and how many there are. No other one is read."""
+    found: list[Memory] = []
+    total = 0
+    for part in state.slices():
+        rows = part.living()
+        first = max(0, begin - total)
+        if first < len(rows) and len(found) < most:
+            found += part.block.memories(rows[first : first + most - len(found)])
+        total += len(rows)
+    return found, total
+
+
 def record(part: Slice, row: int) -> Memory:
     """The memory in a row of a slice."""
     return part.block.memories(np.array([row]))[0]

@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
+from quantum_memory.memory.episodic.chunk import Chunk
+from quantum_memory.memory.episodic.runs import Run
 from tests.unit.doors import Rest, problem, said
 
 ALICE = "/agents/alice"
@@ -549,3 +551,25 @@ def test_a_change_that_is_sent_again_is_made_once(
     assert (again.status_code, again.text) == (first.status_code, first.text)
     after = good(rest.get(f"{ALICE}/log?limit=1000"))["items"]
     assert [one["place"] for one in after] == [one["place"] for one in events]
+
+
+def test_a_page_of_memories_reads_no_more_than_it_holds(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(rest, *range(60))
+    dropped = [one["id"] for one in pages(rest, f"{ALICE}/memories", 60)[5:8]]
+    good(rest.post(f"{ALICE}/forget", {"ids": dropped}))
+    read: list[int] = []
+    for block in (Chunk, Run):
+        whole = block.memories
+
+        def counted(self: Any, rows: Any, whole: Any = whole) -> Any:
+            read.append(len(rows))
+            return whole(self, rows)
+
+        monkeypatch.setattr(block, "memories", counted)
+    every = pages(rest, f"{ALICE}/memories", 10)
+    assert len(every) == 57
+    assert [one["text"] for one in every] == [
+        f"thing number {number}" for number in range(60) if number not in (5, 6, 7)
+    ]
+    assert sum(read) == 57, "each is read once, for the page that it is on"
+    assert max(read) <= 10

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.cluster.service import cursors
 from quantum_memory.cluster.service.door import Asks
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Cursor, Limit, Page
@@ -20,7 +19,6 @@ from quantum_memory.cluster.service.models_memories import (
 )
 from quantum_memory.cluster.service.operations import Operations
 from quantum_memory.cluster.service.places import event, place
-from quantum_memory.types import Memory
 
 asks = Operations("memories")
 MemoryPath = Annotated[
@@ -49,14 +47,9 @@ async def list_memories(
         seq, begin = newest[0].place.seq if newest else 0, 0
     else:
         seq, begin = (int(one) for one in cursors.read("memories", cursor, [int, int]))
-    found = await _at(handle, seq)
-    page = found[begin : begin + most]
-    following = cursors.written("memories", seq, begin + most) if begin + most < len(found) else None
-    return Page(items=[memory_told(one, embeddings=embeddings) for one in page], next=following)
-
-
-async def _at(handle: AgentHandle, seq: int) -> list[Memory]:
-    return await handle.memories.begin(event(handle, seq, f":{seq}"))
+    found, total = await handle.page.begin(begin, most, as_of=event(handle, seq, f":{seq}"))
+    following = cursors.written("memories", seq, begin + most) if begin + most < total else None
+    return Page(items=[memory_told(one, embeddings=embeddings) for one in found], next=following)
 
 
 @asks("reader", "GET", "/agents/{agent}/memories/{memory:path}", "readMemory", "One memory.")
