@@ -238,7 +238,7 @@ class VaultHost:
         with self._news.watched() as watch:
             while True:
                 found = vault.feed(after, limit)
-                if found.upto > after or not watch.wait(until - time.monotonic()):
+                if found.upto != after or not watch.wait(until - time.monotonic()):
                     return found
 
     def api_key(self, id_: str) -> ApiKey | None:

@@ -327,6 +327,8 @@ class MemoryCluster:
             limit: how many changes at most, up to 256.
             wait_s: how long to wait for the first where nothing has happened yet, up to 20 s.
 
+        An ``upto`` that is smaller than ``after`` is the last position of a vault that was restored to an earlier time.
+
         Raises: InvalidInput; Unavailable.
         """
         most = whole("after", after, 0, math.inf), whole("limit", limit, 1, MOST)

@@ -84,7 +84,11 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Changes in order, and the position up to which there are no others. Where that is the last, all was told."""
+    """Changes in order, and the position up to which there are no others. Where that is the last, all was told.
+
+    One that is smaller than what was asked after is the vault's last: it was restored as it was at an earlier time, and
+    what comes from now on has positions that were given before.
+    """
 
     entries: tuple[FeedEntry, ...]
     upto: int
@@ -110,7 +114,7 @@ def feed(catalog: Catalog, connection: sa.Connection, after: int, limit: int) ->
     whole = len(some) == len(notes) + len(events) and len(notes) < limit and len(events) < limit
     shown = [row for row in some if HIDDEN not in (row[3] or "")]
     entries = tuple(_entry(row, read[row[0]] if row[0] in there else {"detail": row[7]}) for row in shown)
-    return Feed(entries, max(after, last) if whole else some[-1][0])
+    return Feed(entries, last if whole else some[-1][0])
 
 
 def _entry(row: Row, told_: Mapping[str, Any]) -> FeedEntry:

@@ -37,6 +37,13 @@ export class Progress {
     return true;
   }
 
+  /** The vault was restored: what was told after a position never was, and telling begins there anew. */
+  back(position: number): void {
+    this.after = position;
+    this.#at = null;
+    this.#told = this.#again = 0;
+  }
+
   /** Everything up to a position was told, or is not going to be. */
   upto(position: number): void {
     this.after = Math.max(position, this.after ?? 0);

@@ -203,7 +203,10 @@ export class MemoryStream {
   }
 
   #lagging(message: Messages["Lagging"]): void {
-    if (this.options.catchUp === false) this.#progress.upto(message.upto);
+    if (message.upto < message.after) {
+      this.#progress.back(message.upto);
+      this.#feelings.begin();
+    } else if (this.options.catchUp === false) this.#progress.upto(message.upto);
     else this.#subscribe();
     this.#tell("lagging", message);
   }

@@ -36,6 +36,13 @@ class Page(NamedTuple):
     upto: int
 
 
+class Restored(NamedTuple):
+    """How often a vault was restored while it was followed, and where it ended when that was seen last."""
+
+    times: int
+    position: int
+
+
 class Hub:
     """What has happened, as far as this replica knows. Used on one event loop.
 
@@ -45,6 +52,7 @@ class Hub:
 
     Attributes:
         position: everything up to it is known here.
+        restored: how often the vault was found to be as it was earlier, and where it stood then, last.
         closing: set when the replica is going to stop.
     """
 
@@ -52,6 +60,7 @@ class Hub:
         self._follow, self.moods = follow, moods
         self._window: deque[FeedEntry] = deque()
         self._from = self.position = 0
+        self.restored = Restored(0, 0)
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
@@ -105,6 +114,23 @@ class Hub:
             pause_s = AGAIN_S
             if found.upto > self.position:
                 self._take(found)
+            elif found.upto < self.position:
+                self._go_back(found.upto)
+
+    async def end(self, after: int) -> int:
+        """Where the vault ends, if that is before a position that somebody names; else that position.
+
+        Raises: QuantumMemoryError where the vault does not answer.
+        """
+        return min(after, (await self._follow(after, 1, 0.0)).upto) if after > self.position else after
+
+    def _go_back(self, position: int) -> None:
+        """The vault was restored: what was known after this never was."""
+        logger.warning("the vault was restored: it ends at %d, and did at %d", position, self.position)
+        self._window.clear()
+        self._from = self.position = position
+        self.restored = Restored(self.restored.times + 1, position)
+        self.wake()
 
     def _take(self, found: Feed) -> None:
         self._window.extend(found.entries)

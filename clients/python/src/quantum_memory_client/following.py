@@ -156,11 +156,19 @@ class Following:
     def _is_new(self, message: dict[str, Any]) -> bool:
         """Whether this was not handed on before; from here on it was."""
         if message["type"] == "lagging":
-            self._complete(int(message["upto"]))
+            self._lagging(int(message["after"]), int(message["upto"]))
             return True
         if message["type"] == "emotional_update":
             return self._is_new_mood(message)
         return message["type"] not in CHANGES or self._is_new_change(int(message["position"]))
+
+    def _lagging(self, after: int, upto: int) -> None:
+        """What lies between is not told; with ``upto`` before ``after`` the vault was restored, and goes on there."""
+        if upto < after:
+            self._after, self._at, self._told, self._connection.position = upto, None, 0, -1
+            self._moods.clear()
+        else:
+            self._complete(upto)
 
     def _is_new_change(self, position: int) -> bool:
         here = self._connection
