@@ -7,6 +7,7 @@ Owns how many replicas there are, and how they start and end. What the door does
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from ray.serve import Application
 
 from quantum_memory.cluster.connect import NAMESPACE, asked_for
 from quantum_memory.cluster.launch import AT_HOME, BLAS_VARIABLES, here
+from quantum_memory.cluster.service.ending import ending
 from quantum_memory.cluster.service.listening import Address
 from quantum_memory.cluster.service.replica import replica
 from quantum_memory.settings import Settings
@@ -59,7 +61,9 @@ def application(wishes: Settings, settings: Settings, namespace: str, address: A
     wanted = settings.service.replicas
 
     def built() -> FastAPI:  # Serve calls a function, and takes any other callable for the application itself
-        return replica(wishes, settings, namespace, serve.get_replica_context().app_name, address)
+        own = serve.get_replica_context()
+        ends = partial(ending, own.app_name, own.replica_id.unique_id)
+        return replica(wishes, settings, namespace, ends, address)
 
     scaling: dict[str, Any] = {"num_replicas": wanted.least}
     if address is None:

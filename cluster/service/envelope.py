@@ -19,8 +19,12 @@ _TAKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 logger = logging.getLogger(__name__)
 
 
+BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+"""The messages with which answers begin."""
+
+
 class Envelope:
-    """An application whose every request has an id, and whose every failure an answer.
+    """An application whose every request and stream has an id, and whose every failure an answer.
 
     Args:
         app: the application.
@@ -32,7 +36,7 @@ class Envelope:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -50,12 +54,14 @@ class Envelope:
 
         async def marked(message: Message) -> None:
             nonlocal begun
-            if message["type"] == "http.response.start":
+            if message["type"] in BEGINNINGS:
                 begun = True
+                message.setdefault("headers", [])
                 told = MutableHeaders(scope=message)
                 told[HEADER] = request_id
-                told["X-Content-Type-Options"] = "nosniff"
-                told.setdefault("Cache-Control", "no-store")
+                if message["type"] != "websocket.accept":
+                    told["X-Content-Type-Options"] = "nosniff"
+                    told.setdefault("Cache-Control", "no-store")
             await send(message)
 
         try:
@@ -64,6 +70,6 @@ class Envelope:
             logger.debug("whoever asked left before all of it was there")
         except Exception:
             logger.exception("a request failed")
-            if begun:
+            if begun or scope["type"] != "http":
                 raise
             await problems.answer(problems.bug(request_id))(scope, receive, marked)

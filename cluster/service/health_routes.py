@@ -1,4 +1,6 @@
-"""The routes of health and metrics. ``/health`` is for whoever balances load, the others are for those who may read."""
+"""The routes of health and metrics. ``/health`` is for whoever balances load; what is behind it is the cluster's own,
+every tenant's together, and for its administrators. Scrapers may be let in to metrics besides.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +14,24 @@ from quantum_memory.cluster.service.exposition import MEDIA_TYPE, Exposition
 from quantum_memory.cluster.service.health import Detailed, Gpus, Health, Serving
 
 DRAINING = 503
-BY_READERS = {ROLE: "reader"}
+BY_ADMINS = {ROLE: "admin"}
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def health_router(health: Health, exposition: Exposition, reader: Callable[..., Any]) -> APIRouter:
+def health_router(
+    health: Health, exposition: Exposition, admin: Callable[..., Any], scraper: Callable[..., Any]
+) -> APIRouter:
     """The routes.
 
     Args:
         health: what they tell.
         exposition: the page of metrics.
-        reader: a dependency that lets through who may read, and raises for others. ``/health`` does without.
+        admin: a dependency that lets through who may see all of the cluster, and raises for others. ``/health`` does
+            without.
+        scraper: the same for metrics.
     """
     router = APIRouter(tags=["health"])
-    readers = [Depends(reader)]
+    admins = [Depends(admin)]
 
     @router.get(
         "/health",
@@ -41,13 +47,13 @@ def health_router(health: Health, exposition: Exposition, reader: Callable[..., 
             response.status_code = DRAINING
         return told
 
-    @router.get("/health/detailed", operation_id="healthDetailed", dependencies=readers, openapi_extra=BY_READERS)
+    @router.get("/health/detailed", operation_id="healthDetailed", dependencies=admins, openapi_extra=BY_ADMINS)
     async def detailed(response: Response) -> Detailed:
         """The pools, the vault, how far views are behind, and what went wrong last. What is away is named."""
         response.headers.update(NO_STORE)
         return await health.detailed()
 
-    @router.get("/health/gpu", operation_id="healthGpu", dependencies=readers, openapi_extra=BY_READERS)
+    @router.get("/health/gpu", operation_id="healthGpu", dependencies=admins, openapi_extra=BY_ADMINS)
     async def gpus(response: Response) -> Gpus:
         """The GPUs of the nodes, and what the actors have taken of them."""
         response.headers.update(NO_STORE)
@@ -56,10 +62,10 @@ def health_router(health: Health, exposition: Exposition, reader: Callable[..., 
     @router.get(
         "/metrics",
         operation_id="metrics",
-        dependencies=readers,
+        dependencies=[Depends(scraper)],
         response_class=Response,
         responses={200: {"content": {MEDIA_TYPE: {}}}},
-        openapi_extra=BY_READERS,
+        openapi_extra=BY_ADMINS,
     )
     async def metrics() -> Response:
         """What all nodes export of this product and of Serve, as Prometheus reads it."""

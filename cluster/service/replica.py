@@ -14,9 +14,10 @@ import httpx
 from fastapi import FastAPI, Request
 from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from quantum_memory.actors.ray_metrics import ray_metrics
@@ -27,10 +28,11 @@ from quantum_memory.cluster.service.access.caller import Caller, caller_of
 from quantum_memory.cluster.service.access.denials import Denials
 from quantum_memory.cluster.service.access.entry import admitted, connection_of
 from quantum_memory.cluster.service.access.ledger import Ledger
+from quantum_memory.cluster.service.access.scraping import Scrapers
 from quantum_memory.cluster.service.app import create_app
 from quantum_memory.cluster.service.backend import Backend
+from quantum_memory.cluster.service.bodies import BoundedRequest
 from quantum_memory.cluster.service.counting import Counting
-from quantum_memory.cluster.service.ending import being_deleted
 from quantum_memory.cluster.service.exposition import Exposition
 from quantum_memory.cluster.service.health import Health
 from quantum_memory.cluster.service.health_routes import health_router
@@ -38,14 +40,16 @@ from quantum_memory.cluster.service.limits.limiter import Limiter
 from quantum_memory.cluster.service.limits.remote import Leases, RemoteLeases
 from quantum_memory.cluster.service.listening import Address, Listener
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.problems import answer, headers_of, problem_of
+from quantum_memory.cluster.service.problems import answer, headers_of, problem_of, refused
+from quantum_memory.cluster.service.refusals import Refusal
 from quantum_memory.cluster.service.stream.endpoint import Guest, Stream
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import schema
 from quantum_memory.cluster.service.stream.moods import Moods
+from quantum_memory.cluster.service.tenants import DEFAULT
 from quantum_memory.cluster.service.tracing import Tracing
-from quantum_memory.errors import Denied, QuantumMemoryError
-from quantum_memory.settings import Settings
+from quantum_memory.errors import Denied, Forbidden, QuantumMemoryError
+from quantum_memory.settings import HttpSettings, Settings
 from quantum_memory.telemetry import SILENT
 
 STREAM, TOOLS = "/v1/stream", "/mcp"
@@ -60,20 +64,22 @@ UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """What ``caller_of`` looks at itself: who is let in without a credential has to ask for this machine by its name."""
 
 
-def replica(wishes: Settings, settings: Settings, namespace: str, name: str, address: Address | None = None) -> FastAPI:
+def replica(
+    wishes: Settings, settings: Settings, namespace: str, ends: Callable[[], bool], address: Address | None = None
+) -> FastAPI:
     """The application of a replica, in a process of a Ray cluster: it connects to the memory there, or starts it.
 
     Args:
         wishes: what was said explicitly; where the actors run already, they must have been made so.
         settings: what new actors are made with, and what the door keeps to.
         namespace: where the actors are.
-        name: of Serve's application.
+        ends: whether the replica is about to end; see ``Replica``.
         address: where it listens itself, beside what Serve's proxies bring.
 
     Raises: as ``connect``.
     """
     memory = reach(None, settings, wishes, namespace, author="the door")
-    return Replica(memory, settings, RemoteLeases(settings, namespace), partial(being_deleted, name), address).app
+    return Replica(memory, settings, RemoteLeases(settings, namespace), ends, address).app
 
 
 class Replica:
@@ -101,10 +107,11 @@ class Replica:
         self._memory, self._ending, wanted = memory, ending, settings.service
         self._backend, ledger = Backend(memory), Ledger(memory)
         self._gate, self._denials = Authenticator(ledger, wanted.access), Denials(ledger)
+        self._scrapers = Scrapers(wanted.access)
         self._limiter = Limiter(wanted.limits, leases, replicas=wanted.replicas.most)
         self._hub = Hub(memory.feed.begin, Moods(lambda who: self._backend.mood(*who)))
         self._health, self._client = Health(memory), httpx.AsyncClient(trust_env=False)
-        self._tools = tools.server(self._backend, self._calling)
+        self._tools = tools.server(self._backend, self._calling, self._forbidden)
         self.app = create_app(
             self._backend,
             self._gate,
@@ -114,8 +121,9 @@ class Replica:
             denied=self._denials,
             lifespan=self._life,
         )
-        self.app.include_router(health_router(self._health, Exposition(self._client), self._reading))
-        self._stream = Stream(self._hub, self._listening)
+        page = Exposition(self._client)
+        self.app.include_router(health_router(self._health, page, self._administering, self._scraping))
+        self._stream = Stream(self._hub, self._knocking, self._listening, wanted.limits.streams)
         self.app.add_api_websocket_route(STREAM, self._stream.open)
         self.app.add_route(f"{STREAM}/schema", _schema)
         served = self._tools.streamable_http_app(
@@ -123,7 +131,9 @@ class Replica:
         )
         (tools_route,) = (route for route in served.routes if isinstance(route, Route))
         # Without sessions there is nothing to get and nothing to delete: a stream that is held open would tell nothing.
-        self.app.router.routes.append(Route(TOOLS, Guarded(tools_route.app, self._using), methods=["POST"]))
+        self.app.router.routes.append(
+            Route(TOOLS, Guarded(tools_route.app, self._using, wanted.http), methods=["POST"])
+        )
         self.app.add_middleware(Tracing, exporter=settings.telemetry.spans)
         self.app.add_middleware(Counting, metrics=ray_metrics() if settings.telemetry.metrics else SILENT)
         drain_s = wanted.replicas.drain_s - END_S
@@ -171,37 +181,66 @@ class Replica:
             except Exception as error:  # noqa: BLE001 (Serve is asked again)
                 logger.info("nobody says whether this replica is about to end: %s", error)
 
-    async def _admitted(self, caller: Caller, connection: str, action: str) -> Admitted:
+    async def _admitted(
+        self, request: HTTPConnection, caller: Caller, action: str, *, knocked: bool = False
+    ) -> Admitted:
         """Who it is, if he may ask again already; also one whom nobody knows may not try too often."""
         try:
-            return await admitted(self._gate, self._limiter, caller, connection)
+            return await admitted(self._gate, self._limiter, caller, None if knocked else connection_of(request))
         except Denied as error:
-            self._denials.note(error, action, address=caller.address)
+            self._denials.note(error, action, address=caller.address, request=request.state.request_id)
             raise
 
-    async def _reading(self, request: Request) -> Principal:
-        action = f"GET {request.url.path}"
-        who = (await self._admitted(caller_of(request.scope), connection_of(request), action)).principal
-        who.require("reader", action)
-        return who
+    async def _administering(self, request: Request) -> None:
+        """Let through who may see what is so of the whole cluster. Raises: Unauthenticated, Forbidden, RateLimited."""
+        caller, action = caller_of(request.scope), f"GET {request.url.path}"
+        who = (await self._admitted(request, caller, action)).principal
+        try:
+            _require_all(who, action)
+        except Forbidden as error:
+            self._denials.note(error, action, who=who, address=caller.address, request=request.state.request_id)
+            raise
+
+    async def _scraping(self, request: Request) -> None:
+        """Let through who may read metrics. Raises: Unauthenticated, Forbidden, RateLimited."""
+        if self._scrapers.know(caller_of(request.scope)):
+            await self._limiter.admit(None, connection_of(request))
+        else:
+            await self._administering(request)
+
+    async def _knocking(self, socket: WebSocket) -> None:
+        """Let a connection be opened, if its rate and that of all together have room for one more request."""
+        await self._limiter.admit(None, connection_of(socket))
 
     async def _listening(self, socket: WebSocket, token: str | None) -> Guest:
         caller, connection = caller_of(socket.scope), connection_of(socket)
         if caller.authorization is None and token is not None:
             caller = caller._replace(authorization=f"Bearer {token}")
-        guest = await self._admitted(caller, connection, STREAM)
-        return Guest(guest.principal, partial(self._gate.stands, guest), partial(self._heard, guest, connection))
+        guest = await self._admitted(socket, caller, STREAM, knocked=True)
+        who, called = guest.principal, socket.state.request_id
+        return Guest(
+            who,
+            partial(self._gate.stands, guest),
+            partial(self._heard, guest, connection),
+            partial(self._denials.note, action=STREAM, who=who, address=caller.address, request=called),
+        )
 
     async def _heard(self, guest: Admitted, connection: str) -> None:
         """Count something that was said on a stream."""
         await self._limiter.admit(guest.principal, connection)
 
     async def _using(self, request: Request) -> Principal:
-        return (await self._admitted(caller_of(request.scope), connection_of(request), TOOLS)).principal
+        return (await self._admitted(request, caller_of(request.scope), TOOLS)).principal
 
     async def _calling(self, context: Context[Any, Any]) -> Principal:
         who: Principal = context.request_context.request.state.principal  # type: ignore[union-attr]  # see ``Guarded``
         return who
+
+    def _forbidden(self, error: Denied, call: tools.ToolCall) -> None:
+        """Note what a tool was denied."""
+        request: Request = call.context.request_context.request  # type: ignore[assignment]  # see ``Guarded``
+        address, called = caller_of(request.scope).address, request.state.request_id
+        self._denials.note(error, call.what, who=call.who, address=address, agent=call.agent, request=called)
 
 
 class Guarded:
@@ -210,20 +249,41 @@ class Guarded:
     Args:
         app: the library's.
         known: who asks. Raises: Unauthenticated, RateLimited, Unavailable.
+        limits: what a request may bring, and how slowly.
     """
 
-    def __init__(self, app: ASGIApp, known: Callable[[Request], Awaitable[Principal]]) -> None:
-        self._app, self._known = app, known
+    def __init__(self, app: ASGIApp, known: Callable[[Request], Awaitable[Principal]], limits: HttpSettings) -> None:
+        self._app, self._known, self._limits = app, known, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         called = request.state.request_id
         try:
             request.state.principal = await self._known(request)
+            body = await BoundedRequest(request, self._limits, upload=False).body()
         except QuantumMemoryError as error:
             await answer(problem_of(error, called), headers_of(error))(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+        except Refusal as error:
+            await answer(refused(error, called), error.headers)(scope, receive, send)
+        else:
+            await self._app(scope, _read(body, receive), send)
+
+
+def _read(body: bytes, receive: Receive) -> Receive:
+    """What a request brings, once more: its body, which was read, and then whatever else comes."""
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return again
+
+
+def _require_all(who: Principal, action: str) -> None:
+    """Let through who may see what is so of all tenants together. Raises: Forbidden."""
+    who.require("admin", action)
+    if who.tenant != DEFAULT:
+        raise Forbidden(action, f"it tells of all tenants, and takes an admin of the tenant {DEFAULT!r}")
 
 
 async def _schema(_: Request) -> JSONResponse:

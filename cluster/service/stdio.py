@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import redirect_stdout
 from typing import Any, TextIO
 
@@ -11,7 +12,10 @@ from mcp.server.mcpserver import Context
 from quantum_memory.cluster.connect import MemoryCluster
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.tools import server
+from quantum_memory.cluster.service.tools import ToolCall, server
+from quantum_memory.errors import Denied
+
+logger = logging.getLogger(__name__)
 
 
 def serve(memory: MemoryCluster, who: Principal, stdout: TextIO) -> None:
@@ -26,5 +30,8 @@ def serve(memory: MemoryCluster, who: Principal, stdout: TextIO) -> None:
     async def caller(_: Context[Any, Any]) -> Principal:
         return who
 
+    def denied(error: Denied, call: ToolCall) -> None:
+        logger.info("%s was denied: %s", call.what, error)
+
     with redirect_stdout(stdout):
-        anyio.run(server(Backend(memory), caller).run_stdio_async)
+        anyio.run(server(Backend(memory), caller, denied).run_stdio_async)

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.types import Scope
+from starlette.types import Message, Scope
 
 UNMATCHED = "unmatched"
 """The template of what no route answers."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "OTHER"
+WEBSOCKET = "WEBSOCKET"
+"""The method of a WebSocket's handshake."""
+STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
+ACCEPTED, REFUSED = 101, 403
 
 
 def method_of(scope: Scope) -> str:
     """The method of a request, if it is one of the usual ones: callers can make up others."""
+    if scope["type"] == "websocket":
+        return WEBSOCKET
     method: str = scope["method"]
     return method if method in METHODS else OTHER
+
+
+def status_of(message: Message) -> int | None:
+    """The status that an answer begins with, if this message is its beginning; a handshake's too."""
+    kind = message["type"]
+    if kind in STARTS:
+        return int(message["status"])
+    # A WebSocket that is closed before it was accepted is refused; later it has its status already.
+    return {"websocket.accept": ACCEPTED, "websocket.close": REFUSED}.get(kind)
 
 
 def template_of(scope: Scope, root: str = "") -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
@@ -36,7 +36,7 @@ from quantum_memory.cluster.service.tool_values import (
     feeling,
     recollection,
 )
-from quantum_memory.errors import NotFound, QuantumMemoryError
+from quantum_memory.errors import Denied, NotFound, QuantumMemoryError
 from quantum_memory.types import Part, Utterance
 
 if TYPE_CHECKING:
@@ -58,26 +58,40 @@ Agent = Annotated[str, Field(description="Whose memory: the agent's name.")]
 Branch = Annotated[str | None, Field(description="A branch of the agent; its main one when left out.")]
 When = Annotated[datetime | None, Field(description="ISO 8601, with a time zone.")]
 Parts = Annotated[list[Part] | None, Field(description="Only these parts; all when left out.")]
-_TENANT: ContextVar[str] = ContextVar("the tenant of whoever calls a tool", default=DEFAULT)
+
+
+class ToolCall(NamedTuple):
+    """A call of a tool: who makes it, what for, of which agent, if of one."""
+
+    who: Principal
+    what: str
+    agent: str | None
+    context: Context[Any, Any]
+
+
+Forbidding = Callable[[Denied, ToolCall], None]
+"""Told of what a call was denied."""
+_CALL: ContextVar[ToolCall | None] = ContextVar("the call of a tool that is under way", default=None)
 LIMIT = 100
 """Memories that one call may bring or ask for."""
 
 
-def server(backend: Backend, caller: Caller) -> MCPServer[Any]:
+def server(backend: Backend, caller: Caller, denied: Forbidding) -> MCPServer[Any]:
     """The tools over a cluster.
 
     Args:
         backend: the agents.
         caller: who makes a call.
+        denied: told of what was denied.
     """
-    return _Tools(backend, caller).server
+    return _Tools(backend, caller, denied).server
 
 
 class _Tools:
     """The tools of one server. Each says by its decorator which role it takes."""
 
-    def __init__(self, backend: Backend, caller: Caller) -> None:
-        self._backend, self._caller = backend, caller
+    def __init__(self, backend: Backend, caller: Caller, denied: Forbidding) -> None:
+        self._backend, self._caller, self._denied = backend, caller, denied
         self.server: MCPServer[Any] = MCPServer(
             "quantum_memory", instructions=INSTRUCTIONS, version=version("quantum-memory"), log_level="WARNING"
         )
@@ -94,18 +108,38 @@ class _Tools:
     async def _agent(
         self, context: Context[Any, Any], role: Role, what: str, agent: str, branch: str | None, *, create: bool = False
     ) -> AgentHandle:
-        return await self._backend.agent(await self._who(context, role, what), agent, branch, create=create)
+        return await self._backend.agent(await self._who(context, role, what, agent), agent, branch, create=create)
 
-    async def _who(self, context: Context[Any, Any], role: Role, what: str) -> Principal:
+    async def _who(self, context: Context[Any, Any], role: Role, what: str, agent: str | None = None) -> Principal:
         """Who calls, if he may. Raises: Unauthenticated, Forbidden."""
         who = await self._caller(context)
-        _TENANT.set(who.tenant)
+        _CALL.set(ToolCall(who, what, agent, context))
         who.require(role, what)
         return who
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell the caller what went wrong, as far as it is meant for him. The library hides other errors' texts."""
+        try:
+            with self._noted():
+                yield
+        except QuantumMemoryError as error:
+            raise ToolError(_said(error)) from None
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Have it noted where somebody who is known is denied something."""
+        try:
+            yield
+        except Denied as error:
+            call = _CALL.get()
+            if call is not None:
+                self._denied(error, call)
+            raise
+
     async def agents(self, ctx: Context[Any, Any]) -> list[str]:
         """The names of the agents whose memories you can use."""
-        with _told():
+        with self._told():
             return await self._backend.agents(await self._who(ctx, "reader", "agents"))
 
     async def remember(
@@ -124,7 +158,7 @@ class _Tools:
         branch: Branch = None,
     ) -> Added:
         """Keep something for good. It is on disk when this returns; the agent is made if there is none of its name."""
-        with _told():
+        with self._told():
             handle = await self._agent(ctx, "writer", "remember", agent, branch, create=branch is None)
             said = [
                 Utterance(one, speaker=speaker, at=at, tags=tuple(tags or ()), importance=importance, session=session)
@@ -145,7 +179,7 @@ class _Tools:
         branch: Branch = None,
     ) -> Recollections:
         """What is remembered about something, best first, with the parts of each score."""
-        with _told():
+        with self._told():
             handle = await self._agent(ctx, "reader", "recall", agent, branch)
             hits = await handle.recall.begin(query, k, since=since, until=until, speaker=speaker, tags=tags or ())
             found = [recollection(one.memory, one.score, one.why) for one in hits]
@@ -163,14 +197,14 @@ class _Tools:
 
         Marks such as [m3] stand for memories, whose ids are in the citations.
         """
-        with _told():
+        with self._told():
             handle = await self._agent(ctx, "reader", "context", agent, branch)
             made = await handle.context.begin(query, tokens)
             return Block(text=made.text, tokens=made.tokens, citations=dict(made.citations), missing=list(made.missing))
 
     async def mood(self, ctx: Context[Any, Any], agent: Agent, branch: Branch = None) -> Feeling:
         """How the agent feels: pleasure, arousal and dominance, each from -1 to 1, and the likeliest named emotions."""
-        with _told():
+        with self._told():
             return feeling(await (await self._agent(ctx, "reader", "mood", agent, branch)).mood.begin())
 
     async def checkpoint(
@@ -181,7 +215,7 @@ class _Tools:
         branch: Branch = None,
     ) -> Checkpointed:
         """Name the present state, to come back to it with `rollback`."""
-        with _told():
+        with self._told():
             handle = await self._agent(ctx, "writer", "checkpoint", agent, branch)
             made = await handle.checkpoint.begin(message)
             return Checkpointed(commit=made.id, message=made.message)
@@ -195,7 +229,7 @@ class _Tools:
         branch: Branch = None,
     ) -> Branched:
         """Begin a branch with the same past and a future of its own. It takes no time, however much is remembered."""
-        with _told():
+        with self._told():
             made = await (await self._agent(ctx, "writer", "fork", agent, branch)).fork.begin(name, at)
             return Branched(agent=agent, branch=made.branch)
 
@@ -208,7 +242,7 @@ class _Tools:
         branch: Branch = None,
     ) -> Moved:
         """Be again as at an earlier place. The rollback is itself remembered, and can be undone by another one."""
-        with _told():
+        with self._told():
             handle = await self._agent(ctx, "writer", "rollback", agent, branch)
             place = await handle.rollback.begin(to, parts)
             return Moved(branch=handle.branch, position=place.seq)
@@ -225,8 +259,8 @@ class _Tools:
         branch: Branch = None,
     ) -> Merged:
         """Take over what another branch of the agent has learned. What both changed differently is told."""
-        with _told():
-            who = await self._who(ctx, "writer", "merge")
+        with self._told():
+            who = await self._who(ctx, "writer", "merge", agent)
             handle = await self._backend.agent(who, agent, branch)
             other = await self._backend.agent(who, agent, source)
             told = await handle.merge.begin(other, policy=policy)
@@ -246,14 +280,15 @@ class _Tools:
         branch: Branch = None,
     ) -> Forgot:
         """Never find these memories again on this branch. Branches that were forked before keep theirs."""
-        with _told():
+        with self._told():
             handle = await self._agent(ctx, "writer", "forget", agent, branch)
             return Forgot(count=await handle.forget.begin(ids))
 
     async def one(self, agent: str, branch: str, memory: str, ctx: Context[Any, Any]) -> str:
         """One memory as text."""
         try:
-            found = await (await self._agent(ctx, "reader", "memory", agent, branch)).memory.begin(memory)
+            with self._noted():
+                found = await (await self._agent(ctx, "reader", "memory", agent, branch)).memory.begin(memory)
         except NotFound as error:
             raise ResourceNotFoundError(_said(error)) from None
         except QuantumMemoryError as error:
@@ -262,18 +297,10 @@ class _Tools:
         return f"[{said}]\n{found.text}\n"
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tell the caller what went wrong, as far as it is meant for him. The library hides the text of any other error."""
-    try:
-        yield
-    except QuantumMemoryError as error:
-        raise ToolError(_said(error)) from None
-
-
 def _said(error: QuantumMemoryError) -> str:
     """An error in one line, as far as it is meant for a caller."""
-    return f"{type(error).__name__}: {problem_of(error, None, _TENANT.get())['detail']}"
+    call = _CALL.get()
+    return f"{type(error).__name__}: {problem_of(error, None, DEFAULT if call is None else call.who.tenant)['detail']}"
 
 
 def _reads(title: str) -> tuple[str, ToolAnnotations]:

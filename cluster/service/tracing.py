@@ -11,13 +11,13 @@ import re
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quantum_memory.cluster.service.templates import method_of, template_of
+from quantum_memory.cluster.service.templates import method_of, status_of, template_of
 from quantum_memory.telemetry.carried import CARRIED, TRACEPARENT, TRACESTATE, Carried
 from quantum_memory.telemetry.spans import Spans, spans_of
 
-KINDS = {"http": "http.response.start", "websocket": "websocket.accept"}
-"""What is traced, and the message with which its answer begins."""
-ACCEPTED, FAULT = 101, 500
+KINDS = frozenset({"http", "websocket"})
+"""What is traced."""
+FAULT = 500
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.{0,200})?")
 
 
@@ -46,15 +46,19 @@ class Tracing:
         from opentelemetry.trace import Status, StatusCode, get_current_span
 
         kind, root = scope["type"], scope.get("root_path", "")
-        method = method_of(scope) if kind == "http" else "WEBSOCKET"
+        method = method_of(scope)
         about = {"http.request.method": method, "url.scheme": scope.get("scheme", kind)}
         carried = _carried(scope)
         with spans.server(method, carried, about) as headers:
             span = get_current_span()
 
+            begun = False
+
             async def noted(message: Message) -> None:
-                if message["type"] == KINDS[kind]:
-                    status = message.get("status", ACCEPTED)
+                nonlocal begun
+                status = None if begun else status_of(message)
+                if status is not None:
+                    begun = True
                     span.set_attribute("http.response.status_code", status)
                     if status >= FAULT:
                         span.set_attribute("error.type", str(status))

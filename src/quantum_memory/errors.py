@@ -478,7 +478,7 @@ class RateLimited(Unavailable):
     """More was asked for than the caller's rate allows. Nothing of it was done.
 
     Attributes:
-        scope: whose rate it is: "key", "connection" or "global".
+        scope: whose rate it is: "key", "connection" or "global"; or "streams", of which one has as many as he may.
         retry_after_s: in how many seconds it may be asked again.
     """
 
@@ -487,7 +487,8 @@ class RateLimited(Unavailable):
         self.scope, self.retry_after_s = scope, retry_after_s
 
     def __str__(self) -> str:
-        return f"over the rate of this {self.scope}; ask again in {self.retry_after_s:.2g} s"
+        what = "the number of open streams" if self.scope == "streams" else f"the rate of this {self.scope}"
+        return f"over {what}; ask again in {self.retry_after_s:.2g} s"
 
 
 class DeadlineExceeded(Unavailable):

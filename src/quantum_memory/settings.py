@@ -462,12 +462,14 @@ class RateSettings(Section):
 
 class RatesSettings(Section):
     """How much may be asked through the door: by one principal, over one connection, and by all together; see
-    ``quantum_memory.cluster.service.limits``. Without a rate there is no limit.
+    ``quantum_memory.cluster.service.limits``. Without a rate there is no limit. Of one principal, ``streams``
+    may be open on one replica.
     """
 
     key: RateSettings | None = RateSettings(per_s=200.0, burst=400.0)
     connection: RateSettings | None = RateSettings(per_s=200.0, burst=400.0)
     everyone: RateSettings | None = RateSettings(per_s=1000.0, burst=2000.0)
+    streams: Count = 200
 
 
 class TimeoutsSettings(Section):
@@ -557,10 +559,14 @@ class AccessSettings(Section):
     """Who may come in from outside. ``anonymous`` is the role of callers on this machine who say nothing of themselves.
 
     What was looked up of a key is believed for ``fresh_s``: so long may one that was revoked still open something.
+    ``/metrics`` is for admins of the tenant "default", for whoever is on this machine where ``metrics`` says so, and
+    for the bearer of the token in the file ``metrics_token``.
     """
 
     anonymous: Literal["off", "reader", "writer", "admin"] = "off"
     fresh_s: Annotated[float, Field(ge=0, le=5)] = 2.0
+    metrics: Literal["admin", "loopback"] = "admin"
+    metrics_token: str | None = None
     jwt: JwtSettings = JwtSettings()
 
     @field_validator("anonymous", mode="before")

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from quantum_memory.actors.vault import utc_now
 from quantum_memory.cluster.connect import MemoryCluster
-from quantum_memory.cluster.serve import application
+from quantum_memory.cluster.serve import NAME, application
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.serving import Serving
 from quantum_memory.memory.vault.writes import OpenSession
@@ -48,6 +48,20 @@ def direct(settings: Settings, port: int) -> AbstractContextManager[object]:
     return Serving(settings, "actors", "127.0.0.1", port)
 
 
+def replaced(settings: Settings, port: int, headers: dict[str, str]) -> None:
+    """Deploy it anew; whoever is on a replica that is replaced is told, and is not cut off."""
+    with connect(f"ws://127.0.0.1:{port}/v1/stream", additional_headers=headers) as stream:
+        stream.send(json.dumps({"type": "hello"}))
+        assert json.loads(stream.recv(30.0))["type"] == "welcome"
+        anew = application(settings, settings, "actors")
+        deploying = threading.Thread(target=serve.run, args=[anew], kwargs={"name": NAME, "route_prefix": "/"})
+        deploying.start()
+        while (last := json.loads(stream.recv(60.0)))["type"] != "closing":
+            pass
+        assert last["reason"] == "shutdown"
+        deploying.join(60.0)
+
+
 @pytest.mark.parametrize("opened", [proxied, direct])
 def test_two_replicas_serve_one_agent_and_end_in_good_order(
     cluster: MemoryCluster, tmp_path: Path, opened: Open
@@ -58,7 +72,8 @@ def test_two_replicas_serve_one_agent_and_end_in_good_order(
         mint(f"serve-{way}", "default", "a test", "writer", ("serve-*",), now=utc_now()),
         f"serve-{way}-alice",
     )
-    cluster.ask_vault("write", [OpenSession(f"serve-{way}", "a test"), minted.write])
+    admin = mint(f"serve-{way}", "default", "another", "admin", now=utc_now())
+    cluster.ask_vault("write", [OpenSession(f"serve-{way}", "a test"), minted.write, admin.write])
     door = cluster.settings.service
     door = door.model_copy(update={"replicas": door.replicas.model_copy(update={"least": 2, "most": 2})})
     settings, port = cluster.settings.model_copy(update={"service": door}), free_port()
@@ -92,8 +107,12 @@ def test_two_replicas_serve_one_agent_and_end_in_good_order(
                 message = json.loads(stream.recv(30.0))
                 seen += [one["text"] for one in message.get("told", {}).get("memories", [])]
             assert seen == told
-            page = httpx.get(f"http://127.0.0.1:{port}/metrics", headers=headers, timeout=30.0).text
+            scraping = {"Authorization": f"Bearer {admin.text}"}
+            page = httpx.get(f"http://127.0.0.1:{port}/metrics", headers=scraping, timeout=30.0).text
             assert "ray_quantum_memory_" in page
+        if opened is proxied:  # Serve itself waits for sockets only there
+            fewer = door.model_copy(update={"replicas": door.replicas.model_copy(update={"least": 1, "most": 1})})
+            replaced(cluster.settings.model_copy(update={"service": fewer}), port, headers)
         left = kept.enter_context(connect(f"ws://127.0.0.1:{port}/v1/stream", additional_headers=headers))
         left.send(json.dumps({"type": "hello"}))
         assert json.loads(left.recv(30.0))["type"] == "welcome"

@@ -19,6 +19,7 @@ from quantum_memory.cluster.service.access.caller import Caller, caller_of, is_l
 from quantum_memory.cluster.service.access.denials import Denials, storable
 from quantum_memory.cluster.service.access.keys import Minted, matches, mint, presented
 from quantum_memory.cluster.service.access.ledger import Ledger, digest_of
+from quantum_memory.cluster.service.access.scraping import Scrapers
 from quantum_memory.cluster.service.backend import session_of
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.errors import (
@@ -373,12 +374,38 @@ def test_a_caller_from_here_is_known_as_one(host: str) -> None:
         [("host", "localhost"), ("x-forwarded-for", "")],
         [("host", "localhost"), ("x-real-ip", "127.0.0.1")],
         [("host", "localhost"), ("via", "1.1 proxy")],
+        [("host", "localhost"), ("sec-fetch-site", "cross-site")],
+        [("host", "localhost"), ("sec-fetch-site", "same-site")],
     ],
 )
 def test_what_was_passed_on_or_sent_by_a_page_elsewhere_is_not_straight_from_here(
     headers: list[tuple[str, str]],
 ) -> None:
     assert not caller_of(scope(*headers)).direct
+
+
+def test_a_proxy_that_was_told_nothing_is_known_by_its_old_protocol() -> None:
+    here = scope(("host", "127.0.0.1:8000"), ("sec-fetch-site", "same-origin"))
+    assert caller_of(here | {"http_version": "1.1"}).direct
+    assert not caller_of(here | {"http_version": "1.0"}).direct
+
+
+def test_a_scraper_is_known_by_its_token_or_by_being_here(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("scrape-me-if-you-can\n")
+    here, away = Caller(None, HERE, direct=True), Caller(None, "10.0.0.1", direct=False)
+    token = away._replace(authorization="Bearer scrape-me-if-you-can")
+    told = AccessSettings(metrics_token=str(file))
+    assert [Scrapers(told).know(one) for one in (here, away, token)] == [False, False, True]
+    assert not Scrapers(told).know(token._replace(authorization="Bearer scrape-me-if-you-can't"))
+    local = Scrapers(AccessSettings(metrics="loopback"))
+    assert [local.know(one) for one in (here, away, token, here._replace(direct=False))] == [True, False, False, False]
+    for wrong in ("", "short", "with a space in it, at least"):
+        file.write_text(wrong)
+        with pytest.raises(InvalidSettings):
+            Scrapers(told)
+    with pytest.raises(InvalidSettings):
+        Scrapers(AccessSettings(metrics_token=str(tmp_path / "nowhere")))
 
 
 def test_two_credentials_are_none(front: Front, ledger: Ledger) -> None:

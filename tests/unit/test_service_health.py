@@ -57,14 +57,19 @@ class Cluster:
         return self.vault
 
 
-def reader(request: Request) -> None:
-    if request.headers.get("authorization") != "Bearer reader":
-        raise Forbidden("health", "it takes the role 'reader'")
+def admin(request: Request) -> None:
+    if request.headers.get("authorization") != "Bearer admin":
+        raise Forbidden("health", "it takes the role 'admin'")
+
+
+def scraper(request: Request) -> None:
+    if request.headers.get("authorization") != "Bearer scraper":
+        admin(request)
 
 
 def application(health: Health, exposition: Exposition) -> FastAPI:
     app = FastAPI()
-    app.include_router(health_router(health, exposition, reader))
+    app.include_router(health_router(health, exposition, admin, scraper))
 
     async def forbidden(_: Request, __: Exception) -> Response:
         return Response(status_code=403)
@@ -89,7 +94,7 @@ def answers(
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(application(health, Exposition(scraping, lambda: nodes))),
                 base_url="http://door",
-                headers={"authorization": "Bearer reader"},
+                headers={"authorization": "Bearer admin"},
             ) as client,
         ):
             return list(await asyncio.gather(*(client.get(path) for path in paths)))
@@ -110,7 +115,7 @@ def test_a_replica_says_whether_it_serves_and_asks_nobody() -> None:
     assert cluster.asked == 0
 
 
-def test_details_need_a_reader() -> None:
+def test_details_need_an_admin_and_metrics_a_scraper() -> None:
     health = Health(Cluster(), nodes=list)
 
     async def work() -> list[int]:
@@ -118,9 +123,14 @@ def test_details_need_a_reader() -> None:
             app = application(health, Exposition(scraping, list))
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
                 paths = ("/health", "/health/detailed", "/health/gpu", "/metrics")
-                return [(await client.get(path)).status_code for path in paths]
+                scraping_as = {"Authorization": "Bearer scraper"}
+                return [
+                    (await client.get(path, headers=headers)).status_code
+                    for headers in ({}, scraping_as)
+                    for path in paths
+                ]
 
-    assert asyncio.run(work()) == [200, 403, 403, 403]
+    assert asyncio.run(work()) == [200, 403, 403, 403, 200, 403, 403, 200]
 
 
 def test_details_name_what_is_away_and_what_went_wrong() -> None:

@@ -154,21 +154,45 @@ def test_who_is_not_known_may_ask_for_health_alone_and_what_was_denied_is_in_the
                 assert answer.status_code == 401, path
                 assert answer.headers["content-type"] == "application/problem+json"
                 assert "no credential" not in answer.text, "what was wrong with it is nobody's business"
-            detailed = await client.get("/health/detailed")
-            assert detailed.status_code == 200, detailed.text
+            admin, of_all = await door.key("admin"), await door.key("admin", "default")
+            for key, status in ((reader, 403), (admin, 403), (of_all, 200)):
+                headers = {"Authorization": f"Bearer {key}"}
+                for path in ("/health/detailed", "/health/gpu", "/metrics"):
+                    answer = await nobody.get(path, headers=headers)
+                    assert answer.status_code == status, (path, answer.text)
             assert (await nobody.get("/v1/stream/schema")).json()["$id"] == "/v1/stream/schema"
             assert (await nobody.get("/v1/openapi.json")).status_code == 200
             assert (await nobody.get("/nowhere")).status_code == 404
             forbidden = await client.post("/v1/agents/alice/remember", json={"text": "x"})
             assert forbidden.status_code == 403
         for _ in range(100):
-            denials = await door.ledger.denials("acme")
-            if denials:
+            actions = {denial.action for denial in await door.ledger.denials("acme")}
+            if {"remember", "GET /health/detailed"} <= actions:
                 break
             await asyncio.sleep(0.1)
-        assert any("remember" in denial.action for denial in denials), denials
+        assert {"remember", "GET /health/detailed"} <= actions, actions
 
     served(front, play)
+
+
+def test_a_body_for_the_tools_has_to_come_in_time_and_to_be_no_longer_than_others(tmp_path: Path) -> None:
+    front = Front(tmp_path, service={"http": {"idle_s": 0.2, "body_bytes": 2048}})
+
+    async def play(door: Served) -> None:
+        headers = {"Authorization": f"Bearer {await door.key()}", "Content-Type": "application/json"}
+        host, port = door.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"POST /mcp HTTP/1.1\r\nHost: door\r\n{told}Content-Length: 100\r\n\r\n{{".encode())
+        assert (await asyncio.wait_for(reader.readline(), 20.0)).split()[1] == b"408"
+        writer.close()
+        async with httpx.AsyncClient(base_url=door.url, headers=headers) as client:
+            assert (await client.post("/mcp", content=b" " * 4096)).status_code == 413
+
+    try:
+        served(front, play)
+    finally:
+        front.close()
 
 
 def test_who_asks_too_often_is_told_when_he_may_ask_again(front: Front) -> None:

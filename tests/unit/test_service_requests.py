@@ -125,6 +125,29 @@ def test_requests_are_counted_by_template_method_and_status() -> None:
     assert recorder.values(HTTP_SECONDS, "/v1/agents/{agent}/stream", "GET")[0] > 0.04, "to the last of the answer"
 
 
+def test_of_a_stream_the_handshake_is_counted_when_it_is_over() -> None:
+    recorder = Recorder()
+    accept, close = {"type": "websocket.accept"}, {"type": "websocket.close", "code": 1000}
+    denied = {"type": "websocket.http.response.start", "status": 429, "headers": []}
+
+    def stream(*said: Message) -> None:
+        async def app(_: Scope, __: Receive, send: Send) -> None:
+            for message in said:
+                await send(dict(message))
+                seen.append(len(recorder.seen(HTTP_REQUESTS)))
+
+        asyncio.run(Counting(app, recorder)({"type": "websocket", "path": "/", "headers": []}, _nothing, _send))
+
+    seen: list[int] = []
+    stream(accept, close)
+    assert seen == [1, 1], "as soon as it is open, and once"
+    stream(denied)
+    stream(close)
+    counted = {labels[2]: recorder.number(HTTP_REQUESTS, *labels) for labels in recorder.seen(HTTP_REQUESTS)}
+    assert counted == {"101": 1, "429": 1, "403": 1}
+    assert {labels[1] for labels in recorder.seen(HTTP_REQUESTS)} == {"WEBSOCKET"}
+
+
 def test_who_went_away_before_the_answer_is_counted_so() -> None:
     recorder = Recorder()
 

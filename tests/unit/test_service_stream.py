@@ -19,15 +19,18 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Response
 
 from quantum_memory.cluster.service.backend import Backend
+from quantum_memory.cluster.service.envelope import Envelope
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.stream import endpoint, hub, session
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import CLIENT, SERVER, schema
 from quantum_memory.cluster.service.stream.moods import Moods
-from quantum_memory.errors import RateLimited, Unauthenticated, Unavailable
+from quantum_memory.errors import Denied, RateLimited, Unauthenticated, Unavailable
+from quantum_memory.memory.vault.feed import Feed
 from tests.unit.front import Front
 from tests.unit.orchestra import ready
 
@@ -89,11 +92,16 @@ class Server:
     def __init__(self, front: Front) -> None:
         self.front, self.valid = front, dict(KEYS)
         self.backend = Backend(front.memory)
-        self.away = self.full = False
+        self.away = self.full = self.shut = False
+        self.denied: list[Denied] = []
+        self.end: int | None = None
 
         async def follow(after: int, limit: int, wait_s: float) -> Any:
             if self.away:
                 raise Unavailable("the vault is being restarted")
+            if self.end is not None:
+                await asyncio.sleep(0.02)
+                return Feed((), min(after, self.end))
             return await front.memory.feed.begin(after, limit, min(wait_s, 1.0))
 
         self.hub = Hub(follow, Moods(lambda who: self.backend.mood(*who)))
@@ -111,7 +119,11 @@ class Server:
             if self.full:
                 raise RateLimited("key", 2.0)
 
-        return endpoint.Guest(self.valid[key], stands, counted)
+        return endpoint.Guest(self.valid[key], stands, counted, self.denied.append)
+
+    async def knock(self, _: WebSocket) -> None:
+        if self.shut:
+            raise RateLimited("connection", 3.0)
 
     @asynccontextmanager
     async def client(self, key: str = "ann", *, acknowledges: bool = True) -> AsyncIterator[Client]:
@@ -124,7 +136,8 @@ class Server:
 def served(front: Front, play: Callable[[Server], Awaitable[None]]) -> None:
     async def going() -> None:
         server = Server(front)
-        app = Starlette(routes=[WebSocketRoute("/v1/stream", endpoint.Stream(server.hub, server.identify).open)])
+        stream = endpoint.Stream(server.hub, server.knock, server.identify, 3)
+        app = Envelope(Starlette(routes=[WebSocketRoute("/v1/stream", stream.open)]))
         listener = sockets.create_server(("127.0.0.1", 0))
         host, port = listener.getsockname()
         server.url = f"ws://{host}:{port}/v1/stream"
@@ -469,6 +482,78 @@ def test_whoever_asks_too_often_or_takes_no_answer_is_refused(front: Front, monk
                 await to.say("ping")
             assert (await to.until("closing"))["reason"] == "protocol"
             assert to.received <= 2 * session.CREDIT
+
+    served(front, play)
+
+
+def test_whoever_may_not_come_in_is_refused_in_the_handshake(front: Front) -> None:
+    """As far as the request itself tells who he is; browsers cannot say it there, and are refused after it."""
+
+    async def refused(server: Server, key: str | None) -> Response:
+        headers = {} if key is None else {"Authorization": key}
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(server.url, additional_headers=headers)
+        answer = caught.value.response
+        told = json.loads(answer.body)
+        assert (told["status"], told["request_id"]) == (answer.status_code, answer.headers["x-request-id"])
+        return answer
+
+    async def play(server: Server) -> None:
+        unknown = await refused(server, "nobody")
+        assert (unknown.status_code, unknown.headers["www-authenticate"]) == (401, "Bearer")
+        server.shut = True
+        for key in (None, "ann"):
+            shut = await refused(server, key)
+            assert (shut.status_code, shut.headers["retry-after"]) == (429, "3")
+        server.shut = False
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(3):
+                await stack.enter_async_context(server.client())
+            assert (await refused(server, "ann")).status_code == 429
+            key = "ann"
+            async with connect(server.url) as browser:
+                full = await Client(browser).hello(token=key)
+                assert (full["type"], full["error"], full["retry_after_s"]) == ("refused", "RateLimited", 5.0)
+            async with server.client("bob"):
+                """Others have streams of their own."""
+        async with server.client():
+            """Those that were closed do not count."""
+
+    served(front, play)
+
+
+def test_who_is_beyond_the_end_of_a_restored_vault_is_told_and_begins_there_again(front: Front) -> None:
+    alice = front.agent("acme:alice")
+    alice.remember(ready(1))
+
+    async def play(server: Server) -> None:
+        async with server.client() as to:
+            await to.say("subscribe", id="s", agents=["alice"], channels=["memories", "mood"])
+            start = (await to.until("subscribed"))["position"]
+            before = server.hub.position
+            server.end = start - 1
+            back = await to.until("lagging")
+            assert (back["after"], back["upto"]) == (start, start - 1)
+            assert (await to.until("emotional_update"))["agent"] == "alice", "moods are told as they are then"
+            async with server.client() as late:
+                await late.say("subscribe", id="s", agents=["alice"], channels=["memories"], after=before + 5)
+                assert (await late.until("subscribed"))["position"] == start - 1
+                assert (await late.until("lagging"))["upto"] == start - 1
+            server.end = None
+            await quietly(alice.remember, ready(2))
+            assert (await to.until("memory_operation"))["position"] > start - 1, "and hears of what happens then"
+
+    served(front, play)
+
+
+def test_what_a_stream_is_denied_is_noted(front: Front) -> None:
+    async def play(server: Server) -> None:
+        async with server.client("mood") as to:
+            await to.say("subscribe", id="s", agents=["bob"], channels=["mood"])
+            assert (await to.next())["error"] == "Forbidden"
+            await to.say("subscribe", id="s", agents=["alice"], channels=["memories"])
+            assert (await to.next())["error"] == "Forbidden"
+        assert ["bob" in str(server.denied[0]), "memories" in str(server.denied[1])] == [True, True]
 
     served(front, play)
 

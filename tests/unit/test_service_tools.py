@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 from quantum_memory.cluster.service import tools
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.errors import Unauthenticated
+from quantum_memory.errors import Denied, Unauthenticated
 from tests.unit.front import Front
 
 WRITER = Principal("mcp:tester", "acme", "writer")
@@ -48,17 +48,26 @@ class Talk:
         return str(getattr(found.content[0], "text", ""))
 
 
-def talk(front: Front, play: Callable[[Talk], Awaitable[None]], who: Principal | Exception = WRITER) -> None:
+def talk(
+    front: Front, play: Callable[[Talk], Awaitable[None]], who: Principal | Exception = WRITER
+) -> list[tuple[str, str | None]]:
+    """Play, and tell what was denied, and of which agent."""
+    noted: list[tuple[str, str | None]] = []
+
+    def denied(_: Denied, call: tools.ToolCall) -> None:
+        noted.append((call.what, call.agent))
+
     async def caller(_: Context[Any, Any]) -> Principal:
         if isinstance(who, Exception):
             raise who
         return who
 
     async def going() -> None:
-        async with Client(tools.server(Backend(front.memory), caller)) as client:
+        async with Client(tools.server(Backend(front.memory), caller, denied)) as client:
             await play(Talk(client))
 
     asyncio.run(going())
+    return noted
 
 
 def test_an_assistant_remembers_recalls_tries_out_and_takes_back(front: Front) -> None:
@@ -172,7 +181,8 @@ def test_a_reader_changes_nothing(front: Front) -> None:
         assert "Forbidden" in await to.refused("recall", agent="bob", query="x")
         assert (await to.call("recall", agent="alice", query="umbrella"))["memories"]
 
-    talk(front, play, Principal("mcp:tester", "acme", "reader", ("alice",)))
+    denied = talk(front, play, Principal("mcp:tester", "acme", "reader", ("alice",)))
+    assert denied == [*((tool, "alice") for tool in writes), ("recall", "bob")], "all of it is noted"
     assert len(front.agent("acme:alice").log()) == 1
 
 
@@ -188,10 +198,10 @@ def test_who_is_not_known_gets_nothing(front: Front) -> None:
 
 
 def test_what_goes_wrong_inside_is_not_told(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: object) -> list[str]:
+    async def broken(*_: object) -> list[str]:
         raise ZeroDivisionError("the baker's daughter")
 
-    monkeypatch.setattr(type(front.memory), "agents", broken)
+    monkeypatch.setattr(Backend, "agents", broken)
 
     async def play(to: Talk) -> None:
         assert "baker" not in await to.refused("agents")

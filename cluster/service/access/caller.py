@@ -18,8 +18,9 @@ class Caller(NamedTuple):
     Attributes:
         authorization: the header of this name; two of them read as one that nobody takes.
         address: the other end of the connection, as far as it is known.
-        direct: whether it asks for this machine by a loopback name, nothing in between said that it passed it on, and
-            no page of another site sent it. Only so does the address tell whether it is from this machine.
+        direct: whether it asks for this machine by a loopback name, nothing in between said that it passed it on or
+            speaks as old a protocol as proxies do, and no page of another site sent it. Only so does the address tell
+            whether it is from this machine.
     """
 
     authorization: str | None
@@ -40,6 +41,9 @@ def caller_of(scope: Mapping[str, Any]) -> Caller:
 
     credentials = values("authorization")
     passed_on = any(name in FORWARDING or name.startswith(FORWARDED) for name, _ in headers)
+    # Proxies that were told nothing speak HTTP/1.0 to what is behind them and add no header. Hardly anybody else does.
+    passed_on = passed_on or scope.get("http_version") == "1.0"
+    passed_on = passed_on or any(site not in ("same-origin", "none") for site in values("sec-fetch-site"))
     hosts, origins = values("host"), values("origin")
     here = len(hosts) == 1 and _local_name(f"//{hosts[0]}") and all(_local_name(origin) for origin in origins)
     return Caller(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.problems import answer, headers_of, problem_of
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import (
     FEATURES,
@@ -25,14 +27,24 @@ from quantum_memory.cluster.service.stream.messages import (
     read,
     written,
 )
-from quantum_memory.cluster.service.stream.session import COME_BACK_S, CREDIT, HEARTBEAT_S, Overdrawn, Session, refusal
+from quantum_memory.cluster.service.stream.session import (
+    COME_BACK_S,
+    CREDIT,
+    HEARTBEAT_S,
+    Overdrawn,
+    Send,
+    Session,
+    refusal,
+)
 from quantum_memory.cluster.service.tenants import DEFAULT
-from quantum_memory.errors import QuantumMemoryError, RateLimited, Unauthenticated
+from quantum_memory.errors import DeadlineExceeded, Denied, QuantumMemoryError, RateLimited, Unauthenticated
 
 SUBPROTOCOL = "quantum-memory.v1"
 HELLO_S = 10.0
 """How long a connection may take to say who it is."""
 MAX_FRAME_BYTES = 65_536
+CROWDED_S = 5.0
+"""When to try again where a principal has as many streams as he may have."""
 MOST_FAULTS = 16
 """Messages that cannot be read, after which a connection is closed."""
 NORMAL, UNSUPPORTED, POLICY, TOO_BIG, RESTART, UNKNOWN = 1000, 1003, 1008, 1009, 1012, 4401
@@ -41,7 +53,8 @@ logger = logging.getLogger(__name__)
 
 
 class Guest(NamedTuple):
-    """Who a connection is from, what says whether he may stay, and what counts each thing that he says.
+    """Who a connection is from, what says whether he may stay, what counts each thing that he says, and who is told of
+    what he is denied.
 
     Raises: Unavailable, from ``stands``; RateLimited, from ``counted``.
     """
@@ -49,10 +62,13 @@ class Guest(NamedTuple):
     principal: Principal
     stands: Callable[[], Awaitable[bool]]
     counted: Callable[[], Awaitable[None]]
+    denied: Callable[[Denied], None]
 
 
 Identify = Callable[[WebSocket, str | None], Awaitable[Guest]]
 """Who it is, by the request or by a credential that was sent. Raises: Unauthenticated, RateLimited, Unavailable."""
+Knock = Callable[[WebSocket], Awaitable[None]]
+"""Whether a connection may be opened at all, whoever it is from. Raises: RateLimited, Unavailable."""
 
 
 class Faulty(Exception):
@@ -68,15 +84,21 @@ class Stream:
 
     Args:
         hub: what happens.
+        knock: whether a connection may be opened.
         identify: who a connection is from.
+        most: how many one principal may have open here.
     """
 
-    def __init__(self, hub: Hub, identify: Identify) -> None:
-        self._hub, self._identify = hub, identify
+    def __init__(self, hub: Hub, knock: Knock, identify: Identify, most: int) -> None:
+        self._hub, self._knock, self._identify, self._most = hub, knock, identify, most
         self._open: set[asyncio.Task[None]] = set()
+        self._seats: Counter[tuple[str, str]] = Counter()
 
     async def open(self, socket: WebSocket) -> None:
-        """One connection, from its first to its last frame."""
+        """One connection, from its handshake to its last frame.
+
+        Whoever may not come in, by what the request itself tells, is refused in the handshake.
+        """
         one = asyncio.current_task()
         if one is not None:
             self._open.add(one)
@@ -89,6 +111,40 @@ class Stream:
             await asyncio.wait(self._open, timeout=within_s)
 
     async def _opened(self, socket: WebSocket) -> None:
+        with ExitStack() as held:
+            try:
+                known = await self._known(socket, held)
+            except QuantumMemoryError as error:
+                await _turned_away(socket, error)
+            else:
+                await self._accepted(socket, known)
+
+    async def _known(self, socket: WebSocket, held: ExitStack) -> Guest | None:
+        """Who it is, where the request has a credential. Raises: Unauthenticated, RateLimited, Unavailable."""
+        try:
+            async with asyncio.timeout(HELLO_S):
+                await self._knock(socket)
+                if "authorization" not in socket.headers:
+                    return None
+                return held.enter_context(self._seated(await self._identify(socket, None)))
+        except TimeoutError:
+            raise DeadlineExceeded("stream", HELLO_S) from None
+
+    @contextmanager
+    def _seated(self, guest: Guest) -> Iterator[Guest]:
+        """One more stream of a principal, as long as this lasts. Raises: RateLimited."""
+        who = guest.principal.tenant, guest.principal.subject
+        if self._seats[who] >= self._most:
+            raise RateLimited("streams", CROWDED_S)
+        self._seats[who] += 1
+        try:
+            yield guest
+        finally:
+            self._seats[who] -= 1
+            if not self._seats[who]:
+                del self._seats[who]
+
+    async def _accepted(self, socket: WebSocket, known: Guest | None) -> None:
         offered = socket.scope.get("subprotocols", ())
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
 
@@ -96,7 +152,7 @@ class Stream:
             await socket.send_text(written(message))
 
         try:
-            await self._served(socket, send)
+            await self._served(socket, known, send)
         except Faulty as fault:
             await _closed(socket, fault.code, Closing("protocol", self._hub.position, COME_BACK_S), fault.reason)
         except (WebSocketDisconnect, RuntimeError) as error:
@@ -104,26 +160,32 @@ class Stream:
             if not isinstance(error, WebSocketDisconnect) and socket.application_state is WebSocketState.CONNECTED:
                 raise
 
-    async def _served(self, socket: WebSocket, send: Callable[[FromServer], Awaitable[None]]) -> None:
-        try:
-            async with asyncio.timeout(HELLO_S):
-                hello = _first(await _frame(socket))
-                guest = await self._identify(socket, hello.token)
-        except TimeoutError:
-            raise Faulty(POLICY, f"no hello within {HELLO_S:g} s") from None
-        except Unauthenticated as error:
-            await send(Refused("Unauthenticated", str(error)))
-            raise Faulty(UNKNOWN, "unauthenticated") from None
-        except QuantumMemoryError as error:
-            await send(refusal(error, DEFAULT))
-            raise Faulty(RESTART, "unavailable") from None
+    async def _served(self, socket: WebSocket, known: Guest | None, send: Send) -> None:
+        with ExitStack() as held:
+            try:
+                async with asyncio.timeout(HELLO_S):
+                    hello = _first(await _frame(socket))
+                    guest = known
+                    if guest is None:
+                        guest = held.enter_context(self._seated(await self._identify(socket, hello.token)))
+            except TimeoutError:
+                raise Faulty(POLICY, f"no hello within {HELLO_S:g} s") from None
+            except Unauthenticated as error:
+                await send(Refused("Unauthenticated", str(error)))
+                raise Faulty(UNKNOWN, "unauthenticated") from None
+            except QuantumMemoryError as error:
+                await send(refusal(error, DEFAULT))
+                raise Faulty(RESTART, "unavailable") from None
+            await self._spoken(socket, hello, guest, send)
+
+    async def _spoken(self, socket: WebSocket, hello: Hello, guest: Guest, send: Send) -> None:
         common = sorted(set(hello.versions) & set(VERSIONS))
         if not common:
             await send(Refused("UnsupportedVersion", f"spoken here: {', '.join(map(str, VERSIONS))}"))
             raise Faulty(POLICY, "no common version")
         features = tuple(name for name in FEATURES if name in hello.features)
         await send(Welcome(common[-1], features, self._hub.position, HEARTBEAT_S, CREDIT))
-        session = Session(self._hub, guest.principal, guest.stands, send)
+        session = Session(self._hub, guest.principal, guest.stands, send, guest.denied)
         try:
             await self._both(socket, session, guest)
         finally:
@@ -189,6 +251,15 @@ def _first(text: str) -> Hello:
         if isinstance(message, Hello):
             return message
     raise Faulty(POLICY, "hello comes first")
+
+
+async def _turned_away(socket: WebSocket, error: QuantumMemoryError) -> None:
+    """Refuse a handshake: with the problem, or where the server cannot send one with 403."""
+    told = problem_of(error, socket.state.request_id)
+    try:
+        await socket.send_denial_response(answer(told, headers_of(error)))
+    except RuntimeError:
+        await socket.close(UNKNOWN if isinstance(error, Unauthenticated) else POLICY, told["title"])
 
 
 async def _closed(socket: WebSocket, code: int, last: Closing, reason: str) -> None:

@@ -39,7 +39,7 @@ from quantum_memory.cluster.service.stream.messages import (
 )
 from quantum_memory.cluster.service.stream.moods import Seen, Watched
 from quantum_memory.cluster.service.tenants import NAMING, inside, outside
-from quantum_memory.errors import OutOfRange, QuantumMemoryError, StorageFailure, TooLong, Unavailable
+from quantum_memory.errors import Denied, OutOfRange, QuantumMemoryError, StorageFailure, TooLong, Unavailable
 from quantum_memory.memory.vault.feed import FeedEntry
 from quantum_memory.types import AgentName, Mood
 
@@ -71,6 +71,7 @@ class Subscription:
 
     Attributes:
         agents: by the cluster's names; nothing is every one that he may see.
+        restored: how often the vault had been restored when it was told of last.
         moods: the number of the reading of each mood that he was told last, and the likeliest emotion then.
     """
 
@@ -79,6 +80,7 @@ class Subscription:
     channels: frozenset[str]
     branch: str | None
     position: int
+    restored: int
     moods: dict[Watched, tuple[int, str]] = field(default_factory=dict)
 
     def watches(self) -> Iterator[AgentName | None]:
@@ -99,10 +101,18 @@ class Session:
         who: who it is.
         stands: whether his credential is still valid.
         send: says something; it returns when that was handed on.
+        denied: told of what he may not do.
     """
 
-    def __init__(self, hub: Hub, who: Principal, stands: Callable[[], Awaitable[bool]], send: Send) -> None:
-        self._hub, self._who, self._stands, self._send = hub, who, stands, send
+    def __init__(
+        self,
+        hub: Hub,
+        who: Principal,
+        stands: Callable[[], Awaitable[bool]],
+        send: Send,
+        denied: Callable[[Denied], None],
+    ) -> None:
+        self._hub, self._who, self._stands, self._send, self._denied = hub, who, stands, send, denied
         self._subscriptions: dict[str, Subscription] = {}
         self._sent = self._acknowledged = 0
         self._blocked_s: float | None = None
@@ -131,6 +141,8 @@ class Session:
                 case Hello():
                     await self._say(Refused("protocol", "hello comes first, and once"))
         except QuantumMemoryError as error:
+            if isinstance(error, Denied):
+                self._denied(error)
             await self._say(refusal(error, self._who.tenant, getattr(message, "id", None)))
 
     async def refuse(self, refusal: Refused) -> None:
@@ -190,15 +202,18 @@ class Session:
             who.require_agent(name, "subscribe")
         if wanted.id not in self._subscriptions and len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
             raise TooLong("subscriptions", len(self._subscriptions) + 1, MOST_SUBSCRIPTIONS, "of one connection")
-        start = self._hub.position if wanted.after is None else wanted.after
+        times = self._hub.restored.times
+        start = self._hub.position if wanted.after is None else await self._hub.end(wanted.after)
         self._drop(wanted.id)
-        made = Subscription(wanted.id, agents, frozenset(wanted.channels), wanted.branch, start)
+        made = Subscription(wanted.id, agents, frozenset(wanted.channels), wanted.branch, start, times)
         self._subscriptions[wanted.id] = made
         for agent in made.watches():
             self._hub.moods.watch(agent)
         for agent in agents or () if "mood" in made.channels else ():
             self._hub.moods.wanted(Watched(agent, wanted.branch or "main"), start)
         await self._say(Subscribed(wanted.id, start))
+        if wanted.after is not None and start < wanted.after:
+            await self._say(Lagging(wanted.id, wanted.after, start))
         for agent in agents or ():
             await self._say(Presence(outside(who.tenant, agent) or "", max(1, self._hub.moods.watching(agent))))
         self._own.set()
@@ -236,6 +251,7 @@ class Session:
 
     async def _tell_changes(self, one: Subscription) -> bool:
         """A page of what happened since; whether that was all, and credit is left."""
+        await self._go_back(one)
         if one.position >= self._hub.position:
             return self._blocked_s is None
         try:
@@ -254,6 +270,19 @@ class Session:
             self._own.set()  # there is more: in the next turn
             return False
         return True
+
+    async def _go_back(self, one: Subscription) -> None:
+        """Tell a subscription that is beyond the end of a restored vault, and begin there with it again."""
+        times, end = self._hub.restored
+        if one.restored == times:
+            return
+        one.restored = times
+        if one.position > end:
+            left, one.position = one.position, end
+            one.moods.clear()
+            for agent in one.agents or () if "mood" in one.channels else ():
+                self._hub.moods.wanted(Watched(agent, one.branch or "main"), end)
+            await self._say(Lagging(one.id, left, end))
 
     async def _tell_change(self, one: Subscription, entry: FeedEntry) -> None:
         agent = self._seen(one, entry.agent, entry.name)
