@@ -37,9 +37,10 @@ class ArchiveDesk:
         self._settings, self._folder = settings, ""
         self._making = threading.Lock()
 
-    def export(self, vault: Vault, agent: AgentName, ticket: str, views: Views) -> Exported:
+    def export(self, vault: Vault, agent: AgentName, ticket: str, views: Views, *, alone: bool = False) -> Exported:
         """Write an agent under a ticket. Raises: what ``export_archive`` raises."""
-        return export_archive(vault, agent, self._path(ticket), plain_folds(self._settings), views=views)
+        folds = plain_folds(self._settings)
+        return export_archive(vault, agent, self._path(ticket), folds, views=views, alone=alone)
 
     def piece(self, ticket: str, offset: int) -> bytes:
         """What was exported, from an offset on: at most ``PIECE_BYTES``. Raises: VaultUnavailable."""

@@ -349,9 +349,9 @@ class VaultHost:
         """Where a merge of a part of theirs into ours has to begin; ``None`` if they share nothing."""
         return merge_base(self._vault, ours, theirs, part)
 
-    def export_archive(self, agent: AgentName, ticket: str, views: Views) -> Exported:
+    def export_archive(self, agent: AgentName, ticket: str, views: Views, alone: bool = False) -> Exported:
         """Write an archive of an agent, to be had piece by piece under a ticket. See ``ArchiveDesk``."""
-        return self._desk.export(self._vault, agent, ticket, views)
+        return self._desk.export(self._vault, agent, ticket, views, alone=alone)
 
     def archive_piece(self, ticket: str, offset: int) -> bytes:
         """A piece of what was exported; empty at its end."""

@@ -89,15 +89,16 @@ class ClusterDoor:
     Args:
         memory: the cluster.
         op_id: what taking an agent in is called in the audit; an operation of the cluster's session when left out.
+        alone: whether archives name no other agent; see ``export_archive``.
     """
 
-    def __init__(self, memory: MemoryCluster, op_id: str | None = None) -> None:
-        self._memory, self._op_id = memory, op_id
+    def __init__(self, memory: MemoryCluster, op_id: str | None = None, *, alone: bool = False) -> None:
+        self._memory, self._op_id, self._alone = memory, op_id, alone
 
     def export(self, agent: AgentName, path: Path, views: Views) -> Exported:
         ticket = uuid4().hex
         try:
-            done: Exported = self._ask("export_archive", agent, ticket, views)
+            done: Exported = self._ask("export_archive", agent, ticket, views, self._alone)
             replacing_bytes(path, self._pieces(ticket))
         finally:
             self._ask("drop_archive", ticket)

@@ -26,6 +26,8 @@ from quantum_memory.memory.vault.database import Database
 from quantum_memory.memory.vault.judge_events import marker
 from quantum_memory.types import AgentName, Place
 
+OTHER = "inherited-"
+"""How agents and branches are called that are not named, with their number behind it."""
 CHUNK = 256
 """Events read from the vault together."""
 
@@ -53,7 +55,13 @@ class Exported(NamedTuple):
 
 
 def export_archive(
-    vault: Origin, agent: AgentName, path: str | Path, folds: Folds, *, views: Views = "every"
+    vault: Origin,
+    agent: AgentName,
+    path: str | Path,
+    folds: Folds,
+    *,
+    views: Views = "every",
+    alone: bool = False,
 ) -> Exported:
     """Write an agent to a file, whole or not at all; a file that is there is replaced.
 
@@ -65,27 +73,29 @@ def export_archive(
         path: the file.
         folds: how views follow from events.
         views: of which branches the state at the head is written beside the history.
+        alone: for somebody who may see this agent and no other one: those whose past it shares, and their branches, are
+            numbered and not named, their commits are left out, and who wrote is not told. The shared past is there.
 
     Raises: AgentNotFound, CorruptRecord, Quarantined, WriteFailed, VaultUnavailable, InvalidValue.
     """
     if views not in get_args(Views):
         raise InvalidValue("views", repr(views), f"one of {', '.join(get_args(Views))}")
     with vault.database.snapshot() as connection:
-        source = gather(connection, agent)
+        source = gather(connection, agent, alone=alone)
     target = Path(path)
     with (
         one_thread(),
         replacing(target) as scratch,
         h5py.File(scratch, "w", libver=("v110", "v110"), userblock_size=BLOCK_BYTES) as file,
     ):
-        writer = _Writer(file, vault, source, folds)
+        writer = _Writer(file, vault, source, folds, alone=alone)
         counts = writer.write(views)
     return Exported(agent, target, target.stat().st_size, len(source.stretches), *counts)
 
 
 class _Writer:
-    def __init__(self, file: h5py.File, vault: Origin, source: Source, folds: Folds) -> None:
-        self._file, self._vault, self._source, self._folds = file, vault, source, folds
+    def __init__(self, file: h5py.File, vault: Origin, source: Source, folds: Folds, *, alone: bool) -> None:
+        self._file, self._vault, self._source, self._folds, self._alone = file, vault, source, folds, alone
         self._numbers = {one.row["id"]: number for number, one in enumerate(source.stretches)}
         names = [source.agent, *(one.row["agent"] for one in source.stretches)]
         self._agents = {name: number for number, name in enumerate(dict.fromkeys(names))}
@@ -120,7 +130,7 @@ class _Writer:
         source = self._source
         agents = self._table("agents")
         for name in self._agents:
-            agents.add(source.owner(name))
+            agents.add(source.owner(name) if self._named(name) else f"{OTHER}{self._agents[name]}")
         agents.close()
         branches = self._table("branches")
         for one in source.stretches:
@@ -152,7 +162,7 @@ class _Writer:
         return (
             row["id"],
             self._agents[row["agent"]],
-            row["name"],
+            row["name"] if self._named(row["agent"]) else f"{OTHER}{self._numbers[row['id']]}",
             row["kind"],
             parent,
             row["fork_seq"],
@@ -187,6 +197,9 @@ class _Writer:
         if views == "none" or not self._own(one.row) or one.row["deleted_at"] is not None:
             return False
         return views == "every" or one.row["id"] == self._source.root
+
+    def _named(self, agent: AgentName) -> bool:
+        return not self._alone or agent == self._source.agent
 
     def _own(self, row: Row) -> bool:
         return bool(row["agent"] == self._source.agent)

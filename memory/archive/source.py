@@ -60,14 +60,17 @@ class Source(NamedTuple):
         return agent.removeprefix(self.agent + HIDDEN)
 
 
-def gather(connection: sa.Connection, agent: AgentName) -> Source:
-    """The catalog of an agent. Raises: AgentNotFound, CorruptRecord."""
-    return _Gatherer(connection, agent).gather()
+def gather(connection: sa.Connection, agent: AgentName, *, alone: bool = False) -> Source:
+    """The catalog of an agent; ``alone`` without others' commits, and without who wrote.
+
+    Raises: AgentNotFound, CorruptRecord.
+    """
+    return _Gatherer(connection, agent, alone=alone).gather()
 
 
 class _Gatherer:
-    def __init__(self, connection: sa.Connection, agent: AgentName) -> None:
-        self._connection, self._agent = connection, agent
+    def __init__(self, connection: sa.Connection, agent: AgentName, *, alone: bool) -> None:
+        self._connection, self._agent, self._alone = connection, agent, alone
         self._branches: dict[BranchId, Row] = {}
         self._heads: dict[BranchId, int] = {}
         self._needed: dict[BranchId, int] = {}
@@ -80,10 +83,12 @@ class _Gatherer:
         chosen = sorted((self._branches[branch] for branch in self._needed), key=lambda row: int(row["ordinal"]))
         stretches = tuple(Stretch(row, self._needed[row["id"]]) for row in chosen)
         commits = self._named(schema.commits, schema.commits.c.ordinal)
+        if self._alone:
+            commits = [row for row in commits if row["agent"] == self._agent]
         self._add_contexts(commits)
         tags = [row for row in self._named(schema.tags, schema.tags.c.position) if row["agent"] == self._agent]
         positions = {one.row["id"]: self._positions(one) for one in stretches}
-        sessions = self._sessions(stretches, commits)
+        sessions = [] if self._alone else self._sessions(stretches, commits)
         order = self._order(stretches, [*commits, *tags, *sessions], positions)
         return Source(self._agent, str(root), stretches, tuple(commits), tuple(tags), tuple(sessions), positions, order)
 

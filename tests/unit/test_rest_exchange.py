@@ -14,6 +14,8 @@ import pytest
 from quantum_memory.cluster.service import streams
 from quantum_memory.cluster.service.bodies import lines
 from quantum_memory.errors import Busy
+from quantum_memory.memory.archive import layout, open_archive
+from quantum_memory.memory.archive.columns import rows
 from tests.unit.doors import Rest, problem, said
 
 ALICE = "/agents/alice"
@@ -268,3 +270,32 @@ def test_archives_that_are_damaged_are_refused_without_a_word_of_where_they_lay(
 def test_uploads_over_the_limit_are_refused(rest: Rest) -> None:
     for path in (f"{ALICE}/import", "/agents/bob/archive"):
         problem(rest.ask("POST", path, content=b"x" * 200_001, headers=BYTES), 413, "body-too-large")
+
+
+def test_an_archive_names_no_other_agent_and_is_taken_in_all_the_same(rest: Rest, tmp_path: Path) -> None:
+    assert rest.put("/agents/secret-origin").is_success
+    assert rest.post("/agents/secret-origin/remember", said(1)).is_success
+    assert rest.post("/agents/secret-origin/checkpoint", {"message": "secret-message"}).is_success
+    assert rest.post("/agents/secret-origin/fork", {"name": "secret-branch"}).is_success
+    assert rest.post("/agents/secret-origin/remember?branch=secret-branch", said(2)).is_success
+    assert rest.post("/agents/secret-origin/clone?branch=secret-branch", {"name": "team-clone"}).is_success
+    assert rest.post("/agents/team-clone/remember", said(3), who="team").is_success
+    content = rest.get("/agents/team-clone/archive", who="team").content
+    file = tmp_path / "clone.qms"
+    file.write_bytes(content)
+    with open_archive(file) as archive:
+        told = {
+            name: list(rows(archive.tables[name], tuple(columns)))
+            for name, columns in layout.HISTORY.items()
+            if name != "journal"
+        }
+    assert "secret" not in repr(told)
+    assert not told["sessions"]
+    assert len(told["agents"]) == 2
+    taken = rest.ask("POST", "/agents/team-copy/archive", who="team", content=content, headers=BYTES)
+    assert taken.status_code == 201, taken.text
+    assert taken.json()["inherited"] == 1
+    for name in ("team-clone", "team-copy"):
+        found = rest.get(f"/agents/{name}/memories", who="team").json()["items"]
+        assert [one["text"] for one in found] == [said(number)["text"] for number in (1, 2, 3)]
+    assert not rest.front.vault.verify(mend=False, spare=None).findings

@@ -254,9 +254,11 @@ async def export_archive(
     agent: AgentPath,
     views: Annotated[Views, Query(description="Of which branches the state is in it too.")] = "every",
 ) -> Response:
-    """Also what was forgotten or rolled back: it is in the history."""
+    """Also what was forgotten or rolled back: it is in the history. So is the past that it shares with agents that it
+    was cloned from; they, their branches and whoever wrote are not named.
+    """
     handle = await asked.agent(agent)
-    way = ClusterDoor(await asked.door.backend.cluster(asked.who))
+    way = ClusterDoor(await asked.door.backend.cluster(asked.who), alone=True)
     into = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="qmem-door-"))
     path = into / f"archive{SUFFIX}"
     made = asyncio.ensure_future(asyncio.to_thread(way.export, handle.name, path, views))

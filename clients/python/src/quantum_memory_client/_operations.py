@@ -955,7 +955,8 @@ def import_memories(
 
 def export_archive(agent: str, *, views: Literal["every", "root", "none"] | None = None) -> Call[bytes]:
     """An agent with its whole history and all its branches. Also what was forgotten or rolled back: it is in the
-    history. Takes the role `reader`.
+    history. So is the past that it shares with agents that it was cloned from; they, their branches and whoever
+    wrote are not named. Takes the role `reader`.
     """
     return Call(
         name="exportArchive",

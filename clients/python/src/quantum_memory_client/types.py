@@ -568,7 +568,9 @@ class PhaseTransition(TypedDict):
 
 class Lagging(TypedDict):
     """The reader was too slow: it is not told of what lies between two positions. Moods come as they are now. With
-    ``subscribe`` and ``after`` the rest can be had later."""
+    ``subscribe`` and ``after`` the rest can be had later. Where ``upto`` is smaller than ``after``, the vault
+    was restored as it was at an earlier time: what was told after ``upto`` never was, and telling goes on from
+    there."""
 
     type: Literal["lagging"]
     subscription: str

@@ -34,7 +34,7 @@ export interface paths {
          * Detailed
          * @description The pools, the vault, how far views are behind, and what went wrong last. What is away is named.
          *
-         *     Takes the role `reader`.
+         *     Takes the role `admin`.
          */
         get: operations["healthDetailed"];
         put?: never;
@@ -56,7 +56,7 @@ export interface paths {
          * Gpus
          * @description The GPUs of the nodes, and what the actors have taken of them.
          *
-         *     Takes the role `reader`.
+         *     Takes the role `admin`.
          */
         get: operations["healthGpu"];
         put?: never;
@@ -78,7 +78,7 @@ export interface paths {
          * Metrics
          * @description What all nodes export of this product and of Serve, as Prometheus reads it.
          *
-         *     Takes the role `reader`.
+         *     Takes the role `admin`.
          */
         get: operations["metrics"];
         put?: never;
@@ -146,7 +146,8 @@ export interface paths {
         };
         /**
          * An agent with its whole history and all its branches.
-         * @description Also what was forgotten or rolled back: it is in the history.
+         * @description Also what was forgotten or rolled back: it is in the history. So is the past that it shares with agents that it
+         *     was cloned from; they, their branches and whoever wrote are not named.
          *
          *     Takes the role `reader`.
          */

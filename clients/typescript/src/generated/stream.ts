@@ -123,7 +123,8 @@ export interface components {
          * Lagging
          * @description The reader was too slow: it is not told of what lies between two positions. Moods come as they are now.
          *
-         *         With ``subscribe`` and ``after`` the rest can be had later.
+         *         With ``subscribe`` and ``after`` the rest can be had later. Where ``upto`` is smaller than ``after``, the vault was
+         *         restored as it was at an earlier time: what was told after ``upto`` never was, and telling goes on from there.
          */
         Lagging: {
             after: number;
