@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install demo test test-fast test-slow test-cluster test-postgres test-gpu test-typescript lint types imports check clean
+.PHONY: help install demo test test-fast test-slow test-cluster test-contract test-postgres test-gpu test-typescript lint types imports check clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,10 @@ test-slow: $(STAMP)  ## only the slow tests: real kills, large states
 
 test-cluster: $(STAMP)  ## nodes, actors, the GCS and drivers are killed, on several Ray nodes of its own; five minutes
 	$(BIN)/python -m pytest -q tests/cluster
+
+CASES ?= 10000
+test-contract: $(STAMP)  ## so many cases, 10,000 without CASES=, made from the OpenAPI document, against the door; three minutes
+	QM_TEST_CASES=$(CASES) $(BIN)/python -m pytest -q -s tests/unit/test_rest_schema.py
 
 test-postgres: $(STAMP)  ## the tests of a vault in PostgreSQL, on a private server that is gone afterwards
 	QM_TEST_POSTGRES=required $(BIN)/python -m pytest -q tests/unit -m postgres
