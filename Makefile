@@ -42,8 +42,8 @@ test-cluster: $(STAMP)  ## nodes, actors, the GCS and drivers are killed, on sev
 	$(BIN)/python -m pytest -q tests/cluster
 
 CASES ?= 10000
-test-contract: $(STAMP)  ## so many cases, 10,000 without CASES=, made from the OpenAPI document, against the door; three minutes
-	QM_TEST_CASES=$(CASES) $(BIN)/python -m pytest -q -s tests/unit/test_rest_schema.py
+test-contract: $(STAMP)  ## so many cases, 10,000 without CASES=, made from the OpenAPI document, and as many conversations of broken frames; six minutes
+	QM_TEST_CASES=$(CASES) $(BIN)/python -m pytest -q -s tests/unit/test_rest_schema.py tests/unit/test_service_stream_fuzz.py
 
 test-postgres: $(STAMP)  ## the tests of a vault in PostgreSQL, on a private server that is gone afterwards
 	QM_TEST_POSTGRES=required $(BIN)/python -m pytest -q tests/unit -m postgres
