@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Annotated, Any, Final
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
@@ -123,6 +124,7 @@ async def _let_in(
     try:
         who = await _known(door, caller, request)
         who.require(role, action)
+        _spelled(request)
         taken = BoundedRequest(request, door.limits, upload=bool(upload))
         if upload and taken.media_type not in upload:
             raise unsupported(taken.media_type, " or ".join(upload))
@@ -136,6 +138,16 @@ async def _let_in(
             agent, called = request.path_params.get("agent"), request.state.request_id
             door.denied.note(error, action, who=who, address=caller.address, agent=agent, request=called)
         raise
+
+
+def _spelled(request: Request) -> None:
+    """Two names that are no text are not to be one agent's. Raises: InvalidValue for a URL that is not UTF-8."""
+    for part in ("raw_path", "query_string"):
+        raw: bytes = request.scope.get(part) or b""
+        try:
+            unquote_to_bytes(raw).decode("utf-8")
+        except UnicodeDecodeError:
+            raise InvalidValue("url", repr(raw[:64]), "percent-encoded UTF-8") from None
 
 
 async def _known(door: Door, caller: Caller, request: Request) -> Principal:

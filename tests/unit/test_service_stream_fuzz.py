@@ -33,6 +33,8 @@ CONVERSATIONS = int(os.environ.get("QM_TEST_CASES", "250"))
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 MOST_LEFT_BYTES = 16 << 20
 """By how much the process may be larger after all conversations but the first, which warm it: allocators keep some."""
+PATIENCE_S = 2.0
+"""After which a client goes whose last frame was none, so that its good-bye is taken for a part of it."""
 SPARE = 8
 """Descriptors that the vault may open once, of its own."""
 HELLO = '{"type":"hello","token":"ann"}'
@@ -225,6 +227,9 @@ async def conversed(server: Server, frames: list[bytes], ending: str) -> Heard:
                 writer.write_eof()
             elif ending == "abort":
                 writer.transport.abort()
+        if ending != "none":
+            await asyncio.wait((listening,), timeout=PATIENCE_S)
+            writer.transport.abort()  # it waits for the rest of a frame, as it should
         async with asyncio.timeout(20.0):
             return await listening
 
