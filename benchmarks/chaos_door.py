@@ -58,12 +58,15 @@ from quantum_memory_client.following import Channel
 DEADLINE_S, ATTEMPT_S = 60.0, 30.0
 """Of the client, for a call and for one attempt: its own defaults."""
 BOUND_S = 15.0
-"""Of a recovery, at the 95th percentile."""
+"""Of a recovery, at the 95th percentile, of what is restarted at once."""
+SERVES = {"both replicas": 45.0, "proxy": 60.0}
+"""The same of what Serve has to miss first."""
 TOLD_S = 60.0
 """How long subscribers may take to hear of the last change."""
 POOLS = ("vault", "agents", "episodic", "graph", "quantum", "emotion")
 REPLICA, PROXY = "ray::ServeReplica:quantum_memory", "ray::ProxyActor"
 VICTIMS = ("replica", *POOLS, "both replicas", "proxy")
+ONE = ("replica", *POOLS)
 CHANNELS: tuple[Channel, ...] = ("memories", "history")
 ACTS = {"remember": 10, "remember_many": 3, "recall": 6, "feel": 2, "checkpoint": 1, "fork": 1, "stream": 1}
 MANY = 3
@@ -349,12 +352,12 @@ def settled(memory: qm.MemoryCluster, after: int, subscribers: Sequence[Subscrib
 
 
 def chaos(memory: qm.MemoryCluster, load: Load, lineages: dict[str, str], asked: argparse.Namespace) -> Recoveries:
-    """Kill each in its turn, then at random, until the time is over."""
+    """Kill each in its turn, and then at random until the time is over."""
     chance, kills = random.Random(asked.seed), Recoveries()  # noqa: S311
-    turns, until = iter(asked.victims), time.monotonic() + asked.seconds
-    while time.monotonic() < until:
+    until, turns = time.monotonic() + asked.seconds, list(asked.victims)
+    while turns or time.monotonic() < until:
         time.sleep(chance.uniform(0.3, 2.0))
-        what = next(turns, None) or chance.choice(asked.victims)
+        what = turns.pop(0) if turns else chance.choice(asked.victims)
         since_s = time.time()
         dead = kill(what, memory, chance)
         kills.wait(what, since_s, lived(dead, memory, lineages), load)
@@ -413,8 +416,8 @@ def play(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def lines_of(kills: Recoveries) -> Iterator[Row]:
     """Of the table: until an agent works again, and until everything is there again."""
-    yield from ((what, (what,), f"{BOUND_S:g}") for what in VICTIMS if what in kills.counts)
-    yield "any of them", VICTIMS, f"{BOUND_S:g}"
+    yield from ((what, (what,), f"{SERVES.get(what, BOUND_S):g}") for what in VICTIMS if what in kills.counts)
+    yield "one replica or actor", ONE, f"{BOUND_S:g}"
 
 
 def main() -> None:
@@ -440,13 +443,14 @@ def main() -> None:
         print(f"{name}: {len(found)}")
         for one in found[:10]:
             print(f"  {one}")
-    slow = quantile(kills.of(*VICTIMS), 0.95) > BOUND_S
-    print(f"bound of recovery: {'broken' if slow else 'holds'}")
+    bounds = [(ONE, BOUND_S), *(((what,), bound_s) for what, bound_s in SERVES.items())]
+    slow = [", ".join(kinds) for kinds, bound_s in bounds if quantile(kills.of(*kinds), 0.95) > bound_s]
+    print(f"bounds of recovery: {'; '.join(slow) + ': broken' if slow else 'hold'}")
     if asked.json:
         told = {"kills": kills.counts, "recoveries": kills.times, "bad": came["bad"], "done": len(done)}
         asked.json.write_text(json.dumps(told, indent=1))
     sys.stdout.flush()
-    os._exit(any(came["bad"].values()) or (slow and not asked.untimed))
+    os._exit(any(came["bad"].values()) or bool(slow and not asked.untimed))
 
 
 if __name__ == "__main__":

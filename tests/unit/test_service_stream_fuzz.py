@@ -82,7 +82,7 @@ class Wire(NamedTuple):
         weights = (6, 5, 2, 3, 2, 1)
         return first + [b"".join(self.chance.choices(kinds, weights)[0]()) for _ in range(self.chance.randrange(0, 7))]
 
-    def bytes(self, most: int) -> bytes:
+    def noise(self, most: int) -> bytes:
         return self.chance.randbytes(self.chance.randrange(0, most))
 
     def said(self) -> Iterator[bytes]:
@@ -118,8 +118,8 @@ class Wire(NamedTuple):
         deep = 60_000 // (len(opened) + len(closed))
         yield self.chance.choice(
             (
-                frame(BINARY, self.bytes(2000)),
-                frame(TEXT, self.bytes(200)),
+                frame(BINARY, self.noise(2000)),
+                frame(TEXT, self.noise(200)),
                 frame(TEXT, b"\xed\xa0\x80\xff"),
                 frame(TEXT, b"x" * self.chance.choice((65_536, 65_537, 300_000))),
                 frame(TEXT, (opened * deep + closed * deep).encode()),
@@ -131,8 +131,8 @@ class Wire(NamedTuple):
         codes = (b"", b"\x03", struct.pack(">H", self.chance.randrange(1 << 16)), b"\x03\xe8\xff\xfe", b"\x03\xe8bye")
         yield self.chance.choice(
             (
-                frame(PING, self.bytes(125)),
-                frame(PONG, self.bytes(125)),
+                frame(PING, self.noise(125)),
+                frame(PONG, self.noise(125)),
                 frame(PING, b"x" * 126),
                 frame(PING, b"", last=False),
                 frame(CLOSE, self.chance.choice(codes)),
@@ -151,7 +151,7 @@ class Wire(NamedTuple):
                 b"\x81\xff" + struct.pack(">Q", self.chance.choice((1 << 40, (1 << 63) + 1))) + bytes(4) + b"x" * 100,
                 frame(TEXT, HELLO.encode())[: self.chance.randrange(1, 20)],
                 b"GET / HTTP/1.1\r\n\r\n",
-                self.bytes(500),
+                self.noise(500),
             )
         )
 
