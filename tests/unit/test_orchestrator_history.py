@@ -91,7 +91,9 @@ def test_a_fork_that_is_asked_for_again_shows_nothing_that_came_after_it_began(f
     fork.remember(ready(3, id="d"))
     seen = ids(fork), fork.skills(), fork.mood().mean, [one.id for one in fork.working()]
     assert seen[:2] == (["a", "c", "d"], [])
-    assert {hit.memory.id for hit in fork.recall(ready(1).embedding, k=9)} == {"a", "c", "d"}
+    asked = ready(1).embedding
+    assert asked is not None
+    assert {hit.memory.id for hit in fork.recall(asked, k=9)} == {"a", "c", "d"}
     front.reopen()
     fork = front.memory.agent("alice", "what-if")
     assert (ids(fork), fork.skills(), fork.mood().mean, [one.id for one in fork.working()]) == seen
