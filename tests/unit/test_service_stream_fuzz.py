@@ -302,7 +302,7 @@ def test_no_conversation_crashes_it_and_none_leaves_anything(
             served(front, play, limit_s=1500.0)
     finally:
         servers.removeFilter(_is_ours)
-    assert codes <= CODES, codes
+    assert {code for code in codes if not 3000 <= code < 5000} <= CODES, codes  # a client's own are said back to it
     assert {1002, 1003, 1007, 1008, 1009, 4401} <= codes, codes
     assert {"welcome", "subscribed", "refused", "pong", "closing"} <= seen, seen
     assert [record.getMessage() for record in caplog.records] == []
