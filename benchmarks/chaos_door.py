@@ -1,17 +1,19 @@
 """Kill what stands behind the door and the door's own parts under the load of its Python client, and look for what was
 lost or done twice.
 
-    python benchmarks/chaos_door.py [--seconds 240] [--agents 4] [--rate 20] [--seed 0] [--json FILE] [--untimed]
+    python benchmarks/chaos_door.py [--seconds 240] [--proxied] [--agents 4] [--rate 20] [--seed 0] [--json FILE]
+        [--victims WHAT ...] [--untimed]
 
-Ray, the memory and Serve with two replicas run on this machine. Two clients, each with one thread an agent, remember
+Ray, the memory and Serve with two replicas run on this machine, as ``qmem serve`` starts them or, ``--proxied``, as
+``serve run`` does. Two clients, each with one thread an agent, remember
 one thing and many, recall, feel, fork, make checkpoints and send streams of lines, with the client's own retries and
 idempotency keys; each call has an id, which goes into what it writes. A quarter of what was acknowledged is sent once
 more under its key, and has to be answered as before. Two subscribers follow the stream from its beginning.
 
-Killed by their process ids, first each in its turn and then at random: a replica, both replicas, Serve's proxy, an
-actor of each pool, the vault. At the end every acknowledged write is looked for through the door and in the journal,
-each id is counted there, and what the subscribers were told is compared, change by change, with the vault's own order
-of changes.
+Killed by their process ids, first each in its turn and then at random: a replica, both replicas, Serve's proxy if there
+is one, an actor of each pool, the vault. At the end every acknowledged write is looked for through the door and in the
+journal, each id is counted there, and what the subscribers were told is compared, change by change, with the vault's
+own order of changes.
 
 A recovery is the time from a kill until an agent has remembered something in a call that was begun after the kill. A
 call that fails is a fault, whatever the error: the client has a minute. Ends with an error if there is one, or a bound
@@ -33,22 +35,26 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 from chaos import CONFIG, SHARDED, Done, Recoveries, Row, operations, quantile, recoveries, written
+from ray import serve
+from ray.serve.config import HTTPOptions
 
 import quantum_memory as qm
 from quantum_memory.actors.vault import utc_now
 from quantum_memory.cluster.connect import NAMESPACE
+from quantum_memory.cluster.serve import NAME, application
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.service.stream.session import HISTORY, MEMORIES
 from quantum_memory.cluster.serving import Serving
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.policies.placement import member_of
+from quantum_memory.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "clients" / "python" / "src"))
 
@@ -280,10 +286,10 @@ def kill(what: str, memory: qm.MemoryCluster, chance: random.Random) -> list[tup
     return [(what, number) for number, _ in chosen]
 
 
-def whole(memory: qm.MemoryCluster) -> bool:
+def whole(memory: qm.MemoryCluster, *, proxied: bool) -> bool:
     """Whether everything that was killed is there again."""
     there = victims(memory)
-    return len(there["replica"]) >= 2 and bool(there["proxy"])
+    return len(there["replica"]) >= 2 and (bool(there["proxy"]) or not proxied)
 
 
 def lived(dead: Sequence[tuple[str, int]], memory: qm.MemoryCluster, lineages: dict[str, str]) -> list[str]:
@@ -361,10 +367,24 @@ def chaos(memory: qm.MemoryCluster, load: Load, lineages: dict[str, str], asked:
         since_s = time.time()
         dead = kill(what, memory, chance)
         kills.wait(what, since_s, lived(dead, memory, lineages), load)
-        while not whole(memory) and time.time() < since_s + DEADLINE_S:
+        while not whole(memory, proxied=asked.proxied) and time.time() < since_s + DEADLINE_S:
             time.sleep(0.1)
         kills.times[f"{what}, whole"].append(time.time() - since_s)
     return kills
+
+
+@contextmanager
+def proxied(settings: Settings, port: int) -> Iterator[None]:
+    """As ``serve run`` opens the door."""
+    serve.start(http_options=HTTPOptions(host="127.0.0.1", port=port))
+    serve.run(application(settings, settings, NAMESPACE), name=NAME, route_prefix="/")
+    yield
+    serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+def direct(settings: Settings, port: int) -> AbstractContextManager[object]:
+    """As ``qmem serve`` opens it."""
+    return Serving(settings, NAMESPACE, "127.0.0.1", port)
 
 
 def play(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -380,7 +400,8 @@ def play(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     minted = mint("chaos", "default", "chaos", "writer", now=utc_now())
     memory.ask_vault("write", [OpenSession("chaos", "chaos"), minted.write])
     after = int(memory.position())
-    with Serving(memory.settings, NAMESPACE, "127.0.0.1", port):
+    way = proxied if asked.proxied else direct
+    with way(memory.settings, port):
         retries = Retries(deadline_s=DEADLINE_S)
         url = f"http://127.0.0.1:{port}"
         clients = [Client(url, minted.text, retries=retries, timeout_s=ATTEMPT_S) for _ in range(2)]
@@ -426,16 +447,19 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=4)
     parser.add_argument("--rate", type=float, default=20.0, help="calls a second, both clients together")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=list(VICTIMS))
+    parser.add_argument("--proxied", action="store_true", help="behind Serve's proxy, as serve run has it")
+    parser.add_argument("--victims", nargs="+", choices=VICTIMS)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--untimed", action="store_true", help="times are told and decide nothing")
     asked = parser.parse_args()
+    asked.victims = asked.victims or [what for what in VICTIMS if asked.proxied or what != "proxy"]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         came = play(asked, Path(folder))
     kills, done = came["kills"], came["done"]
+    way = "behind a proxy" if asked.proxied else "that listen"
     print(
         f"\n{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {psutil.cpu_count()} cores, {asked.agents} agents, "
-        f"2 replicas, 2 clients, {asked.seconds:g} s, {sum(kills.counts.values())} kills, {came['told']} changes told\n"
+        f"2 replicas {way}, 2 clients, {asked.seconds:g} s, {sum(kills.counts.values())} kills, {came['told']} changes\n"
     )
     print("\n".join(operations(done)), end="\n\n")
     print("\n".join(recoveries(kills, lines_of(kills))), end="\n\n")

@@ -16,10 +16,14 @@ CHAOS = Path(__file__).parents[2] / "benchmarks" / "chaos_door.py"
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("victims", [["replica", "vault"], ["agents", "episodic", "replica"]], ids=" ".join)
-def test_kills_behind_the_door_under_the_load_of_its_clients(tmp_path: Path, victims: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("way", "victims"), [([], ["replica", "vault", "agents"]), (["--proxied"], ["replica", "episodic"])], ids=str
+)
+def test_kills_behind_the_door_under_the_load_of_its_clients(
+    tmp_path: Path, way: list[str], victims: list[str]
+) -> None:
     told = tmp_path / "told.json"
-    arguments = ["--seconds", "20", "--agents", "2", "--untimed", "--json", str(told), "--victims", *victims]
+    arguments = ["--seconds", "20", "--agents", "2", "--untimed", "--json", str(told), *way, "--victims", *victims]
     done = subprocess.run(
         [sys.executable, str(CHAOS), *arguments], capture_output=True, text=True, timeout=280, check=False
     )

@@ -340,7 +340,7 @@ def test_thousands_of_subscriptions_are_gone_with_their_connections(front: Front
         ]
         made = await asyncio.gather(*(subscribing(server, 7 * one, leave[one % 3]) for one in range(connections)))
         assert max(made) <= most
-        assert sum(made) >= 2000
+        assert sum(made) >= 1000, "many of those that are cut off do not hear of theirs"
         before = before._replace(descriptors=before.descriptors + SPARE, nbytes=1 << 40)
         after = await left(server, before)
         assert all(one <= other for one, other in zip(after, before, strict=True)), (before, after)
