@@ -457,9 +457,10 @@ def main() -> None:
         came = play(asked, Path(folder))
     kills, done = came["kills"], came["done"]
     way = "behind a proxy" if asked.proxied else "that listen"
+    count = sum(kills.counts.values())
     print(
         f"\n{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {psutil.cpu_count()} cores, {asked.agents} agents, "
-        f"2 replicas {way}, 2 clients, {asked.seconds:g} s, {sum(kills.counts.values())} kills, {came['told']} changes\n"
+        f"2 replicas {way}, 2 clients, {asked.seconds:g} s, {count} kills, {came['told']} changes told\n"
     )
     print("\n".join(operations(done)), end="\n\n")
     print("\n".join(recoveries(kills, lines_of(kills))), end="\n\n")
