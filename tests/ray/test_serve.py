@@ -38,6 +38,14 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def _is_free(port: int) -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False
+
+
 @contextmanager
 def proxied(settings: Settings, port: int) -> Iterator[None]:
     """As ``serve run`` opens it."""
@@ -207,5 +215,7 @@ def test_two_replicas_serve_one_agent_and_end_in_good_order(
         assert (last["reason"], time.monotonic() - begun < 15.0) == ("shutdown", True)
     assert [one.text for one in cluster.agent(alice).memories()] == told
     assert "quantum_memory" not in serve.status().applications
-    with socket.create_server(("127.0.0.1", port)):
-        """Nobody listens there any more."""
+    until = time.monotonic() + 20.0
+    while not _is_free(port):  # Serve does not wait for a proxy that it has ended
+        assert time.monotonic() < until, "somebody listens there still"
+        time.sleep(0.1)
