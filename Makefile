@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install demo test test-fast test-slow test-cluster test-postgres test-gpu test-typescript lint types imports check clean
+.PHONY: help install demo test test-fast test-slow test-cluster test-chaos test-contract test-postgres test-gpu test-typescript lint types imports check clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,10 +27,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## play a year of two people's conversation into an agent, and look at it from all sides
 	$(BIN)/qmem demo
 
-test: $(STAMP)  ## every test: those without Ray in several processes, those that share a cluster, those that kill one
+test: $(STAMP)  ## every test but test-chaos: those without Ray in several processes, those that share a cluster, those that kill one
 	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/unit
 	$(BIN)/python -m pytest -q tests/ray
-	$(BIN)/python -m pytest -q tests/cluster
+	$(BIN)/python -m pytest -q tests/cluster -m "not chaos"
 
 test-fast: $(STAMP)  ## the unit tests alone: no Ray, nothing slow
 	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/unit -m "not slow"
@@ -39,7 +39,15 @@ test-slow: $(STAMP)  ## only the slow tests: real kills, large states
 	$(BIN)/python -m pytest -q -m "slow and not cluster"
 
 test-cluster: $(STAMP)  ## nodes, actors, the GCS and drivers are killed, on several Ray nodes of its own; five minutes
-	$(BIN)/python -m pytest -q tests/cluster
+	$(BIN)/python -m pytest -q tests/cluster -m "not chaos"
+
+test-chaos: $(STAMP)  ## replicas, actors and the vault are killed behind the door under the load of its clients; seven minutes
+	$(BIN)/python -m pytest -q tests/cluster -m chaos
+	$(BIN)/python benchmarks/chaos_door.py --seconds 240
+
+CASES ?= 10000
+test-contract: $(STAMP)  ## so many cases, 10,000 without CASES=, made from the OpenAPI document, and as many conversations of broken frames; six minutes
+	QM_TEST_CASES=$(CASES) $(BIN)/python -m pytest -q -s tests/unit/test_rest_schema.py tests/unit/test_service_stream_fuzz.py
 
 test-postgres: $(STAMP)  ## the tests of a vault in PostgreSQL, on a private server that is gone afterwards
 	QM_TEST_POSTGRES=required $(BIN)/python -m pytest -q tests/unit -m postgres

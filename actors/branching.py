@@ -71,7 +71,8 @@ class Brancher:
             op_id=op_id,
         )
         grown = await self._grown(write, branch.lineage)
-        self._hint(ViewHost.fork, grown.lineage, Sprout(parent, grown.id))
+        if grown.parent is not None:  # where it began, which is elsewhere if this operation made it before
+            self._hint(ViewHost.fork, grown.lineage, Sprout(Place(grown.parent, grown.fork_seq), grown.id))
         return grown
 
     async def _grown(self, write: CreateBranch, lineage: str) -> Branch:

@@ -32,13 +32,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 import psutil
 
 import quantum_memory as qm
 from quantum_memory.actors.vault import utc_now
-from quantum_memory.memory.events import Remembered, RolledBack
+from quantum_memory.memory.events import Felt, Remembered, RolledBack
 from quantum_memory.memory.vault import Vault
 from quantum_memory.memory.vault.opening import blocks_of
 from quantum_memory.policies.placement import member_of
@@ -222,14 +222,59 @@ class Drivers:
                 process.wait()
 
 
-@dataclass
-class Kills:
-    """Kills, and how long it took until the agents that lived there worked again, in seconds."""
+class Workers(Protocol):
+    """Whoever calls while things die.
 
-    chance: random.Random
+    Attributes:
+        done: the calls that came to an end and were looked at.
+    """
+
+    done: list[Done]
+
+    def look(self) -> None:
+        """Take in what was done since."""
+
+    def recovered(self, agent: str, since_s: float) -> float | None:
+        """When an agent first remembered something in a call that was begun after ``since_s``."""
+
+
+@dataclass
+class Recoveries:
+    """Kills by what was killed, and how long it took until agents worked again, in seconds."""
+
     counts: Counter[str] = field(default_factory=Counter)
-    recoveries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     never: list[str] = field(default_factory=list)
+
+    def wait(self, what: str, since_s: float, agents: Iterable[str], workers: Workers) -> None:
+        """Wait until each of these agents has worked again since, and note how long that took."""
+        self.counts[what] += 1
+        waiting = set(agents)
+        while waiting and time.time() < since_s + GIVEN_UP_S:
+            time.sleep(0.05)
+            workers.look()
+            for agent in sorted(waiting):
+                at_s = workers.recovered(agent, since_s)
+                if at_s is not None:
+                    self.times[what].append(at_s - since_s)
+                    waiting.discard(agent)
+        self.never += [f"{agent} after {what}" for agent in sorted(waiting)]
+        print(f"{what}: {time.time() - since_s:.1f} s, {len(workers.done)} calls so far", flush=True)
+
+    def of(self, *kinds: str) -> list[float]:
+        return [took_s for kind in kinds for took_s in self.times.get(kind, ())]
+
+
+class Kills(Recoveries):
+    """Kills of actors, nodes and the GCS.
+
+    Args:
+        chance: what is killed when.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self.chance = chance
 
     def one(self, nodes: Nodes, memory: qm.MemoryCluster, drivers: Drivers, lineages: dict[str, str]) -> None:
         """Kill something, and wait until everything works again."""
@@ -240,14 +285,14 @@ class Kills:
             nodes.kill_gcs()
             time.sleep(self.chance.uniform(0.0, 3.0))
             nodes.start_gcs()
-            self._wait(what, since_s, lineages, drivers)
+            self.wait(what, since_s, lineages, drivers)
             return
         if what == "node":
             node = self.chance.choice(nodes.others)
             dead = {(pool, n) for pool, pids in processes.items() for n, pid in enumerate(pids) if node.holds(pid)}
             since_s = time.time()
             nodes.kill(node)
-            self._wait(what, since_s, lived(dead, processes, lineages), drivers)
+            self.wait(what, since_s, lived(dead, processes, lineages), drivers)
             nodes.add()
             return
         members = [(pool, number) for pool in POOLS for number in range(len(processes[pool]))]
@@ -260,24 +305,7 @@ class Kills:
                 os.kill(processes[pool][number], signal.SIGKILL)
             if what == "two actors":
                 time.sleep(self.chance.uniform(0.0, 1.0))
-        self._wait(what, since_s, lived(chosen, processes, lineages), drivers)
-
-    def _wait(self, what: str, since_s: float, agents: Iterable[str], drivers: Drivers) -> None:
-        self.counts[what] += 1
-        waiting = set(agents)
-        while waiting and time.time() < since_s + GIVEN_UP_S:
-            time.sleep(0.05)
-            drivers.look()
-            for agent in sorted(waiting):
-                at_s = drivers.recovered(agent, since_s)
-                if at_s is not None:
-                    self.recoveries[what].append(at_s - since_s)
-                    waiting.discard(agent)
-        self.never += [f"{agent} after {what}" for agent in sorted(waiting)]
-        print(f"{what}: {time.time() - since_s:.1f} s, {len(drivers.done)} calls so far", flush=True)
-
-    def of(self, *kinds: str) -> list[float]:
-        return [took_s for kind in kinds for took_s in self.recoveries.get(kind, ())]
+        self.wait(what, since_s, lived(chosen, processes, lineages), drivers)
 
 
 def lived(dead: Iterable[tuple[str, int]], processes: dict[str, list[int]], lineages: dict[str, str]) -> list[str]:
@@ -312,26 +340,43 @@ def faults(memory: qm.MemoryCluster, done: Sequence[Done]) -> tuple[list[str], l
     return lost, doubled
 
 
-def journalled(storage: Path, done: Sequence[Done]) -> tuple[list[str], list[str]]:
-    """The same in the journal: each id in so many events, rolled back stretches included."""
-    written: Counter[str] = Counter()
-    turned: set[tuple[str, int]] = set()
+class Written(NamedTuple):
+    """What a journal holds, rolled back stretches included: how often each text and each cause of a feeling, and where
+    branches turned back.
+    """
+
+    texts: Counter[str]
+    causes: Counter[str]
+    turned: set[tuple[str, int]]
+
+
+def written(storage: Path, agents: Iterable[str]) -> Written:
+    """Look through the journal of a vault that nobody holds open."""
+    found = Written(Counter(), Counter(), set())
     with Vault.open(storage, now=utc_now, blocks=blocks_of(storage)) as vault:
-        for agent in {one.agent for one in done}:
+        for agent in agents:
             for branch in vault.branches(agent):
                 for entry in vault.entries(branch.id, branch.fork_seq, vault.head(branch.id)):
                     if isinstance(entry.event, Remembered):
-                        written.update(memory.text for memory in entry.event.memories)
+                        found.texts.update(memory.text for memory in entry.event.memories)
+                    elif isinstance(entry.event, Felt):
+                        found.causes[entry.event.cause] += 1
                     elif isinstance(entry.event, RolledBack):
-                        turned.add((entry.place.branch, entry.place.seq))
+                        found.turned.add((entry.place.branch, entry.place.seq))
+    return found
+
+
+def journalled(storage: Path, done: Sequence[Done]) -> tuple[list[str], list[str]]:
+    """What is not in the journal though it was acknowledged, and what is there twice."""
+    texts, _, turned = written(storage, {one.agent for one in done})
     kept = [one for one in done if one.what.startswith("remember")]
-    lost = [f"journal: {one.what} {one.id}" for one in kept if one.error is None and not written[one.id]]
+    lost = [f"journal: {one.what} {one.id}" for one in kept if one.error is None and not texts[one.id]]
     lost += [
         f"journal: {one.what} {one.id}"
         for one in done
         if one.what == "rollback" and one.error is None and one.place and tuple(one.place) not in turned
     ]
-    return lost, [f"journal: {one.what} {one.id}, {written[one.id]} times" for one in kept if written[one.id] > 1]
+    return lost, [f"journal: {one.what} {one.id}, {texts[one.id]} times" for one in kept if texts[one.id] > 1]
 
 
 def shown(memory: qm.MemoryCluster, agents: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
@@ -357,13 +402,20 @@ def operations(done: Sequence[Done]) -> Iterator[str]:
         )
 
 
-def recoveries(kills: Kills) -> Iterator[str]:
+Row = tuple[str, tuple[str, ...], str]
+"""A line of the table: its name, the kinds of kills in it, and the bound in seconds, if it has one."""
+
+
+def rows(kills: Recoveries) -> Iterator[Row]:
+    yield from ((pool, (pool,), "") for pool in POOLS if pool in kills.counts)
+    yield from (("one actor, of any kind", POOLS, f"{ACTOR_S:g}"), ("two actors", ("two actors",), ""))
+    yield from (("node", ("node",), f"{NODE_S:g}"), ("gcs", ("gcs",), ""))
+
+
+def recoveries(kills: Recoveries, lines: Iterable[Row]) -> Iterator[str]:
     yield "| killed | times | agents | p50 s | p95 s | longest s | bound at p95 |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    rows: list[tuple[str, tuple[str, ...], str]] = [(pool, (pool,), "") for pool in POOLS if pool in kills.counts]
-    rows += [("one actor, of any kind", POOLS, f"{ACTOR_S:g}"), ("two actors", ("two actors",), "")]
-    rows += [("node", ("node",), f"{NODE_S:g}"), ("gcs", ("gcs",), "")]
-    for name, kinds, bound in rows:
+    for name, kinds, bound in lines:
         times = kills.of(*kinds)
         if times:
             yield (
@@ -453,7 +505,7 @@ def main() -> None:
         f"{asked.agents} agents, 2 drivers, {asked.seconds:g} s, {sum(kills.counts.values())} kills\n"
     )
     print("\n".join(operations(done)), end="\n\n")
-    print("\n".join(recoveries(kills)), end="\n\n")
+    print("\n".join(recoveries(kills, rows(kills))), end="\n\n")
     print(f"failed, by error: {dict(came['errors']) or 'none'}")
     for name, found in came["bad"].items():
         print(f"{name}: {len(found)}")
@@ -466,7 +518,7 @@ def main() -> None:
     ]
     print(f"bounds of recovery: {'; '.join(slow) or 'hold'}")
     if asked.json:
-        told = {"kills": kills.counts, "recoveries": kills.recoveries, "errors": came["errors"], "bad": came["bad"]}
+        told = {"kills": kills.counts, "recoveries": kills.times, "errors": came["errors"], "bad": came["bad"]}
         asked.json.write_text(json.dumps(told, indent=1))
     os._exit(any(came["bad"].values()) or bool(slow and not asked.untimed))
 

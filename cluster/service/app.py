@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 import quantum_memory
 from quantum_memory.cluster.service import problems
@@ -88,4 +90,18 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    return problems.answer(problems.refused(error, request.state.request_id), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # which names the methods of one route alone
+        headers["Allow"] = ", ".join(_methods(request))
+    return problems.answer(problems.refused(error, request.state.request_id), headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that a path takes, over all of its routes."""
+    found = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return sorted(found)

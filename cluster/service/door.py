@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
@@ -21,7 +22,7 @@ from quantum_memory.cluster.service.idempotency import READS, Key, key_of
 from quantum_memory.cluster.service.principals import ROLES, Principal, Role
 from quantum_memory.cluster.service.refusals import unsupported
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
-from quantum_memory.errors import Denied, InvalidInput, PlaceNotFound
+from quantum_memory.errors import Denied, InvalidInput, InvalidValue, PlaceNotFound
 from quantum_memory.settings import HttpSettings
 
 ROLE, UPLOAD = "x-role", "x-upload"
@@ -129,6 +130,7 @@ async def _let_in(
         who = (await admitted(door.authenticator, door.limiter, caller, connection_of(request))).principal
         request.state.tenant = who.tenant
         who.require(role, action)
+        _spelled(request)
         taken = BoundedRequest(request, door.limits, upload=bool(upload))
         if upload and taken.media_type not in upload:
             raise unsupported(taken.media_type, " or ".join(upload))
@@ -145,6 +147,16 @@ async def _let_in(
             agent, called = request.path_params.get("agent"), request.state.request_id
             door.denied.note(error, action, who=who, address=caller.address, agent=agent, request=called)
         raise
+
+
+def _spelled(request: Request) -> None:
+    """Two names that are no text are not to be one agent's. Raises: InvalidValue for a URL that is not UTF-8."""
+    for part in ("raw_path", "query_string"):
+        raw: bytes = request.scope.get(part) or b""
+        try:
+            unquote_to_bytes(raw).decode("utf-8")
+        except UnicodeDecodeError:
+            raise InvalidValue("url", repr(raw[:64]), "percent-encoded UTF-8") from None
 
 
 async def asked_of(request: Request) -> Asked:

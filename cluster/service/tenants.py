@@ -16,6 +16,7 @@ DEFAULT = "default"
 SEPARATOR = ":"
 NAMING = frozenset({"branch_created", "imported"})
 """Changes of the catalog whose detail names agents as the cluster does: it is for nobody who comes through the door."""
+_UPWARDS, _STEPS = frozenset({".", ".."}), re.compile(r"[/\\]")
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -31,6 +32,8 @@ def inside(tenant: str, agent: object) -> AgentName:
     own = named("agent", agent)
     if SEPARATOR in own:
         raise InvalidValue("agent", repr(own), f"a name without {SEPARATOR!r}")
+    if not _UPWARDS.isdisjoint(_STEPS.split(own)):  # clients of HTTP take it for another path
+        raise InvalidValue("agent", repr(own), "a name without '.' or '..' as a step of a path")
     return own if tenant == DEFAULT else named("agent", f"{tenant}{SEPARATOR}{own}")
 
 

@@ -130,6 +130,9 @@ class Near:
         self.asked.append(method)
         return getattr(self.host, method)(*args)
 
+    def op_id(self) -> str:
+        return "session/cafe"
+
 
 def test_it_goes_through_the_actor_that_holds_the_vault(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from quantum_memory.actors import archives as desk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,7 +171,12 @@ class Clock:
         return self.now_s
 
 
-def waits(statuses: list[int | None], retries: Retries, told: dict[str, str] | None = None) -> list[float]:
+def waits(
+    statuses: list[int | None],
+    retries: Retries,
+    told: dict[str, str] | None = None,
+    body: bytes = b'{"items": [], "next": null}',
+) -> list[float]:
     """What is waited for where answers come with these statuses, None for none; raises what the last one raises."""
     clock, found = Clock(), list[float]()
     steps = performed(list_agents(), retries, 30.0, clock)
@@ -186,7 +192,6 @@ def waits(statuses: list[int | None], retries: Retries, told: dict[str, str] | N
             elif isinstance(step, Send):
                 clock.now_s += 0.5
                 status = next(given)
-                body = b'{"items": [], "next": null}'
                 outcome = NoAnswer("gone") if status is None else Answer(status, told or {}, body)
     except StopIteration:
         return found
@@ -215,8 +220,10 @@ def test_nothing_is_begun_that_the_deadline_leaves_no_time_for() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 500])
 def test_what_is_not_for_now_is_not_asked_again(status: int) -> None:
-    with pytest.raises(type(of_answer(status, {}, b""))):
-        waits([status, 200], Retries())
+    headers = {"content-type": "application/problem+json"}
+    body = json.dumps({"type": "/problems/some", "status": status}).encode()
+    with pytest.raises(type(of_answer(status, headers, body))):
+        waits([status, 200], Retries(), headers, body)
 
 
 def test_a_change_has_one_key_however_often_it_is_sent_and_a_reading_has_none() -> None:
@@ -232,7 +239,15 @@ def test_a_change_has_one_key_however_often_it_is_sent_and_a_reading_has_none() 
     assert list_agents().key is None
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
+def test_a_failure_that_is_no_problem_of_the_server_is_asked_again(status: int) -> None:
+    """As of Serve's proxy, which answers 500 where the replica that had the request is gone."""
+    assert len(waits([status, status, 200], Retries())) == 2
+
+
 def test_what_something_in_between_answers_is_an_error_too() -> None:
+    lost = of_answer(500, {"content-type": "text/plain"}, b"Internal Server Error")
+    assert (type(lost), lost.status, lost.detail) == (NoAnswer, 500, "Internal Server Error")
     gateway = of_answer(502, {"content-type": "text/html"}, b"<html>")
     assert (type(gateway), gateway.detail) == (Unavailable, "Bad Gateway")
     assert of_answer(418, {"content-type": "application/problem+json"}, b"{").status == 418

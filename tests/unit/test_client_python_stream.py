@@ -289,7 +289,7 @@ def test_a_reader_who_was_let_in_once_comes_back_for_as_long_as_it_takes_and_oth
         resuming.core.lost(OSError("away"))
     patient = Reader()
     patient.open(10)
-    for away in [OSError("away"), of_answer(502, {}, b""), of_answer(503, {}, b"")] * 30:
+    for away in [OSError("away"), of_answer(500, {}, b""), of_answer(503, {}, b"")] * 30:
         assert patient.core.lost(away) <= Retries().most_s
         patient.now_s += 100.0
 

@@ -78,6 +78,27 @@ def test_a_tag_that_ray_repeats_is_put_once_though_the_branch_moved_on(front: Fr
     assert [tag.place for tag in alice.tags()] == [first.place]
 
 
+def test_a_fork_that_is_asked_for_again_shows_nothing_that_came_after_it_began(front: Front) -> None:
+    """Every view takes it from where it began, however far its parent has come, and misses nothing of its own."""
+    alice = front.agent()
+    alice.remember(ready(0, id="a"))
+    fork = alice.repeatable("op").fork("what-if")
+    alice.remember(ready(1, id="b"))
+    alice.learn("sail", ["hoist"])
+    again = alice.repeatable("op").fork("what-if")
+    assert again.info == fork.info
+    fork.remember(ready(2, id="c"))
+    fork.remember(ready(3, id="d"))
+    seen = ids(fork), fork.skills(), fork.mood().mean, [one.id for one in fork.working()]
+    assert seen[:2] == (["a", "c", "d"], [])
+    asked = ready(1).embedding
+    assert asked is not None
+    assert {hit.memory.id for hit in fork.recall(asked, k=9)} == {"a", "c", "d"}
+    front.reopen()
+    fork = front.memory.agent("alice", "what-if")
+    assert (ids(fork), fork.skills(), fork.mood().mean, [one.id for one in fork.working()]) == seen
+
+
 def test_a_deleted_branch_is_gone_for_its_handle_and_lives_on_in_its_children_and_tags(front: Front) -> None:
     alice = front.agent()
     alice.remember(ready(0, id="a"))

@@ -134,6 +134,10 @@ def test_methods_and_paths_that_are_none_are_problems(rest: Rest) -> None:
     answer = rest.ask("DELETE", "/agents/alice/recall")
     problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "POST"
+    for path, methods in (("", "GET, PUT"), ("/memories/m", "DELETE, GET, PATCH"), ("/tags/v1", "DELETE, PUT")):
+        answer = rest.ask("OPTIONS", f"/agents/alice{path}")
+        problem(answer, 405, "method-not-allowed")
+        assert answer.headers["allow"] == methods, "those of all its routes"
     problem(rest.get("/nothing"), 404, "not-found")
     problem(rest.get("/agents/"), 404, "not-found")
 

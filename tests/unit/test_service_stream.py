@@ -133,7 +133,7 @@ class Server:
             yield made
 
 
-def served(front: Front, play: Callable[[Server], Awaitable[None]]) -> None:
+def served(front: Front, play: Callable[[Server], Awaitable[None]], limit_s: float = 120.0) -> None:
     async def going() -> None:
         server = Server(front)
         stream = endpoint.Stream(server.hub, server.knock, server.identify, 3)
@@ -146,7 +146,7 @@ def served(front: Front, play: Callable[[Server], Awaitable[None]]) -> None:
         await server.hub.start(await front.memory.position.begin())
         task = asyncio.create_task(running.serve([listener]))
         try:
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(limit_s):
                 await play(server)
         finally:
             await server.hub.stop()
@@ -381,50 +381,6 @@ def test_a_connection_has_so_many_subscriptions(front: Front) -> None:
             assert (await to.until("refused"))["error"] == "TooLong"
             await to.say("subscribe", id="0", agents=["alice"], channels=["memories"])
             await to.until("subscribed", id="0")
-
-    served(front, play)
-
-
-def test_fuzzed_frames_break_nothing_and_leave_nothing(front: Front) -> None:
-    chance = random.Random(1)
-    pieces = [
-        '{"type":',
-        '"subscribe"',
-        '"hello"',
-        ",",
-        ":",
-        "[",
-        "]",
-        "{",
-        "}",
-        '"agents"',
-        "1e999",
-        "null",
-        "\\u0000",
-        "é",
-    ]
-
-    async def play(server: Server) -> None:
-        for _ in range(150):
-            async with connect(server.url, max_size=None) as connection:
-                try:
-                    if chance.random() < 0.7:
-                        await connection.send('{"type":"hello","token":"ann"}')
-                    for _ in range(chance.randrange(1, 6)):
-                        await connection.send("".join(chance.choices(pieces, k=chance.randrange(1, 30))))
-                    if chance.random() < 0.5:
-                        connection.transport.abort()
-                except ConnectionClosed:
-                    continue
-        async with server.client() as to:
-            await to.say("ping")
-            await to.until("pong")
-        for _ in range(100):
-            others = [task for task in asyncio.all_tasks() if "endpoint" in repr(task) or "Session" in repr(task)]
-            if not others:
-                break
-            await asyncio.sleep(0.05)
-        assert not others, "a connection that is gone leaves nothing running"
 
     served(front, play)
 

@@ -42,7 +42,7 @@ export class Forbidden extends ProblemError {}
 export class NotFound extends ProblemError {}
 /** Somebody else was there first: 409. */
 export class Conflict extends ProblemError {}
-/** Not now: 408, 502, 503. */
+/** Not now: 408, 502, 503; any 5xx that is no problem+json, which something in between answers that has lost the server. */
 export class Unavailable extends ProblemError {}
 /** More was asked for than the caller's rate allows: 429. */
 export class RateLimited extends Unavailable {}
@@ -69,6 +69,9 @@ export class StreamRefused extends QuantumMemoryError {
   }
 }
 
+/** The type of what is no problem+json. */
+const UNKNOWN = "/problems/unknown";
+
 const BY_STATUS: Record<number, typeof ProblemError> = {
   400: InvalidInput,
   401: Unauthenticated,
@@ -88,7 +91,8 @@ const BY_STATUS: Record<number, typeof ProblemError> = {
 /** The error that an answer is. What is no problem+json, as of a proxy in between, is told by its status alone. */
 export async function errorOf(response: Response): Promise<ProblemError> {
   const problem = problemOf(await response.text(), response);
-  const kind = problem.type.endsWith("/key-reused") ? KeyReused : (BY_STATUS[problem.status] ?? ServerError);
+  const other = problem.status >= 500 && problem.type === UNKNOWN ? Unavailable : ServerError;
+  const kind = problem.type.endsWith("/key-reused") ? KeyReused : (BY_STATUS[problem.status] ?? other);
   return new kind(problem, retryAfterMs(response.headers.get("Retry-After")));
 }
 
@@ -104,7 +108,7 @@ function problemOf(text: string, response: Response): Problem {
   const told = response.headers.get("Content-Type")?.startsWith("application/problem+json") ? parsed(text) : null;
   const title = response.statusText || `Status ${response.status}`;
   return {
-    type: "/problems/unknown",
+    type: UNKNOWN,
     title,
     detail: title,
     request_id: response.headers.get("X-Request-ID"),

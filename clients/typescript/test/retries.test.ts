@@ -1,7 +1,7 @@
 // Retries against a scripted fetch: what is sent again, when, and under which key.
 
 import { expect, test } from "vitest";
-import { ConnectionFailed, type Fetch, InvalidInput, QuantumMemory, RateLimited, ServerError } from "../src/index.js";
+import { ConnectionFailed, type Fetch, InvalidInput, QuantumMemory, RateLimited, ServerError, Unavailable } from "../src/index.js";
 import { retryAfterMs } from "../src/errors.js";
 import { waitMs } from "../src/retries.js";
 
@@ -71,6 +71,17 @@ test("what does not get better is not tried again, and after so many tries it is
   const client = new QuantumMemory("http://door", { fetch, tries: 3, ...QUICK });
   await expect(client.listAgents()).rejects.toBeInstanceOf(ConnectionFailed);
   expect(sent).toHaveLength(3);
+});
+
+test("a failure that is no problem of the server's is tried again: a proxy has lost the replica that had the request", async () => {
+  const lost = (): Response => new Response("Internal Server Error", { status: 500 });
+  const { fetch, sent } = scripted([lost(), lost(), DONE()]);
+  await new QuantumMemory("http://door", { fetch, ...QUICK }).agent("a").remember({ text: "x" });
+  expect(new Set(sent.map((one) => one.key)).size).toBe(1);
+  const archive = scripted([lost(), DONE()]);
+  const agent = new QuantumMemory("http://door", { fetch: archive.fetch, ...QUICK }).agent("a");
+  await expect(agent.importArchive("bytes")).rejects.toBeInstanceOf(Unavailable);
+  expect(archive.sent).toHaveLength(1);
 });
 
 test("an archive is not sent again where nobody knows if it was taken in", async () => {

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 import msgspec
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import answer, headers_of, problem_of
@@ -47,7 +47,7 @@ CROWDED_S = 5.0
 """When to try again where a principal has as many streams as he may have."""
 MOST_FAULTS = 16
 """Messages that cannot be read, after which a connection is closed."""
-NORMAL, UNSUPPORTED, POLICY, TOO_BIG, RESTART, UNKNOWN = 1000, 1003, 1008, 1009, 1012, 4401
+NORMAL, UNSUPPORTED, GONE, POLICY, TOO_BIG, RESTART, UNKNOWN = 1000, 1003, 1006, 1008, 1009, 1012, 4401
 _CODES = {"shutdown": RESTART, "idle": POLICY, "revoked": UNKNOWN, "protocol": POLICY}
 logger = logging.getLogger(__name__)
 
@@ -149,16 +149,19 @@ class Stream:
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
 
         async def send(message: FromServer) -> None:
-            await socket.send_text(written(message))
+            text = written(message)
+            try:
+                await socket.send_text(text)
+            except RuntimeError as error:
+                # The server that has the connection closed it by itself, as for text that is no UTF-8.
+                raise WebSocketDisconnect(GONE, str(error)) from None
 
         try:
             await self._served(socket, known, send)
         except Faulty as fault:
             await _closed(socket, fault.code, Closing("protocol", self._hub.position, COME_BACK_S), fault.reason)
-        except (WebSocketDisconnect, RuntimeError) as error:
-            # Starlette says by a RuntimeError that the other side went while something was being sent.
-            if not isinstance(error, WebSocketDisconnect) and socket.application_state is WebSocketState.CONNECTED:
-                raise
+        except WebSocketDisconnect as left:
+            logger.debug("a connection is gone: %s", left.reason or left.code)
 
     async def _served(self, socket: WebSocket, known: Guest | None, send: Send) -> None:
         with ExitStack() as held:

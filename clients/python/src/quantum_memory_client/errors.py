@@ -143,7 +143,11 @@ def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> ClientErr
             problem = None
         if isinstance(problem, dict):
             return of_problem({**problem, "status": status}, retry_after_s)
-    return of_problem({"status": status, "request_id": headers.get("x-request-id")}, retry_after_s)
+    request_id = headers.get("x-request-id")
+    if status >= 500 and status not in STATUSES:
+        # The server's own failures are problems: something in between has lost the server in the middle of it.
+        return NoAnswer(_phrase(status), "", status, request_id, retry_after_s=retry_after_s)
+    return of_problem({"status": status, "request_id": request_id}, retry_after_s)
 
 
 def _seconds(told: str) -> float | None:
