@@ -47,6 +47,7 @@ from quantum_memory.actors.rerouting import Router, forwarded, routed
 from quantum_memory.actors.revising import Reviser
 from quantum_memory.actors.semantic_graph import Between, Near, SemanticGraphHost
 from quantum_memory.actors.shells import actor
+from quantum_memory.actors.shelving import PutRequest, Shelver, TakeRequest
 from quantum_memory.actors.together import Questions, Remembering
 from quantum_memory.actors.transacting import Transactor
 from quantum_memory.actors.turns import Turns
@@ -58,6 +59,8 @@ from quantum_memory.checks import within
 from quantum_memory.errors import AgentNotFound, DeadlineExceeded, MemoryNotFound, QuantumMemoryError
 from quantum_memory.memory.affect.dynamics.equation import Equation
 from quantum_memory.memory.events import Unified
+from quantum_memory.memory.library.entries import Entry
+from quantum_memory.memory.library.reading import Listing
 from quantum_memory.memory.life.provenance import Provenance
 from quantum_memory.memory.life.reports import ConsolidationReport, DuplicatesReport, TidyReport
 from quantum_memory.memory.merging import Under
@@ -144,6 +147,7 @@ class QuantumMemoryHost:
         self._contexts = Contexts(self._parts, self._recaller, settings)
         self._brancher = Brancher(self._parts, turns, self._writer)
         self._reviser = Reviser(self._parts, turns, self._writer, settings, utc_now)
+        self._shelver = Shelver(self._parts, turns, self._writer, utc_now)
         self._merger = Merger(self._parts, turns, self._writer, self._recaller, settings)
         self._transactor = Transactor(self._parts, turns, self._writer, self._brancher)
         self._reinforcing = Reinforcing(self._parts, self._writer, settings, utc_now)
@@ -283,6 +287,22 @@ class QuantumMemoryHost:
     async def revise(self, request: ReviseRequest) -> Memory:
         """See ``Reviser.revise``."""
         return await self._reviser.revise(request)
+
+    async def put_entry(self, request: PutRequest) -> Entry:
+        """See ``Shelver.put``."""
+        return await self._shelver.put(request)
+
+    async def take_entry(self, request: TakeRequest) -> None:
+        """See ``Shelver.take``."""
+        await self._shelver.take(request)
+
+    async def read_entry(self, branch: Branch, entry: str) -> Entry | None:
+        """See ``Shelver.read``."""
+        return await self._shelver.read(branch, entry)
+
+    async def list_entries(self, branch: Branch, asked: Listing) -> list[Entry]:
+        """See ``Shelver.listed``."""
+        return await self._shelver.listed(branch, asked)
 
     async def feel(self, request: FeelRequest) -> Place:
         """See ``Reviser.feel``."""

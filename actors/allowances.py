@@ -10,6 +10,7 @@ from typing import Any
 
 from quantum_memory.actors.learning import LESSON_TEXTS
 from quantum_memory.actors.watching import EACH
+from quantum_memory.memory.library.passages import LEAST
 
 MAX_READ = 10_000
 """Memories for which ``extract_relations`` waits longer; a call that ends before all are read may be repeated."""
@@ -18,6 +19,7 @@ _TEXTS: Mapping[str, Callable[[Arguments], int]] = {
     "remember_one": lambda args: len(args[0].utterances),
     "revise": lambda args: int("text" in args[0].fields),
     "extract_relations": lambda args: min(int(args[1]), MAX_READ),
+    "put_entry": lambda args: 2 + len(args[0].content.text) // LEAST,
     "learn": lambda _: 1,
     "learn_from": lambda _: LESSON_TEXTS,
     "skills": lambda _: 1,

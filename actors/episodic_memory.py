@@ -22,6 +22,10 @@ from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
 from quantum_memory.memory.episodic.state import EpisodicState, Sizes
 from quantum_memory.memory.events import Uses, rows_of
+from quantum_memory.memory.library.entries import Entry
+from quantum_memory.memory.library.keeping import Kept
+from quantum_memory.memory.library.reading import Listing, found, listed
+from quantum_memory.memory.library.shelves import Shelf
 from quantum_memory.memory.life import uses
 from quantum_memory.memory.life.fading import fading
 from quantum_memory.memory.life.novelty import met
@@ -180,6 +184,16 @@ class EpisodicMemoryHost(ViewHost):
     def tagged(self, asked: Sequence[tuple[Place, str]]) -> list[list[Memory]]:
         """The memories at each place that have a tag, in the order of remembering."""
         return [[one for one in memories(self._views().memories.at(place)) if tag in one.tags] for place, tag in asked]
+
+    def kept_entries(self, asked: Sequence[tuple[Place, Shelf, str]]) -> list[Kept | None]:
+        """The entry of an id on the shelf that each place is of, whole."""
+        at = self._views().memories.at
+        return [found(at(place), shelf, entry) for place, shelf, entry in asked]
+
+    def listed_entries(self, asked: Sequence[tuple[Place, Shelf, Listing]]) -> list[list[Entry]]:
+        """Entries on the shelf that each place is of, in the order of making, without their texts."""
+        at = self._views().memories.at
+        return [listed(at(place), shelf, wanted) for place, shelf, wanted in asked]
 
     def memory_changes(self, asked: Sequence[Since]) -> list[tuple[Change[Memory], ...]]:
         """What became of memories between two places."""

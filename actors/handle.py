@@ -47,6 +47,7 @@ from quantum_memory.memory.affect.dynamics.equation import MAX_OTHER_CHARS
 from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
 from quantum_memory.memory.exchange.registry import Format
 from quantum_memory.memory.exchange.sources import located
+from quantum_memory.memory.library.shelves import agent_named
 from quantum_memory.memory.portable import AgentState
 from quantum_memory.memory.prompting.block import SECTIONS, Context, Level
 from quantum_memory.memory.prompting.material import MAX_NEIGHBOURS, Wish
@@ -740,7 +741,7 @@ class AgentHandle:
     def clone(self, name: str, at: PlaceLike = None) -> Call[AgentHandle]:
         """An agent of its own that shares this one's past. Nothing is copied."""
         parent = outside("clone", self._branch)
-        return self._ask("clone", parent, named("agent", name), _place(at), self._directory.new_op())
+        return self._ask("clone", parent, agent_named(name), _place(at), self._directory.new_op())
 
     @operation
     def rollback(self, to: PlaceLike, parts: Iterable[Part] | None = None) -> Call[Place]:

@@ -24,9 +24,10 @@ from quantum_memory.actors.requests import (
     utterances,
 )
 from quantum_memory.actors.transactions import standing
-from quantum_memory.checks import named, visible, whole, within
+from quantum_memory.checks import visible, whole, within
 from quantum_memory.errors import AgentNotFound, InvalidValue, QuantumMemoryError
 from quantum_memory.memory.held import Held
+from quantum_memory.memory.library.shelves import agent_named
 from quantum_memory.settings import Settings
 from quantum_memory.types import AgentName, Branch, Filters, Hits, MemoryId, Mood
 
@@ -53,7 +54,7 @@ class Many:
         """Agents by name, on their first branches. Raises: SomeFailed, AgentNotFound; InvalidInput."""
         if isinstance(names, str) or not isinstance(names, Iterable):
             raise InvalidValue("open", repr(names), "several names")
-        asked = tuple(dict.fromkeys(named("agent", name) for name in names))
+        asked = tuple(dict.fromkeys(agent_named(name) for name in names))
         found = self._branches(asked, create=create)
         failed = {number: one for number, one in enumerate(found) if isinstance(one, QuantumMemoryError)}
         handles = {number: self.handle(one) for number, one in enumerate(found) if isinstance(one, Branch)}
@@ -134,7 +135,7 @@ class Many:
         for key in keys:
             if not isinstance(key, str | AgentHandle):
                 raise InvalidValue(what, type(key).__name__, "agents' names or handles")
-        names = tuple(dict.fromkeys(named("agent", key) for key in keys if isinstance(key, str)))
+        names = tuple(dict.fromkeys(agent_named(key) for key in keys if isinstance(key, str)))
         roots = dict(zip(names, self._branches(names, create=create), strict=True))
         found = [roots[key] if isinstance(key, str) else key.info for key in keys]
         return [standing(one) if isinstance(one, Branch) else one for one in found]

@@ -157,6 +157,10 @@ class Operation(Generic[P, R]):
         """Do it and wait for the answer."""
         return self._build(*args, **kwargs).result()
 
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """The checked request, for whoever does it together with others. Bad arguments raise here."""
+        return self._build(*args, **kwargs)
+
     def begun(self, *args: P.args, **kwargs: P.kwargs) -> Callable[[], R]:
         """Begin it; calling what comes back waits, and raises as a call does. Bad arguments raise here."""
         return self._build(*args, **kwargs).begun()

@@ -178,6 +178,10 @@ class VaultHost:
         """Every agent's name, in order."""
         return list(self._vault.agents())
 
+    def agents_named(self, beginning: str) -> list[AgentName]:
+        """The agents whose names begin so, in order."""
+        return list(self._vault.agents(beginning))
+
     def find_agents(self, names: Sequence[AgentName]) -> list[Branch | None]:
         """The first branch of each agent, ``None`` for one that does not exist."""
         found: list[Branch | None] = []

@@ -93,6 +93,11 @@ class Writer:
         async with turn:
             return await self._remembered(requests, made)
 
+    async def made(self, request: RememberRequest) -> list[Memory]:
+        """The memories that a request is to become, perceived and not written. Raises: InvalidInput."""
+        self.check([request])
+        return self._memories(request, iter(await self._perceive(request.utterances)))
+
     async def write(self, requests: Sequence[RememberRequest]) -> list[list[MemoryId]]:
         """The same of what is ``brief`` and checked; the caller has the branches' turns. Raises: AlreadyExists."""
         nobody: Iterator[Percept] = iter(())

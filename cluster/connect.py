@@ -16,14 +16,15 @@ from uuid import uuid4
 import ray
 
 from quantum_memory.actors.directory import Directory
-from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.handle import MAX_OP_CHARS, AgentHandle
 from quantum_memory.actors.importing import Bounds, ImportJob, ImportReport
+from quantum_memory.actors.library import Library, Project
 from quantum_memory.actors.many import Many
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.perceiving import key_of, said_of
 from quantum_memory.actors.requests import filters_of, place_of, positive
 from quantum_memory.actors.vault import LONGEST_WAIT_S
-from quantum_memory.checks import bounded, named, visible, whole
+from quantum_memory.checks import bounded, named, visible, whole, within
 from quantum_memory.cluster.launch import (
     Running,
     absolute,
@@ -41,6 +42,8 @@ from quantum_memory.errors import QuantumMemoryError, StorageFailure, Unavailabl
 from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
 from quantum_memory.memory.exchange.registry import Format
 from quantum_memory.memory.exchange.sources import Source, of_path
+from quantum_memory.memory.library.reach import Reach
+from quantum_memory.memory.library.shelves import TIERS, Tier, agent_named, reserved
 from quantum_memory.memory.vault.collect import Garbage
 from quantum_memory.memory.vault.feed import MOST, Feed
 from quantum_memory.memory.vault.writes import OpenSession
@@ -167,16 +170,32 @@ class MemoryCluster:
 
         Raises: AgentNotFound if it is not there and ``create`` is false or a branch is asked for; PlaceNotFound.
         """
-        checked = named("agent", name)
+        checked = agent_named(name)
         if branch is not None:
             on_branch: AgentHandle = self._ask(checked, "open_branch", checked, named("branch", branch), self._session)
             return self._many.handle(on_branch.info)
         return self._many.open([checked], create=create)[checked]
 
     def agents(self) -> list[AgentName]:
-        """Every agent's name, in order."""
+        """Every agent's name, in order, without those that hold shelves of the library."""
         names: list[AgentName] = self._ask("", "agents")
-        return names
+        return [name for name in names if not reserved(name)]
+
+    def library(self, reach: Reach | None = None, op: str | None = None) -> Library:
+        """Rules, documents and references: all of this driver's, or as far as somebody may reach.
+
+        With ``op`` its first operation is done once, however often it is asked for under this name by this session.
+        """
+        directory = self._running.directory
+        directory = directory if op is None else directory.repeatable(within("op", visible("op", op), MAX_OP_CHARS))
+        return Library(directory, reach or Reach(), self._running.settings.limits.recalled)
+
+    def project(self, name: str, clearance: Tier = TIERS[-1]) -> Project:
+        """A project of the library, and of it the tiers that may be read with this clearance.
+
+        It begins with its first entry. Raises: InvalidValue.
+        """
+        return self.library(Reach(clearance=clearance)).project(name)
 
     def open(self, names: Iterable[AgentName], *, create: bool = True) -> dict[AgentName, AgentHandle]:
         """Many agents in one call, found or made, on their first branches, by name.

@@ -48,6 +48,7 @@ SELECT_TAKEN = sa.select(_B.id).where(_B.agent == _p("agent"), _B.name == _p("na
 SELECT_NAMED = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _B.name == _p("name"), _SEEN)
 SELECT_BRANCHES = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _SEEN).order_by(_B.ordinal)
 SELECT_AGENTS = sa.select(schema.agents.c.name)
+SELECT_AGENTS_NAMED = SELECT_AGENTS.where(schema.agents.c.name.startswith(_p("beginning")))
 SELECT_HEAD = sa.select(_J.seq, _J.at).where(_J.branch == _p("branch")).order_by(_J.seq.desc()).limit(1)
 SELECT_SEALED = (  # what is collected of a deleted branch may end within a segment
     sa.select(sa.func.max(schema.segments.c.last_seq))

@@ -59,10 +59,14 @@ class Reading:
         with self.database.read() as connection:
             return first_outcome(self._catalog, connection, agent, op_id)
 
-    def agents(self) -> list[AgentName]:
-        """The names of all agents, sorted, without those that an archive brought along for their past."""
+    def agents(self, beginning: str = "") -> list[AgentName]:
+        """The names of all agents, or of those that begin so, sorted, without those that an archive brought along for
+        their past.
+        """
+        wanted = cat.SELECT_AGENTS if not beginning else cat.SELECT_AGENTS_NAMED
         with self.database.read() as connection:
-            return sorted(name for name in connection.execute(cat.SELECT_AGENTS).scalars() if HIDDEN not in name)
+            names = connection.execute(wanted, {"beginning": beginning} if beginning else {}).scalars()
+            return sorted(name for name in names if HIDDEN not in name and name.startswith(beginning))
 
     def find_agent(self, agent: AgentName) -> Branch:
         """The agent's root branch. Raises: AgentNotFound."""

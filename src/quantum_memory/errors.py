@@ -270,6 +270,17 @@ class SkillNotFound(NotFound):
         return f"no skill is named {self.skill!r} on this branch"
 
 
+class EntryNotFound(NotFound):
+    """No rule, document or reference of this id is on a shelf that may be read."""
+
+    def __init__(self, project: str, entry: str) -> None:
+        super().__init__(project, entry)
+        self.project, self.entry = project, entry
+
+    def __str__(self) -> str:
+        return f"no entry of the project {self.project!r} has the id {self.entry!r}"
+
+
 class KeyNotFound(NotFound):
     """No API key has this id, as far as whoever asks can see."""
 
@@ -323,6 +334,17 @@ class AlreadyExists(Conflict):
 
     def __str__(self) -> str:
         return f"the {self.kind} {self.name!r} exists already and is not the same"
+
+
+class VersionConflict(Conflict):
+    """An entry of the library is no longer of the version that somebody wants to change: somebody else changed it."""
+
+    def __init__(self, entry: str, expected: int, version: int) -> None:
+        super().__init__(entry, expected, version)
+        self.entry, self.expected, self.version = entry, expected, version
+
+    def __str__(self) -> str:
+        return f"the entry {self.entry!r} is of version {self.version}, not of version {self.expected}"
 
 
 class IndexSealed(Conflict):

@@ -92,6 +92,8 @@ def test_every_error_survives_the_journey_through_ray() -> None:
         errors.MemoryNotFound("m"),
         errors.SkillNotFound("s"),
         errors.RelationNotFound("a", "knows", "b"),
+        errors.EntryNotFound("apollo", "e"),
+        errors.VersionConflict("e", 1, 2),
         errors.AlreadyExists("agent", "a"),
         errors.BackupNotFound("backups", "position 9"),
         errors.IndexSealed("IndexHNSWFlat", "add"),

@@ -1,0 +1,172 @@
+"""Entries as memories of a shelf and back: one memory for the title, one for each passage, and all that holds of the
+entry beside every one of them.
+
+All memories of a version are remembered in one event, and the version before is forgotten in the next one, in the same
+transaction of the vault. So a version is on a shelf whole or not at all, and where two are, the later one counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from quantum_memory.checks import utc
+from quantum_memory.memory.library.entries import MARK, Content, Entry, EntryHit, Origin, Passage, kind_named
+from quantum_memory.memory.library.passages import passages
+from quantum_memory.memory.library.shelves import TIERS, Shelf, tier_named
+from quantum_memory.types import PAD, Hit, Memory, MemoryId, Utterance
+
+TITLE = f"{MARK}title"
+"""The tag of the memory that holds a title: there is one of each version."""
+_CALM = PAD(0.0, 0.0, 0.0)
+"""Nobody feels what is on a shelf."""
+
+
+class Standing(NamedTuple):
+    """What is to be put on a shelf beside the content: which entry it is, and since when."""
+
+    id: str
+    birth: str
+    version: int
+    created: datetime
+    updated: datetime
+    origin: Origin | None = None
+
+
+class Kept(NamedTuple):
+    """An entry as a shelf has it: its newest version, and the ids of the memories of all its versions there."""
+
+    entry: Entry
+    ids: tuple[MemoryId, ...]
+
+
+def utterances(content: Content, standing: Standing) -> tuple[Utterance, ...]:
+    """The memories that an entry becomes, the title first."""
+    pieces = passages(content.text)
+    told: dict[str, Any] = {
+        "version": standing.version,
+        "birth": standing.birth,
+        "title": content.title,
+        "uri": content.uri,
+        "priority": content.priority,
+        "enabled": content.enabled,
+        "updated": standing.updated.isoformat(),
+        "origin": None if standing.origin is None else list(standing.origin),
+        "passages": len(pieces),
+    }
+    texts = [(-1, content.title), *enumerate(pieces)]
+    return tuple(
+        Utterance(
+            text,
+            at=standing.created,
+            kind=content.kind,
+            session=standing.id,
+            tags=(*content.tags, TITLE) if number < 0 else content.tags,
+            metadata={**told, "passage": number},
+            pad=_CALM,
+        )
+        for number, text in texts
+    )
+
+
+def number_of(memory: Memory) -> int:
+    """Which passage a memory of a shelf is; -1 for a title."""
+    return int(memory.metadata["passage"])
+
+
+def version_of(memory: Memory) -> int:
+    """Which version a memory of a shelf is of."""
+    return int(memory.metadata["version"])
+
+
+def entry_of(memory: Memory, shelf: Shelf, text: str | None = None) -> Entry:
+    """The entry that a memory of a shelf is of."""
+    told = memory.metadata
+    origin = told["origin"]
+    return Entry(
+        id=memory.session or "",
+        project=shelf.project,
+        tier=shelf.tier,
+        kind=kind_named(memory.kind),
+        title=told["title"],
+        text=text,
+        uri=told["uri"],
+        tags=tuple(tag for tag in memory.tags if tag != TITLE),
+        priority=told["priority"],
+        enabled=told["enabled"],
+        created=memory.at,
+        updated=utc("updated", datetime.fromisoformat(told["updated"])),
+        version=told["version"],
+        passages=told["passages"],
+        birth=told["birth"],
+        origin=None if origin is None else Origin(origin[0], tier_named(origin[1]), origin[2], origin[3]),
+    )
+
+
+def kept(memories: Sequence[Memory], shelf: Shelf) -> Kept | None:
+    """The entry that all memories of one id on a shelf are; ``None`` where there are none."""
+    if not memories:
+        return None
+    newest = max(map(version_of, memories))
+    mine = sorted((one for one in memories if version_of(one) == newest), key=number_of)
+    text = "".join(one.text for one in mine if number_of(one) >= 0)
+    return Kept(entry_of(mine[0], shelf, text), tuple(one.id for one in memories))
+
+
+def standing(copies: Iterable[Entry]) -> list[Entry]:
+    """Those of some copies of entries that count, in their order.
+
+    An entry is there twice while it is moved, or where a move was cut off: it is written where it goes before it is
+    taken away where it was. Then the copy that was moved counts; but where the other was changed since, the move has
+    failed, and what it wrote is void.
+    """
+    found = list(copies)
+    kin: dict[str, list[Entry]] = defaultdict(list)
+    for one in found:
+        kin[one.birth].append(one)
+    counting = {id(one) for some in kin.values() for one in _standing(some)}
+    return [one for one in found if id(one) in counting]
+
+
+def current(copies: Iterable[Entry]) -> Entry | None:
+    """Which of the copies of one id on the shelves of a project is the entry.
+
+    Those that have nothing to do with each other were made by somebody who may not read the one that counts, which is
+    the one that fewest may read.
+    """
+    return max(standing(copies), key=lambda one: TIERS.index(one.tier), default=None)
+
+
+def _standing(found: Sequence[Entry]) -> list[Entry]:
+    left = [one for one in found if not any(_came_from(one, there) and _is_later(there, one) for there in found)]
+    return [one for one in left if not any(_came_from(there, one) for there in left)]
+
+
+def _came_from(there: Entry, here: Entry) -> bool:
+    """Whether one is a copy of an entry that was moved from where the other is."""
+    return there.origin is not None and there.origin[:2] == (here.project, here.tier)
+
+
+def _is_later(here: Entry, moved: Entry) -> bool:
+    """Whether an entry was changed after it was copied from here."""
+    return moved.origin is not None and here.version > moved.origin.version
+
+
+def gathered(found: Iterable[tuple[Shelf, Hit]], k: int, each: int) -> list[EntryHit]:
+    """What was found on shelves by entry, best first: ``k`` entries at most, and ``each`` passages of one at most."""
+    hits: dict[tuple[str, Shelf], list[Hit]] = defaultdict(list)
+    for shelf, hit in found:
+        hits[hit.memory.session or "", shelf].append(hit)
+    copies: dict[tuple[str, str], list[EntryHit]] = defaultdict(list)
+    for (name, shelf), some in hits.items():
+        newest = max(version_of(hit.memory) for hit in some)
+        mine = sorted((hit for hit in some if version_of(hit.memory) == newest), key=lambda hit: -hit.score)
+        told = [Passage(number_of(hit.memory), hit.memory.text, hit.score, hit.why) for hit in mine[:each]]
+        copies[shelf.scope, name].append(EntryHit(entry_of(mine[0].memory, shelf), tuple(told)))
+    chosen: list[EntryHit] = []
+    for alike in copies.values():
+        counting = {id(entry) for entry in standing(one.entry for one in alike)}
+        chosen += [one for one in alike if id(one.entry) in counting]
+    return sorted(chosen, key=lambda one: (-one.score, one.entry.id, one.entry.project))[:k]

@@ -1,0 +1,362 @@
+"""The library: entries as values, passages that tile a text, shelves, and the face that drivers have of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantum_memory.actors.library import Library
+from quantum_memory.cluster.service.tenants import DEFAULT, inside, outside
+from quantum_memory.errors import (
+    AlreadyExists,
+    EntryNotFound,
+    Forbidden,
+    InvalidInput,
+    InvalidValue,
+    TooLong,
+    Unavailable,
+    VersionConflict,
+)
+from quantum_memory.memory.library.entries import Content, Entry
+from quantum_memory.memory.library.passages import WINDOW, passages
+from quantum_memory.memory.library.reach import Reach
+from quantum_memory.memory.library.shelves import TIERS, Shelf, reserved, shelf_of
+from tests.unit.front import Front
+
+TEXTS = st.text(max_size=60) | st.sampled_from(["word ", "A sentence. ", "\n\n", " \n", "漢字。", "x" * 900, "ы" * 500])
+LONG = "Rockets burn kerosene. " * 60 + "\n\n" + "The landing gear unfolds at two hundred metres. " * 30
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Front]:
+    made = Front(tmp_path)
+    yield made
+    made.close()
+
+
+@given(st.lists(TEXTS, max_size=40).map("".join))
+def test_passages_joined_are_the_text_bit_for_bit(text: str) -> None:
+    pieces = passages(text)
+    assert "".join(pieces) == text
+    if text.strip():
+        assert all(piece.strip() for piece in pieces)
+    for piece in pieces:
+        seen = piece.strip()
+        weight = sum(1 if ord(one) < 0x250 else 2 if ord(one) < 0x2E80 else 4 for one in seen)
+        assert weight <= WINDOW
+
+
+def test_passages_end_where_paragraphs_and_sentences_do() -> None:
+    text = "One sentence of some words stands here. " * 15 + "\n\n" + "And another paragraph begins. " * 30
+    first, *others = passages(text)
+    assert first.endswith("here. \n\n")
+    assert all(one.endswith(". ") for one in others)
+
+
+SCOPES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True)
+PROJECTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
+
+
+@given(SCOPES, PROJECTS)
+def test_nobody_calls_an_agent_what_a_shelf_is_called(scope: str, project: str) -> None:
+    for tier in TIERS:
+        shelf = Shelf(scope, project, tier)
+        assert shelf_of(shelf.agent) == shelf
+        assert reserved(shelf.agent)
+        for tenant in (DEFAULT, scope):
+            assert outside(tenant, shelf.agent) is None
+            with pytest.raises(InvalidInput):
+                inside(tenant, shelf.agent)
+
+
+@pytest.mark.parametrize("name", ["a:b", ":a:b:c", ":a:b:open:x", ":A:b:open", ":a::open", "alice", ":a:b:Open"])
+def test_what_is_no_shelf_is_none(name: str) -> None:
+    assert shelf_of(name) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "note"},
+        {"title": " "},
+        {"title": "two\nlines"},
+        {"title": "x" * 301},
+        {"text": ""},
+        {"text": "x" * 1_000_001},
+        {"text": "x" + " " * 9000 + "y"},
+        {"tags": (":title",)},
+        {"tags": "tag"},
+        {"tags": tuple(map(str, range(33)))},
+        {"uri": "not absolute"},
+        {"uri": "https://a b"},
+        {"kind": "rule", "uri": "https://example.org"},
+        {"kind": "reference"},
+        {"priority": 5},
+        {"enabled": False},
+        {"kind": "rule", "priority": 1001},
+        {"kind": "rule", "enabled": 1},
+    ],
+)
+def test_content_is_checked(fields: dict[str, object]) -> None:
+    good: dict[str, object] = {"kind": "document", "title": "A title", "text": "A text."}
+    with pytest.raises(InvalidInput):
+        Content(**(good | fields))  # type: ignore[arg-type]
+
+
+def test_entries_are_kept_read_listed_changed_and_taken_away(front: Front) -> None:
+    apollo = front.memory.project("apollo")
+    rule = apollo.rules.add("No deploys on Friday", "Nobody deploys after noon.", priority=7, tags=["ops"])
+    paper = apollo.references.add("A paper", "doi:10.1000/182", tags=["ops", "reading"])
+    manual = apollo.documents.add("Manual", LONG, uri="https://example.org/manual", tier="open", id="manual")
+    assert (manual.version, manual.passages, manual.tier) == (1, len(passages(LONG)), "open")
+    assert apollo.documents.get("manual") == manual
+    assert manual.text == LONG
+    assert apollo.rules.get(rule.id).priority == 7
+    assert apollo.references.get(paper.id).text == ""
+    with pytest.raises(EntryNotFound, match="'manual'"):
+        apollo.rules.get("manual")
+
+    again = apollo.documents.update("manual", 1, text="Short now.", tags=["x"])
+    assert (again.version, again.text, again.tags, again.created) == (2, "Short now.", ("x",), manual.created)
+    assert again.updated >= manual.updated
+    assert apollo.documents.update("manual", 1, text="Short now.", tags=["x"]) == again, "done again changes nothing"
+    with pytest.raises(VersionConflict, match="of version 2, not of version 1"):
+        apollo.documents.update("manual", 1, text="Another.")
+
+    library = front.memory.library()
+    assert [one.id for one in library.entries("apollo").entries] == [rule.id, paper.id, "manual"]
+    assert [one.id for one in library.entries("apollo", tags=["ops"]).entries] == [rule.id, paper.id]
+    assert [one.id for one in apollo.references.list(tags=["reading"]).entries] == [paper.id]
+    assert all(one.text is None for one in library.entries("apollo").entries)
+    assert library.projects() == ["apollo"]
+    assert front.memory.agents() == []
+
+    front.reopen()
+    apollo = front.memory.project("apollo")
+    assert apollo.documents.get("manual") == again
+    with pytest.raises(VersionConflict):
+        apollo.documents.delete("manual", 1)
+    apollo.documents.delete("manual", 2)
+    with pytest.raises(EntryNotFound):
+        apollo.documents.get("manual")
+    with pytest.raises(EntryNotFound):
+        apollo.documents.delete("manual")
+    assert apollo.documents.add("New", "It begins anew.", id="manual").version == 1
+
+
+def test_a_list_comes_in_pages_of_all_shelves(front: Front) -> None:
+    library = front.memory.library()
+    rules = [Content("rule", f"Rule {number}", "Keep it.") for number in range(7)]
+    made = [library.add("apollo", one, TIERS[number % 3]).id for number, one in enumerate(rules)]
+    found, after = [], None
+    while True:
+        page = library.entries("apollo", limit=2, after=after)
+        found += [one.id for one in page.entries]
+        after = page.after
+        if after is None:
+            break
+    assert found == made
+    assert library.entries("nothing").entries == []
+
+
+def test_what_was_added_is_there_once(front: Front) -> None:
+    library = front.memory.library()
+    rule = Content("rule", "A rule", "Keep it.")
+    first = library.add("apollo", rule, id="r")
+    assert library.add("apollo", rule, id="r") == first
+    for other, tier in ((Content("rule", "A rule", "Break it."), "internal"), (rule, "open")):
+        with pytest.raises(AlreadyExists):
+            library.add("apollo", other, tier, id="r")  # type: ignore[arg-type]
+    named = [
+        Library(library._directory.repeatable("today"), Reach(), 100).add("apollo", rule, "open") for _ in range(2)
+    ]
+    assert named[0] == named[1]
+    assert len(library.entries("apollo").entries) == 2
+
+
+def test_a_search_finds_entries_with_their_passages_and_says_why(front: Front) -> None:
+    library = front.memory.library()
+    library.add("apollo", Content("document", "Manual", LONG), "open", id="manual")
+    fuel = Content("rule", "Fuel", "Kerosene is kept away from rockets.", tags=("fuel",))
+    library.add("apollo", fuel, "internal", id="fuel")
+    paper = Content("reference", "Kerosene", "What it is.", "https://example.org/k")
+    library.add("gemini", paper, "restricted", id="ref")
+    hits = library.search("kerosene rockets", 10, passages=2)
+    assert {one.entry.id for one in hits} == {"manual", "fuel", "ref"}
+    assert [one.score for one in hits] == sorted((one.score for one in hits), reverse=True)
+    for hit in hits:
+        assert 1 <= len(hit.passages) <= 2
+        assert hit.entry.text is None
+        for one in hit.passages:
+            assert sum(one.why.values()) == pytest.approx(one.score)
+    found = next(one for one in hits if one.entry.id == "manual")
+    assert all(one.text in LONG for one in found.passages if one.number >= 0)
+    assert [one.entry.id for one in library.search("kerosene", projects=["gemini"])] == ["ref"]
+    assert [one.entry.id for one in library.search("kerosene", kinds=["rule"])] == ["fuel"]
+    assert {one.entry.id for one in library.search("kerosene", kinds=["rule", "reference"])} == {"fuel", "ref"}
+    assert [one.entry.id for one in library.search("kerosene", tags=["fuel"])] == ["fuel"]
+    assert [one.entry.id for one in library.search("kerosene", tiers=["restricted"])] == ["ref"]
+    assert len(library.search("kerosene", 1)) == 1
+    assert library.search("kerosene", 0) == library.search("kerosene", projects=["none"]) == []
+
+
+def test_a_tier_above_the_clearance_is_as_if_it_were_not_there(front: Front) -> None:
+    whole = front.memory.library()
+    for tier in TIERS:
+        whole.add("apollo", Content("rule", "Launch", f"Launch codes are {tier}."), tier, id=tier)
+    whole.add("secret", Content("rule", "Launch", "Nothing."), "restricted")
+    low = front.memory.library(Reach(clearance="open"))
+    assert low.projects() == ["apollo"]
+    assert [one.id for one in low.entries("apollo").entries] == ["open"]
+    assert {one.entry.id for one in low.search("launch codes")} == {"open"}
+    for id_ in ("internal", "restricted", "nothing"):
+        with pytest.raises(EntryNotFound) as refused:
+            low.entry("apollo", id_)
+        assert str(refused.value) == f"no entry of the project 'apollo' has the id '{id_}'"
+        with pytest.raises(EntryNotFound):
+            low.update("apollo", id_, 1, {"title": "Mine"})
+        with pytest.raises(EntryNotFound):
+            low.delete("apollo", id_)
+    with pytest.raises(Forbidden, match="'internal' is above"):
+        low.add("apollo", Content("rule", "A", "B"), "internal")
+    with pytest.raises(Forbidden):
+        low.update("apollo", "open", 1, tier="restricted")
+    with pytest.raises(Forbidden):
+        low.search("launch", tiers=["restricted"])
+    with pytest.raises(Forbidden, match="'gemini' is not among"):
+        front.memory.library(Reach(projects=("apollo",))).entries("gemini")
+
+    mine = low.add("apollo", Content("rule", "Mine", "I do not know of the other."), "open", id="restricted")
+    assert whole.entry("apollo", "restricted").title == "Launch", "the one that fewest may read is meant"
+    assert low.entry("apollo", "restricted") == mine
+
+
+def test_drivers_make_no_agent_that_is_called_like_a_shelf(front: Front) -> None:
+    front.memory.library().add("apollo", Content("rule", "A", "B"), "open")
+    shelf = Shelf("default", "apollo", "open").agent
+    for work in (
+        lambda: front.memory.agent(shelf),
+        lambda: front.memory.agent(shelf, create=False),
+        lambda: front.memory.open([shelf]),
+        lambda: front.memory.remember({shelf: "hello"}),
+        lambda: front.agent("alice").clone(shelf),
+    ):
+        with pytest.raises(InvalidValue, match="those are shelves'"):
+            work()
+
+
+def test_a_move_is_done_once_and_can_be_made_again(front: Front) -> None:
+    library = front.memory.library()
+    made = library.add("apollo", Content("document", "Plan", LONG), "open", id="plan")
+    moved = library.update("apollo", "plan", 1, {"title": "The plan"}, tier="restricted")
+    assert (moved.tier, moved.version, moved.title, moved.created) == ("restricted", 2, "The plan", made.created)
+    assert library.update("apollo", "plan", 1, {"title": "The plan"}, tier="restricted") == moved
+    assert library.entry("apollo", "plan") == moved
+    low = front.memory.library(Reach(clearance="open"))
+    with pytest.raises(EntryNotFound):
+        low.entry("apollo", "plan")
+    assert low.search("kerosene") == []
+    there = library.update("apollo", "plan", 2, to="gemini")
+    assert (there.project, there.tier, there.version) == ("gemini", "restricted", 3)
+    assert library.update("apollo", "plan", 2, to="gemini") == there
+    with pytest.raises(EntryNotFound):
+        library.entry("apollo", "plan")
+    back = library.update("gemini", "plan", 3, to="apollo", tier="open")
+    assert low.entry("apollo", "plan") == back
+    library.add("gemini", Content("rule", "Another", "Of this name."), id="plan")
+    with pytest.raises(AlreadyExists):
+        library.update("apollo", "plan", 4, to="gemini")
+    assert low.entry("apollo", "plan") == back
+
+
+def test_a_move_that_was_cut_off_shows_nobody_more_than_before_and_is_finished_by_the_same_call(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, low = front.memory.library(), front.memory.library(Reach(clearance="open"))
+    made = library.add("apollo", Content("document", "Plan", LONG), "open", id="plan")
+
+    def dies(*_: object) -> object:
+        raise Unavailable("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "_take", dies)
+        with pytest.raises(Unavailable):
+            library.update("apollo", "plan", 1, {"text": "The secret."}, tier="restricted")
+    assert library.entry("apollo", "plan").text == "The secret."
+    assert low.entry("apollo", "plan") == made, "as it was before, and nothing of what is to be"
+    assert [one.entry.tier for one in library.search("kerosene secret plan")] == ["restricted"]
+    assert [one.id for one in library.entries("apollo").entries] == ["plan"]
+    done = library.update("apollo", "plan", 1, {"text": "The secret."}, tier="restricted")
+    assert (done.version, done.tier) == (2, "restricted")
+    with pytest.raises(EntryNotFound):
+        low.entry("apollo", "plan")
+
+
+def test_a_move_that_meets_a_change_is_undone(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    library, low = front.memory.library(), front.memory.library(Reach(clearance="open"))
+    library.add("apollo", Content("document", "Plan", "As it was."), "open", id="plan")
+
+    def dies(*_: object) -> object:
+        raise Unavailable("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "_take", dies)
+        with pytest.raises(Unavailable):
+            library.update("apollo", "plan", 1, tier="restricted")
+    changed = low.update("apollo", "plan", 1, {"text": "Somebody was faster."})
+    assert library.entry("apollo", "plan") == changed
+    assert {one.entry.tier for one in library.search("faster plan")} == {"open"}
+    with pytest.raises(VersionConflict):
+        library.update("apollo", "plan", 1, tier="restricted")
+    assert library.entries("apollo", tiers=["restricted"]).entries == []
+    assert library.entry("apollo", "plan") == changed
+
+    take = Library._take
+
+    def meets(self: Library, *asked: object) -> object:
+        if low.entry("apollo", "plan").version == 2:
+            low.update("apollo", "plan", 2, {"text": "Again."})
+        return take(self, *asked)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "_take", meets)
+        with pytest.raises(VersionConflict):
+            library.update("apollo", "plan", 2, tier="internal")
+    assert [one.tier for one in library.entries("apollo").entries] == ["open"]
+
+
+def test_a_reader_beside_a_writer_sees_whole_versions_alone(front: Front) -> None:
+    library = front.memory.library()
+    texts = [f"{chr(97 + number)} " * (900 * (1 + number % 4)) for number in range(12)]
+    first = library.add("apollo", Content("document", "Plan", texts[0]), id="plan")
+    seen: list[Entry] = []
+    done = threading.Event()
+
+    def reads() -> None:
+        while not done.is_set():
+            seen.append(library.entry("apollo", "plan"))
+
+    reader = threading.Thread(target=reads)
+    reader.start()
+    try:
+        for version, text in enumerate(texts[1:], first.version):
+            library.update("apollo", "plan", version, {"text": text})
+    finally:
+        done.set()
+        reader.join()
+    assert len({one.version for one in seen}) > 1
+    assert all(one.text == texts[one.version - 1] for one in seen)
+    assert [one.version for one in seen] == sorted(one.version for one in seen)
+
+
+def test_a_search_over_very_many_projects_asks_which(front: Front) -> None:
+    library = front.memory.library()
+    with pytest.raises(TooLong, match="projects"):
+        library.search("x", projects=[f"p{number}" for number in range(65)])
+    with pytest.raises(InvalidValue, match="several calls"):
+        library.search.remote("x")
