@@ -38,6 +38,16 @@ def create(
         list[str] | None,
         typer.Option("--channel", help="Only these can be subscribed to: mood, memories, history. Repeatable."),
     ] = None,
+    clearance: Annotated[
+        str | None,
+        typer.Option(
+            "--clearance", metavar="TIER", help="What it opens of the library: up to open, internal or restricted."
+        ),
+    ] = None,
+    project: Annotated[
+        list[str] | None,
+        typer.Option("--project", metavar="PATTERN", help="Only projects with such names. Repeatable."),
+    ] = None,
     days: Annotated[
         int | None, typer.Option("--days", min=1, max=36_500, help="It opens nothing after so many.")
     ] = None,
@@ -46,6 +56,7 @@ def create(
     from quantum_memory.cluster.archives import door, now
     from quantum_memory.cluster.service.access.keys import mint
     from quantum_memory.cluster.service.principals import CHANNELS, channel_named, role_named
+    from quantum_memory.memory.library.shelves import tier_named
 
     made_at, opened = now(), _opened()
     minted = mint(
@@ -56,6 +67,8 @@ def create(
         agent or ("*",),
         [channel_named(one) for one in channel] if channel else CHANNELS,
         None if days is None else made_at + timedelta(days=days),
+        clearance=None if clearance is None else tier_named(clearance),
+        projects=project,
         now=made_at,
     )
     with door(session) as way:
@@ -137,5 +150,6 @@ def _told(key: ApiKey) -> dict[str, Any]:
     """All of a key but salt and hash."""
     told = {name: getattr(key, name) for name in ("id", "tenant", "name", "role")}
     told |= {"agents": list(key.agents), "channels": list(key.channels)}
+    told |= {"clearance": key.clearance, "projects": None if key.projects is None else list(key.projects)}
     times = {"created": key.created, "expires": key.expires, "revoked": key.revoked}
     return told | {name: None if at is None else at.isoformat() for name, at in times.items()}

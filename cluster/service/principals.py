@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
@@ -9,6 +10,8 @@ from typing import Literal, get_args
 from quantum_memory.checks import visible, within
 from quantum_memory.cluster.service.tenants import tenant_named
 from quantum_memory.errors import Forbidden, InvalidValue
+from quantum_memory.memory.library.reach import Reach
+from quantum_memory.memory.library.shelves import TIERS, Tier, tier_named
 
 Role = Literal["reader", "writer", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -16,6 +19,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 Channel = Literal["mood", "memories", "history"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 """What can be subscribed to."""
+CLEARANCES: Mapping[Role, Tier] = {"reader": "open", "writer": "internal", "admin": "restricted"}
+"""What who has a role may read and write in the library, unless somebody says otherwise."""
 MAX_SUBJECT_CHARS = 256
 MAX_PATTERNS = 64
 
@@ -46,6 +51,9 @@ class Principal:
         role: what he may do with them.
         agents: patterns of the names of those that he sees, as ``fnmatch`` reads them, in the tenant's own names.
         channels: what he may subscribe to.
+        clearance: the highest tier of the library that he may read or write; that of his role when left out.
+        projects: patterns of the projects that he may use. When left out, all of them if he sees all agents; who is
+            bound to some agents is bound to no projects until somebody says which.
 
     Raises: InvalidValue, EmptyText, TooLong.
     """
@@ -55,6 +63,8 @@ class Principal:
     role: Role
     agents: tuple[str, ...] = ("*",)
     channels: tuple[Channel, ...] = CHANNELS
+    clearance: Tier | None = None
+    projects: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         within("subject", visible("subject", self.subject), MAX_SUBJECT_CHARS)
@@ -62,9 +72,21 @@ class Principal:
         role_named(self.role)
         if not 1 <= len(self.agents) <= MAX_PATTERNS or not all(self.agents):
             raise InvalidValue("agents", repr(self.agents), f"1 to {MAX_PATTERNS} patterns of names")
+        if self.clearance is None:
+            object.__setattr__(self, "clearance", CLEARANCES[self.role])
+        tier_named(self.clearance)
+        if self.projects is None:
+            object.__setattr__(self, "projects", ("*",) if "*" in self.agents else ())
+        if len(self.projects or ()) > MAX_PATTERNS or not all(self.projects or ()):
+            raise InvalidValue("projects", repr(self.projects), f"at most {MAX_PATTERNS} patterns of names")
         unknown = [channel for channel in self.channels if channel not in CHANNELS]
         if unknown:
             raise InvalidValue("channels", repr(unknown), f"some of {', '.join(CHANNELS)}")
+
+    @property
+    def reach(self) -> Reach:
+        """How far he may reach in the library."""
+        return Reach(self.tenant, self.clearance or TIERS[0], self.projects or ())
 
     def sees(self, agent: str) -> bool:
         """Whether an agent, by the tenant's name for it, is one of his."""

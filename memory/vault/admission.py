@@ -14,7 +14,7 @@ from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.vault.fields import identifier, storable
 
 MAX_LISTED = 64
-"""Patterns of agents, and channels, that a key may have."""
+"""Patterns of agents and projects, and channels, that a key may have."""
 MAX_LISTED_CHARS = 256
 MAX_TOLD_CHARS = 512
 HASH_BYTES = range(16, 65)
@@ -35,6 +35,8 @@ class ApiKey:
         created: since when there is such a key.
         expires: from when on it opens nothing; ``None`` for never.
         revoked: since when it opens nothing because somebody said so.
+        clearance: the highest tier of the library that it opens; ``None`` for that of the role.
+        projects: patterns of the projects that it opens; ``None`` for what follows from the agents.
     """
 
     id: str
@@ -48,6 +50,8 @@ class ApiKey:
     created: datetime
     expires: datetime | None = None
     revoked: datetime | None = None
+    clearance: str | None = None
+    projects: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,16 @@ class MakeKey:
     hash: bytes = field(repr=False)
     expires: datetime | None
     op_id: str
+    clearance: str | None = None
+    projects: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("id", "tenant", "name", "role", "op_id"):
             identifier(name, getattr(self, name))
-        for name in ("agents", "channels"):
-            listed: tuple[str, ...] = getattr(self, name)
+        if self.clearance is not None:
+            identifier("clearance", self.clearance)
+        for name in ("agents", "channels", "projects"):
+            listed: tuple[str, ...] = getattr(self, name) or ()
             if len(listed) > MAX_LISTED:
                 raise InvalidValue(name, f"{len(listed)} of them", f"at most {MAX_LISTED}")
             for one in listed:

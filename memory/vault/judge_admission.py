@@ -65,6 +65,8 @@ def _make_key(batch: Batch, write: MakeKey) -> Written:
     row = {name: getattr(write, name) for name in ("id", "tenant", "name", "role", "salt", "hash")}
     row |= {name: json.dumps(getattr(write, name)) for name in ("agents", "channels")}
     row |= {"created_at": batch.now_us, "position": position}
+    row |= {"clearance": write.clearance}
+    row["projects"] = None if write.projects is None else json.dumps(write.projects)
     row["expires_at"] = None if write.expires is None else to_us(write.expires)
     batch.execute(sa.insert(schema.api_keys), row)
     return _outcome(batch.now_us)

@@ -25,6 +25,8 @@ _KEYS = sa.select(
     _K.created_at,
     _K.expires_at,
     _K.revoked_at,
+    _K.clearance,
+    _K.projects,
 )
 _DENIALS = (
     sa.select(_D.ordinal, _D.at, _D.action, _D.reason, _D.tenant, _D.who, _D.address, _D.agent, _D.request)
@@ -64,7 +66,7 @@ def request(connection: sa.Connection, session: str, key: str) -> str | None:
 
 
 def _key_of(row: Sequence[Any]) -> ApiKey:
-    id_, tenant, name, role, agents, channels, salt, hash_, created, expires, revoked = row
+    id_, tenant, name, role, agents, channels, salt, hash_, created, expires, revoked, clearance, projects = row
     return ApiKey(
         id=id_,
         tenant=tenant,
@@ -77,4 +79,6 @@ def _key_of(row: Sequence[Any]) -> ApiKey:
         created=from_us(created),
         expires=None if expires is None else from_us(expires),
         revoked=None if revoked is None else from_us(revoked),
+        clearance=clearance,
+        projects=None if projects is None else tuple(json.loads(projects)),
     )

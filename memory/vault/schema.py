@@ -295,9 +295,13 @@ api_keys = sa.Table(
     sa.Column("revoked_at", sa.BigInteger),
     sa.Column("position", sa.BigInteger, nullable=False),
     sa.Column("revoked_position", sa.BigInteger),
+    sa.Column("clearance", sa.Text),
+    sa.Column("projects", sa.Text),
     sa.Index("api_keys_by_tenant", "tenant", "position"),
 )
-"""Keys of callers from outside. ``agents`` and ``channels`` are lists as JSON; of the secret there is a salted hash."""
+"""Keys of callers from outside. ``agents``, ``channels`` and ``projects`` are lists as JSON; of the secret there is a
+salted hash. Without a clearance it is that of the role, and without projects what follows from the agents.
+"""
 
 denials = sa.Table(
     "denials",

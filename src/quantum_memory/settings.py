@@ -525,6 +525,8 @@ class ClaimsSettings(Section):
     role: Annotated[str, Field(min_length=1)] = "role"
     agents: Annotated[str, Field(min_length=1)] = "agents"
     channels: Annotated[str, Field(min_length=1)] = "channels"
+    clearance: Annotated[str, Field(min_length=1)] = "clearance"
+    projects: Annotated[str, Field(min_length=1)] = "projects"
 
 
 class JwtSettings(Section):

@@ -59,14 +59,17 @@ def test_a_key_is_shown_once(home: Path) -> None:
 
 def test_json_has_the_key_once_and_lists_have_neither_salt_nor_hash(home: Path) -> None:
     args = ("--agent", "team-*", "--agent", "bob", "--channel", "mood", "--days", "30", "--json")
-    code, out, err = call("keys", "create", "ci", *args)
+    far = ("--clearance", "restricted", "--project", "apollo", "--project", "gem*")
+    code, out, err = call("keys", "create", "ci", *args, *far)
     made = json.loads(out)
     assert (code, err) == (0, "")
     assert KEY.fullmatch(made.pop("key"))
     assert (made["agents"], made["channels"], made["role"]) == (["team-*", "bob"], ["mood"], "reader")
     assert made["expires"] > made["created"]
     assert json.loads(call("keys", "list", "--json")[1]) == [made]
-    assert set(made) == {"id", "tenant", "name", "role", "agents", "channels", "created", "expires", "revoked"}
+    told = {"id", "tenant", "name", "role", "agents", "channels", "clearance", "projects"}
+    assert set(made) == told | {"created", "expires", "revoked"}
+    assert (made["clearance"], made["projects"]) == ("restricted", ["apollo", "gem*"])
     assert json.loads(call("keys", "list", "--tenant", "other", "--json")[1]) == []
     assert "team-*" in call("keys", "list")[1]
 

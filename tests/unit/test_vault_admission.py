@@ -80,6 +80,10 @@ def test_a_key_is_made_once_and_read_as_it_was_made(vault: Vault, clock: Clock) 
     assert [vault.api_key(id_) for id_ in ("k2", "", "k\x00", "\ud800")] == [None] * 4
     with pytest.raises(AlreadyExists, match="the key 'k1'"):
         done(vault, replace(MADE, hash=b"x" * 32))
+    done(vault, replace(MADE, id="k3", clearance="restricted", projects=("apollo", "gem*")))
+    far = vault.api_key("k3")
+    assert far is not None
+    assert (far.clearance, far.projects) == ("restricted", ("apollo", "gem*"))
 
 
 def test_neither_hash_nor_salt_is_shown(vault: Vault) -> None:

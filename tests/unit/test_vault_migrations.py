@@ -217,7 +217,7 @@ def test_the_head_is_the_last_step() -> None:
     assert script.get_heads() == [migrations.HEAD]
 
 
-@pytest.mark.parametrize("step", ["0002", "0003", "0004"])
+@pytest.mark.parametrize("step", ["0002", "0003", "0004", "0005"])
 def test_a_vault_of_any_step_is_brought_on(storage: str, step: str) -> None:
     database = older_vault(storage, step)
     with database.transaction() as connection:
@@ -372,7 +372,7 @@ def alter(statement: str) -> Callable[[sa.Connection], None]:
 @pytest.mark.parametrize(
     ("done", "error", "told"),
     [
-        ("UPDATE alembic_version SET version_num = '0099'", NewerSchema, "version 99, .* up to 5"),
+        ("UPDATE alembic_version SET version_num = '0099'", NewerSchema, "version 99, .* up to 6"),
         ("UPDATE alembic_version SET version_num = 'x'", CorruptRecord, "alembic_version: expected a whole number"),
         ("UPDATE alembic_version SET version_num = '0000'", CorruptRecord, "alembic_version: expected a whole number"),
         ("DELETE FROM alembic_version", CorruptRecord, "alembic_version: expected a whole number, got None"),
@@ -396,7 +396,7 @@ def test_tables_that_are_not_as_they_should_be_are_refused(
 @pytest.mark.parametrize(
     ("done", "error", "told"),
     [
-        ("UPDATE meta SET value = '2'", NewerSchema, "version 2, .* up to 5"),
+        ("UPDATE meta SET value = '2'", NewerSchema, "version 2, .* up to 6"),
         ("UPDATE meta SET value = 'x'", CorruptRecord, "schema_version: expected a whole number, got 'x'"),
         ("DROP TABLE merges", CorruptRecord, r"tables are missing: \['merges'\]"),
         ("CREATE TABLE tags (mine TEXT)", InvalidValue, "tables .'tags'."),

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from quantum_memory.checks import named, utc
 from quantum_memory.cluster.service.principals import CHANNELS, Channel, Principal, Role
 from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.library.shelves import Tier
 from quantum_memory.memory.vault.admission import ApiKey, MakeKey
 
 PREFIX = "qm_"
@@ -54,6 +55,8 @@ def mint(
     channels: Iterable[Channel] = CHANNELS,
     expires: datetime | None = None,
     *,
+    clearance: Tier | None = None,
+    projects: Iterable[str] | None = None,
     now: datetime,
 ) -> Minted:
     """Make a key that is not in the catalog yet.
@@ -65,13 +68,16 @@ def mint(
         role: what may be done with it.
         agents: patterns of the agents that it opens.
         channels: what may be subscribed to with it.
+        clearance: the highest tier of the library that it opens; that of the role when left out.
+        projects: patterns of the projects that it opens; what follows from the agents when left out.
         expires: from when on it opens nothing; ``None`` for never.
         now: the time.
 
     Raises: InvalidInput.
     """
     id_, secret, salt = secrets.token_hex(ID_BYTES), secrets.token_hex(SECRET_BYTES), secrets.token_bytes(SALT_BYTES)
-    who = Principal(_subject(id_), tenant, role, tuple(agents), tuple(channels))
+    wanted = None if projects is None else tuple(projects)
+    who = Principal(_subject(id_), tenant, role, tuple(agents), tuple(channels), clearance, wanted)
     if expires is not None and utc("expires", expires) <= now:
         raise InvalidValue("expires", expires.isoformat(), "a time that is not over")
     write = MakeKey(
@@ -85,6 +91,8 @@ def mint(
         hash=_hashed(secret, salt),
         expires=expires,
         op_id=f"{session}.key-{id_}",
+        clearance=clearance,
+        projects=wanted,
     )
     return Minted(f"{PREFIX}{id_}_{secret}", write)
 
@@ -103,7 +111,8 @@ def matches(shown: Presented, key: ApiKey | None) -> bool:
 
 def holder(key: ApiKey) -> Principal:
     """Who comes with a key. Raises: InvalidInput for what a later version wrote into it."""
-    return Principal(_subject(key.id), key.tenant, key.role, key.agents, key.channels)  # type: ignore[arg-type]  # checked there
+    told: Any = (key.tenant, key.role, key.agents, key.channels, key.clearance, key.projects)  # checked there
+    return Principal(_subject(key.id), *told)
 
 
 def _subject(id_: str) -> str:

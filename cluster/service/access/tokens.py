@@ -131,6 +131,8 @@ def _principal(claims: Mapping[str, Any], settings: JwtSettings) -> Principal:
             role=claims.get(names.role),  # type: ignore[arg-type]  # checked there
             agents=_listed(claims, names.agents, ("*",)),
             channels=_listed(claims, names.channels, CHANNELS),  # type: ignore[arg-type]  # checked there
+            clearance=claims.get(names.clearance),
+            projects=None if claims.get(names.projects) is None else _listed(claims, names.projects, ()),
         )
     except (QuantumMemoryError, TypeError) as error:
         raise Refused(f"a token that opens nothing: {type(error).__name__}") from None

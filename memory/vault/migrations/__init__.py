@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema
 from quantum_memory.memory.vault import schema
 
-HEAD = "0005"
+HEAD = "0006"
 """The last step, whose tables are those of ``schema``."""
 
 VERSION_TABLE = "alembic_version"
