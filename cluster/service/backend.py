@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 from quantum_memory.actors.directory import session_of as session_of_op
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.library import Library
 from quantum_memory.checks import named
 from quantum_memory.cluster.connect import MemoryCluster
 from quantum_memory.cluster.service.principals import Principal
@@ -91,6 +92,10 @@ class Backend:
         found: Written | None
         found = await memory.call_vault("outcome", inside(who.tenant, name), memory.op_id(op)).begin()
         return found
+
+    async def library(self, who: Principal, op: str | None = None) -> Library:
+        """The library as far as a caller may reach; with a name for what he does now, that is done once."""
+        return (await self.cluster(who)).library(who.reach, op)
 
     async def mood(self, agent: AgentName, branch: str) -> Mood:
         """How an agent feels, by the cluster's name for it, for whoever has seen to it that it may be told.

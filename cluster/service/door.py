@@ -14,6 +14,7 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.library import Library
 from quantum_memory.cluster.service.access.caller import caller_of
 from quantum_memory.cluster.service.access.entry import admitted, connection_of
 from quantum_memory.cluster.service.backend import Backend, session_of
@@ -100,6 +101,10 @@ class Asked:
             return False
         await self.key.claim()
         return self.key.repeated and await self.door.backend.outcome(self.who, name, self.key.op) is not None
+
+    async def library(self) -> Library:
+        """The library as far as he may reach."""
+        return await self.door.backend.library(self.who, self.op)
 
 
 class DoorRoute(APIRoute):

@@ -21,6 +21,7 @@ from quantum_memory import errors
 from quantum_memory.cluster.service.refusals import Refusal
 from quantum_memory.cluster.service.tenants import DEFAULT, outside
 from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.memory.library.shelves import shelf_of
 
 MEDIA_TYPE = "application/problem+json"
 TYPES = "/problems/"
@@ -142,16 +143,21 @@ def _problem(kind: str, status: int, detail: str, request_id: str | None) -> dic
 
 def _for_tenant(error: QuantumMemoryError, tenant: str) -> QuantumMemoryError:
     """The same error, in which agents are called what their tenant calls them."""
-    if tenant == DEFAULT or not error.args:
+    if not error.args:
         return error
     return type(error)(*(_own(value, tenant) for value in error.args))
 
 
 def _own(value: Any, tenant: str) -> Any:
-    """A name of an agent, or of a branch of one, as its tenant knows it; anything else as it is."""
+    """A name of an agent, or of a branch of one, as its tenant knows it, and of a shelf as his library has it; anything
+    else as it is.
+    """
     if not isinstance(value, str):
         return value
     agent, at, branch = value.partition("@")
+    shelf = shelf_of(agent)
+    if shelf is not None:
+        return f"{shelf.project}/{shelf.tier}"
     name = outside(tenant, agent)
     return value if name is None else f"{name}{at}{branch}"
 

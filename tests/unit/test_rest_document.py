@@ -26,7 +26,8 @@ OPERATIONS = {
     "diff", "readTree", "readAudit",
     "listBranches", "deleteBranch", "fork", "clone", "rollback", "merge", "listConcepts", "listRelations", "relate",
     "unrelate", "listNeighbours", "listPaths", "listSkills", "learn", "learnFrom", "practise", "exportMemories",
-    "importMemories", "exportArchive", "importArchive",
+    "importMemories", "exportArchive", "importArchive", "listProjects", "listEntries", "addEntry", "readEntry",
+    "updateEntry", "deleteEntry", "searchLibrary",
 }  # fmt: skip
 """Clients are made from these names: one that changes breaks them."""
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, TypeVar
 
 import jwt
@@ -30,7 +31,17 @@ from quantum_memory.cluster.service.access.signers import Signers
 from quantum_memory.cluster.service.access.tokens import Tokens
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.principals import ROLES, Principal, Role
-from quantum_memory.errors import AgentNotFound, Denied, Forbidden, InvalidValue, QuantumMemoryError, Unauthenticated
+from quantum_memory.errors import (
+    AgentNotFound,
+    Denied,
+    EntryNotFound,
+    Forbidden,
+    InvalidValue,
+    QuantumMemoryError,
+    Unauthenticated,
+)
+from quantum_memory.memory.library.entries import Content
+from quantum_memory.memory.library.shelves import TIERS, Tier
 from quantum_memory.memory.vault import judge_admission as judged
 from quantum_memory.memory.vault.admission import RevokeKey
 from quantum_memory.memory.vault.writes import OpenSession
@@ -43,7 +54,11 @@ R = TypeVar("R")
 FRESH_S = 5.0
 MOST_DENIALS = 7
 TENANTS = ("default", "acme", "acme-2")
+PROJECTS = ("apollo", "gemini")
+PROJECT_PATTERNS: tuple[tuple[str, ...], ...] = ((), ("*",), ("apollo",), ("gem*", "x"))
+DEFAULTS: dict[Role, Tier] = {"reader": "open", "writer": "internal", "admin": "restricted"}
 NAMES = ("alice", "team-a", "team-b")
+SHELVES = (":acme:apollo:open", ":default:apollo:restricted")
 PATTERNS = (("*",), ("team-*",), ("alice", "team-b"), ("nobody",), ("acme:*", "default:*"))
 ISSUER, STRANGER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 HMAC_KEY = ISSUER.public_key().public_bytes_raw()
@@ -62,10 +77,25 @@ class Held:
     expires: datetime | None = None
     revoked_at_s: float | None = None
     used: bool = False
+    clearance: Tier | None = None
+    projects: tuple[str, ...] | None = None
     looked_at_s: dict[int, float] = field(default_factory=dict)
 
     def sees(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.agents)
+
+    @property
+    def highest(self) -> Tier:
+        return self.clearance or DEFAULTS[self.role]
+
+    def reads(self, tenant: str, project: str, tier: Tier) -> bool:
+        """Whether a shelf is one of his: whoever is bound to agents and to no projects has none."""
+        mine = self.projects if self.projects is not None else ("*",) if "*" in self.agents else ()
+        return (
+            tenant == self.tenant
+            and TIERS.index(tier) <= TIERS.index(self.highest)
+            and any(fnmatchcase(project, pattern) for pattern in mine)
+        )
 
 
 def mixed(one: str, other: str) -> str:
@@ -101,6 +131,7 @@ class Walls(RuleBasedStateMachine):
         self.before = judged.MOST_DENIALS
         judged.MOST_DENIALS = MOST_DENIALS
         self.told: dict[tuple[str, str], list[str]] = {}
+        self.kept: dict[str, tuple[str, str, Tier]] = {}
         self.ledger = Ledger(self.front.memory)
         self.gates = [self._gate() for _ in range(2)]
         self.backends = [Backend(self.front.memory) for _ in range(2)]
@@ -144,27 +175,58 @@ class Walls(RuleBasedStateMachine):
         role=st.sampled_from(ROLES),
         agents=st.sampled_from(PATTERNS),
         lives_s=st.none() | st.sampled_from([1, 10]),
+        clearance=st.none() | st.sampled_from(TIERS),
+        projects=st.none() | st.sampled_from(PROJECT_PATTERNS),
     )
-    def make_key(self, tenant: str, role: Role, agents: tuple[str, ...], lives_s: int | None) -> Held:
-        return self._made(tenant, role, agents, lives_s)
+    def make_key(
+        self,
+        tenant: str,
+        role: Role,
+        agents: tuple[str, ...],
+        lives_s: int | None,
+        clearance: Tier | None,
+        projects: tuple[str, ...] | None,
+    ) -> Held:
+        return self._made(tenant, role, agents, lives_s, clearance, projects)
 
-    def _made(self, tenant: str, role: Role, agents: tuple[str, ...], lives_s: int | None) -> Held:
+    def _made(
+        self,
+        tenant: str,
+        role: Role,
+        agents: tuple[str, ...],
+        lives_s: int | None,
+        clearance: Tier | None = None,
+        projects: tuple[str, ...] | None = None,
+    ) -> Held:
         expires = None if lives_s is None else self.now() + timedelta(seconds=lives_s)
-        minted = mint("0123456789ab", tenant, "k", role, agents, expires=expires, now=self.now())
+        far: dict[str, Any] = {"clearance": clearance, "projects": projects}
+        minted = mint("0123456789ab", tenant, "k", role, agents, expires=expires, **far, now=self.now())
         self.wait(self.ledger.write(OpenSession("0123456789ab", "tester"), minted.write))
-        return Held(minted.text, tenant, role, agents, id=minted.write.id, expires=expires)
+        return Held(minted.text, tenant, role, agents, id=minted.write.id, expires=expires, **far)
 
     @rule(
         target=credentials,
         tenant=st.sampled_from(TENANTS),
         role=st.sampled_from(ROLES),
         agents=st.sampled_from(PATTERNS),
+        clearance=st.none() | st.sampled_from(TIERS),
+        projects=st.none() | st.sampled_from(PROJECT_PATTERNS),
     )
-    def sign_token(self, tenant: str, role: Role, agents: tuple[str, ...]) -> Held:
+    def sign_token(
+        self,
+        tenant: str,
+        role: Role,
+        agents: tuple[str, ...],
+        clearance: Tier | None,
+        projects: tuple[str, ...] | None,
+    ) -> Held:
         expires = self.now() + timedelta(seconds=10)
         says = self._says(tenant, role, agents, expires)
+        says |= {} if clearance is None else {"clearance": clearance}
+        says |= {} if projects is None else {"projects": list(projects)}
         token = jwt.encode(says, ISSUER, "EdDSA")
-        return Held(token, tenant, role, agents, expires=expires + timedelta(seconds=JWT.leeway_s))
+        until = expires + timedelta(seconds=JWT.leeway_s)
+        return Held(token, tenant, role, agents, expires=until, clearance=clearance, projects=projects)
 
     def _says(self, tenant: str, role: str, agents: tuple[str, ...], expires: datetime) -> dict[str, Any]:
         says: dict[str, Any] = {"iss": "issuer", "aud": "memory", "sub": f"s{self._number()}", "exp": expires}
@@ -224,7 +286,7 @@ class Walls(RuleBasedStateMachine):
     @rule(
         held=credentials,
         replica=st.integers(0, 1),
-        name=st.sampled_from((*NAMES, "acme:alice", "acme-2:team-a", "default:alice", "*", "team-")),
+        name=st.sampled_from((*NAMES, *SHELVES, "acme:alice", "acme-2:team-a", "default:alice", "*", "team-")),
         does=st.sampled_from(["remember", "remember", "recall", "list"]),
     )
     def ask(self, held: Held, replica: int, name: str, does: str) -> None:
@@ -264,6 +326,76 @@ class Walls(RuleBasedStateMachine):
             assert error.agent == name, "it does not say how the agent would be called in the cluster"
         else:
             assert ":" in name
+
+    @rule(
+        held=credentials,
+        replica=st.integers(0, 1),
+        project=st.sampled_from(PROJECTS),
+        tier=st.sampled_from(TIERS),
+        does=st.sampled_from(["keep", "keep", "move", "delete"]),
+        which=st.integers(0, 7),
+    )
+    def change_the_library(self, held: Held, replica: int, project: str, tier: Tier, does: str, which: int) -> None:
+        who = self._come(held, replica)
+        if who is None:
+            return
+        ids = sorted(self.kept)
+        id_ = f"e{self._number()}" if does == "keep" or not ids else ids[which % len(ids)]
+        at = self.kept.get(id_, (held.tenant, project, tier))
+        library = self.wait(self.backends[replica].library(who))
+        try:
+            who.require("writer", does)
+            if does == "keep":
+                content = Content("rule", f"{held.tenant} {project} {tier}", f"{id_} of acme")
+                self.did(lambda: library.add.begin(project, content, tier, id=id_))
+            elif does == "delete":
+                self.did(lambda: library.delete.begin(at[1], id_))
+            else:
+                seen = self.did(lambda: library.entry.begin(at[1], id_)).version
+                self.did(lambda: library.update.begin(at[1], id_, seen, tier=tier, to=project))
+        except Forbidden as error:
+            goal = (held.tenant, at[1], TIERS[0]) if does == "delete" else (held.tenant, project, tier)
+            may = held.reads(held.tenant, at[1], TIERS[0]) and held.reads(*goal)
+            assert held.role == "reader" or not may, "it refused what is his"
+            self._denied(error, who)
+            return
+        except EntryNotFound:
+            assert id_ not in self.kept or not held.reads(*at), "it denied what is his"
+            return
+        assert held.role != "reader"
+        if does == "delete":
+            assert held.reads(*self.kept.pop(id_))
+            return
+        assert held.reads(held.tenant, project, tier)
+        assert does == "keep" or held.reads(*self.kept[id_])
+        self.kept[id_] = (held.tenant, project, tier)
+
+    @rule(held=credentials, replica=st.integers(0, 1))
+    def look_into_the_library(self, held: Held, replica: int) -> None:
+        """By every way that tells of entries, and of agents."""
+        who = self._come(held, replica)
+        if who is None:
+            return
+        library = self.wait(self.backends[replica].library(who))
+        mine = {id_: at for id_, at in self.kept.items() if held.reads(*at)}
+        hits = self.did(lambda: library.search.begin("acme", 100))
+        assert {one.entry.id: (held.tenant, one.entry.project, one.entry.tier) for one in hits} == mine
+        seen = self.did(library.projects.begin)
+        assert {project for _, project, _ in mine.values()} <= set(seen)
+        listed: list[str] = []
+        for project in seen:
+            page = self.did(partial(library.entries.begin, project))
+            listed += [one.id for one in page.entries]
+        assert sorted(listed) == sorted(mine)
+        assert not any(":" in name for name in self.wait(self.backends[replica].agents(who)))
+        for id_, (_, project, _) in self.kept.items():
+            try:
+                found = self.did(partial(library.entry.begin, project, id_))
+            except (EntryNotFound, Forbidden):
+                assert id_ not in mine
+            else:
+                assert id_ in mine
+                assert found.text == f"{id_} of acme"
 
     @rule(held=credentials, other=credentials, replica=st.integers(0, 1), how=st.integers(0, 8))
     def come_with_something_wrong(self, held: Held, other: Held, replica: int, how: int) -> None:

@@ -12,6 +12,7 @@ from quantum_memory.cluster.service.routes import (
     exchange,
     history,
     knowledge,
+    library,
     memories,
     moods,
     remembering,
@@ -29,5 +30,6 @@ SUBJECTS: Sequence[Operations] = (
     knowledge.asks,
     skills.asks,
     exchange.asks,
+    library.asks,
 )
 """In the order of the document."""

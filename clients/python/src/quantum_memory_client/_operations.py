@@ -984,6 +984,181 @@ def import_archive(
     )
 
 
+def list_projects(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[types.ProjectTold]]:
+    """The projects that the caller may read something of, by name. A project is there from its first entry on.
+    Takes the role `reader`.
+    """
+    return Call(
+        name="listProjects",
+        method="GET",
+        path="/v1/projects",
+        read=calls.read_json,
+        query=calls.query(limit=limit, cursor=cursor),
+    )
+
+
+def list_entries(
+    project: str,
+    *,
+    kind: Literal["rule", "document", "reference"] | None = None,
+    tag: Sequence[str] | None = None,
+    tier: Literal["open", "internal", "restricted"] | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[types.EntryTold]]:
+    """The entries of a project, in the order of making. Without their texts. What is added while somebody reads
+    the pages is at their end. Takes the role `reader`.
+    """
+    return Call(
+        name="listEntries",
+        method="GET",
+        path=f"/v1/projects/{calls.segment(project)}/entries",
+        read=calls.read_json,
+        query=calls.query(kind=kind, tag=tag, tier=tier, limit=limit, cursor=cursor),
+    )
+
+
+def add_entry(
+    project: str,
+    kind: Literal["rule", "document", "reference"],
+    title: str,
+    *,
+    text: str | None = None,
+    uri: str | None = None,
+    tags: Sequence[str] | None = None,
+    priority: int | None = None,
+    enabled: bool | None = None,
+    tier: Literal["open", "internal", "restricted"] | None = None,
+    id: str | None = None,
+    idempotency_key: str | None = None,
+) -> Call[types.EntryTold]:
+    """Keep a rule, a document or a reference. When this answers, it is on disk and can be found. It takes a
+    clearance for its tier. Takes the role `writer`.
+    """
+    return Call(
+        name="addEntry",
+        method="POST",
+        path=f"/v1/projects/{calls.segment(project)}/entries",
+        read=calls.read_json,
+        content=calls.body(
+            {
+                "kind": kind,
+                "title": title,
+                "text": text,
+                "uri": uri,
+                "tags": tags,
+                "priority": priority,
+                "enabled": enabled,
+                "tier": tier,
+                "id": id,
+            }
+        ),
+        media_type=calls.JSON_TYPE,
+        key=calls.key(idempotency_key),
+    )
+
+
+def read_entry(project: str, entry: str) -> Call[types.EntryTold]:
+    """One entry, with all of its text. Its version is also the `ETag`. Takes the role `reader`."""
+    return Call(
+        name="readEntry",
+        method="GET",
+        path=f"/v1/projects/{calls.segment(project)}/entries/{calls.segment(entry)}",
+        read=calls.read_json,
+    )
+
+
+def update_entry(
+    project: str,
+    entry: str,
+    *,
+    version: int | Unset | None = UNSET,
+    title: str | Unset | None = UNSET,
+    text: str | Unset | None = UNSET,
+    uri: str | Unset | None = UNSET,
+    tags: Sequence[str] | Unset | None = UNSET,
+    priority: int | Unset | None = UNSET,
+    enabled: bool | Unset | None = UNSET,
+    tier: Literal["open", "internal", "restricted"] | Unset | None = UNSET,
+    to: str | Unset | None = UNSET,
+    idempotency_key: str | None = None,
+) -> Call[types.EntryTold]:
+    """Change an entry, or move it. The version that was seen has to be said. If somebody has changed it since, it
+    is a conflict. The same request again changes nothing more, and finishes what was cut off. Takes the role
+    `writer`.
+    """
+    return Call(
+        name="updateEntry",
+        method="PATCH",
+        path=f"/v1/projects/{calls.segment(project)}/entries/{calls.segment(entry)}",
+        read=calls.read_json,
+        content=calls.patch(
+            {
+                "version": version,
+                "title": title,
+                "text": text,
+                "uri": uri,
+                "tags": tags,
+                "priority": priority,
+                "enabled": enabled,
+                "tier": tier,
+                "to": to,
+            }
+        ),
+        media_type=calls.JSON_TYPE,
+        key=calls.key(idempotency_key),
+    )
+
+
+def delete_entry(
+    project: str, entry: str, *, version: int | None = None, idempotency_key: str | None = None
+) -> Call[None]:
+    """Take an entry away. It is found no more; the history of its shelf keeps it, as that of an agent keeps what
+    was forgotten. Takes the role `writer`.
+    """
+    return Call(
+        name="deleteEntry",
+        method="DELETE",
+        path=f"/v1/projects/{calls.segment(project)}/entries/{calls.segment(entry)}",
+        read=calls.read_nothing,
+        query=calls.query(version=version),
+        key=calls.key(idempotency_key),
+    )
+
+
+def search_library(
+    query: str,
+    *,
+    k: int | None = None,
+    projects: Sequence[str] | None = None,
+    kinds: Sequence[Literal["rule", "document", "reference"]] | None = None,
+    tags: Sequence[str] | None = None,
+    tiers: Sequence[Literal["open", "internal", "restricted"]] | None = None,
+    passages: int | None = None,
+) -> Call[types.FoundEntries]:
+    """What the library has on something, best first. Entries of all tiers that the caller may read, with what was
+    found of them and the parts of each score. Takes the role `reader`.
+    """
+    return Call(
+        name="searchLibrary",
+        method="POST",
+        path="/v1/library/search",
+        read=calls.read_json,
+        content=calls.body(
+            {
+                "query": query,
+                "k": k,
+                "projects": projects,
+                "kinds": kinds,
+                "tags": tags,
+                "tiers": tiers,
+                "passages": passages,
+            }
+        ),
+        media_type=calls.JSON_TYPE,
+    )
+
+
 class Operations:
     """All of them as methods, but streams."""
 
@@ -1032,3 +1207,10 @@ class Operations:
     import_memories = Operation(import_memories)
     export_archive = Operation(export_archive)
     import_archive = Operation(import_archive)
+    list_projects = Listing(list_projects)
+    list_entries = Listing(list_entries)
+    add_entry = Operation(add_entry)
+    read_entry = Operation(read_entry)
+    update_entry = Operation(update_entry)
+    delete_entry = Operation(delete_entry)
+    search_library = Operation(search_library)

@@ -152,6 +152,33 @@ class EmotionTold(TypedDict):
     probability: float
 
 
+class EntryFound(TypedDict):
+    """An entry that was found; its score is that of its best passage."""
+
+    entry: EntryTold
+    score: float
+    passages: list[PassageTold]
+
+
+class EntryTold(TypedDict):
+    """An entry of the library."""
+
+    id: str
+    project: str
+    tier: Literal["open", "internal", "restricted"]
+    kind: Literal["rule", "document", "reference"]
+    title: str
+    text: str | None
+    uri: str | None
+    tags: list[str]
+    priority: int
+    enabled: bool
+    created: str
+    updated: str
+    version: int
+    passages: int
+
+
 class EventTold(TypedDict):
     """One line of a history."""
 
@@ -182,6 +209,13 @@ class Forgotten(TypedDict):
     """How many memories were forgotten."""
 
     forgotten: int
+
+
+class FoundEntries(TypedDict):
+    """What the library has, best first."""
+
+    hits: list[EntryFound]
+    missing: list[str]
 
 
 class HitTold(TypedDict):
@@ -338,11 +372,26 @@ class NeighbourTold(TypedDict):
     bond: BondTold
 
 
+class PassageTold(TypedDict):
+    """A stretch of an entry's text that was found: the parts in `why` add up to `score`."""
+
+    number: int
+    text: str
+    score: float
+    why: dict[str, float]
+
+
 class PlaceTold(TypedDict):
     """A point in history: right after event `seq` of a branch, by the branch's id."""
 
     branch: str
     seq: int
+
+
+class ProjectTold(TypedDict):
+    """A project by its name."""
+
+    name: str
 
 
 class RankedConcept(TypedDict):
