@@ -61,6 +61,32 @@ def test_what_is_made_of_the_documents_is_as_it_would_be_made_now() -> None:
         assert path.read_text(encoding="utf-8") == text, path.name
 
 
+def test_a_project_is_used_by_threads_and_by_coroutines(door: Door, memory: Client) -> None:
+    apollo = memory.project("apollo")
+    rule = apollo.rules.create(
+        "No deploys on Friday", "Nobody deploys after noon.", priority=3, tier="open", tags=["x"]
+    )
+    assert apollo.rules.update(rule["id"], 1, enabled=False)["version"] == 2
+    with pytest.raises(Conflict):
+        apollo.rules.update(rule["id"], 1, title="Mine")
+    apollo.documents.create("Landing", "The legs unfold at 200 m.", id="landing", tags=["x", "y"])
+    apollo.references.create("A paper", "doi:10.1000/182")
+    assert [one["id"] for one in apollo.documents.list(tags=["x", "y"])] == ["landing"]
+    assert {one["entry"]["id"] for one in apollo.search("deploys after noon", kinds=["rule"])["hits"]} == {rule["id"]}
+
+    async def awaited() -> list[str]:
+        async with AsyncClient(door.url, door.key("reader")) as client:
+            mine = client.project("apollo")
+            assert (await mine.rules.get(rule["id"]))["text"] == "Nobody deploys after noon."
+            with pytest.raises(NotFound):
+                await mine.documents.get("landing")
+            return [one["id"] async for one in mine.rules.list()]
+
+    assert asyncio.run(awaited()) == [rule["id"]]
+    apollo.documents.delete("landing", 1)
+    assert list(apollo.documents.list()) == []
+
+
 def test_every_operation_of_the_document_is_a_method_of_both_clients() -> None:
     document = json.loads((generate.HERE / "openapi.json").read_text(encoding="utf-8"))
     wanted = {generate.snake(name) for name in named(document)}
@@ -116,6 +142,13 @@ async def everything(ask: Ask, folder: Path) -> None:
     (folder / "chat.txt").write_text("Ann: hello\nBob: hi\n", encoding="utf-8")
     chat = folder / "chat.txt"
     assert (await ask("import_memories", ANN, chat, media_type="text/plain", format="transcript"))["added"] == 2
+    rule = await ask("add_entry", "apollo", "rule", "Friday", text="Nobody deploys.", id="friday", tier="open")
+    assert await ask("read_entry", "apollo", "friday") == rule
+    assert (await ask("update_entry", "apollo", "friday", version=1, tags=["ops"]))["version"] == 2
+    assert [one["id"] for one in await ask("list_entries", "apollo", tag=["ops"], limit=1)] == ["friday"]
+    assert [one["name"] for one in await ask("list_projects")] == ["apollo"]
+    assert (await ask("search_library", "who deploys?", projects=["apollo"]))["hits"][0]["entry"]["id"] == "friday"
+    assert await ask("delete_entry", "apollo", "friday", version=2) is None
     archive = await ask("export_archive", ANN)
     assert (await ask("import_archive", "bob", archive))["agent"] == "bob"
     await ask("save_archive", ANN, folder / "ann.qms")

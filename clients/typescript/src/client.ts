@@ -4,11 +4,12 @@ import { Agent } from "./agent.js";
 import { OPERATIONS } from "./generated/operations.js";
 import { whole } from "./lines.js";
 import { Outbox } from "./outbox.js";
+import { Project } from "./project.js";
 import { type Backoff, BACKOFF, uniqueKey } from "./retries.js";
 import { openSocket, type SocketFactory } from "./socket.js";
 import { MemoryStream, type StreamOptions } from "./stream.js";
 import { answered, type Call, type Credential, type Fetch, type Way } from "./transport.js";
-import type { Answer, CallOptions, OperationName, Options } from "./types.js";
+import type { Answer, Body, CallOptions, OperationName, Options } from "./types.js";
 
 export interface ClientOptions {
   /** An API key or token, or a function that gives the one that is valid now. */
@@ -84,6 +85,11 @@ export class QuantumMemory implements Caller {
     return new Agent(this, name, branch);
   }
 
+  /** A project of the library by its name. Asks the server nothing; it begins with its first entry. */
+  project(name: string): Project {
+    return new Project(this, name);
+  }
+
   /** Be told of what happens. */
   stream(options: StreamOptions): MemoryStream {
     const url = `${this.#way.url.replace(/^http/, "ws")}/v1/stream`;
@@ -97,6 +103,16 @@ export class QuantumMemory implements Caller {
   /** The agents that the caller sees, by name, a page of them. */
   listAgents(options: Options<"listAgents"> = {}): Promise<Answer<"listAgents">> {
     return this.json("listAgents", {}, options);
+  }
+
+  /** The projects that the caller may read something of, by name, a page of them. */
+  listProjects(options: Options<"listProjects"> = {}): Promise<Answer<"listProjects">> {
+    return this.json("listProjects", {}, options);
+  }
+
+  /** What the library has on something, best first: of all projects, or of those that are named. */
+  searchLibrary(question: Body<"searchLibrary">, options: Options<"searchLibrary"> = {}): Promise<Answer<"searchLibrary">> {
+    return this.json("searchLibrary", { json: question }, options);
   }
 
   /** Whether the replica that is asked serves. Takes no key. */
@@ -182,7 +198,9 @@ function addressed(path: string, values: Record<string, string>, query: readonly
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ""));
   const asked = new URLSearchParams();
   for (const [name, value] of Object.entries(options))
-    if (query.includes(name) && value !== undefined && value !== null) asked.set(name, String(value));
+    if (query.includes(name))
+      for (const one of Array.isArray(value) ? value : [value])
+        if (one !== undefined && one !== null) asked.append(name, String(one));
   const said = asked.toString();
   return said === "" ? filled : `${filled}?${said}`;
 }

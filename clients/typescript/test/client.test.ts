@@ -9,6 +9,7 @@ import {
   InvalidInput,
   KeyReused,
   NotFound,
+  Project,
   QuantumMemory,
   TimedOut,
   Unauthenticated,
@@ -38,7 +39,7 @@ async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
 }
 
 test("every operation of the document is a method of its name", () => {
-  const methods = [Agent, QuantumMemory].flatMap((one) => Object.getOwnPropertyNames(one.prototype));
+  const methods = [Agent, Project, QuantumMemory].flatMap((one) => Object.getOwnPropertyNames(one.prototype));
   expect(Object.keys(OPERATIONS).filter((name) => !methods.includes(name))).toEqual([]);
 });
 
@@ -119,6 +120,24 @@ test("streams, exports, imports and archives", async () => {
   expect((await client.agent("taken-in").importArchive(archive)).agent).toBe("taken-in");
   expect(await all(client.agent("taken-in").exportMemories())).toHaveLength(50);
   await expect(client.agent("taken-in").importArchive(archive)).rejects.toBeInstanceOf(Conflict);
+});
+
+test("a project's entries are kept, listed, changed, found and taken away", async () => {
+  const apollo = client.project("apollo");
+  const rule = await apollo.rules.create({ title: "No deploys", text: "Nobody deploys after noon.", tier: "open", tags: ["a", "b"] });
+  expect(await apollo.rules.get(rule.id)).toEqual(rule);
+  expect((await apollo.rules.update(rule.id, 1, { enabled: false })).version).toBe(2);
+  await expect(apollo.rules.update(rule.id, 1, { title: "Mine" })).rejects.toBeInstanceOf(Conflict);
+  await apollo.documents.create({ title: "Landing", text: "The legs unfold at 200 m.", id: "landing" });
+  await apollo.references.create({ title: "A paper", uri: "doi:10.1000/182", tags: ["a"] });
+  const named = await all(every((cursor) => apollo.rules.list({ tag: ["a", "b"], limit: 1, cursor })));
+  expect(named.map((one) => one.id)).toEqual([rule.id]);
+  expect((await apollo.listEntries()).items.map((one) => one.kind)).toEqual(["rule", "document", "reference"]);
+  expect((await apollo.search({ query: "when do the legs unfold?", kinds: ["document"] })).hits[0]?.entry.id).toBe("landing");
+  expect((await client.searchLibrary({ query: "deploys" })).hits.length).toBeGreaterThan(0);
+  expect((await client.listProjects()).items).toEqual([{ name: "apollo" }]);
+  await apollo.documents.delete("landing", 1);
+  await expect(apollo.documents.get("landing")).rejects.toBeInstanceOf(NotFound);
 });
 
 test("health and metrics", async () => {

@@ -29,6 +29,7 @@ from quantum_memory_client.errors import (
 )
 from quantum_memory_client.following import Channel
 from quantum_memory_client.methods import AsyncPages, Pages
+from quantum_memory_client.projects import AsyncProject, Project
 from quantum_memory_client.retries import Retries
 from quantum_memory_client.types import Event, Said
 from quantum_memory_client.uploads import Uploaded
@@ -37,6 +38,7 @@ __all__ = [
     "UNSET",
     "AsyncClient",
     "AsyncPages",
+    "AsyncProject",
     "Channel",
     "Client",
     "ClientError",
@@ -51,6 +53,7 @@ __all__ = [
     "NotFound",
     "Page",
     "Pages",
+    "Project",
     "RateLimited",
     "Retries",
     "Revoked",

@@ -100,8 +100,9 @@ def segment(name: str) -> str:
 
 
 def query(**given: Any) -> tuple[tuple[str, str], ...]:
-    """Parameters as they are sent; those that are None are left out."""
-    return tuple((name, _parameter(value)) for name, value in given.items() if value is not None)
+    """Parameters as they are sent, one for each value of a list; those that are None are left out."""
+    several = {name: value if isinstance(value, list | tuple) else [value] for name, value in given.items()}
+    return tuple((name, _parameter(one)) for name, values in several.items() for one in values if one is not None)
 
 
 def _parameter(value: Any) -> str:

@@ -23,6 +23,7 @@ from quantum_memory_client.downloads import Downloads
 from quantum_memory_client.errors import ClientError, NoAnswer, of_answer
 from quantum_memory_client.following import PATH, SUBPROTOCOL, Channel, Following
 from quantum_memory_client.methods import Awaiting, Blocking
+from quantum_memory_client.projects import AsyncProject, Project
 from quantum_memory_client.retries import Retries, Send, performed
 from quantum_memory_client.types import Event, Said
 from quantum_memory_client.uploads import Upload, Uploaded
@@ -107,6 +108,10 @@ class Client(Operations, Downloads, Blocking):
             else:
                 time.sleep(step.seconds)
                 outcome = None
+
+    def project(self, name: str) -> Project:
+        """A project of the library. Asks the server nothing; it begins with its first entry."""
+        return Project(self, name)
 
     def _sent(self, step: Send) -> Answer | NoAnswer:
         call = step.call
@@ -224,6 +229,10 @@ class AsyncClient(Operations, Downloads, Awaiting):
             else:
                 await asyncio.sleep(step.seconds)
                 outcome = None
+
+    def project(self, name: str) -> AsyncProject:
+        """A project of the library. Asks the server nothing; it begins with its first entry."""
+        return AsyncProject(self, name)
 
     async def _sent(self, step: Send) -> Answer | NoAnswer:
         call = step.call

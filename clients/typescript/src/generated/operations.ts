@@ -1,10 +1,12 @@
 // Made by `npm run generate` from the application. Not to be edited.
 
 export const OPERATIONS = {
+  addEntry: {"method":"POST","path":"/v1/projects/{project}/entries","query":[],"writes":true,"upload":false},
   checkpoint: {"method":"POST","path":"/v1/agents/{agent}/checkpoint","query":["branch"],"writes":true,"upload":false},
   clone: {"method":"POST","path":"/v1/agents/{agent}/clone","query":["branch"],"writes":true,"upload":false},
   context: {"method":"POST","path":"/v1/agents/{agent}/context","query":["branch"],"writes":false,"upload":false},
   deleteBranch: {"method":"DELETE","path":"/v1/agents/{agent}/branches/{branch}","query":[],"writes":true,"upload":false},
+  deleteEntry: {"method":"DELETE","path":"/v1/projects/{project}/entries/{entry}","query":["version"],"writes":true,"upload":false},
   diff: {"method":"GET","path":"/v1/agents/{agent}/diff","query":["left","right","branch"],"writes":false,"upload":false},
   dropTag: {"method":"DELETE","path":"/v1/agents/{agent}/tags/{tag}","query":[],"writes":true,"upload":false},
   exportArchive: {"method":"GET","path":"/v1/agents/{agent}/archive","query":["views"],"writes":false,"upload":false},
@@ -24,9 +26,11 @@ export const OPERATIONS = {
   listBranches: {"method":"GET","path":"/v1/agents/{agent}/branches","query":["limit","cursor"],"writes":false,"upload":false},
   listCommits: {"method":"GET","path":"/v1/agents/{agent}/commits","query":["limit","cursor"],"writes":false,"upload":false},
   listConcepts: {"method":"GET","path":"/v1/agents/{agent}/concepts","query":["top","branch","as_of"],"writes":false,"upload":false},
+  listEntries: {"method":"GET","path":"/v1/projects/{project}/entries","query":["kind","tag","tier","limit","cursor"],"writes":false,"upload":false},
   listMemories: {"method":"GET","path":"/v1/agents/{agent}/memories","query":["branch","as_of","limit","cursor","embeddings"],"writes":false,"upload":false},
   listNeighbours: {"method":"GET","path":"/v1/agents/{agent}/neighbours","query":["name","depth","branch","as_of","at"],"writes":false,"upload":false},
   listPaths: {"method":"GET","path":"/v1/agents/{agent}/paths","query":["start","goal","limit","longest","branch","as_of","at"],"writes":false,"upload":false},
+  listProjects: {"method":"GET","path":"/v1/projects","query":["limit","cursor"],"writes":false,"upload":false},
   listRelations: {"method":"GET","path":"/v1/agents/{agent}/relations","query":["about","branch","as_of","at"],"writes":false,"upload":false},
   listSkills: {"method":"GET","path":"/v1/agents/{agent}/skills","query":["query","k","branch","as_of"],"writes":false,"upload":false},
   listTags: {"method":"GET","path":"/v1/agents/{agent}/tags","query":["limit","cursor"],"writes":false,"upload":false},
@@ -37,6 +41,7 @@ export const OPERATIONS = {
   putTag: {"method":"PUT","path":"/v1/agents/{agent}/tags/{tag}","query":["branch"],"writes":true,"upload":false},
   readAgent: {"method":"GET","path":"/v1/agents/{agent}","query":[],"writes":false,"upload":false},
   readAudit: {"method":"GET","path":"/v1/agents/{agent}/audit","query":["limit"],"writes":false,"upload":false},
+  readEntry: {"method":"GET","path":"/v1/projects/{project}/entries/{entry}","query":[],"writes":false,"upload":false},
   readLog: {"method":"GET","path":"/v1/agents/{agent}/log","query":["branch","as_of","limit","cursor"],"writes":false,"upload":false},
   readMemory: {"method":"GET","path":"/v1/agents/{agent}/memories/{memory}","query":["branch","as_of","embeddings"],"writes":false,"upload":false},
   readMood: {"method":"GET","path":"/v1/agents/{agent}/mood","query":["branch","as_of"],"writes":false,"upload":false},
@@ -50,5 +55,7 @@ export const OPERATIONS = {
   rememberStream: {"method":"POST","path":"/v1/agents/{agent}/remember/stream","query":["branch","create"],"writes":true,"upload":true},
   reviseMemory: {"method":"PATCH","path":"/v1/agents/{agent}/memories/{memory}","query":["branch"],"writes":true,"upload":false},
   rollback: {"method":"POST","path":"/v1/agents/{agent}/rollback","query":["branch"],"writes":true,"upload":false},
+  searchLibrary: {"method":"POST","path":"/v1/library/search","query":[],"writes":false,"upload":false},
   unrelate: {"method":"POST","path":"/v1/agents/{agent}/relations/end","query":["branch"],"writes":true,"upload":false},
+  updateEntry: {"method":"PATCH","path":"/v1/projects/{project}/entries/{entry}","query":[],"writes":true,"upload":false},
 } as const;

@@ -990,6 +990,113 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/library/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What the library has on something, best first.
+         * @description Entries of all tiers that the caller may read, with what was found of them and the parts of each score.
+         *
+         *     Takes the role `reader`.
+         */
+        post: operations["searchLibrary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The projects that the caller may read something of, by name.
+         * @description A project is there from its first entry on.
+         *
+         *     Takes the role `reader`.
+         */
+        get: operations["listProjects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The entries of a project, in the order of making.
+         * @description Without their texts. What is added while somebody reads the pages is at their end.
+         *
+         *     Takes the role `reader`.
+         */
+        get: operations["listEntries"];
+        put?: never;
+        /**
+         * Keep a rule, a document or a reference.
+         * @description When this answers, it is on disk and can be found. It takes a clearance for its tier.
+         *
+         *     Takes the role `writer`.
+         */
+        post: operations["addEntry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/entries/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One entry, with all of its text.
+         * @description Its version is also the `ETag`.
+         *
+         *     Takes the role `reader`.
+         */
+        get: operations["readEntry"];
+        put?: never;
+        post?: never;
+        /**
+         * Take an entry away.
+         * @description It is found no more; the history of its shelf keeps it, as that of an agent keeps what was forgotten.
+         *
+         *     Takes the role `writer`.
+         */
+        delete: operations["deleteEntry"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an entry, or move it.
+         * @description The version that was seen has to be said. If somebody has changed it since, it is a conflict. The same request
+         *     again changes nothing more, and finishes what was cut off.
+         *
+         *     Takes the role `writer`.
+         */
+        patch: operations["updateEntry"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1404,6 +1511,112 @@ export interface components {
             probability: number;
         };
         /**
+         * EntryChange
+         * @description New values for some of an entry, and where it goes; what is left out stays as it is.
+         * @example {
+         *       "enabled": false,
+         *       "version": 1
+         *     }
+         */
+        EntryChange: {
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Priority */
+            priority?: number | null;
+            /** Tags */
+            tags?: string[] | null;
+            /** Text */
+            text?: string | null;
+            /**
+             * Tier
+             * @description Who may read it from now on.
+             */
+            tier?: ("open" | "internal" | "restricted") | null;
+            /** Title */
+            title?: string | null;
+            /**
+             * To
+             * @description The project that it goes to.
+             */
+            to?: string | null;
+            /** Uri */
+            uri?: string | null;
+            /**
+             * Version
+             * @description The one that was seen, where no `If-Match` says it.
+             */
+            version?: number | null;
+        };
+        /**
+         * EntryFound
+         * @description An entry that was found; its score is that of its best passage.
+         */
+        EntryFound: {
+            entry: components["schemas"]["EntryTold"];
+            /**
+             * Passages
+             * @description Best first.
+             */
+            passages: components["schemas"]["PassageTold"][];
+            /** Score */
+            score: number;
+        };
+        /**
+         * EntryTold
+         * @description An entry of the library.
+         */
+        EntryTold: {
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "rule" | "document" | "reference";
+            /**
+             * Passages
+             * @description In how many its text is searched.
+             */
+            passages: number;
+            /** Priority */
+            priority: number;
+            /** Project */
+            project: string;
+            /** Tags */
+            tags: string[];
+            /**
+             * Text
+             * @description All of it; nothing in lists and searches.
+             */
+            text: string | null;
+            /**
+             * Tier
+             * @enum {string}
+             */
+            tier: "open" | "internal" | "restricted";
+            /** Title */
+            title: string;
+            /**
+             * Updated
+             * Format: date-time
+             */
+            updated: string;
+            /** Uri */
+            uri: string | null;
+            /**
+             * Version
+             * @description 1 at first, and one more with every change.
+             */
+            version: number;
+        };
+        /**
          * EventTold
          * @description One line of a history.
          */
@@ -1489,6 +1702,19 @@ export interface components {
         Forgotten: {
             /** Forgotten */
             forgotten: number;
+        };
+        /**
+         * FoundEntries
+         * @description What the library has, best first.
+         */
+        FoundEntries: {
+            /** Hits */
+            hits: components["schemas"]["EntryFound"][];
+            /**
+             * Missing
+             * @description Parts of memory that it was made without, away or too slow now.
+             */
+            missing: string[];
         };
         /**
          * Gpus
@@ -1588,6 +1814,47 @@ export interface components {
              * @enum {string}
              */
             section: "known" | "earlier" | "remembered" | "threads" | "mood" | "said_last";
+        };
+        /**
+         * LibraryQuestion
+         * @description What is looked for in the library.
+         * @example {
+         *       "projects": [
+         *         "apollo"
+         *       ],
+         *       "query": "When may I deploy?"
+         *     }
+         */
+        LibraryQuestion: {
+            /**
+             * K
+             * @description How many entries at most.
+             * @default 10
+             */
+            k?: number;
+            /** Kinds */
+            kinds?: ("rule" | "document" | "reference")[] | null;
+            /**
+             * Passages
+             * @description How many of each entry at most.
+             * @default 3
+             */
+            passages?: number;
+            /**
+             * Projects
+             * @description Only in these; in all that the caller may use when left out.
+             */
+            projects?: string[] | null;
+            /** Query */
+            query: string;
+            /**
+             * Tags
+             * @description Only entries that carry all of these.
+             * @default []
+             */
+            tags?: string[];
+            /** Tiers */
+            tiers?: ("open" | "internal" | "restricted")[] | null;
         };
         /**
          * LineageTold
@@ -1812,6 +2079,16 @@ export interface components {
              */
             next: string | null;
         };
+        /** Page[EntryTold] */
+        Page_EntryTold_: {
+            /** Items */
+            items: components["schemas"]["EntryTold"][];
+            /**
+             * Next
+             * @description The `cursor` of the next page; nothing after the last.
+             */
+            next: string | null;
+        };
         /** Page[EventTold] */
         Page_EventTold_: {
             /** Items */
@@ -1842,6 +2119,16 @@ export interface components {
              */
             next: string | null;
         };
+        /** Page[ProjectTold] */
+        Page_ProjectTold_: {
+            /** Items */
+            items: components["schemas"]["ProjectTold"][];
+            /**
+             * Next
+             * @description The `cursor` of the next page; nothing after the last.
+             */
+            next: string | null;
+        };
         /** Page[TagTold] */
         Page_TagTold_: {
             /** Items */
@@ -1851,6 +2138,25 @@ export interface components {
              * @description The `cursor` of the next page; nothing after the last.
              */
             next: string | null;
+        };
+        /**
+         * PassageTold
+         * @description A stretch of an entry's text that was found: the parts in `why` add up to `score`.
+         */
+        PassageTold: {
+            /**
+             * Number
+             * @description From 0 among its passages; -1 is the title.
+             */
+            number: number;
+            /** Score */
+            score: number;
+            /** Text */
+            text: string;
+            /** Why */
+            why: {
+                [key: string]: number;
+            };
         };
         /**
          * PlaceTold
@@ -1913,6 +2219,17 @@ export interface components {
             type: string;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * ProjectTold
+         * @description A project by its name.
+         */
+        ProjectTold: {
+            /**
+             * Name
+             * @example apollo
+             */
+            name: string;
         };
         /**
          * RankedConcept
@@ -2346,6 +2663,85 @@ export interface components {
             at?: string | null;
             /** Name */
             name: string;
+        };
+        /**
+         * ToKeep
+         * @description A rule, a document or a reference.
+         * @example {
+         *       "id": "no-deploys-on-friday",
+         *       "kind": "rule",
+         *       "priority": 5,
+         *       "tags": [
+         *         "ops"
+         *       ],
+         *       "text": "Nobody deploys after noon on Fridays.",
+         *       "tier": "open",
+         *       "title": "No deploys on Friday"
+         *     }
+         * @example {
+         *       "kind": "document",
+         *       "text": "The legs unfold at 200 m.",
+         *       "tier": "internal",
+         *       "title": "Landing"
+         *     }
+         * @example {
+         *       "kind": "reference",
+         *       "text": "What it says in short.",
+         *       "title": "A paper",
+         *       "uri": "doi:10.1000/182"
+         *     }
+         */
+        ToKeep: {
+            /**
+             * Enabled
+             * @description Of a rule: whether it holds.
+             * @default true
+             */
+            enabled?: boolean;
+            /**
+             * Id
+             * @description An id of the caller's own; the same again under it adds nothing.
+             */
+            id?: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "rule" | "document" | "reference";
+            /**
+             * Priority
+             * @description Of a rule: the greater is told first.
+             * @default 0
+             */
+            priority?: number;
+            /**
+             * Tags
+             * @default []
+             */
+            tags?: string[];
+            /**
+             * Text
+             * @description What is to be kept to; all of a document; an abstract or a note.
+             * @default
+             */
+            text?: string;
+            /**
+             * Tier
+             * @description Who may read it.
+             * @default internal
+             * @enum {string}
+             */
+            tier?: "open" | "internal" | "restricted";
+            /**
+             * Title
+             * @description One line.
+             */
+            title: string;
+            /**
+             * Uri
+             * @description A URL or DOI. A reference has one, a rule none.
+             */
+            uri?: string | null;
         };
         /**
          * ToLearn
@@ -5151,6 +5547,315 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    searchLibrary: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the caller's for this change: it is made once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LibraryQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundEntries"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    listProjects: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description The most that a page holds; the server may hold less. */
+                limit?: number;
+            };
+            header?: {
+                /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ProjectTold_"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    listEntries: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description Only of this kind. */
+                kind?: ("rule" | "document" | "reference") | null;
+                /** @description The most that a page holds; the server may hold less. */
+                limit?: number;
+                /** @description Only entries that carry all of these. */
+                tag?: string[];
+                /** @description Only from this tier. */
+                tier?: ("open" | "internal" | "restricted") | null;
+            };
+            header?: {
+                /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The project's name. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_EntryTold_"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    addEntry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the caller's for this change: it is made once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The project's name. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToKeep"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryTold"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    readEntry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The entry's id. */
+                entry: string;
+                /** @description The project's name. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryTold"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    deleteEntry: {
+        parameters: {
+            query?: {
+                /** @description Only if it is of this version. */
+                version?: number | null;
+            };
+            header?: {
+                /** @description A name of the caller's for this change: it is made once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description The `ETag` that was seen: the version in quotes. */
+                "If-Match"?: string | null;
+                /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The entry's id. */
+                entry: string;
+                /** @description The project's name. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    updateEntry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of the caller's for this change: it is made once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description The `ETag` that was seen: the version in quotes. */
+                "If-Match"?: string | null;
+                /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The entry's id. */
+                entry: string;
+                /** @description The project's name. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EntryChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryTold"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
