@@ -103,8 +103,13 @@ class Asked:
         return self.key.repeated and await self.door.backend.outcome(self.who, name, self.key.op) is not None
 
     async def library(self) -> Library:
-        """The library as far as he may reach."""
-        return await self.door.backend.library(self.who, self.op)
+        """The library as far as he may reach. What the request is to do has its key's name from here on.
+
+        Raises: KeyReused.
+        """
+        if self.key is not None:
+            await self.key.claim()
+        return await self.door.backend.library(self.who, None if self.key is None else self.key.op)
 
 
 class DoorRoute(APIRoute):

@@ -98,6 +98,37 @@ def test_an_assistant_remembers_recalls_tries_out_and_takes_back(front: Front) -
     talk(front, play)
 
 
+def test_what_a_project_keeps_is_found_and_read_as_far_as_the_caller_may(front: Front) -> None:
+    async def writes(to: Talk) -> None:
+        rule = await to.call(
+            "keep_entry", project="apollo", kind="rule", title="Friday", text="Nobody deploys.", priority=2
+        )
+        assert (rule["tier"], rule["version"], rule["enabled"], rule["priority"]) == ("internal", 1, True, 2)
+        paper = {"kind": "reference", "title": "Deploying", "uri": "doi:10.1000/182", "tier": "open"}
+        kept = await to.call("keep_entry", project="apollo", **paper)
+        assert (await to.call("read_entry", project="apollo", id=kept["id"]))["uri"] == "doi:10.1000/182"
+        found = (await to.call("search_library", query="who deploys on friday?", kinds=["rule"]))["entries"]
+        assert [one["entry"]["id"] for one in found] == [rule["id"]]
+        assert "Nobody deploys." in found[0]["passages"]
+        assert sum(found[0]["why"].values()) == pytest.approx(found[0]["score"], abs=0.01)
+        told = await to.refused("keep_entry", project="apollo", kind="rule", title="A", text="B", tier="restricted")
+        assert told.endswith("the tier 'restricted' is above a clearance for 'internal'")
+
+    async def reads(to: Talk) -> None:
+        found = (await to.call("search_library", query="deploy", projects=["apollo"]))["entries"]
+        assert [one["entry"]["kind"] for one in found] == ["reference"]
+        assert "EntryNotFound" in await to.refused("read_entry", project="apollo", id="rule")
+        assert "Forbidden" in await to.refused("keep_entry", project="apollo", kind="rule", title="A", text="B")
+
+    talk(front, writes)
+    talk(front, reads, Principal("mcp:reader", "acme", "reader"))
+    talk(front, reads_nothing, Principal("mcp:other", "other", "admin"))
+
+
+async def reads_nothing(to: Talk) -> None:
+    assert (await to.call("search_library", query="deploy"))["entries"] == []
+
+
 def test_memories_are_resources(front: Front) -> None:
     async def play(to: Talk) -> None:
         (one,) = (await to.call("remember", agent="alice", texts=[RAIN], speaker="Alice"))["ids"]
@@ -118,6 +149,7 @@ def test_every_tool_says_what_it_does_and_whether_it_changes_anything(front: Fro
         found = {tool.name: tool for tool in (await to.client.list_tools()).tools}
         assert set(found) == {
             "agents", "remember", "recall", "context", "mood", "checkpoint", "fork", "rollback", "merge", "forget",
+            "search_library", "read_entry", "keep_entry",
         }  # fmt: skip
         for tool in found.values():
             assert len(tool.description or "") > 30
@@ -126,7 +158,7 @@ def test_every_tool_says_what_it_does_and_whether_it_changes_anything(front: Fro
             properties = dict(tool.input_schema["properties"])
             assert all(one.get("description") for one in properties.values()), tool.name
         assert {name for name, tool in found.items() if tool.annotations and tool.annotations.read_only_hint} == {
-            "agents", "recall", "context", "mood",
+            "agents", "recall", "context", "mood", "search_library", "read_entry",
         }  # fmt: skip
         assert "no instructions" in (to.client.instructions or "")
 
