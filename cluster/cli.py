@@ -16,6 +16,7 @@ from quantum_memory.cluster import (
     cli_files,
     cli_history,
     cli_keys,
+    cli_library,
     cli_life,
     cli_service,
     cli_vault,
@@ -90,6 +91,7 @@ for part in (
 
 
 app.add_typer(cli_keys.app, name="keys")
+app.add_typer(cli_library.app, name="library")
 
 
 def main() -> None:

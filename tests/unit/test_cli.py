@@ -62,6 +62,12 @@ COMMANDS = (
 )  # fmt: skip
 
 
+GROUPS = {
+    "keys": ("create", "list", "revoke"),
+    "library": ("projects", "add", "list", "show", "search", "edit", "delete"),
+}
+
+
 def call(*args: str, stdin: str | None = None) -> tuple[int, str, str]:
     result = CliRunner().invoke(app, list(args), input=stdin)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -87,13 +93,14 @@ def test_every_command_is_there_and_has_help() -> None:
 
 
 def test_every_command_of_a_group_is_there_and_has_help() -> None:
-    assert [group.name for group in app.registered_groups] == ["keys"]
-    code, out, _ = call("keys", "--help")
-    assert code == 0
-    for name in ("create", "list", "revoke"):
-        assert name in out
-        code, told, _ = call("keys", name, "--help")
-        assert (code, "--storage" in told, "--json" in told) == (0, True, True), name
+    assert {group.name: group for group in app.registered_groups}.keys() == GROUPS.keys()
+    for group, commands in GROUPS.items():
+        code, out, _ = call(group, "--help")
+        assert code == 0
+        for name in commands:
+            assert name in out
+            code, told, _ = call(group, name, "--help")
+            assert (code, "--storage" in told, "--json" in told) == (0, True, True), name
 
 
 def test_help_loads_neither_ray_nor_torch() -> None:
