@@ -348,3 +348,26 @@ def state_of(alice: qm.AgentHandle) -> list[Any]:
         [(hit.memory.id, {part: value for part, value in hit.why.items() if part != "recency"}) for hit in hits],
         [entry.kind for entry in alice.log()],
     ]
+
+
+def test_a_project_keeps_finds_moves_and_takes_away(memory: MemoryCluster) -> None:
+    apollo = memory.project("apollo")
+    rule = apollo.rules.add("No deploys on Friday", "Nobody deploys after noon.", tier="open")
+    landing = apollo.documents.add("Landing", "The legs unfold at 200 m. " * 60, id="landing")
+    assert apollo.documents.get("landing") == landing
+    hits = apollo.search("when do the legs unfold?", 2)
+    assert hits[0].entry.id == "landing"
+    assert hits[0].score == pytest.approx(sum(hits[0].why.values()))
+    moved = apollo.rules.update(rule.id, 1, tier="restricted")
+    assert (moved.version, moved.tier) == (2, "restricted")
+    with pytest.raises(qm.NotFound):
+        memory.project("apollo", clearance="open").rules.get(rule.id)
+    with pytest.raises(qm.Conflict):
+        apollo.rules.delete(rule.id, 1)
+    apollo.rules.delete(rule.id, 2)
+    assert [one.id for one in memory.library().entries("apollo").entries] == ["landing"]
+    assert asyncio.run(_entry(memory)) == landing
+
+
+async def _entry(memory: MemoryCluster) -> object:
+    return await memory.library().entry.begin("apollo", "landing")

@@ -30,6 +30,8 @@ from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import CLIENT, SERVER, schema
 from quantum_memory.cluster.service.stream.moods import Moods
 from quantum_memory.errors import Denied, RateLimited, Unauthenticated, Unavailable
+from quantum_memory.memory.library.entries import Content
+from quantum_memory.memory.library.reach import Reach
 from quantum_memory.memory.vault.feed import Feed
 from tests.unit.front import Front
 from tests.unit.orchestra import ready
@@ -158,6 +160,32 @@ def served(front: Front, play: Callable[[Server], Awaitable[None]], limit_s: flo
 
 async def quietly(work: Callable[..., Any], *args: Any, **fields: Any) -> Any:
     return await asyncio.to_thread(work, *args, **fields)
+
+
+def test_nobody_is_told_of_the_library_by_the_stream(front: Front) -> None:
+    """Not even who may read all of it, and watches everybody."""
+    alice = front.agent("acme:alice")
+    library = front.memory.library(Reach("acme"))
+
+    async def play(server: Server) -> None:
+        server.valid["admin"] = Principal("key:admin", "acme", "admin")
+        async with server.client("admin") as to:
+            await to.say("subscribe", id="s", agents=["*"], channels=["mood", "memories", "history"])
+            assert (await to.next())["type"] == "subscribed"
+            made = await quietly(library.add, "apollo", Content("rule", "Sesame", "Open."), "restricted")
+            await quietly(library.update, "apollo", made.id, 1, {"text": "Sesame, open."})
+            await quietly(library.delete, "apollo", made.id)
+            await quietly(alice.remember, [ready(1)])
+            told: list[dict[str, Any]] = []
+            while not told or told[-1]["type"] != "emotional_update":
+                told.append(await to.next())
+            assert {one.get("agent") for one in told} <= {"alice", None}
+            assert "esame" not in json.dumps(told)
+            for name in (":acme:apollo:restricted", "acme:alice"):
+                await to.say("subscribe", id=name, agents=[name], channels=["mood"])
+                assert (await to.until("refused"))["error"] == "InvalidValue"
+
+    served(front, play)
 
 
 def test_what_happens_is_told_as_it_happens(front: Front) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from quantum_memory.memory.library.shelves import reserved
 from quantum_memory.memory.vault.feed import FeedEntry
 from quantum_memory.types import AgentName, Mood
 
@@ -79,8 +80,8 @@ class Moods:
         return self._watching[agent]
 
     def touched(self, entry: FeedEntry) -> None:
-        """Something was felt. Whose mood somebody watches is read soon."""
-        if entry.agent is None or entry.name is None:
+        """Something was felt. Whose mood somebody watches is read soon; nobody watches shelves of the library."""
+        if entry.agent is None or entry.name is None or reserved(entry.agent):
             return
         who = Watched(entry.agent, entry.name)
         if self._everybody or entry.agent in self._watching:
