@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from quantum_memory.actors.directory import Directory
+from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.requests import memory_id, query_of, recall_request
 from quantum_memory.actors.shelving import PutRequest, TakeRequest
@@ -233,6 +234,16 @@ class Library:
         asked = _Search(query_of(query), most, each, wanted, tags_of(tags))
         return Steps(lambda: self._search(asked, named, chosen), "search")
 
+    @operation
+    def shelf(self, project: str, tier: Tier) -> Call[AgentHandle]:
+        """The agent that holds a tier of a project, for its history: log, checkpoint, rollback, fork, audit.
+
+        Rolled back, the entries are as they were then. The library reads and writes its first branch alone.
+        Raises: EntryNotFound if nothing was ever kept there.
+        """
+        shelf = self._shelf(project, tier, "shelf")
+        return Steps(lambda: self._handle(shelf), "shelf")
+
     def _within(self, project: str, action: str) -> None:
         self._reach.require(project_named(project), action)
 
@@ -271,6 +282,12 @@ class Library:
         names = [shelf.agent for shelf in shelves]
         (found,) = yield [self._directory.call("vault", 0, "find_agents", (names,))]
         return [Placed(shelf, one) for shelf, one in zip(shelves, found, strict=True) if one is not None]
+
+    def _handle(self, shelf: Shelf) -> Stepping[AgentHandle]:
+        there = yield from self._there([shelf])
+        if not there:
+            raise EntryNotFound(shelf.project, shelf.tier)
+        return AgentHandle(there[0].branch, self._directory)
 
     def _made(self, shelf: Shelf) -> Stepping[Placed]:
         """A shelf, which is made if there is none yet."""

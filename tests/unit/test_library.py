@@ -354,6 +354,25 @@ def test_a_reader_beside_a_writer_sees_whole_versions_alone(front: Front) -> Non
     assert [one.version for one in seen] == sorted(one.version for one in seen)
 
 
+def test_a_shelf_has_a_history_like_any_agent(front: Front) -> None:
+    library = front.memory.library()
+    made = library.add("apollo", Content("document", "Plan", LONG), "open", id="plan")
+    shelf = library.shelf("apollo", "open")
+    before = shelf.checkpoint("before")
+    library.update("apollo", "plan", 1, {"text": "Another plan."})
+    library.delete("apollo", "plan", 2)
+    fork = shelf.fork("what-if", at=before)
+    assert {one.kind for one in fork.memories()} == {"document"}
+    shelf.rollback(before)
+    assert library.entry("apollo", "plan") == made
+    assert {one.entry.id for one in library.search("kerosene")} == {"plan"}
+    assert {entry.who for entry in shelf.audit()} == {"tester"}
+    with pytest.raises(EntryNotFound):
+        library.shelf("apollo", "restricted")
+    with pytest.raises(Forbidden):
+        front.memory.library(Reach(clearance="open")).shelf("apollo", "restricted")
+
+
 def test_a_search_over_very_many_projects_asks_which(front: Front) -> None:
     library = front.memory.library()
     with pytest.raises(TooLong, match="projects"):
