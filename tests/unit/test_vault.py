@@ -531,7 +531,7 @@ def alter(storage: str, statement: str, **values: object) -> None:
 def test_a_newer_schema_is_refused(storage: str, clock: Clock) -> None:
     Vault.open(storage, now=clock).close()
     alter(storage, "UPDATE alembic_version SET version_num = '0099'")
-    with pytest.raises(NewerSchema, match="version 99, this package knows versions up to 5"):
+    with pytest.raises(NewerSchema, match="version 99, this package knows versions up to 6"):
         Vault.open(storage, now=clock)
     alter(storage, "UPDATE alembic_version SET version_num = 'x'")
     with pytest.raises(CorruptRecord, match="alembic_version"):
