@@ -121,9 +121,9 @@ def _share_the_rates(url: str, keys: list[str]) -> None:
     """
     tried = [_got_through(url, key) for key in keys[:1]]
     for key in keys[1:]:
-        if tried[-1] > 0:
+        if min(tried) > 0:
             tried.append(_got_through(url, key))
-    assert min(tried) <= 0, tried
+    assert min(tried) <= BURST / 4, tried  # each by itself would let all of them through
 
 
 def _got_through(url: str, key: str) -> float:

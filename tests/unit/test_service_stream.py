@@ -135,10 +135,10 @@ class Server:
             yield made
 
 
-def served(front: Front, play: Callable[[Server], Awaitable[None]], limit_s: float = 120.0) -> None:
+def served(front: Front, play: Callable[[Server], Awaitable[None]], limit_s: float = 120.0, most: int = 3) -> None:
     async def going() -> None:
         server = Server(front)
-        stream = endpoint.Stream(server.hub, server.knock, server.identify, 3)
+        stream = endpoint.Stream(server.hub, server.knock, server.identify, most)
         app = Envelope(Starlette(routes=[WebSocketRoute("/v1/stream", stream.open)]))
         listener = sockets.create_server(("127.0.0.1", 0))
         host, port = listener.getsockname()
