@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install demo test test-fast test-slow test-cluster test-chaos test-contract test-postgres test-gpu test-typescript lint types imports check clean
+.PHONY: help install demo test test-fast test-slow test-cluster test-chaos test-contract test-postgres test-gpu test-typescript test-console console console-pictures lint types imports check clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,15 @@ test-postgres: $(STAMP)  ## the tests of a vault in PostgreSQL, on a private ser
 test-typescript: $(STAMP)  ## the TypeScript client against the real server, its types against the application; needs npm and Node 20
 	cd clients/typescript && npm ci --no-audit --no-fund && npm run typecheck && npm run check && npm run build && npm test
 
+test-console:  ## the console's parts, and that what is committed is what its sources give; needs npm and Node 20
+	cd clients/console && npm ci --no-audit --no-fund && npm run typecheck && npm test && npm run check
+
+console:  ## build the console from clients/console into the package; needs npm and Node 20
+	cd clients/console && npm ci --no-audit --no-fund && npm run typecheck && npm run build
+
+console-pictures: $(STAMP)  ## take the pictures of docs/console.md in Chromium
+	PYTHONPATH=. $(BIN)/python clients/console/scripts/pictures.py docs/pictures
+
 # On a bare CUDA image: PYTHON needs numpy, scipy, cupy (and cuquantum-python), pytest, pytest-timeout and hypothesis; no .venv.
 test-gpu:  ## the tests of the quantum engine on a GPU, by QM_TEST_BACKEND: cupy (the default) or cuquantum
 	QM_TEST_BACKEND=$${QM_TEST_BACKEND:-cupy} PYTHONPATH=src $(PYTHON) -m pytest --noconftest \
@@ -73,4 +82,4 @@ imports: $(STAMP)  ## the rules about who may import whom
 check: lint types imports  ## lint, types and imports
 
 clean:  ## remove what was made here
-	rm -rf $(VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info clients/typescript/node_modules clients/typescript/dist
+	rm -rf $(VENV) build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info clients/typescript/node_modules clients/typescript/dist clients/console/node_modules clients/console/.built

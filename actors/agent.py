@@ -523,9 +523,11 @@ class QuantumMemoryHost:
         """See ``Transactor.tags``."""
         return await self._transactor.tags(branch)
 
-    async def log(self, branch: Branch, limit: int, as_of: Where = None) -> list[LogEntry]:
+    async def log(
+        self, branch: Branch, limit: int, as_of: Where = None, about: MemoryId | None = None
+    ) -> list[LogEntry]:
         """See ``Brancher.log``."""
-        return await self._brancher.log(branch, limit, as_of)
+        return await self._brancher.log(branch, limit, as_of, about)
 
     async def branches(self, branch: Branch, session: str = "") -> list[AgentHandle]:
         """Every branch of the agent that can be seen."""

@@ -25,6 +25,7 @@ from quantum_memory.types import (
     Commit,
     Diff,
     LogEntry,
+    MemoryId,
     Mood,
     Part,
     Place,
@@ -147,10 +148,10 @@ class Brancher:
         async with self._turns.take([branch.id]):
             await self._parts.journal.delete(branch.id, op_id)
 
-    async def log(self, branch: Branch, limit: int, as_of: Where) -> list[LogEntry]:
-        """The last events up to a place, newest first."""
+    async def log(self, branch: Branch, limit: int, as_of: Where, about: MemoryId | None = None) -> list[LogEntry]:
+        """The last events up to a place, newest first; of one memory, if one is named."""
         place = await self._parts.journal.resolve(branch, as_of)
-        return await self._parts.journal.ask(VaultHost.log, place.branch, limit, place.seq + 1)
+        return await self._parts.journal.ask(VaultHost.log, place.branch, limit, place.seq + 1, about)
 
     async def mood_history(self, branch: Branch, limit: int, as_of: Where) -> list[tuple[LogEntry, Mood]]:
         """The mood after each of the last events up to a place, oldest first."""

@@ -812,9 +812,17 @@ class AgentHandle:
         return self._ask("merge", request)
 
     @operation
-    def log(self, limit: int = 50, *, as_of: PlaceLike = None) -> Call[list[LogEntry]]:
-        """The last events, up to a place, of the branch and of those it came from, newest first."""
-        return self._ask("log", self._here, positive("limit", limit), _place(as_of))
+    def log(self, limit: int = 50, *, as_of: PlaceLike = None, about: MemoryId | None = None) -> Call[list[LogEntry]]:
+        """The last events, up to a place, of the branch and of those it came from, newest first.
+
+        Args:
+            limit: how many at most.
+            as_of: only those up to that place in history.
+            about: only those that brought, rewrote, used or forgot this memory, and rollbacks of memories, which may
+                have taken it back.
+        """
+        of = None if about is None else visible("id", about)
+        return self._ask("log", self._here, positive("limit", limit), _place(as_of), of)
 
     @operation
     def diff(self, left: PlaceLike, right: PlaceLike = None) -> Call[Diff]:

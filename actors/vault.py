@@ -42,6 +42,7 @@ from quantum_memory.types import (
     Commit,
     Found,
     LogEntry,
+    MemoryId,
     Part,
     Place,
     Tag,
@@ -299,9 +300,13 @@ class VaultHost:
             | opened.caretaker.status()
         )
 
-    def log(self, branch: BranchId, limit: int, before: int | None = None) -> list[LogEntry]:
-        """The last events of a branch and of those it came from, newest first; those with a smaller number."""
-        return list(self._vault.log(branch, limit, before))
+    def log(
+        self, branch: BranchId, limit: int, before: int | None = None, about: MemoryId | None = None
+    ) -> list[LogEntry]:
+        """The last events of a branch and of those it came from, newest first; those with a smaller number, and those
+        that concern one memory.
+        """
+        return list(self._vault.log(branch, limit, before, about=about))
 
     def rollbacks(self, branch: BranchId, upto: int) -> Sequence[tuple[int, RolledBack]]:
         """See ``History``."""

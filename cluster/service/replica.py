@@ -32,6 +32,7 @@ from quantum_memory.cluster.service.access.scraping import Scrapers
 from quantum_memory.cluster.service.app import create_app
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.bodies import BoundedRequest
+from quantum_memory.cluster.service.console import console_routes
 from quantum_memory.cluster.service.counting import Counting
 from quantum_memory.cluster.service.exposition import Exposition
 from quantum_memory.cluster.service.health import Health
@@ -134,6 +135,7 @@ class Replica:
         self.app.router.routes.append(
             Route(TOOLS, Guarded(tools_route.app, self._using, wanted.http), methods=["POST"])
         )
+        self.app.router.routes.extend(console_routes())
         self.app.add_middleware(Tracing, exporter=settings.telemetry.spans)
         self.app.add_middleware(Counting, metrics=ray_metrics() if settings.telemetry.metrics else SILENT)
         drain_s = wanted.replicas.drain_s - END_S

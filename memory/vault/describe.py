@@ -21,7 +21,7 @@ from quantum_memory.memory.events import (
     Unrelated,
     Used,
 )
-from quantum_memory.types import Memory, RelationKey
+from quantum_memory.types import Memory, MemoryId, RelationKey
 
 MAX_CHARS = 80
 
@@ -35,6 +35,23 @@ def describe(event: Event) -> str:
     """What happened, in at most ``MAX_CHARS`` characters on one line."""
     text = " ".join(_sentence(event).split())
     return text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 1] + "…"
+
+
+def concerns(event: Event, memory: MemoryId) -> bool:
+    """Whether an event brought, rewrote, used or forgot a memory, or took back memories, perhaps this one."""
+    match event:
+        case Remembered(memories=memories) | Revised(memories=memories):
+            return any(one.id == memory for one in memories)
+        case Forgotten(ids=ids) | Used(ids=ids):
+            return memory in ids
+        case Merged(memories=memories, revised=revised, forgotten=forgotten):
+            return memory in forgotten or any(one.id == memory for one in (*memories, *revised))
+        case Picked(memories=memories, revised=revised):
+            return any(one.id == memory for one in (*memories, *revised))
+        case RolledBack(parts=parts):
+            return "memories" in parts
+        case _:
+            return False
 
 
 def _sentence(event: Event) -> str:  # noqa: PLR0911 - one line for each kind

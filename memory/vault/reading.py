@@ -20,17 +20,31 @@ from quantum_memory.memory.vault import keyring, places, trees
 from quantum_memory.memory.vault.admission import ApiKey, Denial
 from quantum_memory.memory.vault.adopt import HIDDEN
 from quantum_memory.memory.vault.database import Database
-from quantum_memory.memory.vault.describe import describe
+from quantum_memory.memory.vault.describe import concerns, describe
 from quantum_memory.memory.vault.feed import MOST, Feed, feed
 from quantum_memory.memory.vault.index import Index
 from quantum_memory.memory.vault.judge import first_outcome
 from quantum_memory.memory.vault.merge_base import MergeMarker
 from quantum_memory.memory.vault.records import Damaged, Payloads, Records
 from quantum_memory.memory.vault.writes import Written
-from quantum_memory.types import AgentName, AuditEntry, Branch, BranchId, Commit, CommitId, LogEntry, Place, Tag, Tree
+from quantum_memory.types import (
+    AgentName,
+    AuditEntry,
+    Branch,
+    BranchId,
+    Commit,
+    CommitId,
+    LogEntry,
+    MemoryId,
+    Place,
+    Tag,
+    Tree,
+)
 
 END = 2**63 - 1
 """No position is greater."""
+LOOKED_AT = 256
+"""Entries that are read at once where those of one memory are looked for."""
 
 
 class Reading:
@@ -266,7 +280,12 @@ class Reading:
                 row = self._catalog.branch(connection, row.parent)
 
     def log(
-        self, branch: BranchId, limit: int = 50, before: int | None = None, damaged: Damaged = "raise"
+        self,
+        branch: BranchId,
+        limit: int = 50,
+        before: int | None = None,
+        damaged: Damaged = "raise",
+        about: MemoryId | None = None,
     ) -> list[LogEntry]:
         """What happened to a branch, newest first, across the fork into its parent, with the commits that name it.
 
@@ -275,6 +294,8 @@ class Reading:
             limit: how many entries at most.
             before: only entries with a smaller number: the last one of the page before this.
             damaged: what becomes of entries that cannot be read: an error, or told of without what they were.
+            about: only entries that concern this memory, see ``concerns``; the whole history is looked through until
+                there are enough of them.
 
         Raises: PlaceNotFound, InvalidValue, CorruptRecord, Quarantined, VaultUnavailable.
         """
@@ -287,7 +308,7 @@ class Reading:
             upto = self._catalog.head(connection, row).seq
             upto = upto if before is None else min(upto, before - 1)
             while True:
-                own = self._catalog.newest(connection, row, upto, limit - len(found), damaged)
+                own = self._own(connection, row, upto, limit - len(found), damaged, about)
                 found += own
                 low = own[-1][1].seq if len(found) == limit else 0
                 named = connection.execute(cat.SELECT_COMMITS_AT, {"branch": row.id, "low": low, "high": upto})
@@ -301,6 +322,26 @@ class Reading:
             LogEntry(place, at, kind, describe(event) if event else audits.DAMAGED, tuple(commits.get(place.seq, ())))
             for kind, place, at, event in found
         ]
+
+    def _own(
+        self,
+        connection: sa.Connection,
+        row: Branch,
+        upto: int,
+        count: int,
+        damaged: Damaged,
+        about: MemoryId | None,
+    ) -> list[tuple[str, Place, datetime, Event | None]]:
+        """The branch's own last ``count`` entries up to a place, newest first; of one memory, if one is named."""
+        if about is None:
+            return self._catalog.newest(connection, row, upto, count, damaged)
+        found: list[tuple[str, Place, datetime, Event | None]] = []
+        while page := self._catalog.newest(connection, row, upto, LOOKED_AT, damaged):
+            found += [one for one in page if one[3] is not None and concerns(one[3], about)]
+            upto = page[-1][1].seq - 1
+            if len(found) >= count:
+                break
+        return found[:count]
 
 
 def _at_us(connection: sa.Connection, branch: BranchId, seq: int) -> int:

@@ -309,6 +309,47 @@ def test_history_is_told_in_pages(rest: Rest) -> None:
     assert len(good(rest.get(f"{ALICE}/log?as_of=:2"))["items"]) == 2
 
 
+def test_what_happened_to_one_memory_is_told_in_pages(rest: Rest) -> None:
+    one, other = told(rest, 1, 2)
+    for text in ("rewritten", "and again"):
+        good(rest.ask("PATCH", f"{ALICE}/memories/{one}", json={"text": text}))
+    good(rest.ask("DELETE", f"{ALICE}/memories/{other}"), 204)
+    path = f"{ALICE}/log?memory={one}"
+    assert [line["kind"] for line in good(rest.get(path, who="reader"))["items"]] == [
+        "revised",
+        "revised",
+        "remembered",
+    ]
+    assert [line["kind"] for line in good(rest.get(f"{ALICE}/log?memory={other}"))["items"]] == [
+        "forgotten",
+        "remembered",
+    ]
+    first = good(rest.get(f"{path}&limit=2"))
+    rest_of_it = good(rest.get(f"{path}&limit=2&cursor={first['next']}"))
+    assert [line["kind"] for line in first["items"] + rest_of_it["items"]] == ["revised", "revised", "remembered"]
+    assert good(rest.get(f"{ALICE}/log?memory=nobody"))["items"] == []
+    problem(rest.get(f"{ALICE}/log?memory="), 422, "invalid-request")
+
+
+def test_memories_come_newest_first_where_that_is_said(rest: Rest) -> None:
+    told(rest, *range(5))
+    whole = texts(rest.get(f"{ALICE}/memories"))
+    assert texts(rest.get(f"{ALICE}/memories?newest_first=true")) == whole[::-1]
+    page = good(rest.get(f"{ALICE}/memories?newest_first=true&limit=2"))
+    told(rest, 50)
+    last = good(rest.get(f"{ALICE}/memories?newest_first=true&cursor={page['next']}"))
+    assert [one["text"] for one in page["items"] + last["items"]] == whole[::-1]
+
+
+def test_whoever_asks_is_told_who_he_is_and_what_he_may(rest: Rest) -> None:
+    for who, role in (("reader", "reader"), ("ann", "writer"), ("admin", "admin")):
+        caller = good(rest.get("/caller", who=who))
+        assert (caller["subject"], caller["tenant"], caller["role"]) == (f"key:{who}", "acme", role)
+        assert (caller["agents"], caller["channels"]) == (["*"], ["mood", "memories", "history"])
+    assert good(rest.get("/caller", who="team"))["agents"] == ["team-*"]
+    assert good(rest.get("/caller", who="other"))["tenant"] != good(rest.get("/caller"))["tenant"]
+
+
 def test_checkpoints_and_tags_come_in_pages_and_are_done_once_under_a_key(rest: Rest) -> None:
     told(rest, 1)
     headers = {"Idempotency-Key": "c1"}

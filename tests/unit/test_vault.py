@@ -604,3 +604,23 @@ def test_a_lost_server_fails_the_write_and_the_next_one_reconnects_with_its_lock
 def test_a_server_that_is_not_there_is_unavailable(server: Server, clock: Clock) -> None:
     with pytest.raises(VaultUnavailable, match="does not exist"):
         Vault.open(server.url("never_made"), now=clock)
+
+
+def test_the_log_of_one_memory_has_what_brought_and_changed_it_and_nothing_else(vault: Vault) -> None:
+    """Against looking at every event of the whole log, with pages of any length, across a fork."""
+    for number, name in enumerate("abcabxa"):
+        append(vault, "main", name)
+        if number == 3:
+            fork(vault, "f", Place("main", 4))
+            append(vault, "f", "a")
+    append(vault, "main", RolledBack(Place("main", 2), ("memories",)))
+    append(vault, "main", RolledBack(Place("main", 2), ("mood",)))
+    for branch, of_a in (("main", [8, 7, 4, 1]), ("f", [5, 4, 1])):
+        assert [entry.place.seq for entry in vault.log(branch, about="a")] == of_a
+        for limit in (1, 2, 3):
+            pages, before = [], None
+            while page := vault.log(branch, limit, before, about="a"):
+                pages += page
+                before = page[-1].place.seq
+            assert [entry.place.seq for entry in pages] == of_a, limit
+    assert vault.log("f", about="nobody") == []

@@ -100,6 +100,11 @@ export class QuantumMemory implements Caller {
     return made;
   }
 
+  /** Who asks, and what he may. */
+  readCaller(options: CallOptions = {}): Promise<Answer<"readCaller">> {
+    return this.json("readCaller", {}, options);
+  }
+
   /** The agents that the caller sees, by name, a page of them. */
   listAgents(options: Options<"listAgents"> = {}): Promise<Answer<"listAgents">> {
     return this.json("listAgents", {}, options);

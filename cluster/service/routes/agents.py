@@ -9,6 +9,7 @@ from quantum_memory.cluster.service import cursors
 from quantum_memory.cluster.service.door import Asks
 from quantum_memory.cluster.service.models import AgentPath, Cursor, Limit, Page, Told, When
 from quantum_memory.cluster.service.operations import Operations
+from quantum_memory.cluster.service.principals import Channel, Role
 from quantum_memory.errors import AgentNotFound
 
 asks = Operations("agents")
@@ -26,6 +27,22 @@ class AgentTold(Told):
     name: str = Field(examples=["alice"])
     branch: str = Field(examples=["main"])
     created_at: When
+
+
+class CallerTold(Told):
+    """Who asks, and what he may."""
+
+    subject: str = Field(description="Who it is, as the audit says.", examples=["key:0f3a9b27c1d84e65"])
+    tenant: str
+    role: Role
+    agents: list[str] = Field(description="Patterns of the names of the agents that he sees.")
+    channels: list[Channel] = Field(description="What he may subscribe to on the stream.")
+
+
+@asks("reader", "GET", "/caller", "readCaller", "Who asks, and what he may.")
+async def read_caller(asked: Asks) -> CallerTold:
+    """So that nothing is offered that would be refused."""
+    return CallerTold.model_validate(asked.who)
 
 
 @asks("reader", "GET", "/agents", "listAgents", "The agents that the caller sees, by name.")

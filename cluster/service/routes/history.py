@@ -31,6 +31,12 @@ from quantum_memory.types import Commit, Tag
 
 asks = Operations("history")
 TagPath = Annotated[str, Path(description="The tag's name.", min_length=1, max_length=128, examples=["v1"])]
+OfMemory = Annotated[
+    str | None,
+    Query(
+        description="Only what brought, rewrote, used or forgot the memory of this id.", min_length=1, max_length=128
+    ),
+]
 Side = Annotated[str, Query(description="A place in history.", min_length=1, examples=["before the move"])]
 
 
@@ -42,14 +48,17 @@ async def read_log(
     agent: AgentPath,
     branch: BranchQuery = None,
     as_of: AsOf = None,
+    memory: OfMemory = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[EventTold]:
-    """What happens while somebody reads the pages is on none of them."""
+    """What happens while somebody reads the pages is on none of them. With `memory`, how that one came to be as it is:
+    the whole history is looked through for it. Rollbacks of memories are told too, since they may have taken it back.
+    """
     handle = await asked.agent(agent, branch)
     most = min(limit, asked.limits.page)
     upto = place(handle, as_of) if cursor is None else event(handle, cursors.number("log", cursor), cursor)
-    found = await handle.log.begin(most, as_of=upto)
+    found = await handle.log.begin(most, as_of=upto, about=memory)
     last = found[-1].place.seq if found else 0
     following = cursors.written("log", last - 1) if len(found) == most and last > 1 else None
     return Page(items=[event_told(one) for one in found], next=following)

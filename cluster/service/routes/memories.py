@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
+from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.cluster.service import cursors
 from quantum_memory.cluster.service.door import Asks
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Cursor, Limit, Page
@@ -19,6 +20,7 @@ from quantum_memory.cluster.service.models_memories import (
 )
 from quantum_memory.cluster.service.operations import Operations
 from quantum_memory.cluster.service.places import event, place
+from quantum_memory.types import Memory, Place
 
 asks = Operations("memories")
 MemoryPath = Annotated[
@@ -36,6 +38,7 @@ async def list_memories(
     limit: Limit = 100,
     cursor: Cursor = None,
     embeddings: Embeddings = False,
+    newest_first: Annotated[bool, Query(description="In the reverse order; the same for all pages.")] = False,
 ) -> Page[MemoryTold]:
     """All pages are of the place where the branch stood when the first was read: what is added, rewritten or forgotten
     meanwhile is in none of them, and moves nothing.
@@ -47,9 +50,24 @@ async def list_memories(
         seq, begin = newest[0].place.seq if newest else 0, 0
     else:
         seq, begin = (int(one) for one in cursors.read("memories", cursor, [int, int]))
-    found, total = await handle.page.begin(begin, most, as_of=event(handle, seq, f":{seq}"))
+    at = event(handle, seq, f":{seq}")
+    if newest_first:
+        found, total = await _from_the_end(handle, begin, most, at)
+    else:
+        found, total = await handle.page.begin(begin, most, as_of=at)
     following = cursors.written("memories", seq, begin + most) if begin + most < total else None
     return Page(items=[memory_told(one, embeddings=embeddings) for one in found], next=following)
+
+
+async def _from_the_end(handle: AgentHandle, begin: int, most: int, at: Place) -> tuple[list[Memory], int]:
+    """A page that is counted from the last memory on, and how many memories there are."""
+    _, total = await handle.page.begin(0, 1, as_of=at)
+    end = total - begin
+    if end <= 0:
+        return [], total
+    start = max(0, end - most)
+    found, _ = await handle.page.begin(start, end - start, as_of=at)
+    return list(found)[::-1], total
 
 
 @asks("reader", "GET", "/agents/{agent}/memories/{memory:path}", "readMemory", "One memory.")

@@ -12,6 +12,11 @@ from quantum_memory_client.calls import UNSET, Call, Page, Unset
 from quantum_memory_client.methods import Listing, Operation
 
 
+def read_caller() -> Call[types.CallerTold]:
+    """Who asks, and what he may. So that nothing is offered that would be refused. Takes the role `reader`."""
+    return Call(name="readCaller", method="GET", path="/v1/caller", read=calls.read_json)
+
+
 def list_agents(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[types.AgentName]]:
     """The agents that the caller sees, by name. An agent that is made while somebody reads the pages is on one of
     them, or not; nothing else moves for it. Takes the role `reader`.
@@ -282,6 +287,7 @@ def list_memories(
     limit: int | None = None,
     cursor: str | None = None,
     embeddings: bool | None = None,
+    newest_first: bool | None = None,
 ) -> Call[Page[types.MemoryTold]]:
     """The memories of a branch, in the order of adding. All pages are of the place where the branch stood when the
     first was read: what is added, rewritten or forgotten meanwhile is in none of them, and moves nothing. Takes
@@ -292,7 +298,9 @@ def list_memories(
         method="GET",
         path=f"/v1/agents/{calls.segment(agent)}/memories",
         read=calls.read_json,
-        query=calls.query(branch=branch, as_of=as_of, limit=limit, cursor=cursor, embeddings=embeddings),
+        query=calls.query(
+            branch=branch, as_of=as_of, limit=limit, cursor=cursor, embeddings=embeddings, newest_first=newest_first
+        ),
     )
 
 
@@ -404,18 +412,20 @@ def read_log(
     *,
     branch: str | None = None,
     as_of: str | None = None,
+    memory: str | None = None,
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Call[Page[types.EventTold]]:
     """What happened on a branch and those it came from, newest first. What happens while somebody reads the pages
-    is on none of them. Takes the role `reader`.
+    is on none of them. With `memory`, how that one came to be as it is: the whole history is looked through for
+    it. Rollbacks of memories are told too, since they may have taken it back. Takes the role `reader`.
     """
     return Call(
         name="readLog",
         method="GET",
         path=f"/v1/agents/{calls.segment(agent)}/log",
         read=calls.read_json,
-        query=calls.query(branch=branch, as_of=as_of, limit=limit, cursor=cursor),
+        query=calls.query(branch=branch, as_of=as_of, memory=memory, limit=limit, cursor=cursor),
     )
 
 
@@ -1162,6 +1172,7 @@ def search_library(
 class Operations:
     """All of them as methods, but streams."""
 
+    read_caller = Operation(read_caller)
     list_agents = Listing(list_agents)
     make_agent = Operation(make_agent)
     read_agent = Operation(read_agent)

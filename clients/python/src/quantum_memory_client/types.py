@@ -78,6 +78,16 @@ class BranchTold(TypedDict):
     created_at: str
 
 
+class CallerTold(TypedDict):
+    """Who asks, and what he may."""
+
+    subject: str
+    tenant: str
+    role: Literal["reader", "writer", "admin"]
+    agents: list[str]
+    channels: list[Literal["mood", "memories", "history"]]
+
+
 class CommitTold(TypedDict):
     """A checkpoint. `context` is what was so there, written a moment after it."""
 

@@ -484,7 +484,8 @@ export interface paths {
         };
         /**
          * What happened on a branch and those it came from, newest first.
-         * @description What happens while somebody reads the pages is on none of them.
+         * @description What happens while somebody reads the pages is on none of them. With `memory`, how that one came to be as it is:
+         *     the whole history is looked through for it. Rollbacks of memories are told too, since they may have taken it back.
          *
          *     Takes the role `reader`.
          */
@@ -990,6 +991,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/caller": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who asks, and what he may.
+         * @description So that nothing is offered that would be refused.
+         *
+         *     Takes the role `reader`.
+         */
+        get: operations["readCaller"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/library/search": {
         parameters: {
             query?: never;
@@ -1259,6 +1282,35 @@ export interface components {
             name: string;
             /** Parent */
             parent: string | null;
+        };
+        /**
+         * CallerTold
+         * @description Who asks, and what he may.
+         */
+        CallerTold: {
+            /**
+             * Agents
+             * @description Patterns of the names of the agents that he sees.
+             */
+            agents: string[];
+            /**
+             * Channels
+             * @description What he may subscribe to on the stream.
+             */
+            channels: ("mood" | "memories" | "history")[];
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "reader" | "writer" | "admin";
+            /**
+             * Subject
+             * @description Who it is, as the audit says.
+             * @example key:0f3a9b27c1d84e65
+             */
+            subject: string;
+            /** Tenant */
+            tenant: string;
         };
         /**
          * CommitTold
@@ -4297,6 +4349,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description The most that a page holds; the server may hold less. */
                 limit?: number;
+                /** @description Only what brought, rewrote, used or forgot the memory of this id. */
+                memory?: string | null;
             };
             header?: {
                 /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
@@ -4344,6 +4398,8 @@ export interface operations {
                 embeddings?: boolean;
                 /** @description The most that a page holds; the server may hold less. */
                 limit?: number;
+                /** @description In the reverse order; the same for all pages. */
+                newest_first?: boolean;
             };
             header?: {
                 /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
@@ -5541,6 +5597,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TreeTold"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    readCaller: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerTold"];
                 };
             };
             401: components["responses"]["Problem401"];
