@@ -41,13 +41,13 @@ def api_key(connection: sa.Connection, id_: str) -> ApiKey | None:
     if not findable(id_):
         return None
     row = connection.execute(_KEYS.where(_K.id == id_)).one_or_none()
-    return None if row is None else _key_of(row)
+    return None if row is None else key_of(row)
 
 
 def api_keys(connection: sa.Connection, tenant: str | None) -> list[ApiKey]:
     """Every key, or every key of a tenant, in the order in which they were made."""
     wanted = _KEYS if tenant is None else _KEYS.where(_K.tenant == tenant)
-    return [_key_of(row) for row in connection.execute(wanted.order_by(_K.position))]
+    return [key_of(row) for row in connection.execute(wanted.order_by(_K.position))]
 
 
 def denials(connection: sa.Connection, tenant: str | None, limit: int, before: int) -> list[Denial]:
@@ -65,7 +65,13 @@ def request(connection: sa.Connection, session: str, key: str) -> str | None:
     return connection.execute(wanted).scalar_one_or_none() or None
 
 
-def _key_of(row: Sequence[Any]) -> ApiKey:
+def key_rows(connection: sa.Connection) -> Sequence[Sequence[Any]]:
+    """Every key as it lies in the catalog, its id first."""
+    return connection.execute(_KEYS.order_by(_K.position)).all()
+
+
+def key_of(row: Sequence[Any]) -> ApiKey:
+    """The key of a row. Raises: ValueError, TypeError, OverflowError for one that is damaged."""
     id_, tenant, name, role, agents, channels, salt, hash_, created, expires, revoked, clearance, projects = row
     return ApiKey(
         id=id_,

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from quantum_memory.actors.folds import plain_folds
+from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.errors import CorruptRecord, Quarantined, VaultUnavailable
 from quantum_memory.memory.archive import export_archive, import_archive
 from quantum_memory.memory.events import Merged, Remembered, RolledBack, SkillLearned
@@ -26,6 +27,7 @@ from quantum_memory.memory.vault.collect import collect
 from quantum_memory.memory.vault.keeper import Keeper
 from quantum_memory.memory.vault.shelf import packing
 from quantum_memory.memory.vault.verify import ViewCheck, repair, verify
+from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings
 from quantum_memory.types import PAD, PARTS, Memory, Place, Skill
 from tests.unit.scribe import START, Running
@@ -440,3 +442,19 @@ def test_where_the_blocks_are_elsewhere_nothing_is_lost_and_nothing_is_repaired(
         (tmp_path / "segments").rmdir()
         (tmp_path / "away").rename(tmp_path / "segments")
         assert verify(again).findings == []
+
+
+def test_keys_that_cannot_be_read_are_found(vault: Vault) -> None:
+    keys = [mint("s", "acme", f"key {number}", "reader", now=START) for number in range(5)]
+    done(vault, OpenSession("s", "a test"), *(one.write for one in keys))
+    sound = verify(vault)
+    assert sound.sound
+    assert sound.looked_at["key"] == 5
+    ids, keyed = [one.write.id for one in keys], schema.api_keys
+    damage: list[dict[str, object]] = [{"agents": "[no"}, {"channels": "7"}, {"hash": b"short"}, {"created_at": 10**18}]
+    with vault.database.transaction() as connection:
+        for id_, values in zip(ids, damage, strict=False):
+            connection.execute(sa.update(keyed).where(keyed.c.id == id_).values(values))
+    found = verify(vault).findings
+    assert {(one.kind, one.where) for one in found} == {("key", id_) for id_ in ids[:4]}
+    assert all(one.remedy == "none" and not one.lost for one in found)

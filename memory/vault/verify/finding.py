@@ -18,7 +18,7 @@ class Finding:
 
     Attributes:
         kind: what sort of thing it is: "database", "branch", "entry", "segment", "merge", "commit", "tag", "snapshot",
-            "index", "block".
+            "index", "block", "key".
         where: which one.
         what: what is wrong with it, in words.
         remedy: what ``repair`` would do about it.

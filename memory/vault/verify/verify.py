@@ -18,6 +18,7 @@ from quantum_memory.memory.snapshots import Packing, StateCodec
 from quantum_memory.memory.timeline import Fold
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.vault import Vault
+from quantum_memory.memory.vault.verify.callers import check_callers
 from quantum_memory.memory.vault.verify.finding import Remedy, Report
 from quantum_memory.memory.vault.verify.journals import check_journals
 from quantum_memory.memory.vault.verify.references import check_references
@@ -80,6 +81,7 @@ def _check_catalog(vault: Vault, report: Report, progress: Callable[[str], None]
         stages: dict[str, Callable[[], None]] = {
             "the database's own check": lambda: _check_database(connection, vault.storage, report),
             "branches, commits, tags and merges": lambda: check_references(connection, report),
+            "callers from outside": lambda: check_callers(connection, report),
             "journals and segments": lambda: check_journals(connection, vault.blocks, report),
             "the search index": lambda: _check_index(connection, report),
             "the list of snapshots": lambda: rows.extend(_shelved(connection)),
