@@ -542,9 +542,9 @@ class QuantumMemoryHost:
         """How the agent's branches hang together."""
         return await self._parts.journal.ask(VaultHost.tree, branch.agent)
 
-    async def audit(self, branch: Branch, limit: int) -> list[AuditEntry]:
-        """Who changed what of the agent, newest first."""
-        return await self._parts.journal.ask(VaultHost.audit, branch.agent, limit)
+    async def audit(self, branch: Branch, limit: int, before: int | None = None) -> list[AuditEntry]:
+        """Who changed what of the agent, newest first, before a position."""
+        return await self._parts.journal.ask(VaultHost.audit, branch.agent, limit, before)
 
     async def forwarded(self, method: str, args: Sequence[Any]) -> Any:
         """Do what another orchestrator sent here, because it does not have the lineage."""

@@ -878,9 +878,13 @@ class AgentHandle:
         return self._ask("tree", self._branch)
 
     @operation
-    def audit(self, limit: int = 100) -> Call[list[AuditEntry]]:
-        """Who changed what of this agent, on all its branches, and when: newest first."""
-        return self._ask("audit", self._branch, positive("limit", limit))
+    def audit(self, limit: int = 100, *, before: int | None = None) -> Call[list[AuditEntry]]:
+        """Who changed what of this agent, on all its branches, and when: newest first.
+
+        With ``before`` only entries of a smaller position: that of the last one of the page before this.
+        """
+        last = None if before is None else whole("before", before, 0, math.inf)
+        return self._ask("audit", self._branch, positive("limit", limit), last)
 
     def transaction(self) -> Transaction:
         """A block in which everything that is done to this branch happens together or not at all.

@@ -229,9 +229,9 @@ class VaultHost:
         """How an agent's branches hang together."""
         return self._vault.tree(agent)
 
-    def audit(self, agent: AgentName | None, limit: int) -> list[AuditEntry]:
-        """Who changed what, newest first."""
-        return self._vault.audit(agent, limit)
+    def audit(self, agent: AgentName | None, limit: int, before: int | None = None) -> list[AuditEntry]:
+        """Who changed what, newest first, before a position."""
+        return self._vault.audit(agent, limit, before)
 
     def position(self) -> int:
         """The position of the last change."""

@@ -190,12 +190,6 @@ class AuditTold(Told):
     detail: str
 
 
-class AuditList(Told):
-    """The latest changes, newest first."""
-
-    items: list[AuditTold]
-
-
 class LineageTold(BranchTold):
     """A branch of a tree. `agent` is nothing where it is no agent of the caller's tenant."""
 

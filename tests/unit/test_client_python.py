@@ -137,7 +137,7 @@ async def everything(ask: Ask, folder: Path) -> None:
     await ask("delete_branch", ANN, "what-if")
     await ask("rollback", ANN, "here")
     assert (await ask("clone", ANN, "twin"))["name"] == "twin"
-    assert len((await ask("read_audit", ANN))["items"]) > 5
+    assert len(await ask("read_audit", ANN)) > 5
     await knowing(ask)
     assert "It rains." in await ask("export_memories", ANN, format="transcript")
     (folder / "chat.txt").write_text("Ann: hello\nBob: hi\n", encoding="utf-8")
@@ -291,7 +291,7 @@ def test_the_same_words_twice_in_a_stream_are_two_memories(memory: Client) -> No
 def test_who_asks_too_often_waits_as_long_as_he_is_told(tmp_path: Path) -> None:
     door = Door(tmp_path, service={"limits": {"key": {"per_s": 2.0, "burst": 4.0}}})
     try:
-        key = door.key()
+        key = door.key("admin")
         with Client(door.url, key, retries=ONCE) as hasty, pytest.raises(RateLimited) as limited:
             asyncio.run(everything(asked_of(hasty, set()), tmp_path))
         assert limited.value.retry_after_s is not None

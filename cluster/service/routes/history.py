@@ -10,7 +10,7 @@ from quantum_memory.cluster.service import cursors
 from quantum_memory.cluster.service.door import Asks
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Cursor, Limit, Page
 from quantum_memory.cluster.service.models_history import (
-    AuditList,
+    AuditTold,
     CommitTold,
     DiffTold,
     EventTold,
@@ -128,8 +128,12 @@ async def read_tree(asked: Asks, agent: AgentPath) -> TreeTold:
 
 
 @asks("admin", "GET", "/agents/{agent}/audit", "readAudit", "Who changed what of an agent, on all its branches.")
-async def read_audit(asked: Asks, agent: AgentPath, limit: Limit = 100) -> AuditList:
-    """The latest changes, newest first."""
+async def read_audit(asked: Asks, agent: AgentPath, limit: Limit = 100, cursor: Cursor = None) -> Page[AuditTold]:
+    """Newest first. What is done while somebody reads the pages is before the first."""
     handle = await asked.agent(agent)
-    found = await handle.audit.begin(min(limit, asked.limits.page))
-    return AuditList(items=[audit_told(one) for one in found])
+    before = None if cursor is None else cursors.number("audit", cursor)
+    most = min(limit, asked.limits.page)
+    found = await handle.audit.begin(most + 1, before=before)
+    page = found[:most]
+    following = cursors.written("audit", page[-1].position) if len(found) > most else None
+    return Page(items=[audit_told(one) for one in page], next=following)

@@ -524,14 +524,16 @@ def read_tree(agent: str) -> Call[types.TreeTold]:
     return Call(name="readTree", method="GET", path=f"/v1/agents/{calls.segment(agent)}/tree", read=calls.read_json)
 
 
-def read_audit(agent: str, *, limit: int | None = None) -> Call[types.AuditList]:
-    """Who changed what of an agent, on all its branches. The latest changes, newest first. Takes the role `admin`."""
+def read_audit(agent: str, *, limit: int | None = None, cursor: str | None = None) -> Call[Page[types.AuditTold]]:
+    """Who changed what of an agent, on all its branches. Newest first. What is done while somebody reads the pages
+    is before the first. Takes the role `admin`.
+    """
     return Call(
         name="readAudit",
         method="GET",
         path=f"/v1/agents/{calls.segment(agent)}/audit",
         read=calls.read_json,
-        query=calls.query(limit=limit),
+        query=calls.query(limit=limit, cursor=cursor),
     )
 
 
@@ -1197,7 +1199,7 @@ class Operations:
     drop_tag = Operation(drop_tag)
     diff = Operation(diff)
     read_tree = Operation(read_tree)
-    read_audit = Operation(read_audit)
+    read_audit = Listing(read_audit)
     list_branches = Listing(list_branches)
     delete_branch = Operation(delete_branch)
     fork = Operation(fork)

@@ -34,12 +34,6 @@ class ArchiveTold(TypedDict):
     inherited: int
 
 
-class AuditList(TypedDict):
-    """The latest changes, newest first."""
-
-    items: list[AuditTold]
-
-
 class AuditTold(TypedDict):
     """Who changed what, and when."""
 

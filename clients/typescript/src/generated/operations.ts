@@ -40,7 +40,7 @@ export const OPERATIONS = {
   practise: {"method":"POST","path":"/v1/agents/{agent}/skills/practise","query":["branch"],"writes":true,"upload":false},
   putTag: {"method":"PUT","path":"/v1/agents/{agent}/tags/{tag}","query":["branch"],"writes":true,"upload":false},
   readAgent: {"method":"GET","path":"/v1/agents/{agent}","query":[],"writes":false,"upload":false},
-  readAudit: {"method":"GET","path":"/v1/agents/{agent}/audit","query":["limit"],"writes":false,"upload":false},
+  readAudit: {"method":"GET","path":"/v1/agents/{agent}/audit","query":["limit","cursor"],"writes":false,"upload":false},
   readCaller: {"method":"GET","path":"/v1/caller","query":[],"writes":false,"upload":false},
   readEntry: {"method":"GET","path":"/v1/projects/{project}/entries/{entry}","query":[],"writes":false,"upload":false},
   readLog: {"method":"GET","path":"/v1/agents/{agent}/log","query":["branch","as_of","memory","limit","cursor"],"writes":false,"upload":false},

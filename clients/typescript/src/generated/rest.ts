@@ -175,7 +175,7 @@ export interface paths {
         };
         /**
          * Who changed what of an agent, on all its branches.
-         * @description The latest changes, newest first.
+         * @description Newest first. What is done while somebody reads the pages is before the first.
          *
          *     Takes the role `admin`.
          */
@@ -1185,14 +1185,6 @@ export interface components {
             version: number;
         };
         /**
-         * AuditList
-         * @description The latest changes, newest first.
-         */
-        AuditList: {
-            /** Items */
-            items: components["schemas"]["AuditTold"][];
-        };
-        /**
          * AuditTold
          * @description Who changed what, and when.
          */
@@ -2105,6 +2097,16 @@ export interface components {
         Page_AgentName_: {
             /** Items */
             items: components["schemas"]["AgentName"][];
+            /**
+             * Next
+             * @description The `cursor` of the next page; nothing after the last.
+             */
+            next: string | null;
+        };
+        /** Page[AuditTold] */
+        Page_AuditTold_: {
+            /** Items */
+            items: components["schemas"]["AuditTold"][];
             /**
              * Next
              * @description The `cursor` of the next page; nothing after the last.
@@ -3687,6 +3689,8 @@ export interface operations {
     readAudit: {
         parameters: {
             query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
                 /** @description The most that a page holds; the server may hold less. */
                 limit?: number;
             };
@@ -3709,7 +3713,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuditList"];
+                    "application/json": components["schemas"]["Page_AuditTold_"];
                 };
             };
             401: components["responses"]["Problem401"];
