@@ -17,6 +17,8 @@ from quantum_memory.types import AgentName, Mood
 
 PAUSE_S = 0.1
 """How long a mood is left alone after it was read; what is felt meanwhile is gathered."""
+READING = 64
+"""How many moods are read at once: whoever watches thousands waits, and the cluster is asked no more than that."""
 KEPT = 4096
 """Moods that are kept after nobody asked for them any more; those read longest ago go."""
 logger = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ class Moods:
         self._dirty: dict[Watched, int] = {}
         self._tasks: dict[Watched, asyncio.Task[None]] = {}
         self._number = 0
+        self._room = asyncio.Semaphore(READING)
 
     def watch(self, agent: AgentName | None) -> None:
         """One more watches an agent, or all of them."""
@@ -113,7 +116,8 @@ class Moods:
     async def _read_once(self, who: Watched, position: int) -> None:
         """Read a mood that has all up to a position in it. One that cannot be read is read after the next change."""
         try:
-            mood = await self._read(who)
+            async with self._room:
+                mood = await self._read(who)
         except Exception as error:  # noqa: BLE001 (whatever it is, the next change may bring a mood again)
             logger.info("a mood could not be read for those who watch it: %s", error)
             return
