@@ -61,8 +61,9 @@ def application(wishes: Settings, settings: Settings, namespace: str, address: A
     wanted = settings.service.replicas
 
     def built() -> FastAPI:  # Serve calls a function, and takes any other callable for the application itself
-        own = serve.get_replica_context()
-        ends = partial(ending, own.app_name, own.replica_id.unique_id)
+        own, ends = serve.get_replica_context(), None
+        if address is None:  # or else Serve knows of no request that it would wait for
+            ends = partial(ending, own.app_name, own.replica_id.unique_id)
         return replica(wishes, settings, namespace, ends, address)
 
     scaling: dict[str, Any] = {"num_replicas": wanted.least}

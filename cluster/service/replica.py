@@ -66,7 +66,11 @@ UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 
 def replica(
-    wishes: Settings, settings: Settings, namespace: str, ends: Callable[[], bool], address: Address | None = None
+    wishes: Settings,
+    settings: Settings,
+    namespace: str,
+    ends: Callable[[], bool] | None,
+    address: Address | None = None,
 ) -> FastAPI:
     """The application of a replica, in a process of a Ray cluster: it connects to the memory there, or starts it.
 
@@ -90,7 +94,8 @@ class Replica:
         memory: the cluster, connected. Closing it is not this object's business.
         settings: what the door keeps to.
         leases: where rates are leased.
-        ending: whether the replica is about to end, which is asked every ``ASK_S``; it may block.
+        ending: whether the replica is about to end, which is asked every ``ASK_S``; it may block. Without it, that is
+            known when the lifespan ends.
         address: where it listens itself; nowhere if there is none.
 
     Attributes:
@@ -102,7 +107,7 @@ class Replica:
         memory: MemoryCluster,
         settings: Settings,
         leases: Leases,
-        ending: Callable[[], bool] = lambda: False,
+        ending: Callable[[], bool] | None = None,
         address: Address | None = None,
     ) -> None:
         self._memory, self._ending, wanted = memory, ending, settings.service
@@ -175,10 +180,11 @@ class Replica:
 
     async def _until_the_end(self) -> None:
         """Let everybody on the stream say good-bye once the replica is about to end."""
-        while not self._hub.closing.is_set():
+        ending = self._ending
+        while ending is not None and not self._hub.closing.is_set():
             await asyncio.sleep(ASK_S)
             try:
-                if await asyncio.to_thread(self._ending):
+                if await asyncio.to_thread(ending):
                     self._farewell()
             except Exception as error:  # noqa: BLE001 (Serve is asked again)
                 logger.info("nobody says whether this replica is about to end: %s", error)
