@@ -388,8 +388,8 @@ class Library:
         for placed, entry in copies:
             if entry is here or entry.birth != here.birth:
                 continue
-            left = here.origin is not None and here.origin[:2] == (entry.project, entry.tier)
-            op_id = here.origin.op if left and here.origin is not None else f"{base}:void"
+            place = entry.project, entry.tier, entry.version  # of another version it is no rest of the last move
+            op_id = here.origin.op if here.origin is not None and here.origin[:3] == place else f"{base}:void"
             yield from self._take(placed, entry.id, entry.version, op_id)
 
     def _delete(self, project: str, id_: str, seen: int | None, kind: Kind | None, base: str) -> Stepping[None]:

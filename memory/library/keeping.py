@@ -145,8 +145,14 @@ def _standing(found: Sequence[Entry]) -> list[Entry]:
 
 
 def _came_from(there: Entry, here: Entry) -> bool:
-    """Whether one is a copy of an entry that was moved from where the other is."""
-    return there.origin is not None and there.origin[:2] == (here.project, here.tier)
+    """Whether one is a copy of an entry that was moved from where the other is.
+
+    Of two that came from each other's places, as after a move back, the one that was moved last did.
+    """
+    if there.origin is None or there.origin[:2] != (here.project, here.tier):
+        return False
+    back = here.origin is not None and here.origin[:2] == (there.project, there.tier)
+    return not back or here.origin is None or there.origin.version > here.origin.version
 
 
 def _is_later(here: Entry, moved: Entry) -> bool:

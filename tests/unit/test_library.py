@@ -330,6 +330,29 @@ def test_a_move_that_meets_a_change_is_undone(front: Front, monkeypatch: pytest.
     assert [one.tier for one in library.entries("apollo").entries] == ["open"]
 
 
+def test_a_move_that_goes_back_and_is_cut_off_loses_no_change(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    library, low = front.memory.library(), front.memory.library(Reach(clearance="open"))
+    library.add("apollo", Content("document", "Plan", "As it was."), "open", id="plan")
+    library.update("apollo", "plan", 1, tier="restricted")
+    library.update("apollo", "plan", 2, tier="open")
+
+    def dies(*_: object) -> object:
+        raise Unavailable("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "_take", dies)
+        with pytest.raises(Unavailable):
+            library.update("apollo", "plan", 3, tier="restricted")
+    assert library.entry("apollo", "plan").tier == "restricted"
+    changed = low.update("apollo", "plan", 3, {"text": "Somebody was faster."})
+    assert low.entry("apollo", "plan") == library.entry("apollo", "plan") == changed
+    assert [one.id for one in library.entries("apollo").entries] == ["plan"]
+    assert [one.entry.tier for one in library.search("faster plan")] == ["open"]
+    with pytest.raises(VersionConflict):
+        library.update("apollo", "plan", 3, tier="restricted")
+    assert library.update("apollo", "plan", 4, tier="restricted").text == "Somebody was faster."
+
+
 def test_a_reader_beside_a_writer_sees_whole_versions_alone(front: Front) -> None:
     library = front.memory.library()
     texts = [f"{chr(97 + number)} " * (900 * (1 + number % 4)) for number in range(12)]
