@@ -130,6 +130,11 @@ class Directory:
         vars(other).update(vars(self), _names=map("{}-{}".format, repeat(op), count(1)))
         return other
 
+    @property
+    def repeats(self) -> bool:
+        """Whether what is asked for may have been done before, under the same name."""
+        return self._names is not None
+
     def new_op(self) -> str:
         """An id for one operation of this session, unlike any other: with it a repeated call is done once."""
         name = uuid4().hex if self._names is None else next(self._names)

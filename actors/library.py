@@ -14,7 +14,7 @@ from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.requests import memory_id, query_of, recall_request
-from quantum_memory.actors.shelving import PutRequest, TakeRequest
+from quantum_memory.actors.shelving import PutRequest, TakeRequest, birth_of
 from quantum_memory.actors.steps import Stepping, Steps
 from quantum_memory.checks import whole
 from quantum_memory.errors import AlreadyExists, EntryNotFound, InvalidValue, TooLong, VersionConflict
@@ -307,9 +307,12 @@ class Library:
 
     def _add(self, shelf: Shelf, id_: str, content: Content, base: str) -> Stepping[Entry]:
         there = yield from self._there(self._reach.shelves(shelf.project))
-        for placed, _ in (yield from self._copies(there, id_)):
-            if placed.shelf != shelf:
-                raise AlreadyExists("entry", id_)
+        copies = yield from self._copies(there, id_)
+        made = [entry for _, entry in copies if entry.birth == birth_of(base)]
+        if made:
+            return _one(shelf.project, id_, None, made)  # by this very call; somebody may have moved it since
+        if any(placed.shelf != shelf for placed, _ in copies):
+            raise AlreadyExists("entry", id_)
         placed = next((one for one in there if one.shelf == shelf), None) or (yield from self._made(shelf))
         return (yield from self._put(PutRequest(placed.branch, id_, content, 0, base)))
 
@@ -335,7 +338,11 @@ class Library:
         projects = dict.fromkeys((change.project, target_project))
         shelves = [shelf for project in projects for shelf in self._reach.shelves(project)]
         there = yield from self._there(shelves)
+        again = yield from self._done_before(there, (change.base, f"{_move(change.base)}:gone"))
         copies = yield from self._copies(there, change.id)
+        if again:
+            went = [one for one in standing(entry for _, entry in copies) if one.project == target_project]
+            return _one(target_project, change.id, change.kind, went)
         done = self._moved_already(change, copies)
         mine = [one for one in standing(entry for _, entry in copies) if one.project == change.project]
         here = done or _one(change.project, change.id, change.kind, mine)
@@ -369,7 +376,7 @@ class Library:
 
     def _moved(self, source: Placed, goal: Placed, here: Entry, content: Content, base: str) -> Stepping[Entry]:
         """Written where it goes, then taken away where it was; if it was changed there meanwhile, all is as before."""
-        entry = yield from self._put(PutRequest(goal.branch, here.id, content, 0, base, here))
+        entry = yield from self._put(PutRequest(goal.branch, here.id, content, 0, _move(base), here))
         try:
             yield from self._take(source, here.id, here.version, entry.origin.op if entry.origin else base)
         except (VersionConflict, EntryNotFound):
@@ -394,24 +401,21 @@ class Library:
 
     def _delete(self, project: str, id_: str, seen: int | None, kind: Kind | None, base: str) -> Stepping[None]:
         there = yield from self._there(self._reach.shelves(project))
-        copies = yield from self._copies(there, id_)
-        if not copies:
-            yield from self._gone(project, there, id_, base)
+        if (yield from self._done_before(there, (base,))):
             return
+        copies = yield from self._copies(there, id_)
         here = _one(project, id_, kind, [entry for _, entry in copies])
         source = next(placed for placed, entry in copies if entry is here)
         yield from self._swept(copies, here, base)
         yield from self._take(source, id_, seen, base)
 
-    def _gone(self, project: str, there: Sequence[Placed], id_: str, base: str) -> Stepping[None]:
-        """Raises: EntryNotFound, unless this very call took it away before."""
-        for placed in there:
-            try:
-                yield from self._take(placed, id_, None, base)
-            except EntryNotFound:
-                continue
-            return
-        raise EntryNotFound(project, id_)
+    def _done_before(self, there: Sequence[Placed], names: Sequence[str]) -> Stepping[bool]:
+        """Whether this very call was made before and did one of these: its entry may be elsewhere since, or another."""
+        if not self._directory.repeats:
+            return False
+        asked = [(one.branch.agent, name) for one in there for name in names]
+        found = yield [self._directory.call("vault", 0, "outcome", one) for one in asked]
+        return any(one is not None for one in found)
 
     def _search(self, asked: _Search, projects: Sequence[str] | None, tiers: Sequence[Tier]) -> Stepping[EntryHits]:
         if projects is None:
@@ -469,6 +473,11 @@ class _Search(NamedTuple):
     passages: int
     kinds: tuple[Kind, ...]
     tags: tuple[str, ...]
+
+
+def _move(base: str) -> str:
+    """What writing an entry where it goes is called: that alone is no move yet."""
+    return f"{base}:moved"
 
 
 def _one(project: str, id_: str, kind: Kind | None, copies: Sequence[Entry]) -> Entry:

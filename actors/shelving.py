@@ -132,7 +132,7 @@ class Shelver:
         if before is not None:
             here = before.entry
             return Standing(request.id, here.birth, here.version + 1, here.created, now, here.origin)
-        return Standing(request.id, memory_id(request.op_id, 0), 1, now, now)
+        return Standing(request.id, birth_of(request.op_id), 1, now, now)
 
     async def _settled(self, request: PutRequest, here: Kept | None) -> Entry | None:
         """The entry, if it stands already as it is wanted. Raises: what refuses the request."""
@@ -158,6 +158,11 @@ class Shelver:
     async def _done(self, branch: Branch, op_id: str) -> bool:
         """Whether this very operation was done before: Ray, or its caller, repeats it."""
         return await self._parts.journal.ask(VaultHost.outcome, branch.agent, op_id) is not None
+
+
+def birth_of(op_id: str) -> str:
+    """What an entry has that an operation made, and no other."""
+    return memory_id(op_id, 0)
 
 
 def _as_wanted(request: PutRequest, entry: Entry) -> bool:

@@ -353,6 +353,49 @@ def test_a_move_that_goes_back_and_is_cut_off_loses_no_change(front: Front, monk
     assert library.update("apollo", "plan", 4, tier="restricted").text == "Somebody was faster."
 
 
+def test_a_call_that_is_repeated_finds_that_it_was_made_wherever_the_entry_is_since(front: Front) -> None:
+    library = front.memory.library()
+
+    def named(op: str) -> Library:
+        return Library(library._directory.repeatable(op), Reach(), 100)
+
+    rule = Content("rule", "Launch", "At dawn.")
+    made = named("add").add("apollo", rule, id="launch")
+    changed = named("change").update("apollo", "launch", made.version, {"text": "At noon."})
+    moved = named("move").update("apollo", "launch", changed.version, tier="restricted")
+    there = library.update("apollo", "launch", moved.version, tier="open")
+    assert named("add").add("apollo", rule, id="launch") == there
+    assert named("change").update("apollo", "launch", made.version, {"text": "At noon."}) == there
+    assert named("move").update("apollo", "launch", changed.version, tier="restricted") == there
+
+    named("delete").delete("apollo", "launch")
+    named("delete").delete("apollo", "launch")
+    other = library.add("apollo", Content("rule", "Launch", "Of somebody else."), "internal", id="launch")
+    named("delete").delete("apollo", "launch")
+    assert library.entry("apollo", "launch") == other, "a call is no other one when its entry is"
+    with pytest.raises(EntryNotFound):
+        library.delete("apollo", "nothing")
+
+
+def test_a_move_that_was_refused_is_refused_when_it_is_repeated(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    library, low = front.memory.library(), front.memory.library(Reach(clearance="open"))
+    library.add("apollo", Content("document", "Plan", "As it was."), "open", id="plan")
+    take = Library._take
+
+    def meets(self: Library, *asked: object) -> object:
+        if low.entry("apollo", "plan").version == 1:
+            low.update("apollo", "plan", 1, {"text": "Somebody was faster."})
+        return take(self, *asked)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "_take", meets)
+        for _ in range(2):
+            named = Library(library._directory.repeatable("move"), Reach(), 100)
+            with pytest.raises(VersionConflict):
+                named.update("apollo", "plan", 1, tier="restricted")
+    assert library.entry("apollo", "plan").text == "Somebody was faster."
+
+
 def test_a_reader_beside_a_writer_sees_whole_versions_alone(front: Front) -> None:
     library = front.memory.library()
     texts = [f"{chr(97 + number)} " * (900 * (1 + number % 4)) for number in range(12)]
