@@ -300,9 +300,21 @@ class Library:
         found = yield [self._directory.ask_owner(one.branch.lineage, "read_entry", one.branch, id_) for one in there]
         return [(one, entry) for one, entry in zip(there, found, strict=True) if entry is not None]
 
-    def _entry(self, project: str, id_: str, kind: Kind | None) -> Stepping[Entry]:
-        there = yield from self._there(self._reach.shelves(project))
+    def _looked(self, shelves: Sequence[Shelf], id_: str) -> Stepping[tuple[list[Placed], list[tuple[Placed, Entry]]]]:
+        """Those of these shelves that there are, and what they have under an id.
+
+        What is moved from one to another between their answers is on neither by what they say: then they are asked
+        once more.
+        """
+        there = yield from self._there(shelves)
         copies = yield from self._copies(there, id_)
+        if not copies:
+            there = yield from self._there(shelves)
+            copies = yield from self._copies(there, id_)
+        return there, copies
+
+    def _entry(self, project: str, id_: str, kind: Kind | None) -> Stepping[Entry]:
+        _, copies = yield from self._looked(self._reach.shelves(project), id_)
         return _one(project, id_, kind, [entry for _, entry in copies])
 
     def _add(self, shelf: Shelf, id_: str, content: Content, base: str) -> Stepping[Entry]:
@@ -337,9 +349,8 @@ class Library:
         target_project = change.to or change.project
         projects = dict.fromkeys((change.project, target_project))
         shelves = [shelf for project in projects for shelf in self._reach.shelves(project)]
-        there = yield from self._there(shelves)
+        there, copies = yield from self._looked(shelves, change.id)
         again = yield from self._done_before(there, (change.base, f"{_move(change.base)}:gone"))
-        copies = yield from self._copies(there, change.id)
         if again:
             went = [one for one in standing(entry for _, entry in copies) if one.project == target_project]
             return _one(target_project, change.id, change.kind, went)
@@ -400,10 +411,9 @@ class Library:
             yield from self._take(placed, entry.id, entry.version, op_id)
 
     def _delete(self, project: str, id_: str, seen: int | None, kind: Kind | None, base: str) -> Stepping[None]:
-        there = yield from self._there(self._reach.shelves(project))
+        there, copies = yield from self._looked(self._reach.shelves(project), id_)
         if (yield from self._done_before(there, (base,))):
             return
-        copies = yield from self._copies(there, id_)
         here = _one(project, id_, kind, [entry for _, entry in copies])
         source = next(placed for placed, entry in copies if entry is here)
         yield from self._swept(copies, here, base)

@@ -25,7 +25,7 @@ from quantum_memory.errors import (
 from quantum_memory.memory.library.entries import Content, Entry
 from quantum_memory.memory.library.passages import WINDOW, passages
 from quantum_memory.memory.library.reach import Reach
-from quantum_memory.memory.library.shelves import TIERS, Shelf, reserved, shelf_of
+from quantum_memory.memory.library.shelves import TIERS, Shelf, Tier, reserved, shelf_of
 from tests.unit.front import Front
 
 TEXTS = st.text(max_size=60) | st.sampled_from(["word ", "A sentence. ", "\n\n", " \n", "漢字。", "x" * 900, "ы" * 500])
@@ -394,6 +394,27 @@ def test_a_move_that_was_refused_is_refused_when_it_is_repeated(front: Front, mo
             with pytest.raises(VersionConflict):
                 named.update("apollo", "plan", 1, tier="restricted")
     assert library.entry("apollo", "plan").text == "Somebody was faster."
+
+
+@pytest.mark.parametrize(("here", "there"), [("open", "restricted"), ("restricted", "open")])
+def test_what_is_moved_while_it_is_looked_for_is_found(
+    front: Front, monkeypatch: pytest.MonkeyPatch, here: Tier, there: Tier
+) -> None:
+    library = front.memory.library()
+    library.add("apollo", Content("document", "Plan", "As it was."), here, id="plan")
+    read = Library._copies
+
+    def meets(self: Library, *asked: object) -> object:
+        """Between the question which shelves there are and the one what is on them, somebody moves the entry."""
+        monkeypatch.setattr(Library, "_copies", read)
+        library.update("apollo", "plan", 1, tier=there)
+        return read(self, *asked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Library, "_copies", meets)
+    assert library.entry("apollo", "plan").tier == there
+    monkeypatch.setattr(Library, "_copies", read)
+    with pytest.raises(EntryNotFound):
+        library.entry("apollo", "nothing")
 
 
 def test_a_reader_beside_a_writer_sees_whole_versions_alone(front: Front) -> None:
