@@ -20,6 +20,8 @@ from quantum_memory.types import PAD, Hit, Memory, MemoryId, Utterance
 
 TITLE = f"{MARK}title"
 """The tag of the memory that holds a title: there is one of each version."""
+BIRTH = f"{MARK}birth"
+"""What holds of every memory of an entry, and of no other memory."""
 _CALM = PAD(0.0, 0.0, 0.0)
 """Nobody feels what is on a shelf."""
 
@@ -47,7 +49,7 @@ def utterances(content: Content, standing: Standing) -> tuple[Utterance, ...]:
     pieces = passages(content.text)
     told: dict[str, Any] = {
         "version": standing.version,
-        "birth": standing.birth,
+        BIRTH: standing.birth,
         "title": content.title,
         "uri": content.uri,
         "priority": content.priority,
@@ -69,6 +71,11 @@ def utterances(content: Content, standing: Standing) -> tuple[Utterance, ...]:
         )
         for number, text in texts
     )
+
+
+def is_kept(memory: Memory) -> bool:
+    """Whether a memory of a shelf is of an entry: a driver who has the shelf's agent may remember anything on it."""
+    return BIRTH in memory.metadata
 
 
 def number_of(memory: Memory) -> int:
@@ -100,19 +107,20 @@ def entry_of(memory: Memory, shelf: Shelf, text: str | None = None) -> Entry:
         updated=utc("updated", datetime.fromisoformat(told["updated"])),
         version=told["version"],
         passages=told["passages"],
-        birth=told["birth"],
+        birth=told[BIRTH],
         origin=None if origin is None else Origin(origin[0], tier_named(origin[1]), origin[2], origin[3]),
     )
 
 
 def kept(memories: Sequence[Memory], shelf: Shelf) -> Kept | None:
-    """The entry that all memories of one id on a shelf are; ``None`` where there are none."""
-    if not memories:
+    """The entry that the memories of one id on a shelf are; ``None`` where none is of an entry."""
+    theirs = [one for one in memories if is_kept(one)]
+    if not theirs:
         return None
-    newest = max(map(version_of, memories))
-    mine = sorted((one for one in memories if version_of(one) == newest), key=number_of)
+    newest = max(map(version_of, theirs))
+    mine = sorted((one for one in theirs if version_of(one) == newest), key=number_of)
     text = "".join(one.text for one in mine if number_of(one) >= 0)
-    return Kept(entry_of(mine[0], shelf, text), tuple(one.id for one in memories))
+    return Kept(entry_of(mine[0], shelf, text), tuple(one.id for one in theirs))
 
 
 def standing(copies: Iterable[Entry]) -> list[Entry]:
@@ -164,7 +172,8 @@ def gathered(found: Iterable[tuple[Shelf, Hit]], k: int, each: int) -> list[Entr
     """What was found on shelves by entry, best first: ``k`` entries at most, and ``each`` passages of one at most."""
     hits: dict[tuple[str, Shelf], list[Hit]] = defaultdict(list)
     for shelf, hit in found:
-        hits[hit.memory.session or "", shelf].append(hit)
+        if is_kept(hit.memory):
+            hits[hit.memory.session or "", shelf].append(hit)
     copies: dict[tuple[str, str], list[EntryHit]] = defaultdict(list)
     for (name, shelf), some in hits.items():
         newest = max(version_of(hit.memory) for hit in some)

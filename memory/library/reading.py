@@ -12,7 +12,7 @@ from quantum_memory.memory.episodic.filtering import allowed
 from quantum_memory.memory.episodic.records import micros
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.library.entries import Entry, Kind
-from quantum_memory.memory.library.keeping import TITLE, Kept, entry_of, kept
+from quantum_memory.memory.library.keeping import TITLE, Kept, entry_of, is_kept, kept
 from quantum_memory.memory.library.shelves import Shelf
 from quantum_memory.types import Filters, Memory
 
@@ -67,6 +67,8 @@ def _newest(titles: Iterator[Memory], shelf: Shelf) -> Iterator[Entry]:
     together: dict[str, Entry] = {}
     now: datetime | None = None
     for memory in titles:
+        if not is_kept(memory):
+            continue
         if memory.at != now:
             yield from sorted(together.values(), key=lambda one: one.id)
             together, now = {}, memory.at

@@ -460,6 +460,22 @@ def test_a_shelf_has_a_history_like_any_agent(front: Front) -> None:
         front.memory.library(Reach(clearance="open")).shelf("apollo", "restricted")
 
 
+def test_what_a_driver_remembers_on_a_shelf_is_no_entry_and_hides_none(front: Front) -> None:
+    library = front.memory.library()
+    made = library.add("apollo", Content("document", "Plan", LONG), "open", id="plan")
+    shelf = library.shelf("apollo", "open")
+    shelf.remember("Rockets burn kerosene.")
+    shelf.remember("Rockets burn kerosene.", kind="document", session="plan", metadata={"version": 7})
+    shelf.remember("Rockets burn kerosene.", kind="rule", tags=[":title"])
+    assert library.entry("apollo", "plan") == made
+    assert [one.id for one in library.entries("apollo").entries] == ["plan"]
+    for hits in (library.search("rockets burn kerosene", 3), library.search("rockets", kinds=["document"])):
+        assert [one.entry.id for one in hits] == ["plan"]
+    changed = library.update("apollo", "plan", 1, {"text": "Short."})
+    assert library.entry("apollo", "plan") == changed
+    assert len(shelf.memories()) == 3 + 2, "what is not the library's stays"
+
+
 def test_a_search_over_very_many_projects_asks_which(front: Front) -> None:
     library = front.memory.library()
     with pytest.raises(TooLong, match="projects"):
