@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,10 +86,15 @@ def test_what_is_no_shelf_is_none(name: str) -> None:
         {"kind": "note"},
         {"title": " "},
         {"title": "two\nlines"},
+        {"title": "two\rlines"},
+        {"title": "two\u2028lines"},
+        {"title": "a line\n"},
         {"title": "x" * 301},
         {"text": ""},
         {"text": "x" * 1_000_001},
         {"text": "x" + " " * 9000 + "y"},
+        {"text": "x" + "\n" * 8193},
+        {"text": " " * 8193 + "x"},
         {"tags": (":title",)},
         {"tags": "tag"},
         {"tags": tuple(map(str, range(33)))},
@@ -106,6 +112,13 @@ def test_content_is_checked(fields: dict[str, object]) -> None:
     good: dict[str, object] = {"kind": "document", "title": "A title", "text": "A text."}
     with pytest.raises(InvalidInput):
         Content(**(good | fields))  # type: ignore[arg-type]
+
+
+def test_white_space_is_looked_through_once() -> None:
+    text = ("x" + " " * 8192) * 120  # looked through again from each space on, it would be 4,000 million
+    begun = time.process_time()
+    assert Content("document", "A title", text).text == text
+    assert time.process_time() - begun < 2
 
 
 def test_entries_are_kept_read_listed_changed_and_taken_away(front: Front) -> None:
