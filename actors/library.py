@@ -29,6 +29,7 @@ from quantum_memory.memory.library.entries import (
     tags_of,
 )
 from quantum_memory.memory.library.keeping import current, gathered, standing
+from quantum_memory.memory.library.passages import LEAST
 from quantum_memory.memory.library.reach import Reach
 from quantum_memory.memory.library.reading import Listing
 from quantum_memory.memory.library.shelves import (
@@ -329,7 +330,8 @@ class Library:
         return (yield from self._put(PutRequest(placed.branch, id_, content, 0, base)))
 
     def _put(self, request: PutRequest) -> Stepping[Entry]:
-        (entry,) = yield [self._directory.ask_owner(request.branch.lineage, "put_entry", request)]
+        texts = 1 + len(request.content.text) // LEAST  # the title, and about as many passages at most
+        (entry,) = yield [self._directory.ask_owner(request.branch.lineage, "put_entry", request, texts=texts)]
         return entry  # type: ignore[no-any-return]  # what the orchestrator says
 
     def _take(self, placed: Placed, id_: str, expected: int | None, op_id: str) -> Stepping[None]:

@@ -5,6 +5,7 @@ Owns that a change is made to the version that its caller has seen. Which shelve
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,7 +80,7 @@ class Shelver:
         if done is not None:
             return done
         standing = self._standing(request, before)
-        told = utterances(request.content, standing)
+        told = await asyncio.to_thread(utterances, request.content, standing)  # cutting a long text takes a while
         memories = tuple(await self._writer.made(RememberRequest(branch, told, request.op_id)))
 
         async def write() -> Entry:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ from quantum_memory.memory.library.entries import Content, Entry
 from quantum_memory.memory.library.passages import WINDOW, passages
 from quantum_memory.memory.library.reach import Reach
 from quantum_memory.memory.library.shelves import TIERS, Shelf, Tier, reserved, shelf_of
-from tests.unit.front import Front
+from tests.unit.front import Front, LocalDirectory
 
 TEXTS = st.text(max_size=60) | st.sampled_from(["word ", "A sentence. ", "\n\n", " \n", "漢字。", "x" * 900, "ы" * 500])
 LONG = "Rockets burn kerosene. " * 60 + "\n\n" + "The landing gear unfolds at two hundred metres. " * 30
@@ -471,6 +472,19 @@ def test_a_shelf_has_a_history_like_any_agent(front: Front) -> None:
         library.shelf("apollo", "restricted")
     with pytest.raises(Forbidden):
         front.memory.library(Reach(clearance="open")).shelf("apollo", "restricted")
+
+
+def test_a_long_text_may_take_as_long_as_so_many_texts(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    library, given = front.memory.library(), []
+    call = LocalDirectory.call
+
+    def counted(self: LocalDirectory, *asked: Any, texts: int = 0, **options: Any) -> Any:
+        given.append((asked[2], texts))
+        return call(self, *asked, texts=texts, **options)
+
+    monkeypatch.setattr(LocalDirectory, "call", counted)
+    made = library.add("apollo", Content("document", "Plan", LONG), id="plan")
+    assert [texts > made.passages for method, texts in given if method == "put_entry"] == [True]
 
 
 def test_what_a_driver_remembers_on_a_shelf_is_no_entry_and_hides_none(front: Front) -> None:
