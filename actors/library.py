@@ -28,7 +28,7 @@ from quantum_memory.memory.library.entries import (
     kind_named,
     tags_of,
 )
-from quantum_memory.memory.library.keeping import current, gathered, standing
+from quantum_memory.memory.library.keeping import current, gathered, standing, void
 from quantum_memory.memory.library.passages import LEAST
 from quantum_memory.memory.library.reach import Reach
 from quantum_memory.memory.library.reading import Listing
@@ -312,7 +312,18 @@ class Library:
         if not copies:
             there = yield from self._there(shelves)
             copies = yield from self._copies(there, id_)
-        return there, copies
+        return there, (yield from self._decided(copies))
+
+    def _decided(self, copies: list[tuple[Placed, Entry]]) -> Stepping[list[tuple[Placed, Entry]]]:
+        """The same, where of two moves from one place the one counts that took the entry away there."""
+        moves = [entry for entry in standing(one for _, one in copies) if entry.origin is not None]
+        if len({one.birth for one in moves}) == len(moves):
+            return copies
+        asked = [(Shelf(self._reach.scope, *one.origin[:2]).agent, one.origin.op) for one in moves if one.origin]
+        found = yield [self._directory.call("vault", 0, "outcome", one) for one in asked]
+        won = {one.birth: one for one, outcome in zip(moves, found, strict=True) if outcome is not None}
+        lost = {id(one) for one in moves if one.birth in won and one is not won[one.birth]}
+        return [(placed, void(one, won[one.birth]) if id(one) in lost else one) for placed, one in copies]
 
     def _entry(self, project: str, id_: str, kind: Kind | None) -> Stepping[Entry]:
         _, copies = yield from self._looked(self._reach.shelves(project), id_)

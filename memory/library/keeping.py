@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -136,6 +137,12 @@ def standing(copies: Iterable[Entry]) -> list[Entry]:
         kin[one.birth].append(one)
     counting = {id(one) for some in kin.values() for one in _standing(some)}
     return [one for one in found if id(one) in counting]
+
+
+def void(lost: Entry, won: Entry) -> Entry:
+    """A copy that a move wrote which did not come to pass, since another one had: it does not count beside that."""
+    op = "" if lost.origin is None else lost.origin.op
+    return replace(lost, origin=Origin(won.project, won.tier, 0, op))
 
 
 def current(copies: Iterable[Entry]) -> Entry | None:

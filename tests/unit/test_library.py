@@ -431,6 +431,28 @@ def test_what_is_moved_while_it_is_looked_for_is_found(
         library.entry("apollo", "nothing")
 
 
+def test_of_two_moves_the_one_that_was_cut_off_takes_nothing_from_the_other(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, less = front.memory.library(), front.memory.library(Reach(clearance="internal"))
+    library.add("apollo", Content("document", "Plan", "As it was."), "open", id="plan")
+
+    def dies(*_: object) -> object:
+        raise Unavailable("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "_take", dies)
+        with pytest.raises(Unavailable):
+            library.update("apollo", "plan", 1, tier="restricted")
+    moved = less.update("apollo", "plan", 1, {"text": "Somebody was faster."}, tier="internal")
+    assert library.entry("apollo", "plan") == less.entry("apollo", "plan") == moved
+    with pytest.raises(VersionConflict):
+        library.update("apollo", "plan", 1, tier="restricted")
+    assert library.entry("apollo", "plan") == moved
+    assert [one.tier for one in library.entries("apollo").entries] == ["internal"], "what was left is swept"
+    assert library.update("apollo", "plan", 2, tier="restricted").text == "Somebody was faster."
+
+
 def test_a_reader_beside_a_writer_sees_whole_versions_alone(front: Front) -> None:
     library = front.memory.library()
     texts = [f"{chr(97 + number)} " * (900 * (1 + number % 4)) for number in range(12)]
@@ -480,7 +502,7 @@ def test_a_long_text_may_take_as_long_as_so_many_texts(front: Front, monkeypatch
 
     def counted(self: LocalDirectory, *asked: Any, texts: int = 0, **options: Any) -> Any:
         given.append((asked[2], texts))
-        return call(self, *asked, texts=texts, **options)
+        return call(self, *asked, **options)
 
     monkeypatch.setattr(LocalDirectory, "call", counted)
     made = library.add("apollo", Content("document", "Plan", LONG), id="plan")
