@@ -17,7 +17,9 @@ from tests.unit.doors import Rest, Table, problem, said
 
 
 class Change(NamedTuple):
-    """A request that changes something of an agent that is called like the operation; ``content`` is a stream."""
+    """A request that changes something of an agent, or of a project, that is called like the operation; ``content`` is
+    a stream.
+    """
 
     name: str
     method: str
@@ -25,6 +27,7 @@ class Change(NamedTuple):
     body: Any = None
     who: str = "ann"
     content: bytes | None = None
+    of: str = "agents"
 
 
 LINES = b'{"text": "a line", "id": "l1"}\n{"text": "another line"}\n'
@@ -52,6 +55,9 @@ CHANGES = (
     Change("practise", "POST", "/skills/practise", {"skill": "old skill", "succeeded": True}),
     Change("importMemories", "POST", "/import?format=jsonl", content=LINES),
     Change("importArchive", "POST", "-new/archive", content=b""),
+    Change("addEntry", "POST", "/entries", {"kind": "rule", "title": "New", "text": "Keep it."}, of="projects"),
+    Change("updateEntry", "PATCH", "/entries/old", {"version": 1, "text": "Break it.", "tier": "open"}, of="projects"),
+    Change("deleteEntry", "DELETE", "/entries/old", of="projects"),
 )
 LATER = (
     Change("", "POST", "/remember", said(3)),
@@ -60,6 +66,7 @@ LATER = (
     Change("", "POST", "/skills", {"name": "greet", "steps": ["bow"]}),
     Change("", "POST", "/skills/practise", {"skill": "old skill", "succeeded": False}),
     Change("", "POST", "/fork", {"name": "more"}),
+    Change("", "POST", "/entries", {"kind": "rule", "title": "More", "text": "Keep it too."}, of="projects"),
 )
 """What happens between a change and its repeat."""
 
@@ -87,6 +94,7 @@ class Doors:
             rest.put(f"{at}/tags/old", json={}),
             rest.post(f"{at}/fork", {"name": "side"}),
             rest.post(f"{at}/remember?branch=side", said(5)),
+            rest.post(f"/projects/{name}/entries", {"id": "old", "kind": "rule", "title": "Old", "text": "Keep it."}),
         ):
             assert answer.is_success, answer.text
 
@@ -100,7 +108,7 @@ class Doors:
             options["content"] = change.content or self.archive
         elif change.body is not None:
             options["json"] = change.body
-        return self.rest.ask(change.method, f"/agents/{agent}{change.path}", headers=headers, **options)
+        return self.rest.ask(change.method, f"/{change.of}/{agent}{change.path}", headers=headers, **options)
 
     def changes(self) -> int:
         """How many changes there have been in the vault, sessions and keys left out."""
@@ -134,7 +142,7 @@ def test_every_change_of_the_document_is_in_the_table(doors: Doors) -> None:
         for one in operations
         if any(parameter.get("$ref", "").endswith("/IdempotencyKey") for parameter in one.get("parameters", ()))
     }
-    reads = {"recall", "context"}
+    reads = {"recall", "context", "searchLibrary"}
     assert taken - reads == {change.name for change in CHANGES}
 
 
