@@ -41,7 +41,7 @@ def outside(tenant: str, agent: AgentName) -> str | None:
     """What a tenant calls an agent of the cluster; nothing if it is not one of his."""
     owner, separator, own = agent.partition(SEPARATOR)
     if not separator:
-        return agent if tenant == DEFAULT else None
+        owner, own = DEFAULT, agent
     try:
         known = inside(tenant_named(owner), own) == agent
     except QuantumMemoryError:
