@@ -23,12 +23,13 @@ def serve(
     """Serve the memory over HTTP, WebSocket and MCP, until it is interrupted. Make a key with ``qmem keys create``."""
     with session.memory() as memory:
         from quantum_memory.cluster.connect import NAMESPACE, asked_for
+        from quantum_memory.cluster.service.listening import Address
         from quantum_memory.cluster.serving import Serving
 
         _, asked = asked_for(session.options.storage, session.options.config)
         settings = memory.settings.model_copy(update={"service": asked.service})
         with Serving(settings, session.options.namespace or NAMESPACE, host, port) as serving:
-            url = f"http://{host}:{port}"
+            url = f"http://{Address(host, port)}"
             session.show({"url": url}, lambda: f"Serving at {url}; Ctrl-C ends it.")
             serving.wait()
 

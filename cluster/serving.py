@@ -14,7 +14,7 @@ from ray import serve
 from ray.serve.config import ProxyLocation
 
 from quantum_memory.cluster.serve import NAME, application
-from quantum_memory.cluster.service.listening import Address, unused
+from quantum_memory.cluster.service.listening import Address, claimed
 from quantum_memory.errors import AlreadyExists, Forbidden
 from quantum_memory.settings import Settings
 
@@ -47,11 +47,11 @@ class Serving:
         there = serve.status()
         if NAME in there.applications:
             raise AlreadyExists("application", NAME)
-        unused(self._address)
+        self._claim = claimed(self._address)
         self._began = not there.proxies and not there.applications
-        if self._began:
-            serve.start(proxy_location=ProxyLocation.Disabled)
         try:
+            if self._began:
+                serve.start(proxy_location=ProxyLocation.Disabled)
             serve.run(application(settings, settings, self._namespace, self._address), name=NAME, route_prefix="/")
         except BaseException:
             self._end()
@@ -78,6 +78,7 @@ class Serving:
         self._end()
 
     def _end(self) -> None:
-        serve.delete(NAME)
-        if self._began:
-            serve.shutdown()  # type: ignore[no-untyped-call]
+        with self._claim:  # until nobody listens there any more
+            serve.delete(NAME)
+            if self._began:
+                serve.shutdown()  # type: ignore[no-untyped-call]

@@ -36,9 +36,17 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def unused(address: Address) -> None:
-    """Let an address through at which nobody listens. Raises: InvalidValue."""
-    _bound(address, shared=False).close()
+def claimed(address: Address) -> socket.socket:
+    """Keep an address for the listeners of this user that are yet to come, until the socket is closed.
+
+    Two doors that begin at the same time would share their callers otherwise, and so would one that begins while the
+    only replica of another is started again. Raises: InvalidValue where somebody listens, or has claimed it.
+    """
+    found = _bound(address, shared=False)
+    # Alone until here. From here on it is in the way of whoever does not share, and of nobody who does.
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return found
 
 
 class Listener:
@@ -114,8 +122,6 @@ def _bound(address: Address, *, shared: bool) -> socket.socket:
             if shared:
                 found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             found.bind(address)
-            if not shared:
-                found.listen(1)  # bound together by SO_REUSEADDR, and refused only here
         except OSError:
             found.close()
             raise

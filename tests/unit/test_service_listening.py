@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from quantum_memory.cluster.service.listening import WS_BYTES, Address, Listener, unused
+from quantum_memory.cluster.service.listening import WS_BYTES, Address, Listener, claimed
 from quantum_memory.errors import InvalidValue
 
 
@@ -117,25 +117,47 @@ def test_a_header_makes_no_address_and_a_message_has_an_end() -> None:
 
 def test_an_address_of_another_or_of_no_machine_is_refused() -> None:
     address = free()
-    unused(address)
+    claimed(address).close()
     with socket.create_server(address), pytest.raises(InvalidValue, match=str(address.port)):
-        unused(address)
+        claimed(address)
     elsewhere = Address("192.0.2.1", address.port)
     with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
-        unused(elsewhere)
+        claimed(elsewhere)
     with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
         asyncio.run(Listener(app("nowhere"), elsewhere, 1.0).start())
-    unused(Address("localhost", address.port))
+    claimed(Address("localhost", address.port)).close()
 
 
-def test_an_address_where_listeners_of_this_user_are_is_not_unused() -> None:
+def test_an_address_where_listeners_of_this_user_are_is_not_to_be_had() -> None:
     async def play() -> None:
         address = free()
         listener = Listener(app("one"), address, 1.0)
         await listener.start()
         with pytest.raises(InvalidValue):
-            unused(address)
+            claimed(address)
         await listener.stop()
-        unused(address)
+        claimed(address).close()
+
+    asyncio.run(play())
+
+
+def test_an_address_is_claimed_once_before_anybody_listens_and_whenever_nobody_does() -> None:
+    async def play() -> None:
+        address = free()
+        everywhere = Address("0.0.0.0", address.port)  # noqa: S104 - it is refused
+        with claimed(address):
+            for taken in (address, everywhere):
+                with pytest.raises(InvalidValue):
+                    claimed(taken)
+            for _ in range(2):  # replicas come and go
+                listener = Listener(app("one"), address, 1.0)
+                await listener.start()
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    told = [(await client.get(f"http://{address}/", headers={"Connection": "close"})) for _ in range(8)]
+                assert {one.text for one in told} == {"one 127.0.0.1"}, "nothing comes to who only claimed it"
+                await listener.stop()
+                with pytest.raises(InvalidValue):
+                    claimed(address)
+        claimed(address).close()
 
     asyncio.run(play())
