@@ -241,6 +241,7 @@ def test_a_checkpoint_a_fork_and_a_rollback_do_what_they_say(opened: Opener, api
         dialog.get_by_label("Name of the branch").fill("empty")
         button(dialog, "Fork").click()
         expect(page.locator(".branch select")).to_have_value("empty")
+        expect(page.locator(".chosen button").filter(has_text="Fork")).to_be_focused()
         assert found(api, f"{path}/memories", branch="empty")["items"] == []
 
         page.locator(".branch select").select_option("main")
@@ -255,6 +256,22 @@ def test_a_checkpoint_a_fork_and_a_rollback_do_what_they_say(opened: Opener, api
         expect(rows(page).first).to_contain_text("Rolled back mood to main, event 0")
     assert len(found(api, f"{path}/memories")["items"]) == 2
     assert found(api, f"{path}/mood")["at"] is None
+
+
+def test_what_happens_on_the_first_branch_and_on_the_chosen_one_is_told_however_many_there_are(
+    opened: Opener, api: httpx.Client, agent: str
+) -> None:
+    path = f"/agents/{agent}"
+    for number in range(10):
+        assert api.post(f"{path}/fork", json={"name": f"fork-{number}"}).is_success
+    for branch in ("main", "fork-0"):
+        told = {"text": f"The kettle of {branch} boils."}
+        assert api.post(f"{path}/remember", json=told, params={"branch": branch}).is_success
+    with opened(f"#{path}/history") as page:
+        expect(rows(page).filter(has_text="The kettle of main boils.")).to_have_count(1)
+        page.locator(".branch select").select_option("fork-0")
+        expect(page.locator("#chosen")).to_have_text("The kettle of fork-0 boils.")
+        expect(rows(page).filter(has_text="The kettle of main boils.")).to_have_count(1)
 
 
 def test_a_merge_is_foretold_and_its_conflicts_are_shown(opened: Opener, api: httpx.Client, agent: str) -> None:
@@ -382,6 +399,7 @@ def test_hits_say_what_their_scores_are_made_of(opened: Opener, api: httpx.Clien
         page.get_by_label("At most").fill("2")
         page.keyboard.press("Enter")
         expect(page.locator(".hit")).to_have_count(2)
+        expect(page.get_by_label("At most")).to_be_focused()
         assert "tags=cat" in page.url
         page.reload()
         expect(page.locator(".hit")).to_have_count(2)
@@ -395,6 +413,10 @@ def test_hits_say_what_their_scores_are_made_of(opened: Opener, api: httpx.Clien
         page.get_by_label("Speaker").fill("Nobody")
         button(page, "Search").click()
         expect(page.get_by_text("It remembers nothing of that.")).to_be_visible()
+        expect(button(page, "Search")).to_be_focused()
+        page.go_back()
+        expect(page.get_by_label("Speaker")).to_have_value("")
+        expect(page.locator(".hit")).to_have_count(2)
 
 
 def test_a_memory_says_where_it_comes_from_and_what_was_taken_back(opened: Opener) -> None:

@@ -40,13 +40,12 @@ export function CheckpointDialog({ shared, spot, onClose }: ActProps & { spot: S
 }
 
 export function ForkDialog({ shared, spot, atHead, onClose }: ActProps & { spot: Spot; atHead: boolean }) {
-  const { session, agent, branch, onChange } = shared;
+  const { session, agent, branch, onFork } = shared;
   const [name, setName] = useState("");
   const act = async (): Promise<void> => {
     const at = atHead ? {} : { at: `:${spot.place.seq}` };
     await session.client.agent(agent, branch).fork({ name: name.trim(), ...at });
-    onChange();
-    location.hash = href({ view: "agent", agent, tab: "history" }, { branch: name.trim() });
+    onFork(name.trim());
   };
   return (
     <Dialog title="Fork" action="Fork" onDo={act} ready={name.trim() !== ""} onClose={onClose}>

@@ -1,7 +1,7 @@
 // One agent: its heading, its branch, whether it is live, and one of its views.
 
 import type { Schemas } from "quantum-memory-client";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { useAnswer } from "../parts/asking.js";
 import { type Ears, type Live, useLive } from "../parts/live.js";
@@ -25,6 +25,8 @@ export interface OfAgent {
   query: URLSearchParams;
   /** Something was changed here. */
   onChange: () => void;
+  /** A branch was made here, which is to be looked at. */
+  onFork: (branch: string) => void;
   /** Grows with every change that is heard of. */
   turn: number;
   ears: { current: Ears };
@@ -40,6 +42,17 @@ export function AgentPage({ session, agent, tab, query }: { session: Session; ag
   const live = useLive(session, agent, { changed, mood: (told) => ears.current.mood?.(told) });
   const branches = asked.found === undefined ? [] : ownBranches(asked.found, agent);
   const branch = query.get("branch") ?? branches[0]?.name ?? "main";
+  const [made, setMade] = useState<string | null>(null);
+  // Not before it is known: until then there would be nothing to show, and the focus would be lost.
+  useEffect(() => {
+    if (made === null || !branches.some((one) => one.name === made)) return;
+    setMade(null);
+    location.hash = href({ view: "agent", agent, tab: "history" }, { branch: made });
+  }, [made, asked.found]);
+  const forked = (name: string): void => {
+    setMade(name);
+    changed();
+  };
   return (
     <>
       <p class="crumbs">
@@ -72,7 +85,7 @@ export function AgentPage({ session, agent, tab, query }: { session: Session; ag
       </div>
       <Shown asked={asked} what={agent}>
         {(tree) => {
-          const shared: OfAgent = { session, agent, branch, tree, query, onChange: changed, turn, ears };
+          const shared: OfAgent = { session, agent, branch, tree, query, onChange: changed, onFork: forked, turn, ears };
           if (tab === "mood") return <MoodView {...shared} />;
           if (tab === "memories") return <MemoriesView {...shared} />;
           if (tab === "search") return <SearchView {...shared} />;

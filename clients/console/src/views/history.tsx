@@ -12,7 +12,7 @@ import { may, type Session } from "../session.js";
 import { CheckpointDialog, ForkDialog, MergeDialog, RollbackDialog } from "./acts.js";
 import { branchNames, type OfAgent, ownBranches } from "./agent.js";
 
-/** Branches whose events are looked at, and how many of each; of older ones checkpoints, forks and merges are known. */
+/** Newest branches whose events are looked at, beside the first and the chosen one, and how many of each; of others checkpoints, forks and merges are known. */
 const LOOKED_AT = 8;
 const EVENTS = 200;
 const ROWS = 150;
@@ -20,17 +20,19 @@ const ROWS = 150;
 export function HistoryView(shared: OfAgent) {
   const { session, agent, branch, tree, query, turn } = shared;
   const own = ownBranches(tree, agent);
+  const always = own.filter((_, index) => index === 0 || index >= own.length - LOOKED_AT);
+  const line = own.find((one) => one.name === branch);
+  const looked = line === undefined || always.includes(line) ? always : [...always, line];
   const events = useAnswer(
     async (signal) => {
-      const looked = own.slice(-LOOKED_AT).map((one) => session.client.agent(agent, one.name).readLog({ limit: EVENTS, signal }));
-      return (await Promise.all(looked)).flatMap((page) => page.items);
+      const logs = looked.map((one) => session.client.agent(agent, one.name).readLog({ limit: EVENTS, signal }));
+      return (await Promise.all(logs)).flatMap((page) => page.items);
     },
-    [agent],
+    [agent, looked === always ? null : branch],
     turn,
   );
   const asked = query.get("at");
   const graph = useMemo(() => graphOf(tree, events.found, [placeOf(asked)].filter((one) => one !== null)), [tree, events.found, asked]);
-  const line = own.find((one) => one.name === branch);
   const chosen =
     graph.spots.find((spot) => spot.key === asked) ?? graph.spots.find((spot) => spot.head && spot.branch.id === line?.id) ?? graph.spots[0];
   const [all, setAll] = useState(false);

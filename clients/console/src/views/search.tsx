@@ -1,7 +1,7 @@
 // What an agent remembers about something, and what each score is made of. The question is in the address.
 
 import type { Schemas } from "quantum-memory-client";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { useAnswer } from "../parts/asking.js";
 import { Text } from "../parts/fields.js";
@@ -26,7 +26,7 @@ export function SearchView({ session, agent, branch, query, turn }: OfAgent) {
   };
   return (
     <>
-      <Form key={JSON.stringify(asked)} asked={asked} onSearch={search} />
+      <Form asked={asked} onSearch={search} />
       {asked.q === "" ? (
         <Empty title="Ask what it remembers.">
           <p>Memories are found by meaning, words, time and what they are bound to. Each hit says what its score is made of.</p>
@@ -40,6 +40,8 @@ export function SearchView({ session, agent, branch, query, turn }: OfAgent) {
 
 function Form({ asked, onSearch }: { asked: Fields; onSearch: (fields: Fields) => void }) {
   const [fields, setFields] = useState(asked);
+  // The address may have become another by itself. The form stays, and with it the focus of whoever just asked.
+  useEffect(() => setFields(asked), [JSON.stringify(asked)]);
   const put = (name: keyof Fields) => (value: string) => setFields((before) => ({ ...before, [name]: value }));
   const filtered = FIELDS.some((name) => name !== "q" && asked[name] !== "");
   const submit = (event: Event): void => {
