@@ -161,6 +161,19 @@ def test_where_no_key_is_needed_none_is_asked_for(opened: Opener, tmp_path: Path
         expect(page.locator(".verdict")).to_be_visible()
 
 
+def test_who_may_come_in_without_a_key_may_come_with_one_that_may_more(opened: Opener, tmp_path: Path) -> None:
+    with doorstep(tmp_path, access={"anonymous": "reader"}) as door, opened(role=None, at=door.url) as page:
+        expect(page.get_by_text("None that this key may see.")).to_be_visible()
+        expect(button(page, "New agent")).to_have_count(0)
+        button(page, "Sign in").click()
+        page.get_by_label("API key").fill(door.key("writer"))
+        page.keyboard.press("Enter")
+        expect(button(page, "New agent")).to_be_visible()
+        page.reload()
+        expect(button(page, "New agent")).to_be_visible()
+        expect(button(page, "Sign out")).to_be_visible()
+
+
 def test_what_a_role_may_not_do_is_not_offered(opened: Opener) -> None:
     with opened(VIEWS["agents"][0], role="reader") as page:
         for fragment, sign in VIEWS.values():

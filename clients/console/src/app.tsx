@@ -38,7 +38,7 @@ export function Console() {
       <a class="skip" href="#main" onClick={skip}>
         Skip to the content
       </a>
-      <Header route={place.route} session={session} theme={theme} onTheme={setTheme} onLeave={leave} />
+      <Header route={place.route} session={session} theme={theme} onTheme={setTheme} onLeave={leave} onKey={() => setEntry({ at: "door" })} />
       <main id="main" tabIndex={-1}>
         {entry.at === "looking" && <p class="loading" role="status">Asking at the door …</p>}
         {entry.at === "failed" && <><h1>Quantum memory</h1><Problem error={entry.error} again={() => setTurn(turn + 1)} /></>}
@@ -114,9 +114,11 @@ interface HeaderProps {
   theme: Theme;
   onTheme: (theme: Theme) => void;
   onLeave: () => void;
+  /** Who was let in without a key has one. */
+  onKey: () => void;
 }
 
-function Header({ route, session, theme, onTheme, onLeave }: HeaderProps) {
+function Header({ route, session, theme, onTheme, onLeave, onKey }: HeaderProps) {
   const here = (view: Route["view"]) => (route.view === view ? "page" : undefined);
   return (
     <header class="top">
@@ -149,9 +151,9 @@ function Header({ route, session, theme, onTheme, onLeave }: HeaderProps) {
             <option value="dark">Dark</option>
           </select>
         </label>
-        {session?.keyed && (
-          <button type="button" class="plain" onClick={onLeave}>
-            Sign out
+        {session !== null && (
+          <button type="button" class="plain" onClick={session.keyed ? onLeave : onKey}>
+            {session.keyed ? "Sign out" : "Sign in"}
           </button>
         )}
       </div>
