@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="Where to listen.")] = 8000,
 ) -> None:
     """Serve the memory over HTTP, WebSocket and MCP, until it is interrupted. Make a key with ``qmem keys create``."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what began is ended, also before it waits
     with session.memory() as memory:
         from quantum_memory.cluster.connect import NAMESPACE, asked_for
         from quantum_memory.cluster.service.listening import Address

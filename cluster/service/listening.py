@@ -125,6 +125,6 @@ def _bound(address: Address, *, shared: bool) -> socket.socket:
         except OSError:
             found.close()
             raise
-    except OSError as error:
-        raise InvalidValue("address", str(address), f"one of this machine that is free ({error.strerror})") from error
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise InvalidValue("address", str(address), f"one of this machine that is free ({error})") from error
     return found

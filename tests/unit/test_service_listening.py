@@ -120,6 +120,9 @@ def test_an_address_of_another_or_of_no_machine_is_refused() -> None:
     claimed(address).close()
     with socket.create_server(address), pytest.raises(InvalidValue, match=str(address.port)):
         claimed(address)
+    for odd in (Address("127.0.0.1", 65_536), Address("a" * 64 + ".example", 80)):
+        with pytest.raises(InvalidValue, match="address"):
+            claimed(odd)
     elsewhere = Address("192.0.2.1", address.port)
     with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
         claimed(elsewhere)
