@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from quantum_memory_client import AsyncClient, Client, NoAnswer, NotFound, Retries, Unavailable
-from quantum_memory_client._operations import list_agents, remember
+from quantum_memory_client import AsyncClient, Client, NoAnswer, NotFound, Retries, ServerFailure, Unavailable
+from quantum_memory_client._operations import forget_memory, list_agents, remember
 from quantum_memory_client.calls import Answer
 from quantum_memory_client.errors import of_answer
 from quantum_memory_client.retries import Send, Wait, performed
@@ -243,6 +243,18 @@ def test_a_change_has_one_key_however_often_it_is_sent_and_a_reading_has_none() 
 def test_a_failure_that_is_no_problem_of_the_server_is_asked_again(status: int) -> None:
     """As of Serve's proxy, which answers 500 where the replica that had the request is gone."""
     assert len(waits([status, status, 200], Retries())) == 2
+
+
+@pytest.mark.parametrize("status", [501, 505, 511])
+def test_what_something_in_between_says_for_good_is_not_asked_again(status: int) -> None:
+    assert isinstance(of_answer(status, {"content-type": "text/plain"}, b"no"), ServerFailure)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_clients_take_for_a_step_of_the_path_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="no name"):
+        forget_memory("ann", name)
+    assert forget_memory("ann", "...").path.endswith("/...")
 
 
 def test_what_something_in_between_answers_is_an_error_too() -> None:

@@ -198,9 +198,15 @@ export async function* every<T>(
   } while (cursor !== null);
 }
 
+/** A name as a part of a path. One that every client takes for a step of the path is refused. */
+function segment(name: string): string {
+  if (name === "." || name === "..") throw new TypeError(`${name} is no name that can be asked for by a URL`);
+  return encodeURIComponent(name);
+}
+
 /** The path with its values in it, and the query. */
 function addressed(path: string, values: Record<string, string>, query: readonly string[], options: object): string {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ""));
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => segment(values[name] ?? ""));
   const asked = new URLSearchParams();
   for (const [name, value] of Object.entries(options))
     if (query.includes(name))

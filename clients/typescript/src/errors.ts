@@ -71,6 +71,8 @@ export class StreamRefused extends QuantumMemoryError {
 
 /** The type of what is no problem+json. */
 const UNKNOWN = "/problems/unknown";
+/** What something in between answers for good, however often it is asked. */
+const FINAL: readonly number[] = [501, 505, 511];
 
 const BY_STATUS: Record<number, typeof ProblemError> = {
   400: InvalidInput,
@@ -91,7 +93,8 @@ const BY_STATUS: Record<number, typeof ProblemError> = {
 /** The error that an answer is. What is no problem+json, as of a proxy in between, is told by its status alone. */
 export async function errorOf(response: Response): Promise<ProblemError> {
   const problem = problemOf(await response.text(), response);
-  const other = problem.status >= 500 && problem.type === UNKNOWN ? Unavailable : ServerError;
+  const lost = problem.status >= 500 && problem.type === UNKNOWN && !FINAL.includes(problem.status);
+  const other = lost ? Unavailable : ServerError;
   const kind = problem.type.endsWith("/key-reused") ? KeyReused : (BY_STATUS[problem.status] ?? other);
   return new kind(problem, retryAfterMs(response.headers.get("Retry-After")));
 }

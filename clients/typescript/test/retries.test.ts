@@ -84,6 +84,19 @@ test("a failure that is no problem of the server's is tried again: a proxy has l
   expect(archive.sent).toHaveLength(1);
 });
 
+test("what something in between says for good is not tried again", async () => {
+  const { fetch, sent } = scripted([new Response("no", { status: 501 }), DONE()]);
+  await expect(new QuantumMemory("http://door", { fetch, ...QUICK }).listAgents()).rejects.toBeInstanceOf(ServerError);
+  expect(sent).toHaveLength(1);
+});
+
+test("a name that clients take for a step of the path is refused", async () => {
+  const { fetch, sent } = scripted([DONE()]);
+  const agent = new QuantumMemory("http://door", { fetch, ...QUICK }).agent("a");
+  await expect(Promise.resolve().then(() => agent.forgetMemory(".."))).rejects.toBeInstanceOf(TypeError);
+  expect(sent).toHaveLength(0);
+});
+
 test("an archive is not sent again where nobody knows if it was taken in", async () => {
   const { fetch, sent } = scripted([BROKEN, DONE()]);
   const agent = new QuantumMemory("http://door", { fetch, ...QUICK }).agent("a");

@@ -95,7 +95,9 @@ def following(call: Call[Page[T]], page: Page[T]) -> Call[Page[T]] | None:
 
 
 def segment(name: str) -> str:
-    """A name as a part of a path."""
+    """A name as a part of a path. Raises: ValueError for one that every client takes for a step of the path."""
+    if name in (".", ".."):
+        raise ValueError(f"{name!r} is no name that can be asked for by a URL")
     return quote(name, safe="")
 
 

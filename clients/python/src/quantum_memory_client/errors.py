@@ -111,6 +111,8 @@ class ServerFailure(ClientError):
     """Something went wrong there that is no fault of the request."""
 
 
+FINAL = frozenset({501, 505, 511})
+"""What something in between answers for good, however often it is asked."""
 STATUSES: Mapping[int, type[ClientError]] = {
     401: Unauthenticated,
     403: Forbidden,
@@ -144,7 +146,7 @@ def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> ClientErr
         if isinstance(problem, dict):
             return of_problem({**problem, "status": status}, retry_after_s)
     request_id = headers.get("x-request-id")
-    if status >= 500 and status not in STATUSES:
+    if status >= 500 and status not in STATUSES and status not in FINAL:
         # The server's own failures are problems: something in between has lost the server in the middle of it.
         return NoAnswer(_phrase(status), "", status, request_id, retry_after_s=retry_after_s)
     return of_problem({"status": status, "request_id": request_id}, retry_after_s)
