@@ -87,7 +87,11 @@ class Backend:
         return None if last is None else memory.handle(last).repeatable(op)
 
     async def outcome(self, who: Principal, name: str, op: str) -> Written | None:
-        """What the first operation of this name came to, of an agent of the caller's; nothing if it was not done."""
+        """What the first operation of this name came to, of an agent of the caller's; nothing if it was not done.
+
+        Raises: InvalidInput; Forbidden.
+        """
+        who.require_agent(name, "agent")
         memory = await self.cluster(who)
         found: Written | None
         found = await memory.call_vault("outcome", inside(who.tenant, name), memory.op_id(op)).begin()

@@ -114,6 +114,9 @@ class LibraryTools:
         tags: Annotated[list[str] | None, Field(description="Words to find it by.")] = None,
         tier: Annotated[Tier, Field(description="Who may read it: open is for all.")] = DEFAULT_TIER,
         priority: Annotated[int, Field(description="Of a rule: the greater counts first.")] = 0,
+        id: Annotated[  # noqa: A002  (as entries have it)
+            str | None, Field(description="A name for it: kept again under it, it is there once.")
+        ] = None,
     ) -> EntryShown:
         """Keep a rule, a document or a reference for all who work in a project and may read its tier.
 
@@ -122,7 +125,7 @@ class LibraryTools:
         with self._told():
             library = await self._reaching(ctx, "writer", "keep_entry")
             content = Content(kind, title, text, uri, tuple(tags or ()), priority)
-            return _shown(await library.add.begin(project, content, tier))
+            return _shown(await library.add.begin(project, content, tier, id=id))
 
 
 def _shown(entry: Entry) -> EntryShown:

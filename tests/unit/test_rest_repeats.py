@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.app import create_app
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.idempotency import KEY_HEADER
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.errors import Forbidden
 from tests.unit.doors import Rest, Table, problem, said
 
 
@@ -181,6 +184,13 @@ def test_a_branch_of_the_same_name_is_not_deleted_by_a_repeat(doors: Doors) -> N
     assert doors.send("again", fork).is_success
     assert doors.send("again", delete, "delete-side", 1).status_code == 204
     assert "side" in {one["name"] for one in doors.rest.get("/agents/again/branches").json()["items"]}
+
+
+def test_what_was_done_is_told_to_nobody_who_does_not_see_the_agent_any_more(doors: Doors) -> None:
+    backend = Backend(doors.rest.front.memory)
+    narrowed = Principal("key:narrowed", "acme", "admin", ("team-*",))
+    with pytest.raises(Forbidden, match="again"):
+        asyncio.run(backend.outcome(narrowed, "again", "delete-side"))
 
 
 @pytest.mark.parametrize(

@@ -347,6 +347,8 @@ def test_whoever_asks_is_told_who_he_is_and_what_he_may(rest: Rest) -> None:
         assert (caller["subject"], caller["tenant"], caller["role"]) == (f"key:{who}", "acme", role)
         assert (caller["agents"], caller["channels"]) == (["*"], ["mood", "memories", "history"])
     assert good(rest.get("/caller", who="team"))["agents"] == ["team-*"]
+    assert good(rest.get("/caller", who="team"))["projects"] == []
+    assert (good(rest.get("/caller"))["clearance"], good(rest.get("/caller"))["projects"]) == ("internal", ["*"])
     assert good(rest.get("/caller", who="other"))["tenant"] != good(rest.get("/caller"))["tenant"]
 
 

@@ -105,7 +105,8 @@ def test_what_a_project_keeps_is_found_and_read_as_far_as_the_caller_may(front: 
         )
         assert (rule["tier"], rule["version"], rule["enabled"], rule["priority"]) == ("internal", 1, True, 2)
         paper = {"kind": "reference", "title": "Deploying", "uri": "doi:10.1000/182", "tier": "open"}
-        kept = await to.call("keep_entry", project="apollo", **paper)
+        kept = await to.call("keep_entry", project="apollo", id="paper", **paper)
+        assert await to.call("keep_entry", project="apollo", id="paper", **paper) == kept
         assert (await to.call("read_entry", project="apollo", id=kept["id"]))["uri"] == "doi:10.1000/182"
         found = (await to.call("search_library", query="who deploys on friday?", kinds=["rule"]))["entries"]
         assert [one["entry"]["id"] for one in found] == [rule["id"]]

@@ -11,6 +11,7 @@ from quantum_memory.cluster.service.models import AgentPath, Cursor, Limit, Page
 from quantum_memory.cluster.service.operations import Operations
 from quantum_memory.cluster.service.principals import Channel, Role
 from quantum_memory.errors import AgentNotFound
+from quantum_memory.memory.library.shelves import Tier
 
 asks = Operations("agents")
 
@@ -37,6 +38,8 @@ class CallerTold(Told):
     role: Role
     agents: list[str] = Field(description="Patterns of the names of the agents that he sees.")
     channels: list[Channel] = Field(description="What he may subscribe to on the stream.")
+    clearance: Tier = Field(description="The highest tier of the library that he may read.")
+    projects: list[str] = Field(description="Patterns of the names of the projects that he reaches.")
 
 
 @asks("reader", "GET", "/caller", "readCaller", "Who asks, and what he may.")

@@ -80,6 +80,8 @@ class CallerTold(TypedDict):
     role: Literal["reader", "writer", "admin"]
     agents: list[str]
     channels: list[Literal["mood", "memories", "history"]]
+    clearance: Literal["open", "internal", "restricted"]
+    projects: list[str]
 
 
 class CommitTold(TypedDict):

@@ -1291,6 +1291,17 @@ export interface components {
              */
             channels: ("mood" | "memories" | "history")[];
             /**
+             * Clearance
+             * @description The highest tier of the library that he may read.
+             * @enum {string}
+             */
+            clearance: "open" | "internal" | "restricted";
+            /**
+             * Projects
+             * @description Patterns of the names of the projects that he reaches.
+             */
+            projects: string[];
+            /**
              * Role
              * @enum {string}
              */
