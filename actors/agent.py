@@ -242,6 +242,10 @@ class QuantumMemoryHost:
         self._reinforcing.recalled([request], [hits])
         return hits
 
+    async def best_words(self, branch: Branch, text: str) -> float:
+        """See ``Recaller.best_words``."""
+        return await self._recaller.best_words(branch, text)
+
     async def context(self, request: ContextRequest) -> Context:
         """See ``Contexts.context``."""
         return await self._contexts.context(request)

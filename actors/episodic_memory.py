@@ -144,6 +144,10 @@ class EpisodicMemoryHost(ViewHost):
         """For each question the memories that may be among its best, and the parts of their scores but for the mood."""
         return [self._seeker.contenders(one) for one in asked]
 
+    def best_words(self, asked: Sequence[tuple[Place, str]]) -> list[float]:
+        """The best BM25 that each text has at its place; 0 if no memory has any of its words."""
+        return [self._seeker.best_words(*one) for one in asked]
+
     def known(self, asked: Sequence[tuple[Place, tuple[MemoryId, ...]]]) -> list[dict[MemoryId, Known]]:
         """What each branch knows of ids; an unknown one is left out."""
         return [self._known(place, ids) for place, ids in asked]

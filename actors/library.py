@@ -7,6 +7,7 @@ within reach is as if it were not there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ from quantum_memory.memory.library.entries import (
     kind_named,
     tags_of,
 )
-from quantum_memory.memory.library.keeping import current, gathered, standing, void
+from quantum_memory.memory.library.keeping import comparable, current, gathered, standing, void
 from quantum_memory.memory.library.passages import LEAST
 from quantum_memory.memory.library.reach import Reach
 from quantum_memory.memory.library.reading import Listing
@@ -463,16 +464,27 @@ class Library:
     ) -> Stepping[tuple[list[tuple[Shelf, Any]], list[str], bool]]:
         """What shelves recall, what they did it without, and whether one of them may know more."""
         kinds: Sequence[Kind | None] = (None,) if len(asked.kinds) == len(KINDS) else asked.kinds
+        over = yield from self._best_words(asked.query, placed)
         questions = [
-            (one, recall_request(one.branch, asked.query, most, Filters(kind=kind, tags=asked.tags), None))
+            (one, replace(recall_request(one.branch, asked.query, most, filters, None), over=over))
             for one in placed
-            for kind in kinds
+            for filters in (Filters(kind=kind, tags=asked.tags) for kind in kinds)
         ]
         found: list[Hits] = yield [
             self._directory.ask_owner(one.branch.lineage, "recall_one", request) for one, request in questions
         ]
-        hits = [(one.shelf, hit) for (one, _), some in zip(questions, found, strict=True) for hit in some]
+        told = [(one.shelf, some) for (one, _), some in zip(questions, found, strict=True)]
+        hits = list(comparable(told)) if len(told) > 1 else [(shelf, hit) for shelf, some in told for hit in some]
         return hits, sorted({part for some in found for part in some.missing}), any(len(one) >= most for one in found)
+
+    def _best_words(self, query: str | Vector, placed: Sequence[Placed]) -> Stepping[float]:
+        """What words are measured by on all of these shelves: the best match that one of them has."""
+        if not isinstance(query, str) or len(placed) < 2:
+            return 0.0
+        best: list[float] = yield [
+            self._directory.ask_owner(one.branch.lineage, "best_words", one.branch, query) for one in placed
+        ]
+        return max(best)
 
 
 class _Change(NamedTuple):

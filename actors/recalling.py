@@ -19,7 +19,7 @@ from quantum_memory.actors.semantic_graph import Associations, Seeds, SemanticGr
 from quantum_memory.memory.episodic.search import Query
 from quantum_memory.policies.recall import RecallWeights, rank
 from quantum_memory.settings import Settings
-from quantum_memory.types import Floats, Hit, Hits, Place, Vector
+from quantum_memory.types import Branch, Floats, Hit, Hits, Place, Vector
 
 
 class Recaller:
@@ -51,6 +51,12 @@ class Recaller:
         due = deadline or self.deadline(requests)
         async with due.kept("recall"):
             return await self._recalled(requests, due)
+
+    async def best_words(self, branch: Branch, text: str) -> float:
+        """The best BM25 that a text has on a branch; 0 if no memory has any of its words."""
+        (tip,) = await self._parts.journal.tips([branch])
+        (best,) = await self._parts.episodic.scatter(EpisodicMemoryHost.best_words, [branch.lineage], [(tip, text)])
+        return best
 
     def deadline(self, requests: Sequence[RecallRequest]) -> Deadline:
         """When the first of these answers is due."""
@@ -101,7 +107,7 @@ class Recaller:
     def _query(self, request: RecallRequest, meaning: Vector) -> Query:
         limit = max(self._settings.recall.candidates, request.k) if request.k else 0
         text = request.query if isinstance(request.query, str) else None
-        return Query(text, meaning, request.filters, limit, exact=request.exact)
+        return Query(text, meaning, request.filters, limit, exact=request.exact, over=request.over)
 
     async def _associated(
         self, lineages: Sequence[str], questions: Sequence[Question], deadline: Deadline

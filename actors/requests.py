@@ -69,8 +69,8 @@ class RememberRequest:
 class RecallRequest:
     """A question to one branch, by text or by vector.
 
-    ``neighbours`` is how many memories each hit brings per side, ``exact`` whether every memory is looked at. The
-    answer is due ``deadline_s`` after the question arrives, or when any is by the settings.
+    ``neighbours`` is how many memories each hit brings per side, ``exact`` whether every memory is looked at, ``over``
+    as in ``Query``. The answer is due ``deadline_s`` after the question arrives, or when any is by the settings.
     """
 
     branch: Branch
@@ -81,6 +81,7 @@ class RecallRequest:
     neighbours: int = 0
     exact: bool = False
     deadline_s: float | None = None
+    over: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

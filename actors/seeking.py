@@ -14,7 +14,7 @@ import numpy as np
 
 from quantum_memory.actors import life_rules
 from quantum_memory.memory.episodic.records import felt
-from quantum_memory.memory.episodic.search import Query
+from quantum_memory.memory.episodic.search import Query, Sighting
 from quantum_memory.memory.episodic.state import EpisodicState
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.life.uses import Practice, UsesState, practice
@@ -82,6 +82,10 @@ class Seeker:
         sought = self._found(question)
         self._kept.put(question.token, sought)
         return sought.seeds(self._weights)
+
+    def best_words(self, place: Place, text: str) -> float:
+        """The best BM25 that a text has at a place; 0 if no memory has any of its words."""
+        return Sighting(self._memories(place), Query(text, limit=1)).best_words
 
     def contenders(self, led: Led) -> Contenders:
         """What may be among the best. Raises: what ``Sought`` raises."""

@@ -45,13 +45,16 @@ class Phrase:
         text: the words; ``None`` for none.
         knobs: of BM25.
         limit: how many of the best are likely to be asked for.
+        over: what scores are taken over, where it is more than the best.
 
     Attributes:
         law: of machine code; without words if no row has any of them.
-        best: the best BM25 that any living row has; 0 if none has any.
+        best: the best BM25 that any living row has, or what scores are taken over; 0 if none has any.
     """
 
-    def __init__(self, state: EpisodicState, look: Look, text: str | None, knobs: Bm25, limit: int) -> None:
+    def __init__(
+        self, state: EpisodicState, look: Look, text: str | None, knobs: Bm25, limit: int, over: float = 0.0
+    ) -> None:
         self._look, self._knobs = look, knobs
         self._groups: list[list[Group]] = []
         self._scores: list[Floats] = []
@@ -71,7 +74,7 @@ class Phrase:
             self._first = min(max(limit, 1), MOST_KEPT)
             self._firsts, values = look.machine.matching.best(look.heads.places, *law, self._first)
             if len(values):
-                self.law, self.best = law, float(values[0])
+                self.law, self.best = law, max(float(values[0]), over)
             return
         matches = (part.block.match(self._terms, part.length) for part in look.slices)
         self._groups = [_living(groups, alive) for groups, alive in zip(matches, look.alive, strict=True)]
@@ -83,7 +86,8 @@ class Phrase:
             lexical.scores(groups, self._weights, part.lengths, self._mean, knobs)
             for groups, part in zip(self._groups, look.slices, strict=True)
         ]
-        self.best = max(float(score.max(initial=0.0)) if len(groups) else 0.0 for score, groups in self._each())
+        best = max(float(score.max(initial=0.0)) if len(groups) else 0.0 for score, groups in self._each())
+        self.best = max(best, over) if best > 0.0 else 0.0
 
     def _each(self) -> zip[tuple[Floats, list[Group]]]:
         return zip(self._scores, self._groups, strict=True)

@@ -27,6 +27,9 @@ AT_ONCE = 256
 """Memories that are made at once where all are asked for."""
 
 
+MAX_BM25 = 1e9
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to look for.
@@ -38,6 +41,8 @@ class Query:
         limit: how many to take from each side, by meaning and by words.
         also: ids to look at besides, for instance those that a graph names; unknown ones are passed over.
         exact: whether no index may be asked that finds the nearest only almost always.
+        over: what BM25 is taken over where it is more than the best of any memory here: the best of several states,
+            whose scores can be compared then.
 
     Raises: InvalidValue, ShapeMismatch, NotFinite, OutOfRange.
     """
@@ -48,6 +53,7 @@ class Query:
     limit: int = 30
     also: tuple[MemoryId, ...] = ()
     exact: bool = False
+    over: float = 0.0
 
     def __post_init__(self) -> None:
         if self.text is not None and not isinstance(self.text, str):
@@ -57,6 +63,7 @@ class Query:
         if not isinstance(self.limit, int):
             raise InvalidValue("limit", repr(self.limit), "a whole number")
         bounded("limit", self.limit, 0, 2**31 - 1)
+        bounded("over", self.over, 0.0, MAX_BM25)
         object.__setattr__(self, "also", tuple(self.also))
 
 
@@ -173,8 +180,13 @@ class Sighting:
         self.look = Look(state)
         self._embedding, self._context = query.embedding, context or Context()
         self._wanted = np.empty(0) if query.embedding is None else query.embedding.astype(np.float64)
-        self._phrase = Phrase(state, self.look, query.text, bm25 or Bm25(), query.limit)
+        self._phrase = Phrase(state, self.look, query.text, bm25 or Bm25(), query.limit, query.over)
         self._allowed: list[Allowed] = []
+
+    @property
+    def best_words(self) -> float:
+        """The best BM25 that any living memory has, or what it is taken over; 0 if none has any of the words."""
+        return self._phrase.best
 
     def chosen(self, query: Query) -> Chosen:
         """The candidates under the filters and the limit of a query."""

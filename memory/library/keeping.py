@@ -8,7 +8,7 @@ transaction of the vault. So a version is on a shelf whole or not at all, and wh
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from quantum_memory.memory.library.passages import passages
 from quantum_memory.memory.library.shelves import TIERS, Shelf, tier_named
 from quantum_memory.types import PAD, Hit, Memory, MemoryId, Utterance
 
+GRAPH = "graph"
 TITLE = f"{MARK}title"
 """The tag of the memory that holds a title: there is one of each version."""
 BIRTH = f"{MARK}birth"
@@ -173,6 +174,26 @@ def _came_from(there: Entry, here: Entry) -> bool:
 def _is_later(here: Entry, moved: Entry) -> bool:
     """Whether an entry was changed after it was copied from here."""
     return moved.origin is not None and here.version > moved.origin.version
+
+
+def comparable(found: Iterable[tuple[Shelf, Sequence[Hit]]]) -> Iterator[tuple[Shelf, Hit]]:
+    """Hits of several recalls, whose words were measured by one best match, with scores that can be compared.
+
+    What the graph gives is over its first in each recall, whatever that is worth: it counts as much as the best of the
+    recall matches, by meaning and by words, beside the best of all.
+    """
+    told = [(shelf, hits, max((_match(hit) for hit in hits), default=0.0)) for shelf, hits in found]
+    top = max((best for _, _, best in told), default=0.0)
+    for shelf, hits, best in told:
+        share = best / top if top > 0.0 else 1.0
+        for hit in hits:
+            graph = hit.why.get(GRAPH, 0.0)
+            why = {**hit.why, GRAPH: graph * share} if GRAPH in hit.why else hit.why
+            yield shelf, replace(hit, score=hit.score - graph * (1.0 - share), why=why)
+
+
+def _match(hit: Hit) -> float:
+    return max(0.0, hit.why.get("relevance", 0.0)) + hit.why.get("lexical", 0.0)
 
 
 def gathered(found: Iterable[tuple[Shelf, Hit]], k: int, each: int) -> list[EntryHit]:

@@ -26,7 +26,7 @@ from quantum_memory.memory.episodic.look import Look
 from quantum_memory.memory.episodic.news import news
 from quantum_memory.memory.episodic.parts import nearness
 from quantum_memory.memory.episodic.runs import Run
-from quantum_memory.memory.episodic.search import Candidates, Query, search
+from quantum_memory.memory.episodic.search import Candidates, Query, Sighting, search
 from quantum_memory.memory.episodic.search import memories as stored
 from quantum_memory.memory.episodic.segment import opened, pieces
 from quantum_memory.memory.episodic.spelling import spelled
@@ -222,6 +222,19 @@ def same(found: Candidates, wanted: Candidates) -> None:
     np.testing.assert_array_equal(found.lexical, wanted.lexical)
     np.testing.assert_allclose(found.relevance, wanted.relevance, atol=1e-12)
     np.testing.assert_allclose(found.neighbours, wanted.neighbours, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=30)
+@given(histories(), SAYINGS, st.sampled_from([0.5, 1.0, 2.0, 8.0]))
+def test_words_are_taken_over_what_is_said_where_it_is_more_than_the_best(
+    events: list[Event], text: str, times: float
+) -> None:
+    state = memories(events, Sizes(tail=5, sealed=64, small=2))
+    own, best = search(state, Query(text)), Sighting(state, Query(text)).best_words
+    for ask in (lambda one: one(), plain):
+        found = ask(lambda: search(state, Query(text, over=best * times)))
+        assert [one.id for one in found.memories] == [one.id for one in own.memories]
+        np.testing.assert_allclose(found.lexical, own.lexical / max(times, 1.0), rtol=1e-12)
 
 
 @given(

@@ -531,3 +531,25 @@ def test_a_search_over_very_many_projects_asks_which(front: Front) -> None:
         library.search("x", projects=[f"p{number}" for number in range(65)])
     with pytest.raises(InvalidValue, match="several calls"):
         library.search.remote("x")
+
+
+def test_what_is_alone_on_its_shelf_counts_no_more_than_it_fits(front: Front) -> None:
+    library, query = front.memory.library(), "Nobody deploys on fridays after noon"
+    library.add("full", Content("rule", "Deploys", query), "open", id="good")
+    for number in range(20):
+        library.add("full", Content("rule", f"Other {number}", f"some words about deploys, maybe {number}"), "open")
+    library.add("lone", Content("rule", "Bananas", "Yellow fruit friday"), "open", id="bad")
+    good, *others = library.search(query, 40)
+    bad = next(one for one in others if one.entry.id == "bad")
+    (alone,) = library.search(query, 40, projects=["lone"])
+    assert good.entry.id == "good"
+    for part in ("lexical", "graph"):
+        assert good.why[part] == alone.why[part], "the best of all is what the rest is measured by"
+        assert 0.0 < bad.why[part] < good.why[part] / 2
+    assert bad.why["relevance"] == alone.why["relevance"]
+    for one in (good, *others):
+        assert sum(one.why.values()) == pytest.approx(one.score)
+    among = library.search(query, 40, kinds=["rule", "document"])
+    assert [(one.entry.id, one.why["lexical"]) for one in among] == [
+        (one.entry.id, one.why["lexical"]) for one in (good, *others)
+    ]
