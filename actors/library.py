@@ -29,7 +29,7 @@ from quantum_memory.memory.library.entries import (
     kind_named,
     tags_of,
 )
-from quantum_memory.memory.library.keeping import comparable, current, gathered, standing, void
+from quantum_memory.memory.library.keeping import TITLE, comparable, current, gathered, standing, void
 from quantum_memory.memory.library.passages import LEAST
 from quantum_memory.memory.library.reach import Reach
 from quantum_memory.memory.library.reading import Listing
@@ -451,20 +451,26 @@ class Library:
         else:
             shelves = [shelf for project in projects for shelf in self._reach.shelves(project, tiers)]
         placed = (yield from self._there(shelves)) if shelves and asked.k else []
+        over = yield from self._best_words(asked.query, placed)
         most = min(self._recalled, asked.k * PER_ENTRY)
         while True:
-            hits, missing, full = yield from self._recall(asked, placed, most)
-            found_hits = gathered(hits, asked.k, asked.passages)
-            if len(found_hits) >= asked.k or not full or most >= self._recalled:
-                return EntryHits(found_hits, missing)
+            told, missing = yield from self._recall(asked, placed, most, over)
+            hits = gathered(comparable(told), asked.k, asked.passages)
+            full = any(len(some) >= most for _, some in told)
+            if len(hits) >= asked.k or not full:
+                return EntryHits(hits, missing)
+            if most >= self._recalled:
+                break
             most = min(self._recalled, 4 * most)
+        # A few long texts fill all that may be asked for: what else is there is found by its title at least.
+        titled, gone = yield from self._recall(asked._replace(tags=(*asked.tags, TITLE)), placed, most, over)
+        return EntryHits(gathered(comparable([*told, *titled]), asked.k, asked.passages), sorted({*missing, *gone}))
 
     def _recall(
-        self, asked: _Search, placed: Sequence[Placed], most: int
-    ) -> Stepping[tuple[list[tuple[Shelf, Any]], list[str], bool]]:
-        """What shelves recall, what they did it without, and whether one of them may know more."""
+        self, asked: _Search, placed: Sequence[Placed], most: int, over: float
+    ) -> Stepping[tuple[list[tuple[Shelf, Hits]], list[str]]]:
+        """What each shelf recalls of each kind, and what they did it without."""
         kinds: Sequence[Kind | None] = (None,) if len(asked.kinds) == len(KINDS) else asked.kinds
-        over = yield from self._best_words(asked.query, placed)
         questions = [
             (one, replace(recall_request(one.branch, asked.query, most, filters, None), over=over))
             for one in placed
@@ -474,8 +480,7 @@ class Library:
             self._directory.ask_owner(one.branch.lineage, "recall_one", request) for one, request in questions
         ]
         told = [(one.shelf, some) for (one, _), some in zip(questions, found, strict=True)]
-        hits = list(comparable(told)) if len(told) > 1 else [(shelf, hit) for shelf, some in told for hit in some]
-        return hits, sorted({part for some in found for part in some.missing}), any(len(one) >= most for one in found)
+        return told, sorted({part for some in found for part in some.missing})
 
     def _best_words(self, query: str | Vector, placed: Sequence[Placed]) -> Stepping[float]:
         """What words are measured by on all of these shelves: the best match that one of them has."""

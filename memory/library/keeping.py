@@ -199,8 +199,10 @@ def _match(hit: Hit) -> float:
 def gathered(found: Iterable[tuple[Shelf, Hit]], k: int, each: int) -> list[EntryHit]:
     """What was found on shelves by entry, best first: ``k`` entries at most, and ``each`` passages of one at most."""
     hits: dict[tuple[str, Shelf], list[Hit]] = defaultdict(list)
+    seen: set[tuple[Shelf, MemoryId]] = set()
     for shelf, hit in found:
-        if is_kept(hit.memory):
+        if is_kept(hit.memory) and (shelf, hit.memory.id) not in seen:
+            seen.add((shelf, hit.memory.id))
             hits[hit.memory.session or "", shelf].append(hit)
     copies: dict[tuple[str, str], list[EntryHit]] = defaultdict(list)
     for (name, shelf), some in hits.items():

@@ -553,3 +553,16 @@ def test_what_is_alone_on_its_shelf_counts_no_more_than_it_fits(front: Front) ->
     assert [(one.entry.id, one.why["lexical"]) for one in among] == [
         (one.entry.id, one.why["lexical"]) for one in (good, *others)
     ]
+
+
+def test_a_long_document_on_the_topic_leaves_room_for_what_else_is_there(front: Front) -> None:
+    library = Library(front.memory.library()._directory, Reach(DEFAULT, "restricted", ("*",)), 20)
+    library.add("p", Content("document", "Big", "Rocket fuel and kerosene burn here. " * 1000), "open", id="big")
+    for number in range(5):
+        library.add(
+            "p", Content("rule", f"Rocket fuel {number}", "Keep the rocket fuel cool."), "open", id=f"r{number}"
+        )
+    found = library.search("rocket fuel kerosene burn here", 6)
+    assert {one.entry.id for one in found} == {"big", *(f"r{number}" for number in range(5))}
+    for one in found:
+        assert len({passage.number for passage in one.passages}) == len(one.passages), "none is told twice"
