@@ -423,10 +423,12 @@ def test_what_was_there_before_is_not_written_again_and_again(
 def test_what_is_done_for_several_is_said_of_none_of_them_alone() -> None:
     """Logs and traces of a batch name the agent and the operation that all of it is for, or nobody."""
     carried: list[Any] = []
+    begun, go = asyncio.Event(), asyncio.Event()
 
     async def work(items: Sequence[str]) -> list[str]:
         carried.append(CARRIED.get())
-        await asyncio.sleep(0.01)
+        begun.set()
+        await go.wait()
         return list(items)
 
     async def scene() -> None:
@@ -439,7 +441,11 @@ def test_what_is_done_for_several_is_said_of_none_of_them_alone() -> None:
         tasks = []
         for number in range(5):
             tasks.append(asyncio.create_task(ask(number)))
-            await asyncio.sleep(0.004 if number < 2 else 0)
+            if number < 2:  # each of these goes at once, and the others wait for them
+                await begun.wait()
+                begun.clear()
+        await asyncio.sleep(0)
+        go.set()
         await asyncio.gather(*tasks)
 
     asyncio.run(scene())
