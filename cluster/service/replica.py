@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from quantum_memory.actors.ray_metrics import ray_metrics
+from quantum_memory.actors.shells import OLD, OLDER, YOUNG
 from quantum_memory.cluster.connect import MemoryCluster, reach
 from quantum_memory.cluster.service import tools
 from quantum_memory.cluster.service.access.authenticator import Admitted, Authenticator
@@ -84,7 +86,11 @@ def replica(
     Raises: as ``connect``.
     """
     memory = reach(None, settings, wishes, namespace, author="the door")
-    return Replica(memory, settings, RemoteLeases(settings, namespace), ends, address).app
+    made = Replica(memory, settings, RemoteLeases(settings, namespace), ends, address).app
+    gc.set_threshold(YOUNG, OLDER, OLD)
+    gc.collect()
+    gc.freeze()  # what is there now stays; while it was looked through the slowest recall of a hundred took twice as long
+    return made
 
 
 class Replica:

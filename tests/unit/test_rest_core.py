@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
@@ -199,6 +199,7 @@ def test_json_that_is_good_reads_as_it_does_elsewhere(value: Any) -> None:
     assert parsed(raw, 64) == json.loads(text)
 
 
+@settings(deadline=None)
 @given(st.text('[]{}"\\a,:1 ', max_size=60), st.integers(1, 5))
 def test_no_text_gets_past_the_depth(text: str, depth: int) -> None:
     """Brackets in strings do not count, whatever is escaped in them, and all others do."""
