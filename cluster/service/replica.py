@@ -89,7 +89,7 @@ def replica(
     made = Replica(memory, settings, RemoteLeases(settings, namespace), ends, address).app
     gc.set_threshold(YOUNG, OLDER, OLD)
     gc.collect()
-    gc.freeze()  # what is there now stays; while it was looked through the slowest recall of a hundred took twice as long
+    gc.freeze()  # what is there stays; while it was looked through, one recall of a hundred took twice as long
     return made
 
 
