@@ -181,8 +181,7 @@ class Replica:
 
     def _farewell(self) -> None:
         self._health.drain()
-        self._hub.closing.set()
-        self._hub.wake()
+        self._hub.close()
 
     async def _until_the_end(self) -> None:
         """Let everybody on the stream say good-bye once the replica is about to end."""

@@ -41,6 +41,11 @@ HERE = "127.0.0.1"
 OFF = AccessSettings()
 
 
+async def who_is(gate: Authenticator, caller: Caller) -> Principal:
+    """Who a caller is."""
+    return (await gate.admit(caller)).principal
+
+
 class Seconds:
     """A clock that stands still until it is told."""
 
@@ -116,14 +121,14 @@ def done(work: Awaitable[R]) -> R:
 
 def test_a_key_says_whose_it_is_and_what_it_opens(front: Front, ledger: Ledger) -> None:
     minted = made(front, agents=("team-*",), channels=("mood",), role="admin")
-    who = done(Authenticator(ledger, OFF).who(Caller(bearer(minted.text), "10.0.0.1", direct=False)))
+    who = done(who_is(Authenticator(ledger, OFF), Caller(bearer(minted.text), "10.0.0.1", direct=False)))
     assert who == Principal(f"key:{minted.write.id}", "acme", "admin", ("team-*",), ("mood",))
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
 def test_the_scheme_is_read_as_http_says(front: Front, ledger: Ledger, scheme: str) -> None:
     assert (
-        done(Authenticator(ledger, OFF).who(Caller(f"{scheme} {made(front).text}", None, direct=False))).tenant
+        done(who_is(Authenticator(ledger, OFF), Caller(f"{scheme} {made(front).text}", None, direct=False))).tenant
         == "acme"
     )
 
@@ -159,10 +164,10 @@ def test_whatever_is_wrong_with_a_key_sounds_the_same(front: Front, ledger: Ledg
         "Bearer " + "\N{FULLWIDTH DIGIT ONE}" * 64,
     ]
     for header in wrong:
-        why = refused(gate.who(Caller(header, HERE, direct=True)))
+        why = refused(who_is(gate, Caller(header, HERE, direct=True)))
         assert good[20:] not in why
         assert other[20:] not in why
-    assert done(gate.who(Caller(bearer(good), None, direct=False))).tenant == "acme", "and the right one still does"
+    assert done(who_is(gate, Caller(bearer(good), None, direct=False))).tenant == "acme", "and the right one still does"
 
 
 @given(st.text(max_size=200))
@@ -179,9 +184,9 @@ def test_a_secret_is_nowhere_but_in_the_key(front: Front, ledger: Ledger, caplog
     key = front.vault.api_key(shown.id)
     assert key is not None
     gate = Authenticator(ledger, OFF)
-    done(gate.who(Caller(bearer(minted.text), None, direct=False)))
-    refused(gate.who(Caller(bearer(f"{minted.text}0"), None, direct=False)))
-    refused(gate.who(Caller(f"Basic {minted.text}", None, direct=False)))
+    done(who_is(gate, Caller(bearer(minted.text), None, direct=False)))
+    refused(who_is(gate, Caller(bearer(f"{minted.text}0"), None, direct=False)))
+    refused(who_is(gate, Caller(f"Basic {minted.text}", None, direct=False)))
     caller = Caller(bearer(minted.text), HERE, direct=True)
     for told in (repr(minted), repr(shown), repr(key), repr(minted.write), repr(caller), caplog.text):
         assert shown.secret not in told
@@ -211,7 +216,7 @@ def test_a_key_that_is_over_opens_nothing(front: Front, ledger: Ledger, clock: C
     admitted = done(gate.admit(Caller(bearer(minted.text), None, direct=False)))
     assert done(gate.stands(admitted))
     clock.tick(10)
-    assert "is over" in refused(gate.who(Caller(bearer(minted.text), None, direct=False)))
+    assert "is over" in refused(who_is(gate, Caller(bearer(minted.text), None, direct=False)))
     assert not done(gate.stands(admitted))
 
 
@@ -221,7 +226,7 @@ def test_what_the_catalog_said_is_believed_for_a_moment_only(front: Front, ledge
 
     async def play() -> None:
         admitted = await gate.admit(Caller(bearer(minted.text), None, direct=False))
-        await asyncio.gather(*(gate.who(Caller(bearer(minted.text), None, direct=False)) for _ in range(20)))
+        await asyncio.gather(*(who_is(gate, Caller(bearer(minted.text), None, direct=False)) for _ in range(20)))
         assert ledger.asked == 1
         front.vault.write([RevokeKey(minted.write.id, None, "0123456789ab.r")])
         seconds.time = 1.9
@@ -229,7 +234,7 @@ def test_what_the_catalog_said_is_believed_for_a_moment_only(front: Front, ledge
         seconds.time = 2.0
         assert not await gate.stands(admitted)
         with pytest.raises(Unauthenticated):
-            await gate.who(Caller(bearer(minted.text), None, direct=False))
+            await who_is(gate, Caller(bearer(minted.text), None, direct=False))
         assert ledger.asked == 2
 
     asyncio.run(play())
@@ -243,12 +248,12 @@ def test_a_revocation_holds_in_every_replica_within_five_seconds(front: Front, l
 
     async def play() -> None:
         for gate in gates:
-            await gate.who(Caller(bearer(minted.text), None, direct=False))
+            await who_is(gate, Caller(bearer(minted.text), None, direct=False))
         front.vault.write([RevokeKey(minted.write.id, None, "0123456789ab.r2")])
         seconds.time = 5.0
         for gate in gates:
             with pytest.raises(Unauthenticated):
-                await gate.who(Caller(bearer(minted.text), None, direct=False))
+                await who_is(gate, Caller(bearer(minted.text), None, direct=False))
 
     asyncio.run(play())
 
@@ -257,8 +262,8 @@ def test_many_at_once_ask_the_catalog_once(front: Front, ledger: Counting) -> No
     gate, minted = Authenticator(ledger, AccessSettings(fresh_s=0)), made(front)
 
     async def play() -> None:
-        first = asyncio.create_task(gate.who(Caller(bearer(minted.text), None, direct=False)))
-        others = [asyncio.create_task(gate.who(Caller(bearer(minted.text), None, direct=False))) for _ in range(50)]
+        first = asyncio.create_task(who_is(gate, Caller(bearer(minted.text), None, direct=False)))
+        others = [asyncio.create_task(who_is(gate, Caller(bearer(minted.text), None, direct=False))) for _ in range(50)]
         await asyncio.sleep(0)
         first.cancel()  # whoever asked first leaves: the others have their answer all the same
         assert {who.tenant for who in await asyncio.gather(*others)} == {"acme"}
@@ -271,14 +276,14 @@ def test_unknown_keys_are_not_held_without_bound(front: Front, ledger: Counting)
     gate, good = Authenticator(ledger, AccessSettings(fresh_s=5.0), seconds=Seconds()), made(front).text
 
     async def play() -> None:
-        await gate.who(Caller(bearer(good), None, direct=False))
+        await who_is(gate, Caller(bearer(good), None, direct=False))
         for number in range(MOST_UNKNOWN + 50):
             with pytest.raises(Unauthenticated):
-                await gate.who(Caller(bearer(f"qm_{number:016x}_{'0' * 64}"), None, direct=False))
+                await who_is(gate, Caller(bearer(f"qm_{number:016x}_{'0' * 64}"), None, direct=False))
         assert len(gate._unknown) == MOST_UNKNOWN
         assert not gate._asking
         asked = ledger.asked
-        await gate.who(Caller(bearer(good), None, direct=False))
+        await who_is(gate, Caller(bearer(good), None, direct=False))
         assert ledger.asked == asked, "and they drive no known key out"
 
     asyncio.run(play())
@@ -289,12 +294,12 @@ def test_a_catalog_that_is_away_is_no_wrong_credential(front: Front, ledger: Cou
     gate = Authenticator(ledger, OFF, seconds=seconds)
 
     async def play() -> None:
-        await gate.who(Caller(bearer(minted.text), None, direct=False))
+        await who_is(gate, Caller(bearer(minted.text), None, direct=False))
         ledger.away, seconds.time = True, 10.0
         with pytest.raises(Unavailable):
-            await gate.who(Caller(bearer(minted.text), None, direct=False))
+            await who_is(gate, Caller(bearer(minted.text), None, direct=False))
         ledger.away = False
-        await gate.who(Caller(bearer(minted.text), None, direct=False))
+        await who_is(gate, Caller(bearer(minted.text), None, direct=False))
 
     asyncio.run(play())
 
@@ -302,7 +307,9 @@ def test_a_catalog_that_is_away_is_no_wrong_credential(front: Front, ledger: Cou
 def test_a_key_that_a_later_version_wrote_opens_nothing(front: Front, ledger: Ledger) -> None:
     minted = mint("0123456789ab", "acme", "laptop", "writer", now=START)
     front.vault.write([replace(minted.write, role="owner")])
-    assert "opens nothing" in refused(Authenticator(ledger, OFF).who(Caller(bearer(minted.text), None, direct=False)))
+    assert "opens nothing" in refused(
+        who_is(Authenticator(ledger, OFF), Caller(bearer(minted.text), None, direct=False))
+    )
 
 
 @pytest.mark.parametrize(
@@ -331,18 +338,18 @@ def test_keys_that_make_no_sense_are_not_made(fields: dict[str, Any]) -> None:
 def test_nobody_comes_in_without_a_credential_unless_the_settings_say_so(ledger: Ledger) -> None:
     assert Settings().service.access.anonymous == "off"
     assert load({"service": {"access": {"anonymous": False}}}).service.access.anonymous == "off", "YAML's off"
-    refused(Authenticator(ledger, OFF).who(Caller(None, HERE, direct=True)))
+    refused(who_is(Authenticator(ledger, OFF), Caller(None, HERE, direct=True)))
 
 
 def test_who_says_nothing_comes_in_from_this_machine_alone(front: Front, ledger: Ledger) -> None:
     gate = Authenticator(ledger, AccessSettings(anonymous="writer"))
     for address in (HERE, "127.8.9.1", "::1", "::ffff:127.0.0.1"):
-        assert done(gate.who(Caller(None, address, direct=True))) == Principal("anonymous", "default", "writer")
+        assert done(who_is(gate, Caller(None, address, direct=True))) == Principal("anonymous", "default", "writer")
     for away in (None, "", "10.0.0.1", "::ffff:10.0.0.1", "localhost", "127.0.0.1.example.org", "0.0.0.0"):  # noqa: S104
-        refused(gate.who(Caller(None, away, direct=True)))
-    refused(gate.who(Caller(None, HERE, direct=False)))
-    refused(gate.who(Caller("", HERE, direct=True)))
-    refused(gate.who(Caller("Bearer qm_wrong", HERE, direct=True)))
+        refused(who_is(gate, Caller(None, away, direct=True)))
+    refused(who_is(gate, Caller(None, HERE, direct=False)))
+    refused(who_is(gate, Caller("", HERE, direct=True)))
+    refused(who_is(gate, Caller("Bearer qm_wrong", HERE, direct=True)))
 
 
 def scope(*headers: tuple[str, str], client: tuple[str, int] | None = (HERE, 50_000)) -> dict[str, Any]:

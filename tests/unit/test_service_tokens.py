@@ -50,6 +50,11 @@ SAYS: dict[str, Any] = {
 JWT: dict[str, Any] = {"keys": "keys.json", "issuer": SAYS["iss"], "audience": SAYS["aud"]}
 
 
+async def who_is(gate: Authenticator, caller: Caller) -> Principal:
+    """Who a caller is."""
+    return (await gate.admit(caller)).principal
+
+
 def pem(key: Ed25519PrivateKey | RSAPrivateKey) -> bytes:
     return key.public_key().public_bytes(ser.Encoding.PEM, ser.PublicFormat.SubjectPublicKeyInfo)
 
@@ -116,7 +121,7 @@ def gate_of(front: Front, source: Source | None = None, clock: Clock | None = No
 
 
 def principal(gate: Authenticator, token: str) -> Principal:
-    return asyncio.run(gate.who(Caller(f"Bearer {token}", "10.0.0.1", direct=False)))
+    return asyncio.run(who_is(gate, Caller(f"Bearer {token}", "10.0.0.1", direct=False)))
 
 
 def refused(gate: Authenticator, token: str) -> str:
@@ -311,8 +316,8 @@ def test_no_change_of_a_character_makes_another_token(place: int, char: str) -> 
     async def ask() -> Principal:
         ledger = Ledger(None)  # type: ignore[arg-type]  # no token here is for one use
         tokens = Tokens(JwtSettings(**JWT), Signers("k", 60, source, source.now), ledger, Clock())
-        return await Authenticator(ledger, AccessSettings(), tokens=tokens).who(
-            Caller(f"Bearer {changed}", None, direct=False)
+        return await who_is(
+            Authenticator(ledger, AccessSettings(), tokens=tokens), Caller(f"Bearer {changed}", None, direct=False)
         )
 
     if changed == good or at == len(good) - 1:
@@ -341,7 +346,7 @@ def test_a_token_for_one_use_is_taken_once_by_all_replicas(front: Front, clock: 
     async def race() -> list[object]:
         again = signed(jti="a3")
         asked: list[Awaitable[Principal]] = [
-            gate_of(front, one_use=True).who(Caller(f"Bearer {again}", None, direct=False)) for _ in range(8)
+            who_is(gate_of(front, one_use=True), Caller(f"Bearer {again}", None, direct=False)) for _ in range(8)
         ]
         return await asyncio.gather(*asked, return_exceptions=True)
 
@@ -467,21 +472,21 @@ def test_keys_are_kept_while_their_source_is_away(front: Front, caplog: pytest.L
     gate = gate_of(front, source, refresh_s=60)
 
     async def play() -> None:
-        await gate.who(Caller(f"Bearer {token}", None, direct=False))
+        await who_is(gate, Caller(f"Bearer {token}", None, direct=False))
         source.away, source.seconds = True, 61.0
         for _ in range(20):
-            await gate.who(Caller(f"Bearer {token}", None, direct=False))
+            await who_is(gate, Caller(f"Bearer {token}", None, direct=False))
         await asyncio.sleep(0.01)
         assert source.read == 2
         source.seconds += RETRY_S
-        await gate.who(Caller(f"Bearer {token}", None, direct=False))
+        await who_is(gate, Caller(f"Bearer {token}", None, direct=False))
         await asyncio.sleep(0.01)
         assert source.read == 3
         source.away, source.data, source.seconds = False, jwks(jwk(OTHER, "new")), source.seconds + RETRY_S
-        await gate.who(Caller(f"Bearer {token}", None, direct=False))
+        await who_is(gate, Caller(f"Bearer {token}", None, direct=False))
         await asyncio.sleep(0.01)
         with pytest.raises(Unauthenticated):
-            await gate.who(Caller(f"Bearer {token}", None, direct=False))
+            await who_is(gate, Caller(f"Bearer {token}", None, direct=False))
 
     asyncio.run(play())
     assert "those of before are kept" in caplog.text

@@ -65,6 +65,11 @@ HMAC_KEY = ISSUER.public_key().public_bytes_raw()
 JWT = JwtSettings(keys="issuer", issuer="issuer", audience="memory", one_use=True)
 
 
+async def who_is(gate: Authenticator, caller: Caller) -> Principal:
+    """Who a caller is."""
+    return (await gate.admit(caller)).principal
+
+
 @dataclass
 class Held:
     """A credential, and what the model knows of it."""
@@ -265,7 +270,7 @@ class Walls(RuleBasedStateMachine):
     def _let_in(self, replica: int, credential: str) -> Principal | None:
         """Who comes with it. A refusal has the words that every refusal has, and is noted."""
         try:
-            return self.wait(self.gates[replica].who(Caller(f"Bearer {credential}", "127.0.0.1", direct=True)))
+            return self.wait(who_is(self.gates[replica], Caller(f"Bearer {credential}", "127.0.0.1", direct=True)))
         except Unauthenticated as error:
             refusal = error
         assert str(refusal) == TEXT

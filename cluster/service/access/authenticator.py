@@ -82,10 +82,6 @@ class Authenticator:
         self._unknown: Held[str, _Looked] = Held(MOST_UNKNOWN)
         self._asking: dict[str, asyncio.Task[_Looked]] = {}
 
-    async def who(self, caller: Caller) -> Principal:
-        """Who a caller is; see ``admit``."""
-        return (await self.admit(caller)).principal
-
     async def admit(self, caller: Caller) -> Admitted:
         """Let a caller in who may come in.
 

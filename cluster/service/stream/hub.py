@@ -71,10 +71,14 @@ class Hub:
         self._from = self.position = position
         self._task = asyncio.create_task(self._following())
 
-    async def stop(self) -> None:
-        """Let every session say good-bye, and follow no more."""
+    def close(self) -> None:
+        """Let every session say good-bye."""
         self.closing.set()
         self.wake()
+
+    async def stop(self) -> None:
+        """Let every session say good-bye, and follow no more."""
+        self.close()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
