@@ -18,6 +18,7 @@ from quantum_memory.memory.quantum import Grid, Packet, QuantumState
 from quantum_memory.memory.quantum.backend import module_of
 from quantum_memory.memory.quantum.circuit import STANDARD, Circuit, Gate, unitary
 from quantum_memory.memory.quantum.gates import apply_circuit, apply_gate, operator_schmidt
+from tests.unit.quimbs import quimb_tensor
 
 GRIDS = [Grid((2, 2, 2)), Grid((3, 2, 3)), Grid((3, 3, 3))]
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -206,7 +207,7 @@ def test_the_operator_schmidt_form_is_the_matrix_in_the_fewest_terms() -> None:
 
 
 def test_quimb_agrees() -> None:
-    tensor: Any = pytest.importorskip("quimb.tensor")
+    tensor = quimb_tensor()
     grid = GRIDS[1]
     circuit = random_circuit(grid.sites, 12, 7)
     theirs = tensor.CircuitMPS(grid.sites)

@@ -23,6 +23,7 @@ from quantum_memory.memory.quantum import (
     packet_overlaps,
 )
 from quantum_memory.types import Floats
+from tests.unit.quimbs import quimb_tensor
 
 FULL = Grid()
 SMALL = Grid((5, 4, 4))
@@ -214,7 +215,7 @@ def test_arguments_are_left_alone() -> None:
 
 
 def test_quimb_finds_the_same_overlap_and_entropy() -> None:
-    qtn = pytest.importorskip("quimb.tensor")
+    qtn = quimb_tensor()
 
     def matrix_product_state(state: QuantumState) -> Any:
         cores = [np.asarray(core) for core in state.cores]
