@@ -264,6 +264,7 @@ def test_export_replaces_a_file_whole_or_not_at_all(qmem: Qmem, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.own_ray
 def test_the_installed_command_starts_and_ends_its_own_ray(tmp_path: Path) -> None:
     """Options before the command; JSON alone on stdout; what one process remembers the next one recalls."""
     config = tmp_path / "settings.yaml"

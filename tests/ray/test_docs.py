@@ -20,6 +20,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
 @pytest.mark.slow
+@pytest.mark.own_ray
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_the_blocks_of_a_document_run(path: Path, tmp_path: Path) -> None:
     program = tmp_path / "program.py"

@@ -35,6 +35,7 @@ def load(name: str) -> ModuleType:
 
 
 @pytest.mark.slow
+@pytest.mark.own_ray
 def test_the_driver_remembers_from_one_run_to_the_next(tmp_path: Path) -> None:
     first, second = (run("driver.py", tmp_path, "--perception", "hashing") for _ in range(2))
     for out in (first, second):
@@ -47,6 +48,7 @@ def test_the_driver_remembers_from_one_run_to_the_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.own_ray
 def test_the_tree_of_futures_keeps_the_best(tmp_path: Path) -> None:
     out = run("tree.py", tmp_path, "--width", "3", "--children", "4", "--depth", "3")
     levels = re.findall(r"^ +\d +(\d+) +(-?\d\.\d+) +(-?\d\.\d+) +(-?\d\.\d+) ", out, re.MULTILINE)
@@ -64,6 +66,7 @@ def test_the_tree_of_futures_keeps_the_best(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.own_ray
 def test_the_town_gossips(tmp_path: Path) -> None:
     out = run("simulate.py", tmp_path, "--agents", "24", "--rounds", "3", "--picture", "town.png")
     shares = [float(share) for share in re.findall(r"^ +\d +(\d+\.\d)% ", out, re.MULTILINE)]
@@ -98,6 +101,7 @@ def test_the_same_seed_gives_the_same_town_and_news_come_only_from_those_who_kno
 
 
 @pytest.mark.slow
+@pytest.mark.own_ray
 def test_nights_on_call_become_a_skill(tmp_path: Path) -> None:
     out = run("on_call.py", tmp_path, "--perception", "hashing")
     assert "learned: handle an outage, version 1, 2 of 3" in out
@@ -107,6 +111,7 @@ def test_nights_on_call_become_a_skill(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.own_ray
 def test_the_equation_of_a_friendship_turns(tmp_path: Path) -> None:
     out = run("equation.py", tmp_path, "--turns", "60")
     assert "With Ben, ada rests at" in out
@@ -118,6 +123,7 @@ def test_the_equation_of_a_friendship_turns(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.own_ray
 def test_the_prompt_is_within_its_budget_and_nothing_in_it_is_forged(tmp_path: Path) -> None:
     out = run("prompt.py", tmp_path, "--perception", "hashing")
     sizes = [(int(used), int(most)) for used, most in re.findall(r"^--- (\d+) of (\d+) tokens", out, re.MULTILINE)]

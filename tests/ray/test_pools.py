@@ -88,6 +88,7 @@ def test_a_second_driver_finds_the_agents_by_ray_address(cluster: MemoryCluster,
     assert [memory.text for memory in alice.memories()] == ["one", "two", "the second driver was here"]
 
 
+@pytest.mark.own_ray
 def test_a_closed_memory_says_so_and_starts_no_ray(tmp_path: Path) -> None:
     program = """
 import ray
@@ -112,6 +113,7 @@ with qm.connect(storage="vault", config=config) as memory:
     assert isinstance(qm.__version__, str)
 
 
+@pytest.mark.own_ray
 def test_a_fraction_of_a_gpu_is_asked_for_and_pools_that_cannot_fit_are_refused(tmp_path: Path) -> None:
     program = """
 import ray

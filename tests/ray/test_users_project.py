@@ -31,6 +31,7 @@ FILES = {
 
 
 @pytest.mark.slow
+@pytest.mark.own_ray
 def test_a_users_own_modules_are_not_mistaken_for_ours(tmp_path: Path) -> None:
     """Neither in the driver nor in an actor of the user's, which takes a handle with it."""
     for name, content in FILES.items():
