@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
+from starlette.routing import BaseRoute
 
 from quantum_memory.cluster.service.door import ROLE, UPLOAD, DoorRoute
 from quantum_memory.cluster.service.principals import Role
@@ -75,7 +77,12 @@ class Operations:
 
     def add_to(self, app: FastAPI) -> None:
         """Have an application answer them."""
+        app.router.routes.extend(self._routes)
+
+    @cached_property
+    def _routes(self) -> list[BaseRoute]:
+        """All of them, made once: a route finds what it needs in the application that a request comes to."""
+        router = APIRouter(prefix=VERSION, tags=[self.subject], route_class=DoorRoute)
         for path, work, options in self._found:
-            app.router.add_api_route(
-                f"{VERSION}{path}", work, tags=[self.subject], route_class_override=DoorRoute, **options
-            )
+            router.add_api_route(path, work, **options)
+        return router.routes
