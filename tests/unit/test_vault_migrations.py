@@ -30,9 +30,16 @@ from quantum_memory.memory.vault.describe import kind_of
 from quantum_memory.memory.vault.migrations import migrate
 from quantum_memory.types import PAD, Memory, Place
 from tests.unit.postgres import ON_POSTGRES
+from tests.unit.steps import Steps
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Row = dict[str, Any]
+RUN = migrations._run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def steps() -> None:
+    """Alembic's, always."""
 
 
 def migrated(storage: str) -> Database:
@@ -44,6 +51,21 @@ def migrated(storage: str) -> Database:
         database.close()
         raise
     return database
+
+
+class Undone(Exception):
+    """A transaction is to leave nothing."""
+
+
+def undone(storage: str) -> None:
+    """Tables that are made, and are gone with the transaction."""
+    database = Database(storage)
+    try:
+        with database.transaction() as connection:
+            migrate(connection, storage)
+            raise Undone
+    finally:
+        database.close()
 
 
 def older_vault(storage: str, step: str) -> Database:
@@ -187,7 +209,25 @@ def test_a_commit_is_indexed_by_the_beginnings_of_its_message_and_its_id(storage
 
 
 def test_what_the_steps_make_is_what_the_code_expects(storage: str) -> None:
-    database = migrated(storage)
+    expected_by_the_code(migrated(storage))
+
+
+def test_so_is_what_their_statements_make(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By which most other tests have their vaults."""
+    told: list[tuple[sa.Connection, str | None]] = []
+
+    def run(connection: sa.Connection, stamp: str | None) -> None:
+        told.append((connection, stamp))
+        RUN(connection, stamp)
+
+    monkeypatch.setattr(migrations, "_run", Steps(run))
+    with pytest.raises(Undone):
+        undone(storage)
+    expected_by_the_code(migrated(storage))
+    assert len(told) == 1, "the first time"
+
+
+def expected_by_the_code(database: Database) -> None:
     with database.read() as connection:
         context = MigrationContext.configure(
             connection,
