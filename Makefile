@@ -28,7 +28,7 @@ demo: $(STAMP)  ## play a year of two people's conversation into an agent, and l
 	$(BIN)/qmem demo
 
 test: $(STAMP)  ## every test but test-chaos: those without Ray and those that start their own in several processes, those that share a cluster, those that kill one
-	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) tests/unit
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal tests/unit
 	$(BIN)/python -m pytest -q tests/ray -m "not own_ray"
 	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal tests/ray -m own_ray
 	$(BIN)/python -m pytest -q tests/cluster -m "not chaos"
