@@ -9,10 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import squareform
 
 from quantum_memory.checks import bounded, whole
 from quantum_memory.memory.life.wording import pins
@@ -103,6 +101,9 @@ def _parts(linked: dict[tuple[int, int], float], size: int, cosine: float) -> li
 
 def _linked(part: NDArray[np.intp], vectors: Floats, fixed: Sequence[frozenset[str]], cosine: float) -> list[list[int]]:
     """The groups of one part by average linkage, as numbers of statements."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     distances = np.clip(1.0 - vectors @ vectors.T, 0.0, APART)
     for one, own in enumerate(fixed):
         for other in range(one + 1, len(fixed)):

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import pairwise
 
-import networkx as nx
 import numpy as np
 
 from quantum_memory.checks import bounded, whole
@@ -170,6 +169,8 @@ def communities(state: GraphState, seed: int = 0, resolution: float = 1.0) -> tu
 
     Raises: InvalidValue, NotFinite, OutOfRange.
     """
+    import networkx as nx
+
     whole("seed", seed, 0, MAX_SEED)
     bounded("resolution", resolution, 0.0, math.inf)
     state = settled(state)

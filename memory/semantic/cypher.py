@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from quantum_memory.errors import InvalidValue, UnreadableLine
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 LABELS = {"memory": "Memory", "alias": "Alias"}
 TYPES = {
@@ -55,6 +56,8 @@ def read(lines: Iterable[str], source: str = "cypher") -> nx.MultiDiGraph:
 
     Raises: UnreadableLine for the first that is none of ours.
     """
+    import networkx as nx
+
     graph = nx.MultiDiGraph()
     for number, line in enumerate(lines, start=1):
         text = line.strip()

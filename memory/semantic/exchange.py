@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import networkx as nx
 from rpds import HashTrieMap, List
 
 from quantum_memory.checks import MAX_ID_CHARS, utc, visible, whole, within
@@ -31,6 +30,9 @@ from quantum_memory.memory.semantic.views import Told
 from quantum_memory.memory.semantic.weave import Trace, Woven
 from quantum_memory.types import MemoryId, Relation, RelationKey
 
+if TYPE_CHECKING:
+    import networkx as nx
+
 FORMAT = "qmem-graph"
 VERSION = 1
 MEMORY, CONCEPT, ALIAS = "memory:", "concept:", "alias:"
@@ -41,6 +43,8 @@ Attributes = Mapping[str, Any]
 
 def drawn(state: GraphState) -> nx.MultiDiGraph:
     """The graph, its nodes and edges in an order that depends on what is in it alone."""
+    import networkx as nx
+
     state = settled(state)
     graph = nx.MultiDiGraph(format=FORMAT, version=VERSION)
     traces, concepts = sorted(state.memories.items()), sorted(state.concepts.told().items(), key=itemgetter(0))

@@ -21,9 +21,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, groupby, islice, repeat
 from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-import networkx as nx
 from rpds import HashTrieSet
 
 from quantum_memory.memory.events import (
@@ -50,6 +49,9 @@ from quantum_memory.memory.semantic.sealed import Seal
 from quantum_memory.memory.semantic.views import Concepts, Last, Traces
 from quantum_memory.memory.semantic.weave import Woven
 from quantum_memory.types import Memory, MemoryId, Part, Relation
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 MAX_CONCEPTS = 32
 """Concepts kept of one memory, names before topics: a long text would make every edge of it mean little."""
@@ -267,6 +269,8 @@ def to_networkx(state: GraphState) -> nx.MultiGraph:
     way it points; there may be several between two concepts, each under its own key. Nodes and edges come sorted, so
     equal states give equal graphs in the same order.
     """
+    import networkx as nx
+
     state = settled(state)
     traces, told = sorted(state.memories.items()), sorted(state.concepts.told().items(), key=itemgetter(0))
     graph = nx.MultiGraph()

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from quantum_memory.checks import MAX_ID_CHARS, bounded, utc, visible, within
 from quantum_memory.errors import InvalidValue, MemoryNotFound, RelationNotFound
@@ -25,6 +23,9 @@ from quantum_memory.memory.semantic.names import unified
 from quantum_memory.memory.semantic.relations import LEAST_WEIGHT, KeyLike, checked, key_of_like, keys_of
 from quantum_memory.memory.semantic.spread import concepts
 from quantum_memory.types import Memory, MemoryId, Relation, RelationKey
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def _by_the_clock() -> datetime:
@@ -240,6 +241,8 @@ class SemanticGraph:
     @classmethod
     def from_networkx(cls, graph: nx.Graph) -> SemanticGraph:
         """The graph of ``to_networkx``, or the relations of any networkx graph. Raises: InvalidInput."""
+        import networkx as nx
+
         if not isinstance(graph, nx.Graph):
             raise InvalidValue("graph", type(graph).__name__, "a graph of networkx")
         return cls(exchange.read(graph))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
-import networkx as nx
-
 from quantum_memory.errors import InvalidValue
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 _UNFIT = re.compile(r"[\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
@@ -17,6 +18,8 @@ _ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
 
 def to_graphml(graph: nx.MultiDiGraph) -> str:
     """A graph as GraphML. What XML cannot hold stands as a backslash, "u" and its code; so does the backslash."""
+    import networkx as nx
+
     return "\n".join(nx.generate_graphml(_renamed(graph, _escaped))) + "\n"
 
 
@@ -25,6 +28,8 @@ def from_graphml(text: str) -> nx.MultiDiGraph:
 
     Raises: InvalidValue, also for a document type, which no graph needs and entities come from.
     """
+    import networkx as nx
+
     if not isinstance(text, str):
         raise InvalidValue("graphml", type(text).__name__, "a text")
     if "<!" in text.replace("<!--", ""):
@@ -40,11 +45,15 @@ def from_graphml(text: str) -> nx.MultiDiGraph:
 
 def to_node_link(graph: nx.MultiDiGraph) -> str:
     """A graph as the JSON of networkx's node-link form."""
+    import networkx as nx
+
     return json.dumps(nx.node_link_data(graph, edges="edges"), ensure_ascii=False, allow_nan=False)
 
 
 def from_node_link(text: str) -> nx.Graph:
     """The graph of node-link JSON. Raises: InvalidValue."""
+    import networkx as nx
+
     try:
         found = json.loads(text)
         graph = nx.node_link_graph(found, edges="edges")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
-import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
@@ -51,6 +50,7 @@ def quantum_pagerank(
         InvalidValue: ``measure`` is neither 1 nor 2, or a weight is given for what is no node of ``G``.
         ZeroMass: ``personalization`` or ``dangling`` adds up to zero; a ZeroDivisionError, as in networkx.
 
+    >>> import networkx as nx
     >>> ranks = quantum_pagerank(nx.star_graph(3))
     >>> max(ranks, key=ranks.get)
     0
@@ -121,6 +121,8 @@ def of_graph(
 
     Raises: InvalidValue for weights of what is no node; of parallel edges, for each weight, also OutOfRange, NotFinite.
     """
+    import networkx as nx
+
     nodes = tuple(graph)
     teleport = _over("personalization", personalization, nodes)
     sink = _over("dangling", dangling, nodes)
