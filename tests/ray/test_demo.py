@@ -20,7 +20,6 @@ QMEM = Path(sys.executable).with_name("qmem")
 
 
 @pytest.mark.slow
-@pytest.mark.own_ray
 def test_the_demo_plays_and_nothing_is_lost(tmp_path: Path) -> None:
     """As ``make demo`` runs it, apart from the port of the dashboard, which may be taken here."""
     (tmp_path / "settings.yaml").write_text("ray: {dashboard: false}\n")
