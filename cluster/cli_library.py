@@ -59,8 +59,8 @@ def add(
     id_: Annotated[str | None, typer.Option("--id", help="An id of your own; the same again adds nothing.")] = None,
 ) -> None:
     """Keep something. It is on disk when this ends."""
-    from quantum_memory.actors.library import DEFAULT_TIER
     from quantum_memory.memory.library.entries import Content
+    from quantum_memory.memory.library.shelves import DEFAULT_TIER
 
     rule = {"priority": priority, "enabled": enabled}
     told: dict[str, Any] = {name: value for name, value in rule.items() if value is not None}

@@ -18,10 +18,11 @@ import ray
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import MAX_OP_CHARS, AgentHandle
 from quantum_memory.actors.importing import Bounds, ImportJob, ImportReport
-from quantum_memory.actors.library import Library, Project
+from quantum_memory.actors.library import Library
 from quantum_memory.actors.many import Many
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.perceiving import key_of, said_of
+from quantum_memory.actors.projects import Project
 from quantum_memory.actors.requests import filters_of, place_of, positive
 from quantum_memory.actors.vault import LONGEST_WAIT_S
 from quantum_memory.checks import bounded, named, visible, whole, within

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import Path
 from pydantic import ConfigDict, Field
 
-from quantum_memory.actors.library import DEFAULT_TIER, MAX_HITS, MAX_PASSAGES, MAX_PROJECTS
+from quantum_memory.actors.library import MAX_HITS, MAX_PASSAGES, MAX_PROJECTS
 from quantum_memory.cluster.service.models import Given, Told, When
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.library.entries import KINDS, MAX_PRIORITY, Content, Entry, EntryHit, EntryHits, Kind
-from quantum_memory.memory.library.shelves import Tier
+from quantum_memory.memory.library.shelves import DEFAULT_TIER, Tier
 
 NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 ProjectPath = Annotated[str, Path(description="The project's name.", pattern=NAME, examples=["apollo"])]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
-from quantum_memory.actors.library import DEFAULT_TIER, MAX_PROJECTS
+from quantum_memory.actors.library import MAX_PROJECTS
 from quantum_memory.cluster.service.principals import Role
 from quantum_memory.cluster.service.tool_hints import reads, writes
 from quantum_memory.cluster.service.tool_values import DIGITS
 from quantum_memory.memory.library.entries import KINDS, Content, Entry, EntryHit, Kind
-from quantum_memory.memory.library.shelves import Tier
+from quantum_memory.memory.library.shelves import DEFAULT_TIER, Tier
 
 if TYPE_CHECKING:
     from quantum_memory.actors.library import Library

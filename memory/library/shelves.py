@@ -17,6 +17,7 @@ from quantum_memory.types import AgentName
 Tier = Literal["open", "internal", "restricted"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 """Each is for fewer readers than those before it."""
+DEFAULT_TIER: Tier = "internal"
 RESERVED = ":"
 """What names of shelves begin with, and no other agent's."""
 OWN = "default"
