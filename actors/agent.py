@@ -300,9 +300,13 @@ class QuantumMemoryHost:
         """See ``Shelver.take``."""
         await self._shelver.take(request)
 
-    async def read_entry(self, branch: Branch, entry: str) -> Entry | None:
+    async def void_move(self, branch: Branch, op_id: str) -> bool:
+        """See ``Shelver.void``."""
+        return await self._shelver.void(branch, op_id)
+
+    async def read_entry(self, branch: Branch, entry: str, at: Place | None = None) -> Entry | None:
         """See ``Shelver.read``."""
-        return await self._shelver.read(branch, entry)
+        return await self._shelver.read(branch, entry, at)
 
     async def list_entries(self, branch: Branch, asked: Listing) -> list[Entry]:
         """See ``Shelver.listed``."""

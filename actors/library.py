@@ -11,12 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from quantum_memory.actors.copies import Copies, Copy, Looked, Placed, leaving
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.projects import Project
 from quantum_memory.actors.requests import memory_id, query_of, recall_request
-from quantum_memory.actors.shelving import PutRequest, TakeRequest, birth_of
+from quantum_memory.actors.shelving import PutRequest, TakeRequest
 from quantum_memory.actors.steps import Stepping, Steps
 from quantum_memory.checks import whole
 from quantum_memory.errors import AlreadyExists, EntryNotFound, InvalidValue, TooLong, VersionConflict
@@ -30,8 +31,7 @@ from quantum_memory.memory.library.entries import (
     kind_named,
     tags_of,
 )
-from quantum_memory.memory.library.keeping import TITLE, comparable, current, gathered, standing, void
-from quantum_memory.memory.library.passages import LEAST
+from quantum_memory.memory.library.keeping import TITLE, comparable, current, gathered, is_kept, origin_of
 from quantum_memory.memory.library.reach import Reach
 from quantum_memory.memory.library.reading import Listing
 from quantum_memory.memory.library.shelves import (
@@ -44,7 +44,7 @@ from quantum_memory.memory.library.shelves import (
     shelf_of,
     tier_named,
 )
-from quantum_memory.types import Branch, Filters, Hits, Vector
+from quantum_memory.types import Filters, Hit, Hits, Vector
 
 MAX_PROJECTS = 64
 """Projects that one search looks through."""
@@ -58,13 +58,6 @@ class Page(NamedTuple):
 
     entries: list[Entry]
     after: tuple[datetime, str] | None
-
-
-class Placed(NamedTuple):
-    """A shelf, and the branch of the agent that holds it."""
-
-    shelf: Shelf
-    branch: Branch
 
 
 class Library:
@@ -84,6 +77,7 @@ class Library:
 
     def __init__(self, directory: Directory, reach: Reach, recalled: int) -> None:
         self._directory, self._reach, self._recalled = directory, reach, recalled
+        self._copies = Copies(directory, reach.scope)
 
     def __reduce__(self) -> tuple[type[Library], tuple[Directory, Reach, int]]:
         return Library, (self._directory, self._reach, self._recalled)
@@ -176,11 +170,11 @@ class Library:
             to: the project that it goes to.
             kind: of which it is to be.
 
-        It is readable where it was until it can be read where it goes, and nowhere else. The same call again finishes
-        what was cut off, and changes nothing where all is done.
+        It is readable where it was, as it was, until it is where it goes, and then there alone. A move that was cut
+        off has been made or has not; the same call again makes it, and changes nothing where all is done.
 
         Raises: EntryNotFound; VersionConflict if somebody else has changed it; AlreadyExists where another entry of the
-        project that it goes to has its id.
+        project that it goes to has its id, or is being put there under it.
         """
         self._within(project, "update")
         seen, base, asked = whole("version", version, 1, 2**53), self._directory.new_op(), entry_id(id)
@@ -245,7 +239,7 @@ class Library:
         Raises: EntryNotFound if nothing was ever kept there.
         """
         shelf = self._shelf(project, tier, "shelf")
-        return Steps(lambda: self._handle(shelf), "shelf")
+        return Steps(lambda: self._copies.handle(shelf), "shelf")
 
     def _within(self, project: str, action: str) -> None:
         self._reach.require(project_named(project), action)
@@ -280,167 +274,80 @@ class Library:
         found = (shelf_of(name) for name in names)
         return [shelf for shelf in found if shelf is not None and self._reach.reaches(shelf)]
 
-    def _there(self, shelves: Sequence[Shelf]) -> Stepping[list[Placed]]:
-        """Those of these shelves that there are."""
-        names = [shelf.agent for shelf in shelves]
-        (found,) = yield [self._directory.call("vault", 0, "find_agents", (names,))]
-        return [Placed(shelf, one) for shelf, one in zip(shelves, found, strict=True) if one is not None]
-
-    def _handle(self, shelf: Shelf) -> Stepping[AgentHandle]:
-        there = yield from self._there([shelf])
-        if not there:
-            raise EntryNotFound(shelf.project, shelf.tier)
-        return AgentHandle(there[0].branch, self._directory)
-
-    def _made(self, shelf: Shelf) -> Stepping[Placed]:
-        """A shelf, which is made if there is none yet."""
-        directory = self._directory
-        (made,) = yield [directory.ask_owner(shelf.agent, "open", [shelf.agent], True, directory.session)]
-        return Placed(shelf, made[0].info)
-
-    def _copies(self, there: Sequence[Placed], id_: str) -> Stepping[list[tuple[Placed, Entry]]]:
-        """What shelves have under an id."""
-        found = yield [self._directory.ask_owner(one.branch.lineage, "read_entry", one.branch, id_) for one in there]
-        return [(one, entry) for one, entry in zip(there, found, strict=True) if entry is not None]
-
-    def _looked(self, shelves: Sequence[Shelf], id_: str) -> Stepping[tuple[list[Placed], list[tuple[Placed, Entry]]]]:
-        """Those of these shelves that there are, and what they have under an id.
-
-        What is moved from one to another between their answers is on neither by what they say: then they are asked
-        once more.
-        """
-        there = yield from self._there(shelves)
-        copies = yield from self._copies(there, id_)
-        if not copies:
-            there = yield from self._there(shelves)
-            copies = yield from self._copies(there, id_)
-        return there, (yield from self._decided(copies))
-
-    def _decided(self, copies: list[tuple[Placed, Entry]]) -> Stepping[list[tuple[Placed, Entry]]]:
-        """The same, where of two moves from one place the one counts that took the entry away there."""
-        moves = [entry for entry in standing(one for _, one in copies) if entry.origin is not None]
-        if len({one.birth for one in moves}) == len(moves):
-            return copies
-        asked = [(Shelf(self._reach.scope, *one.origin[:2]).agent, one.origin.op) for one in moves if one.origin]
-        found = yield [self._directory.call("vault", 0, "outcome", one) for one in asked]
-        won = {one.birth: one for one, outcome in zip(moves, found, strict=True) if outcome is not None}
-        lost = {id(one) for one in moves if one.birth in won and one is not won[one.birth]}
-        return [(placed, void(one, won[one.birth]) if id(one) in lost else one) for placed, one in copies]
-
     def _entry(self, project: str, id_: str, kind: Kind | None) -> Stepping[Entry]:
-        _, copies = yield from self._looked(self._reach.shelves(project), id_)
-        return _one(project, id_, kind, [entry for _, entry in copies])
+        looked = yield from self._copies.look(self._reach.shelves(project), id_)
+        return _one(project, id_, kind, looked.entries)
 
     def _add(self, shelf: Shelf, id_: str, content: Content, base: str) -> Stepping[Entry]:
-        there = yield from self._there(self._reach.shelves(shelf.project))
-        copies = yield from self._copies(there, id_)
-        made = [entry for _, entry in copies if entry.birth == birth_of(base)]
-        if made:
-            return _one(shelf.project, id_, None, made)  # by this very call; somebody may have moved it since
-        if any(placed.shelf != shelf for placed, _ in copies):
+        copies = self._copies
+        looked = yield from copies.look(self._reach.shelves(shelf.project), id_)
+        first = yield from copies.first(looked.there, id_, base)
+        if first is not None:
+            return first
+        if any(one.placed.shelf != shelf for one in looked.counting):
             raise AlreadyExists("entry", id_)
-        placed = next((one for one in there if one.shelf == shelf), None) or (yield from self._made(shelf))
-        return (yield from self._put(PutRequest(placed.branch, id_, content, 0, base)))
+        yield from self._freed(looked, shelf, base)
+        placed = looked.on(shelf) or (yield from copies.made(shelf))
+        return (yield from copies.put(PutRequest(placed.branch, id_, content, 0, base)))
 
-    def _put(self, request: PutRequest) -> Stepping[Entry]:
-        texts = 1 + len(request.content.text) // LEAST  # the title, and about as many passages at most
-        (entry,) = yield [self._directory.ask_owner(request.branch.lineage, "put_entry", request, texts=texts)]
-        return entry  # type: ignore[no-any-return]  # what the orchestrator says
-
-    def _take(self, placed: Placed, id_: str, expected: int | None, op_id: str) -> Stepping[None]:
-        request = TakeRequest(placed.branch, id_, expected, op_id)
-        yield [self._directory.ask_owner(placed.branch.lineage, "take_entry", request)]
+    def _freed(self, looked: Looked, shelf: Shelf, base: str) -> Stepping[None]:
+        """Make room for an entry where a move that did not come to pass has left one."""
+        for one in looked.rest:
+            mine = one.entry.origin is not None and one.entry.origin.op == leaving(base)
+            if one.placed.shelf == shelf and not mine:
+                yield from self._copies.cleared(one, base)
 
     def _entries(self, shelves: Sequence[Shelf], asked: Listing, most: int) -> Stepping[Page]:
-        there = yield from self._there(shelves)
-        calls = [self._directory.ask_owner(one.branch.lineage, "list_entries", one.branch, asked) for one in there]
-        found = yield calls
-        entries = sorted((entry for some in found for entry in some), key=lambda one: one.order)
-        left = standing(entries)
-        page = left[:most]
-        return Page(page, page[-1].order if len(left) > most else None)
+        there = yield from self._copies.there(shelves)
+        page: list[Entry] = []
+        while True:
+            calls = [self._directory.ask_owner(one.branch.lineage, "list_entries", one.branch, asked) for one in there]
+            found: list[list[Entry]] = yield calls
+            # Behind the last that a full answer tells, there may be more of that shelf before what another one tells.
+            upto = min((some[-1].order for some in found if len(some) == asked.limit), default=None)
+            told = [entry for some in found for entry in some if upto is None or entry.order <= upto]
+            page += sorted((yield from self._copies.judged(told)), key=lambda one: one.order)
+            if len(page) > most:
+                return Page(page[:most], page[most - 1].order)
+            if upto is None:
+                return Page(page, None)
+            asked = asked._replace(after=upto)
 
     def _update(self, change: _Change) -> Stepping[Entry]:
-        target_project = change.to or change.project
+        copies, target_project = self._copies, change.to or change.project
         projects = dict.fromkeys((change.project, target_project))
         shelves = [shelf for project in projects for shelf in self._reach.shelves(project)]
-        there, copies = yield from self._looked(shelves, change.id)
-        again = yield from self._done_before(there, (change.base, f"{_move(change.base)}:gone"))
-        if again:
-            went = [one for one in standing(entry for _, entry in copies) if one.project == target_project]
-            return _one(target_project, change.id, change.kind, went)
-        done = self._moved_already(change, copies)
-        mine = [one for one in standing(entry for _, entry in copies) if one.project == change.project]
+        looked = yield from copies.look(shelves, change.id)
+        first = yield from copies.first(looked.there, change.id, change.base)
+        if first is not None:
+            return first
+        done = _moved_already(change, looked.entries)
+        mine = [one for one in looked.entries if one.project == change.project]
         here = done or _one(change.project, change.id, change.kind, mine)
-        source = next(placed for placed, entry in copies if entry is here)
-        yield from self._swept(copies, here, change.base)
+        source = looked.placed(here)
         content = here.content.with_changes(change.changes)
         goal = Shelf(self._reach.scope, target_project, change.tier or here.tier)
         if source.shelf == goal:
-            return (yield from self._put(PutRequest(source.branch, here.id, content, change.version, change.base)))
-        if here.version != change.version:
-            raise VersionConflict(here.id, change.version, here.version)
-        if any(entry.project == goal.project and entry.birth != here.birth for _, entry in copies):
-            raise AlreadyExists("entry", here.id)
-        placed = next((one for one in there if one.shelf == goal), None) or (yield from self._made(goal))
-        return (yield from self._moved(source, placed, here, content, change.base))
-
-    def _moved_already(self, change: _Change, copies: Sequence[tuple[Placed, Entry]]) -> Entry | None:
-        """The entry where it was to go, if a call like this one was done, or cut off when it had been written there."""
-        goal = change.to or change.project
-        for entry in standing(entry for _, entry in copies):
-            origin = entry.origin
-            if (
-                origin is not None
-                and (origin.project, origin.version) == (change.project, change.version)
-                and (entry.project, entry.version) == (goal, change.version + 1)
-                and change.tier in (None, entry.tier)
-                and change.kind in (None, entry.kind)
-            ):
-                return entry
-        return None
-
-    def _moved(self, source: Placed, goal: Placed, here: Entry, content: Content, base: str) -> Stepping[Entry]:
-        """Written where it goes, then taken away where it was; if it was changed there meanwhile, all is as before."""
-        entry = yield from self._put(PutRequest(goal.branch, here.id, content, 0, _move(base), here))
-        try:
-            yield from self._take(source, here.id, here.version, entry.origin.op if entry.origin else base)
-        except (VersionConflict, EntryNotFound):
-            yield from self._undone(goal, entry, base)
-            raise
+            request = PutRequest(source.branch, here.id, content, change.version, change.base, line=here.line)
+            entry = yield from copies.put(request)
+        else:
+            if here.version != change.version:
+                raise VersionConflict(here.id, change.version, here.version)
+            if any(one.project == goal.project and one.birth != here.birth for one in looked.entries):
+                raise AlreadyExists("entry", here.id)
+            yield from self._freed(looked, goal, change.base)
+            placed = looked.on(goal) or (yield from copies.made(goal))
+            entry = yield from copies.moved(Copy(source, here), placed, content, change.base)
+        yield from copies.swept(looked, entry, change.base)
         return entry
 
-    def _undone(self, goal: Placed, entry: Entry, base: str) -> Stepping[None]:
-        try:
-            yield from self._take(goal, entry.id, entry.version, f"{base}:void")
-        except (VersionConflict, EntryNotFound):
-            return  # somebody has swept it, or gone on from it
-
-    def _swept(self, copies: Sequence[tuple[Placed, Entry]], here: Entry, base: str) -> Stepping[None]:
-        """Take away what a move that was cut off has left of an entry."""
-        for placed, entry in copies:
-            if entry is here or entry.birth != here.birth:
-                continue
-            place = entry.project, entry.tier, entry.version  # of another version it is no rest of the last move
-            op_id = here.origin.op if here.origin is not None and here.origin[:3] == place else f"{base}:void"
-            yield from self._take(placed, entry.id, entry.version, op_id)
-
     def _delete(self, project: str, id_: str, seen: int | None, kind: Kind | None, base: str) -> Stepping[None]:
-        there, copies = yield from self._looked(self._reach.shelves(project), id_)
-        if (yield from self._done_before(there, (base,))):
+        looked = yield from self._copies.look(self._reach.shelves(project), id_)
+        if (yield from self._copies.done(looked.there, base)):
             return
-        here = _one(project, id_, kind, [entry for _, entry in copies])
-        source = next(placed for placed, entry in copies if entry is here)
-        yield from self._swept(copies, here, base)
-        yield from self._take(source, id_, seen, base)
-
-    def _done_before(self, there: Sequence[Placed], names: Sequence[str]) -> Stepping[bool]:
-        """Whether this very call was made before and did one of these: its entry may be elsewhere since, or another."""
-        if not self._directory.repeats:
-            return False
-        asked = [(one.branch.agent, name) for one in there for name in names]
-        found = yield [self._directory.call("vault", 0, "outcome", one) for one in asked]
-        return any(one is not None for one in found)
+        here = _one(project, id_, kind, looked.entries)
+        yield from self._copies.take(TakeRequest(looked.placed(here).branch, id_, here.line, seen, base))
+        yield from self._copies.swept(looked, here, base)
 
     def _search(self, asked: _Search, projects: Sequence[str] | None, tiers: Sequence[Tier]) -> Stepping[EntryHits]:
         if projects is None:
@@ -451,26 +358,24 @@ class Library:
                 raise TooLong("projects", found, MAX_PROJECTS, "projects")
         else:
             shelves = [shelf for project in projects for shelf in self._reach.shelves(project, tiers)]
-        placed = (yield from self._there(shelves)) if shelves and asked.k else []
+        placed = (yield from self._copies.there(shelves)) if shelves and asked.k else []
         over = yield from self._best_words(asked.query, placed)
         most = min(self._recalled, asked.k * PER_ENTRY)
         while True:
-            told, missing = yield from self._recall(asked, placed, most, over)
+            told, missing, full = yield from self._recall(asked, placed, most, over)
             hits = gathered(comparable(told), asked.k, asked.passages)
-            full = any(len(some) >= most for _, some in told)
             if len(hits) >= asked.k or not full:
                 return EntryHits(hits, missing)
             if most >= self._recalled:
                 break
             most = min(self._recalled, 4 * most)
         # A few long texts fill all that may be asked for: what else is there is found by its title at least.
-        titled, gone = yield from self._recall(asked._replace(tags=(*asked.tags, TITLE)), placed, most, over)
+        by_title = asked._replace(tags=(*asked.tags, TITLE))
+        titled, gone, _ = yield from self._recall(by_title, placed, most, over)
         return EntryHits(gathered(comparable([*told, *titled]), asked.k, asked.passages), sorted({*missing, *gone}))
 
-    def _recall(
-        self, asked: _Search, placed: Sequence[Placed], most: int, over: float
-    ) -> Stepping[tuple[list[tuple[Shelf, Hits]], list[str]]]:
-        """What each shelf recalls of each kind, and what they did it without."""
+    def _recall(self, asked: _Search, placed: Sequence[Placed], most: int, over: float) -> Stepping[_Recalled]:
+        """What each shelf recalls of each kind and counts, what they did it without, and whether there may be more."""
         kinds: Sequence[Kind | None] = (None,) if len(asked.kinds) == len(KINDS) else asked.kinds
         questions = [
             (one, replace(recall_request(one.branch, asked.query, most, filters, None), over=over))
@@ -480,8 +385,14 @@ class Library:
         found: list[Hits] = yield [
             self._directory.ask_owner(one.branch.lineage, "recall_one", request) for one, request in questions
         ]
-        told = [(one.shelf, some) for (one, _), some in zip(questions, found, strict=True)]
-        return told, sorted({part for some in found for part in some.missing})
+        kept = [[hit for hit in some if is_kept(hit.memory)] for some in found]
+        undone = yield from self._copies.undone(origin_of(hit.memory) for some in kept for hit in some)
+        told = [
+            (one.shelf, [hit for hit in some if origin_of(hit.memory) not in undone])
+            for (one, _), some in zip(questions, kept, strict=True)
+        ]
+        missing = sorted({part for some in found for part in some.missing})
+        return _Recalled(told, missing, any(len(some) >= most for some in found))
 
     def _best_words(self, query: str | Vector, placed: Sequence[Placed]) -> Stepping[float]:
         """What words are measured by on all of these shelves: the best match that one of them has."""
@@ -516,9 +427,28 @@ class _Search(NamedTuple):
     tags: tuple[str, ...]
 
 
-def _move(base: str) -> str:
-    """What writing an entry where it goes is called: that alone is no move yet."""
-    return f"{base}:moved"
+class _Recalled(NamedTuple):
+    """What shelves recall of entries that count, what they did it without, and whether one may have more."""
+
+    told: list[tuple[Shelf, list[Hit]]]
+    missing: list[str]
+    full: bool
+
+
+def _moved_already(change: _Change, entries: Sequence[Entry]) -> Entry | None:
+    """The entry where it was to go, if a call like this one was done."""
+    goal = change.to or change.project
+    for entry in entries:
+        origin = entry.origin
+        if (
+            origin is not None
+            and (origin.project, origin.version) == (change.project, change.version)
+            and (entry.project, entry.version) == (goal, change.version + 1)
+            and change.tier in (None, entry.tier)
+            and change.kind in (None, entry.kind)
+        ):
+            return entry
+    return None
 
 
 def _one(project: str, id_: str, kind: Kind | None, copies: Sequence[Entry]) -> Entry:

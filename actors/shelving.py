@@ -23,6 +23,7 @@ from quantum_memory.memory.library.entries import Content, Entry, Origin
 from quantum_memory.memory.library.keeping import Kept, Standing, entry_of, utterances
 from quantum_memory.memory.library.reading import Listing
 from quantum_memory.memory.library.shelves import Shelf, shelf_of
+from quantum_memory.memory.vault.writes import Written
 from quantum_memory.types import Branch, Place
 
 
@@ -36,6 +37,7 @@ class PutRequest:
         content: all that it is to hold.
         expected: the version that it takes the place of; 0 where there is to be none.
         op_id: the same when the request is repeated.
+        line: of which copies, as ``Entry.line`` tells them, that version is; nothing where there is to be none.
         moved: as it stands on the shelf that it comes from, if it does.
     """
 
@@ -44,17 +46,29 @@ class PutRequest:
     content: Content
     expected: int
     op_id: str
+    line: tuple[str, str] | None = None
     moved: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TakeRequest:
-    """Take an entry off a shelf, if it is of the version that its caller has seen, or of any."""
+    """Take an entry off a shelf, if it is of the version that its caller has seen, or of any.
+
+    Attributes:
+        branch: of the shelf's agent.
+        id: the entry's.
+        line: of which copies it is, as ``Entry.line`` tells them.
+        expected: its version; ``None`` takes any.
+        op_id: the same when the request is repeated.
+        moves: whether this is what moves it: then it is refused once somebody has made the move void.
+    """
 
     branch: Branch
     id: str
+    line: tuple[str, str]
     expected: int | None
     op_id: str
+    moves: bool = False
 
 
 class Shelver:
@@ -69,10 +83,9 @@ class Shelver:
         self._parts, self._turns, self._writer, self._now = parts, turns, writer, now
 
     async def put(self, request: PutRequest) -> Entry:
-        """The entry as it stands then.
+        """The entry as it stands then, or stood when this was done before.
 
-        Raises: AlreadyExists where there is to be none and is another; VersionConflict; InvalidInput; EntryNotFound
-        where this was done before and somebody has taken it away since.
+        Raises: AlreadyExists where there is to be none and is another; VersionConflict; InvalidInput; EntryNotFound.
         """
         branch, shelf = request.branch, _shelf(request.branch)
         before = await self._known(branch, shelf, request.id)
@@ -98,25 +111,44 @@ class Shelver:
             return await on_fresh_head(write)
 
     async def take(self, request: TakeRequest) -> None:
-        """Raises: EntryNotFound, VersionConflict."""
+        """Raises: EntryNotFound, VersionConflict; AlreadyExists where it was to be moved and that was made void."""
         branch, shelf = request.branch, _shelf(request.branch)
 
         async def write() -> None:
             here = await self._known(branch, shelf, request.id)
-            if here is None or request.expected not in (None, here.entry.version):
+            if here is None or here.entry.line != request.line or request.expected not in (None, here.entry.version):
                 if await self._done(branch, request.op_id):
                     return
-                if here is None or request.expected is None:
+                if here is None or here.entry.line != request.line or request.expected is None:
                     raise EntryNotFound(shelf.project, request.id)
                 raise VersionConflict(request.id, request.expected, here.entry.version)
+            if request.moves and await self._done(branch, voided(request.op_id)):
+                raise AlreadyExists("entry", request.id)
             await self._writer.commit([Draft(branch, Forgotten(here.ids, self._now()), request.op_id)])
 
         async with self._turns.take([branch.id]):
             await on_fresh_head(write)
 
-    async def read(self, branch: Branch, entry: str) -> Entry | None:
-        """The entry of an id, whole; ``None`` if the shelf has none."""
-        found = await self._known(branch, _shelf(branch), entry)
+    async def void(self, branch: Branch, op_id: str) -> bool:
+        """Make a move from this shelf void, known by the operation that takes its entry away here.
+
+        Whether it has come to pass already; if not, it never will from now on.
+        """
+
+        async def write() -> bool:
+            await self._parts.journal.tip(branch)  # what follows is decided on this head
+            if await self._done(branch, op_id):
+                return True
+            if not await self._done(branch, voided(op_id)):
+                await self._writer.commit([Draft(branch, Forgotten((), self._now()), voided(op_id))])
+            return False
+
+        async with self._turns.take([branch.id]):
+            return await on_fresh_head(write)
+
+    async def read(self, branch: Branch, entry: str, at: Place | None = None) -> Entry | None:
+        """The entry of an id, whole, as it is or was at a place; ``None`` if the shelf has none."""
+        found = await self._known(branch, _shelf(branch), entry, at)
         return None if found is None else found.entry
 
     async def listed(self, branch: Branch, asked: Listing) -> list[Entry]:
@@ -136,34 +168,46 @@ class Shelver:
         return Standing(request.id, birth_of(request.op_id), 1, now, now)
 
     async def _settled(self, request: PutRequest, here: Kept | None) -> Entry | None:
-        """The entry, if it stands already as it is wanted. Raises: what refuses the request."""
-        if (0 if here is None else here.entry.version) == request.expected:
+        """The entry, if it stands already as it is wanted, or stood so when this was done before.
+
+        Raises: what refuses the request.
+        """
+        entry = None if here is None else here.entry
+        ours = entry is None or request.line in (None, entry.line)
+        if ours and (0 if entry is None else entry.version) == request.expected:
             return None
-        if here is not None and _as_wanted(request, here.entry):
-            return here.entry
-        if await self._done(request.branch, request.op_id):
-            if here is None:
-                raise EntryNotFound(_shelf(request.branch).project, request.id)
-            return here.entry
-        if here is None:
+        if entry is not None and ours and _as_wanted(request, entry):
+            return entry
+        first = await self._outcome(request.branch, request.op_id)
+        if first is not None:
+            return await self.read(request.branch, request.id, first.place)
+        if entry is None or not ours:
             raise EntryNotFound(_shelf(request.branch).project, request.id)
         if not request.expected:
             raise AlreadyExists("entry", request.id)
-        raise VersionConflict(request.id, request.expected, here.entry.version)
+        raise VersionConflict(request.id, request.expected, entry.version)
 
-    async def _known(self, branch: Branch, shelf: Shelf, entry: str) -> Kept | None:
-        place: Place = await self._parts.journal.tip(branch)
+    async def _known(self, branch: Branch, shelf: Shelf, entry: str, at: Place | None = None) -> Kept | None:
+        place = await self._parts.journal.tip(branch) if at is None else at
         asked = (place, shelf, entry)
         return await self._parts.episodic.ask(EpisodicMemoryHost.kept_entries, branch.lineage, asked)
 
     async def _done(self, branch: Branch, op_id: str) -> bool:
-        """Whether this very operation was done before: Ray, or its caller, repeats it."""
-        return await self._parts.journal.ask(VaultHost.outcome, branch.agent, op_id) is not None
+        return await self._outcome(branch, op_id) is not None
+
+    async def _outcome(self, branch: Branch, op_id: str) -> Written | None:
+        """What this very operation came to, if it was done before: Ray, or its caller, repeats it."""
+        return await self._parts.journal.ask(VaultHost.outcome, branch.agent, op_id)
 
 
 def birth_of(op_id: str) -> str:
     """What an entry has that an operation made, and no other."""
     return memory_id(op_id, 0)
+
+
+def voided(op_id: str) -> str:
+    """What making a move void is called, which is known by the operation that would take its entry away."""
+    return f"{op_id}:void"
 
 
 def _as_wanted(request: PutRequest, entry: Entry) -> bool:

@@ -175,6 +175,10 @@ class VaultHost:
         """What an operation came to, if it was done before: Ray runs a call again when its actor died in it."""
         return self._vault.outcome(agent, op_id)
 
+    def appended(self, asked: Sequence[tuple[AgentName, str]]) -> list[bool]:
+        """Of each of these operations of agents, whether it appended an event."""
+        return self._vault.appended(asked)
+
     def agents(self) -> list[AgentName]:
         """Every agent's name, in order."""
         return list(self._vault.agents())

@@ -131,7 +131,11 @@ def _check_uri(uri: object) -> None:
 
 
 class Origin(NamedTuple):
-    """From which shelf an entry was moved, which version stood there, and the operation that takes it away there."""
+    """From which shelf an entry was moved, which version stood there, and the operation that takes it away there.
+
+    Once that operation is done, the entry has been moved; until then it has not, and what was written where it goes
+    does not count.
+    """
 
     project: str
     tier: Tier
@@ -148,7 +152,7 @@ class Entry:
         version: 1 at first, and one more with every change. Whoever changes it says which one he has seen.
         passages: in how many its text is.
         birth: unlike that of any other entry, also of one with the same id; it stays when the entry moves.
-        origin: the last shelf that it was moved from.
+        origin: the last shelf that it was, or is to be, moved from.
     """
 
     id: str
@@ -177,6 +181,11 @@ class Entry:
     def order(self) -> tuple[datetime, str]:
         """Its place in a list: by when it was made."""
         return self.created, self.id
+
+    @property
+    def line(self) -> tuple[str, str]:
+        """What this copy and its later versions on the same shelf have in common, and no other copy of any entry."""
+        return self.birth, "" if self.origin is None else self.origin.op
 
 
 @dataclass(frozen=True, slots=True)

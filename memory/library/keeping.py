@@ -93,7 +93,6 @@ def version_of(memory: Memory) -> int:
 def entry_of(memory: Memory, shelf: Shelf, text: str | None = None) -> Entry:
     """The entry that a memory of a shelf is of."""
     told = memory.metadata
-    origin = told["origin"]
     return Entry(
         id=memory.session or "",
         project=shelf.project,
@@ -110,7 +109,7 @@ def entry_of(memory: Memory, shelf: Shelf, text: str | None = None) -> Entry:
         version=told["version"],
         passages=told["passages"],
         birth=told[BIRTH],
-        origin=None if origin is None else Origin(origin[0], tier_named(origin[1]), origin[2], origin[3]),
+        origin=origin_of(memory),
     )
 
 
@@ -126,24 +125,24 @@ def kept(memories: Sequence[Memory], shelf: Shelf) -> Kept | None:
 
 
 def standing(copies: Iterable[Entry]) -> list[Entry]:
-    """Those of some copies of entries that count, in their order.
+    """Those of some copies of entries that count, in their order: of each entry the one of the highest version.
 
-    An entry is there twice while it is moved, or where a move was cut off: it is written where it goes before it is
-    taken away where it was. Then the copy that was moved counts; but where the other was changed since, the move has
-    failed, and what it wrote is void.
+    Whoever asks shelf after shelf while an entry is moved meets it twice. Two of one version are there only where a
+    shelf was rolled back; then the one that was changed last counts.
     """
     found = list(copies)
-    kin: dict[str, list[Entry]] = defaultdict(list)
+    last: dict[str, Entry] = {}
     for one in found:
-        kin[one.birth].append(one)
-    counting = {id(one) for some in kin.values() for one in _standing(some)}
-    return [one for one in found if id(one) in counting]
+        known = last.get(one.birth)
+        if known is None or (known.version, known.updated) < (one.version, one.updated):
+            last[one.birth] = one
+    return [one for one in found if last[one.birth] is one]
 
 
-def void(lost: Entry, won: Entry) -> Entry:
-    """A copy that a move wrote which did not come to pass, since another one had: it does not count beside that."""
-    op = "" if lost.origin is None else lost.origin.op
-    return replace(lost, origin=Origin(won.project, won.tier, 0, op))
+def origin_of(memory: Memory) -> Origin | None:
+    """From where the entry was moved that a memory of a shelf is of; ``None`` if it was not."""
+    told = memory.metadata["origin"]
+    return None if told is None else Origin(told[0], tier_named(told[1]), told[2], told[3])
 
 
 def current(copies: Iterable[Entry]) -> Entry | None:
@@ -153,27 +152,6 @@ def current(copies: Iterable[Entry]) -> Entry | None:
     the one that fewest may read.
     """
     return max(standing(copies), key=lambda one: TIERS.index(one.tier), default=None)
-
-
-def _standing(found: Sequence[Entry]) -> list[Entry]:
-    left = [one for one in found if not any(_came_from(one, there) and _is_later(there, one) for there in found)]
-    return [one for one in left if not any(_came_from(there, one) for there in left)]
-
-
-def _came_from(there: Entry, here: Entry) -> bool:
-    """Whether one is a copy of an entry that was moved from where the other is.
-
-    Of two that came from each other's places, as after a move back, the one that was moved last did.
-    """
-    if there.origin is None or there.origin[:2] != (here.project, here.tier):
-        return False
-    back = here.origin is not None and here.origin[:2] == (there.project, there.tier)
-    return not back or here.origin is None or there.origin.version > here.origin.version
-
-
-def _is_later(here: Entry, moved: Entry) -> bool:
-    """Whether an entry was changed after it was copied from here."""
-    return moved.origin is not None and here.version > moved.origin.version
 
 
 def comparable(found: Iterable[tuple[Shelf, Sequence[Hit]]]) -> Iterator[tuple[Shelf, Hit]]:

@@ -73,6 +73,14 @@ class Reading:
         with self.database.read() as connection:
             return first_outcome(self._catalog, connection, agent, op_id)
 
+    def appended(self, asked: Sequence[tuple[AgentName, str]]) -> list[bool]:
+        """Of each of these operations of agents, whether it appended an event."""
+        wanted = list(dict.fromkeys(op_id for _, op_id in asked))
+        with self.database.read() as connection:
+            rows = cat.with_op_ids(connection, cat.SELECT_APPENDED, wanted)
+        there = {(agent, op_id) for agent, op_id, *_ in rows}
+        return [one in there for one in asked]
+
     def agents(self, beginning: str = "") -> list[AgentName]:
         """The names of all agents, or of those that begin so, sorted, without those that an archive brought along for
         their past.

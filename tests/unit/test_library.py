@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantum_memory.actors.copies import Copies
 from quantum_memory.actors.library import Library
 from quantum_memory.cluster.service.tenants import DEFAULT, inside, outside
 from quantum_memory.errors import (
@@ -298,13 +299,13 @@ def test_a_move_that_was_cut_off_shows_nobody_more_than_before_and_is_finished_b
         raise Unavailable("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Library, "_take", dies)
+        patch.setattr(Copies, "take", dies)
         with pytest.raises(Unavailable):
             library.update("apollo", "plan", 1, {"text": "The secret."}, tier="restricted")
-    assert library.entry("apollo", "plan").text == "The secret."
-    assert low.entry("apollo", "plan") == made, "as it was before, and nothing of what is to be"
-    assert [one.entry.tier for one in library.search("kerosene secret plan")] == ["restricted"]
-    assert [one.id for one in library.entries("apollo").entries] == ["plan"]
+    for one in (library, low):
+        assert one.entry("apollo", "plan") == made, "as it was before, and nothing of what is to be"
+        assert [hit.entry.tier for hit in one.search("kerosene secret plan")] == ["open"]
+        assert [(entry.id, entry.tier) for entry in one.entries("apollo").entries] == [("plan", "open")]
     done = library.update("apollo", "plan", 1, {"text": "The secret."}, tier="restricted")
     assert (done.version, done.tier) == (2, "restricted")
     with pytest.raises(EntryNotFound):
@@ -319,7 +320,7 @@ def test_a_move_that_meets_a_change_is_undone(front: Front, monkeypatch: pytest.
         raise Unavailable("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Library, "_take", dies)
+        patch.setattr(Copies, "take", dies)
         with pytest.raises(Unavailable):
             library.update("apollo", "plan", 1, tier="restricted")
     changed = low.update("apollo", "plan", 1, {"text": "Somebody was faster."})
@@ -330,15 +331,15 @@ def test_a_move_that_meets_a_change_is_undone(front: Front, monkeypatch: pytest.
     assert library.entries("apollo", tiers=["restricted"]).entries == []
     assert library.entry("apollo", "plan") == changed
 
-    take = Library._take
+    take = Copies.take
 
-    def meets(self: Library, *asked: object) -> object:
+    def meets(self: Copies, *asked: object) -> object:
         if low.entry("apollo", "plan").version == 2:
             low.update("apollo", "plan", 2, {"text": "Again."})
         return take(self, *asked)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Library, "_take", meets)
+        patch.setattr(Copies, "take", meets)
         with pytest.raises(VersionConflict):
             library.update("apollo", "plan", 2, tier="internal")
     assert [one.tier for one in library.entries("apollo").entries] == ["open"]
@@ -354,10 +355,10 @@ def test_a_move_that_goes_back_and_is_cut_off_loses_no_change(front: Front, monk
         raise Unavailable("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Library, "_take", dies)
+        patch.setattr(Copies, "take", dies)
         with pytest.raises(Unavailable):
             library.update("apollo", "plan", 3, tier="restricted")
-    assert library.entry("apollo", "plan").tier == "restricted"
+    assert library.entry("apollo", "plan").tier == "open", "it has not gone"
     changed = low.update("apollo", "plan", 3, {"text": "Somebody was faster."})
     assert low.entry("apollo", "plan") == library.entry("apollo", "plan") == changed
     assert [one.id for one in library.entries("apollo").entries] == ["plan"]
@@ -367,7 +368,7 @@ def test_a_move_that_goes_back_and_is_cut_off_loses_no_change(front: Front, monk
     assert library.update("apollo", "plan", 4, tier="restricted").text == "Somebody was faster."
 
 
-def test_a_call_that_is_repeated_finds_that_it_was_made_wherever_the_entry_is_since(front: Front) -> None:
+def test_a_call_that_is_repeated_is_told_what_it_was_told_wherever_the_entry_is_since(front: Front) -> None:
     library = front.memory.library()
 
     def named(op: str) -> Library:
@@ -377,12 +378,20 @@ def test_a_call_that_is_repeated_finds_that_it_was_made_wherever_the_entry_is_si
     made = named("add").add("apollo", rule, id="launch")
     changed = named("change").update("apollo", "launch", made.version, {"text": "At noon."})
     moved = named("move").update("apollo", "launch", changed.version, tier="restricted")
-    there = library.update("apollo", "launch", moved.version, tier="open")
-    assert named("add").add("apollo", rule, id="launch") == there
-    assert named("change").update("apollo", "launch", made.version, {"text": "At noon."}) == there
-    assert named("move").update("apollo", "launch", changed.version, tier="restricted") == there
 
+    def repeats() -> None:
+        assert named("add").add("apollo", rule, id="launch") == made
+        assert named("change").update("apollo", "launch", made.version, {"text": "At noon."}) == changed
+        assert named("move").update("apollo", "launch", changed.version, tier="restricted") == moved
+
+    repeats()
+    there = library.update("apollo", "launch", moved.version, tier="open")
+    repeats()
+    assert library.entry("apollo", "launch") == there, "and changes nothing"
     named("delete").delete("apollo", "launch")
+    repeats()
+    with pytest.raises(EntryNotFound):
+        library.entry("apollo", "launch")
     named("delete").delete("apollo", "launch")
     other = library.add("apollo", Content("rule", "Launch", "Of somebody else."), "internal", id="launch")
     named("delete").delete("apollo", "launch")
@@ -394,15 +403,15 @@ def test_a_call_that_is_repeated_finds_that_it_was_made_wherever_the_entry_is_si
 def test_a_move_that_was_refused_is_refused_when_it_is_repeated(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     library, low = front.memory.library(), front.memory.library(Reach(clearance="open"))
     library.add("apollo", Content("document", "Plan", "As it was."), "open", id="plan")
-    take = Library._take
+    take = Copies.take
 
-    def meets(self: Library, *asked: object) -> object:
+    def meets(self: Copies, *asked: object) -> object:
         if low.entry("apollo", "plan").version == 1:
             low.update("apollo", "plan", 1, {"text": "Somebody was faster."})
         return take(self, *asked)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Library, "_take", meets)
+        patch.setattr(Copies, "take", meets)
         for _ in range(2):
             named = Library(library._directory.repeatable("move"), Reach(), 100)
             with pytest.raises(VersionConflict):
@@ -416,17 +425,17 @@ def test_what_is_moved_while_it_is_looked_for_is_found(
 ) -> None:
     library = front.memory.library()
     library.add("apollo", Content("document", "Plan", "As it was."), here, id="plan")
-    read = Library._copies
+    read = Copies._read
 
-    def meets(self: Library, *asked: object) -> object:
+    def meets(self: Copies, *asked: object) -> object:
         """Between the question which shelves there are and the one what is on them, somebody moves the entry."""
-        monkeypatch.setattr(Library, "_copies", read)
+        monkeypatch.setattr(Copies, "_read", read)
         library.update("apollo", "plan", 1, tier=there)
         return read(self, *asked)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Library, "_copies", meets)
+    monkeypatch.setattr(Copies, "_read", meets)
     assert library.entry("apollo", "plan").tier == there
-    monkeypatch.setattr(Library, "_copies", read)
+    monkeypatch.setattr(Copies, "_read", read)
     with pytest.raises(EntryNotFound):
         library.entry("apollo", "nothing")
 
@@ -441,7 +450,7 @@ def test_of_two_moves_the_one_that_was_cut_off_takes_nothing_from_the_other(
         raise Unavailable("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Library, "_take", dies)
+        patch.setattr(Copies, "take", dies)
         with pytest.raises(Unavailable):
             library.update("apollo", "plan", 1, tier="restricted")
     moved = less.update("apollo", "plan", 1, {"text": "Somebody was faster."}, tier="internal")
@@ -566,3 +575,19 @@ def test_a_long_document_on_the_topic_leaves_room_for_what_else_is_there(front: 
     assert {one.entry.id for one in found} == {"big", *(f"r{number}" for number in range(5))}
     for one in found:
         assert len({passage.number for passage in one.passages}) == len(one.passages), "none is told twice"
+
+
+def test_an_entry_that_was_moved_and_comes_in_an_archive_of_its_shelf_is_there(front: Front, tmp_path: Path) -> None:
+    library = front.memory.library()
+    library.add("apollo", Content("document", "Plan", "As it was."), "open", id="plan")
+    moved = library.update("apollo", "plan", 1, tier="restricted")
+    tickets: dict[Tier, str] = {"restricted": "e" * 32, "open": "f" * 32}
+    brought = Front(tmp_path / "other")
+    try:
+        for tier, ticket in tickets.items():
+            front.vault.export_archive(Shelf("default", "apollo", tier).agent, ticket, "every")
+            brought.vault.put_archive(ticket, 0, front.vault.archive_piece(ticket, 0))
+            brought.vault.import_archive(ticket, None, False)
+            assert brought.memory.library().entry("apollo", "plan") == moved
+    finally:
+        brought.close()
