@@ -242,7 +242,7 @@ def concepts(
     def picture() -> Table:
         table = Table("concept", "rank")
         for concept, rank in ranked:
-            table.add_row(tables.words(concept.label), f"{rank:.4f}")
+            table.add_row(tables.called(concept.label), f"{rank:.4f}")
         return table
 
     session.show([{"concept": one.label, "kind": one.kind, "rank": float(rank)} for one, rank in ranked], picture)

@@ -51,7 +51,7 @@ def backups(session: Session, where: Place) -> None:
     with session.busy("Reading"):
         every, unreadable = [(one, place.check(one)) for one in place.all()], place.unreadable()
     for fault in unreadable:
-        typer.echo(tables.harmless(f"qmem: {fault}"), err=True)
+        typer.echo(tables.one_line(f"qmem: {fault}"), err=True)
     if not every and not unreadable:
         raise BackupNotFound(where, "any moment")
     told = [{**_told(one), "faults": faults} for one, faults in every]

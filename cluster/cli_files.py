@@ -147,7 +147,7 @@ def _show(session: Session, whose: str, report: ImportReport, *, dry_run: bool) 
     if report.skipped:
         lines.append(f"{report.skipped} could not be read and were left out")
         for one in report.bad[:NOTED]:
-            typer.echo(tables.harmless(str(one)), err=True)
+            typer.echo(tables.one_line(str(one)), err=True)
     session.show(said, lambda: tables.lines(*lines))
 
 

@@ -101,7 +101,7 @@ def list_keys(session: Session, *, tenant: Tenant = None) -> None:
                 state = "open"
             else:
                 state = f"{'over since' if one.expires <= at else 'open until'} {tables.when(one.expires)}"
-            table.add_row(*(tables.words(text) for text in shown), tables.when(one.created), state)
+            table.add_row(*(tables.called(text) for text in shown), tables.when(one.created), state)
         return table
 
     session.show([_told(one) for one in keys], picture)

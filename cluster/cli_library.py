@@ -187,7 +187,7 @@ def _entries_table(entries: Sequence[Entry]) -> RenderableType:
     for one in entries:
         state = one.title if one.enabled else f"{one.title} (does not hold)"
         told = (one.id, one.kind, one.tier, str(one.version), state, ", ".join(one.tags))
-        table.add_row(*(tables.words(text) for text in told), tables.when(one.updated))
+        table.add_row(*(tables.called(text) for text in told), tables.when(one.updated))
     return table if entries else Text("nothing is kept there")
 
 
@@ -196,6 +196,6 @@ def _hits_table(hits: EntryHits) -> RenderableType:
     for hit in hits:
         head = f"{hit.score:.3f}  {hit.entry.project}/{hit.entry.id}  {hit.entry.kind}: {hit.entry.title}"
         parts = "  ".join(f"{name} {value:.3f}" for name, value in hit.why.items() if value)
-        shown += [tables.words(head, "bold"), tables.words(f"  {parts}", "dim")]
-        shown += [tables.words(f"  {' '.join(one.text.split())}") for one in hit.passages if one.number >= 0]
+        shown += [tables.called(head, "bold"), tables.called(f"  {parts}", "dim")]
+        shown += [tables.called(f"  {' '.join(one.text.split())}") for one in hit.passages if one.number >= 0]
     return Group(*shown) if shown else Text("nothing was found")

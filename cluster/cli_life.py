@@ -71,7 +71,7 @@ def tidy_table(report: TidyReport) -> Table:
     table = Table("goes", "kind", "retention", "importance", "why", caption=_verdict(report, f"{report.kept} stay"))
     for one in report.gone:
         text, why = tables.words(_short(one.text)), tables.words(one.reason)
-        table.add_row(text, tables.words(one.kind), f"{one.retention:.3f}", f"{one.importance:.3f}", why)
+        table.add_row(text, tables.called(one.kind), f"{one.retention:.3f}", f"{one.importance:.3f}", why)
     return table
 
 

@@ -156,7 +156,9 @@ class Session:
 
     def note(self, text: str) -> None:
         """A word on stderr to somebody who watches."""
-        self.err.print(text, markup=False, highlight=False)
+        from quantum_memory.cluster.cli_tables import called  # with numpy, which a mere --help can do without
+
+        self.err.print(called(text), highlight=False)
 
 
 def without_dashboard(settings: Settings) -> Settings:
@@ -208,14 +210,16 @@ def reported() -> Iterator[None]:
     try:
         yield
     except QuantumMemoryError as error:
-        from quantum_memory.cluster.cli_tables import harmless  # with numpy, which a mere --help can do without
+        from quantum_memory.cluster.cli_tables import one_line  # with numpy, which a mere --help can do without
 
-        typer.echo(harmless(f"qmem: {error}"), err=True)
+        typer.echo(one_line(f"qmem: {error}"), err=True)
         raise typer.Exit(FAILED) from None
     except BrokenPipeError:
         raise  # typer ends quietly when the reader of a pipe is gone
     except OSError as error:
-        typer.echo(f"qmem: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        from quantum_memory.cluster.cli_tables import one_line
+
+        typer.echo(one_line(f"qmem: {error.filename or 'the system'}: {error.strerror or error}"), err=True)
         raise typer.Exit(FAILED) from None
 
 

@@ -33,15 +33,28 @@ from quantum_memory.types import (
 )
 
 BAR_CELLS = 24
-_DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 _SHOWN = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"} | dict.fromkeys(
     (*range(0x7F, 0xA0), *_DIRECTIONS), 0xFFFD
 )
+_ENDS = {ord(char): 0x2400 + ord(char) for char in "\n\t"}
 
 
 def harmless(text: str) -> str:
     """The text as a terminal may print it: control and direction characters that could move or hide things shown."""
     return text.translate(_SHOWN)
+
+
+def one_line(text: str) -> str:
+    """The same of what is to stay on its line: also the ends of lines in it are shown, so that it looks like no other
+    line.
+    """
+    return harmless(text).translate(_ENDS)
+
+
+def called(name: str, style: str = "") -> Text:
+    """A name, a title or a tag, harmless and on one line."""
+    return Text(one_line(name), style)
 
 
 def words(text: str, style: str = "", **layout: Any) -> Text:
@@ -103,7 +116,7 @@ def hits_table(hits: Sequence[Hit]) -> RenderableType:
     table.add_column("why", no_wrap=True)
     for hit in hits:
         by = " · ".join(part for part in (when(hit.memory.at), hit.memory.speaker, hit.memory.id) if part)
-        memory = Text.assemble(harmless(hit.memory.text), "\n", (harmless(by), "dim"))
+        memory = Text.assemble(harmless(hit.memory.text), "\n", (one_line(by), "dim"))
         table.add_row(f"{hit.score:.3f}", memory, _why(hit.why, parts))
     return table
 
@@ -153,7 +166,11 @@ def log_table(entries: Sequence[LogEntry], branches: Mapping[str, str]) -> Rende
         named = ", ".join(f"{one.message or one.id[:8]}" for one in entry.commits)
         branch = branches.get(entry.place.branch, entry.place.branch[:8])
         table.add_row(
-            f":{entry.place.seq}", words(branch), when(entry.at), words(f"{entry.kind}: {entry.summary}"), words(named)
+            f":{entry.place.seq}",
+            called(branch),
+            when(entry.at),
+            words(f"{entry.kind}: {entry.summary}"),
+            called(named),
         )
     return table
 
@@ -163,9 +180,9 @@ def branches_table(branches: Sequence[Branch], tree: Tree | None = None) -> Rend
     known = {branch.id: branch for branch in (tree.branches if tree else branches)}
     table = Table("branch", "kind", "from", "made", *(("at", "tags") if tree else ()))
     for branch in branches:
-        more = () if tree is None else (f":{tree.heads[branch.id]}", words(_tags_on(branch, tree)))
+        more = () if tree is None else (f":{tree.heads[branch.id]}", called(_tags_on(branch, tree)))
         table.add_row(
-            words(branch.name), branch.kind, words(_origin(branch, known, tree)), when(branch.created_at), *more
+            called(branch.name), branch.kind, called(_origin(branch, known, tree)), when(branch.created_at), *more
         )
     return table
 
@@ -191,7 +208,7 @@ def tags_table(tags: Sequence[Tag], branches: Mapping[str, str]) -> RenderableTy
     table = Table("tag", "place", "branch", "put")
     for tag in tags:
         branch = branches.get(tag.place.branch, tag.place.branch[:8])
-        table.add_row(words(tag.name), f":{tag.place.seq}", words(branch), when(tag.at))
+        table.add_row(called(tag.name), f":{tag.place.seq}", called(branch), when(tag.at))
     return table
 
 
@@ -217,7 +234,7 @@ def tree_lines(tree: Tree, limit: int) -> RenderableType:
         text = words(line, "cyan", no_wrap=True, overflow="ellipsis")
         if spot is not None:
             text.append(f"  :{spot.place.seq} ", "bold")
-            text.append(harmless(spot.branch.name), "dim" if spot.deleted else "green")
+            text.append(one_line(spot.branch.name), "dim" if spot.deleted else "green")
             text.append(harmless("".join(f"  {' '.join(one.split())}" for one in branch_graph.remarks(spot))))
             text.append(f"  {when(spot.at)}" if spot.at else "", "dim")
         drawn.append(text)
@@ -232,8 +249,8 @@ def found_table(found: Sequence[Found]) -> RenderableType:
     table.columns[3].ratio = 1
     for one in found:
         by = " · ".join(part for part in (one.emotion, one.speaker, one.session, one.id) if part)
-        told = Text.assemble(harmless(one.text), "\n", (harmless(by), "dim"))
-        table.add_row(words(one.agent), f":{one.place.seq}", when(one.at), told)
+        told = Text.assemble(harmless(one.text), "\n", (one_line(by), "dim"))
+        table.add_row(called(one.agent), f":{one.place.seq}", when(one.at), told)
     return table
 
 
@@ -242,8 +259,8 @@ def audit_table(entries: Sequence[AuditEntry]) -> RenderableType:
     table = Table("change", "time", "who", "agent", "what")
     for one in entries:
         place = "" if one.seq is None else f" :{one.seq}"
-        what = words(f"{one.action}{place}  {one.detail}".rstrip())
-        table.add_row(str(one.position), when(one.at), words(one.who), words(one.agent or ""), what)
+        what = called(f"{one.action}{place}  {one.detail}".rstrip())
+        table.add_row(str(one.position), when(one.at), called(one.who), called(one.agent or ""), what)
     return table
 
 
@@ -259,7 +276,7 @@ def skills_table(skills: Sequence[Skill]) -> RenderableType:
         fits = [words(f"{skill.score:.3f}"), _why(skill.why, parts)] if isinstance(skill, SkillHit) and asked else []
         steps = (step + " (optional)" * (index in skill.optional) for index, step in enumerate(skill.steps))
         table.add_row(
-            words(skill.name), words(skill.when), words("\n".join(steps)), f"{skill.successes} of {tries}", *fits
+            called(skill.name), words(skill.when), words("\n".join(steps)), f"{skill.successes} of {tries}", *fits
         )
     return table
 
@@ -353,5 +370,5 @@ def _value(value: object) -> str:
 
 
 def lines(*texts: str) -> RenderableType:
-    """Plain lines."""
-    return words("\n".join(texts))
+    """Plain lines, each of which stays one."""
+    return Text("\n".join(map(one_line, texts)))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import typer
 from packaging.requirements import Requirement
 from rich.console import Console, RenderableType
 from typer.testing import CliRunner
@@ -24,7 +25,7 @@ from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.cluster import cli_tables as tables
 from quantum_memory.cluster import doctor
 from quantum_memory.cluster.cli import app
-from quantum_memory.cluster.cli_session import Options, Session, moment, place, without_dashboard
+from quantum_memory.cluster.cli_session import Options, Session, moment, place, reported, without_dashboard
 from quantum_memory.cluster.connect import asked_for
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.settings import Settings
@@ -44,6 +45,7 @@ from quantum_memory.types import (
     RelationKey,
     Skill,
     SkillHit,
+    Tag,
 )
 
 NOON = datetime(2025, 1, 11, 12, 0, tzinfo=UTC)
@@ -487,6 +489,24 @@ def test_texts_cannot_move_the_terminal() -> None:
     Console(file=out, force_terminal=True, width=200).print(tables.hits_table([Hit(memory, 1.0, {"lexical": 1.0})]))
     assert "\x1b]" not in out.getvalue()
     assert "\x9b" not in out.getvalue()
+
+
+def test_names_and_errors_stay_on_their_line(capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = "alice\nbob\u2028carol\t\x1b[2J\u2067dave"
+    out = StringIO()
+    console = Console(file=out, width=200)
+    console.print(tables.lines("first", nasty))
+    console.print(tables.tags_table([Tag(nasty, "alice", Place("b", 1), NOON)], {"b": nasty}))
+    Session(Options()).note(nasty)
+    with pytest.raises(typer.Exit), reported():
+        raise FileNotFoundError(2, "no such file", nasty)
+    with pytest.raises(typer.Exit), reported():
+        raise AgentNotFound(nasty)
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 3
+    for text in (out.getvalue(), said):
+        assert not {"\x1b", "\u2067", "\u2028", "\t"} & set(text)
+    assert out.getvalue().splitlines()[:2] == ["first", "alice␊bob\ufffdcarol␉␛[2J\ufffddave"]
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("2025-01-01", "2025-01-01"), ("20250111", "20250111"), ("main", "main")])

@@ -59,3 +59,15 @@ def test_entries_are_added_listed_found_edited_and_deleted(tmp_path: Path) -> No
     assert told("delete", "apollo", "friday", "--version", "2") == {"deleted": "friday"}
     assert [one["id"] for one in told("list", "apollo")] == ["landing"]
     assert call("library", "show", "apollo", "friday")[0] == 1
+
+
+@pytest.mark.usefixtures("front")
+def test_what_others_wrote_cannot_move_the_terminal() -> None:
+    nasty = "Deploys \x1b[2J\u202e\x9b1A"
+    told("add", "apollo", "rule", nasty, "--text", nasty, "-t", nasty, "--id", "friday")
+    for args in (("list", "apollo"), ("search", "deploys"), ("show", "apollo", "friday")):
+        code, out, err = call("library", *args)
+        assert code == 0
+        assert "Deploys" in out
+        assert not {"\x1b", "\u202e", "\x9b"} & set(out + err), args
+    assert told("list", "apollo")[0]["title"] == nasty, "JSON tells it as it is"
