@@ -41,7 +41,7 @@ from quantum_memory.actors.requests import (
     utterances,
 )
 from quantum_memory.actors.transactions import Transaction, open_on, outside, standing
-from quantum_memory.checks import bounded, named, utc, visible, whole, within
+from quantum_memory.checks import bounded, named, new_name, no_step, utc, visible, whole, within
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.affect.dynamics.equation import MAX_OTHER_CHARS
 from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
@@ -735,13 +735,13 @@ class AgentHandle:
     def fork(self, name: str, at: PlaceLike = None) -> Call[AgentHandle]:
         """A branch of this agent that begins here (or at a place) and can be merged back. Nothing is copied."""
         parent = outside("fork", self._branch)
-        return self._ask("fork", parent, named("branch", name), _place(at), self._directory.new_op())
+        return self._ask("fork", parent, new_name("branch", name), _place(at), self._directory.new_op())
 
     @operation
     def clone(self, name: str, at: PlaceLike = None) -> Call[AgentHandle]:
         """An agent of its own that shares this one's past. Nothing is copied."""
         parent = outside("clone", self._branch)
-        return self._ask("clone", parent, agent_named(name), _place(at), self._directory.new_op())
+        return self._ask("clone", parent, no_step("agent", agent_named(name)), _place(at), self._directory.new_op())
 
     @operation
     def rollback(self, to: PlaceLike, parts: Iterable[Part] | None = None) -> Call[Place]:
@@ -851,7 +851,7 @@ class AgentHandle:
         Raises: AlreadyExists if another place has the name and ``move`` is false.
         """
         op_id = self._tag_op()
-        return self._ask("tag", self._here, named("tag", name), _place(at), bool(move), op_id)
+        return self._ask("tag", self._here, new_name("tag", name), _place(at), bool(move), op_id)
 
     @operation
     def untag(self, name: str) -> Call[None]:

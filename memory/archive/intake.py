@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from quantum_memory.checks import named
+from quantum_memory.checks import new_name
 from quantum_memory.memory.archive.columns import length
 from quantum_memory.memory.archive.read import Archive, open_archive, reading
 from quantum_memory.memory.archive.rows import Intake
@@ -89,7 +89,7 @@ def describe_archive(path: str | Path, *, as_name: AgentName | None = None) -> I
 
 
 def _intake(archive: Archive, as_name: AgentName | None) -> Intake:
-    agent = archive.about.agent if as_name is None else named("agent", as_name)
+    agent = archive.about.agent if as_name is None else new_name("agent", as_name)
     return Intake(archive, agent, renamed=as_name is not None)
 
 

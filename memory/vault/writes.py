@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from quantum_memory.checks import bounded, named, plain, visible, whole, within
+from quantum_memory.checks import bounded, named, new_name, plain, visible, whole, within
 from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.events import Entry, Event
 from quantum_memory.memory.vault.admission import Admission
@@ -54,7 +54,7 @@ class CreateAgent:
     op_id: str | None = None
 
     def __post_init__(self) -> None:
-        named("agent", self.name)
+        new_name("agent", self.name)
         identifier("branch_id", self.branch_id)
         if self.op_id is not None:
             identifier("op_id", self.op_id)
@@ -78,8 +78,8 @@ class CreateBranch:
 
     def __post_init__(self) -> None:
         identifier("id", self.id)
-        named("agent", self.agent)
-        named("branch", self.name)
+        (new_name if self.kind == "clone" else named)("agent", self.agent)
+        new_name("branch", self.name)
         if self.kind not in ("fork", "clone", "transaction"):
             raise InvalidValue("kind", repr(self.kind), "'fork', 'clone' or 'transaction'")
         sequence("parent.seq", self.parent.seq)
@@ -167,7 +167,7 @@ class PutTag:
 
     def __post_init__(self) -> None:
         named("agent", self.agent)
-        named("tag", self.name)
+        new_name("tag", self.name)
         sequence("place.seq", self.place.seq)
         identifier("op_id", self.op_id)
 

@@ -114,6 +114,24 @@ def named(kind: str, name: object) -> str:
     return text
 
 
+def no_step(kind: str, name: str) -> str:
+    """The name or id, if a URL can hold it as a step of its path. Raises: InvalidValue.
+
+    Browsers and clients take "." and ".." there for the way to another path, also where they are escaped.
+    """
+    if name in (".", ".."):
+        raise InvalidValue(kind, repr(name), "anything but '.' and '..', which no URL can hold as a step of its path")
+    return name
+
+
+def new_name(kind: str, name: object) -> str:
+    """The name of an agent, a branch or a tag, if one may be made that is called so.
+
+    Raises: InvalidValue, EmptyText, TooLong.
+    """
+    return no_step(kind, named(kind, name))
+
+
 def plain(name: str, value: object, depth: int = MAX_METADATA_DEPTH) -> Any:
     """A copy of what JSON could hold: text, numbers, truth values, None, and lists and mappings of these.
 

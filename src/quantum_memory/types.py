@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from quantum_memory.checks import MAX_ID_CHARS, bounded, plain, utc, vector, visible, within
+from quantum_memory.checks import MAX_ID_CHARS, bounded, no_step, plain, utc, vector, visible, within
 from quantum_memory.errors import InvalidValue, ShapeMismatch
 
 Floats = NDArray[np.float64]
@@ -201,8 +201,8 @@ class Utterance:
         for name in ("speaker", "session", "id", "kind"):
             given = getattr(self, name)
             if given is not None:
-                visible(name, given)
-                within(name, given, MAX_ID_CHARS)
+                within(name, visible(name, given), MAX_ID_CHARS)
+        no_step("id", self.id or "")
         if self.at is not None:
             object.__setattr__(self, "at", utc("at", self.at))
         if self.revised_at is not None:
