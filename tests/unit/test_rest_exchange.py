@@ -13,6 +13,7 @@ import pytest
 
 from quantum_memory.cluster.service import streams
 from quantum_memory.cluster.service.bodies import lines
+from quantum_memory.cluster.service.door import Asked
 from quantum_memory.errors import Busy
 from quantum_memory.memory.archive import layout, open_archive
 from quantum_memory.memory.archive.columns import rows
@@ -254,6 +255,29 @@ def test_an_agent_goes_out_and_comes_in_with_its_whole_history(rest: Rest) -> No
     again = rest.ask("POST", path, content=out.content, headers=BYTES, who="other")
     assert problem(again, 409, "already-exists")["name"] == "carol"
     problem(rest.get("/agents/nobody/archive"), 404, "agent-not-found")
+
+
+def test_an_archive_that_is_sent_twice_under_its_key_is_taken_in_once_also_at_the_same_time(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streamed(rest, ndjson(said(1)))
+    out = rest.get(f"{ALICE}/archive").content
+    sent: dict[str, Any] = {"content": out, "headers": {**BYTES, "Idempotency-Key": "k"}}
+    first = rest.ask("POST", "/agents/bob/archive", **sent)
+    assert first.status_code == 201
+    done, looked = Asked.done, []
+
+    async def late(self: Asked, name: str) -> bool:
+        """The other one is done once this one has looked."""
+        looked.append(name)
+        return len(looked) > 1 and await done(self, name)
+
+    monkeypatch.setattr(Asked, "done", late)
+    again = rest.ask("POST", "/agents/bob/archive", **sent)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert len(looked) == 2
+    other = {**sent, "headers": {**BYTES, "Idempotency-Key": "other"}}
+    problem(rest.ask("POST", "/agents/bob/archive", **other), 409, "already-exists")
 
 
 @pytest.mark.parametrize("cut", [0, 10, 500, -20])

@@ -270,7 +270,7 @@ export class Agent {
     return whole((await this.#raw("exportArchive", {}, options)).blob());
   }
 
-  /** Takes in an archive under this agent's name, which must be free. Not sent again where nobody knows if it was done. */
+  /** Takes in an archive under this agent's name, which must be free. Sent again under its key, it is taken in once. */
   importArchive(archive: Upload, options: Options<"importArchive"> = {}): Promise<Answer<"importArchive">> {
     return this.#json("importArchive", { upload: { body: archive, media: "application/octet-stream" } }, options);
   }

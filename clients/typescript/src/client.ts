@@ -168,7 +168,8 @@ export class QuantumMemory implements Caller {
     const content = upload ?? (json === undefined ? undefined : { body: JSON.stringify(json), media: "application/json" });
     if (content !== undefined) headers["Content-Type"] = content.media;
     if (options.requestId !== undefined) headers["X-Request-ID"] = options.requestId;
-    const key = options.idempotencyKey ?? (operation.writes && !operation.upload ? uniqueKey() : undefined);
+    const named = operation.writes && (!operation.upload || name === "importArchive"); // other files are known by what they hold
+    const key = options.idempotencyKey ?? (named ? uniqueKey() : undefined);
     if (key !== undefined) headers["Idempotency-Key"] = key;
     return {
       method: operation.method,
@@ -177,7 +178,6 @@ export class QuantumMemory implements Caller {
       ...(content === undefined ? {} : { body: content.body }),
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
-      repeatable: name !== "importArchive",
     };
   }
 }

@@ -15,8 +15,6 @@ export interface Call {
   body?: BodyInit;
   timeoutMs: number;
   signal?: AbortSignal;
-  /** Whether doing it twice is doing it once, so that it may be sent again when nobody knows if it was done. */
-  repeatable: boolean;
   /** Whether it is for someone else to come back when there is no connection. */
   once?: boolean;
   /** Whether `read` takes the head alone: the signal then goes on to end the body, and the time is that of the head. */
@@ -52,11 +50,11 @@ export async function answered<T>(way: Way, call: Call, read: (response: Respons
   }
 }
 
-/** Whether it makes sense to send the same again. 429 and 503 say that nothing was done. */
+/** Whether it makes sense to send the same again: doing it twice is doing it once. A body that is a stream is gone. */
 function again(call: Call, error: unknown): boolean {
-  if (error instanceof ConnectionFailed) return call.repeatable && call.once !== true;
-  if (error instanceof Unavailable && (error.status === 429 || error.status === 503)) return true;
-  return call.repeatable && (error instanceof TimedOut || error instanceof Unavailable);
+  if (call.body instanceof ReadableStream) return false;
+  if (error instanceof ConnectionFailed) return call.once !== true;
+  return error instanceof TimedOut || error instanceof Unavailable;
 }
 
 async function once<T>(way: Way, call: Call, read: (response: Response) => Promise<T>): Promise<T> {

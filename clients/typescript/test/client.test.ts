@@ -120,6 +120,15 @@ test("streams, exports, imports and archives", async () => {
   expect((await client.agent("taken-in").importArchive(archive)).agent).toBe("taken-in");
   expect(await all(client.agent("taken-in").exportMemories())).toHaveLength(50);
   await expect(client.agent("taken-in").importArchive(archive)).rejects.toBeInstanceOf(Conflict);
+  let lost = 0;
+  const losing: Fetch = async (url, init) => {
+    const answer = await fetch(url, init);
+    if (lost++ === 0) throw new TypeError("the answer was lost");
+    return answer;
+  };
+  const again = new QuantumMemory(server.url, { key: server.key, fetch: losing, backoff: { firstMs: 1, mostMs: 4 } });
+  expect((await again.agent("taken-in-again").importArchive(archive)).agent).toBe("taken-in-again");
+  expect(lost).toBe(2);
 });
 
 test("a project's entries are kept, listed, changed, found and taken away", async () => {

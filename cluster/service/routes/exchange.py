@@ -32,7 +32,7 @@ from quantum_memory.cluster.service.routes.remembering import Create
 from quantum_memory.cluster.service.streams import Duplex, Remembering
 from quantum_memory.cluster.service.tenants import inside
 from quantum_memory.cluster.service.uploads import folder, kept
-from quantum_memory.errors import CorruptRecord, InvalidValue, NewerSchema, UnreadableFile
+from quantum_memory.errors import AlreadyExists, CorruptRecord, InvalidValue, NewerSchema, UnreadableFile
 from quantum_memory.memory.archive import SUFFIX, Imported, Views, describe_archive
 from quantum_memory.memory.archive.frame import verified
 from quantum_memory.memory.exchange import registry
@@ -296,11 +296,14 @@ async def import_archive(
         if key is not None:
             await key.claim(digest)
         way = ClusterDoor(memory, None if key is None else memory.op_id(key.op))
-        if await asked.done(agent):
-            work = partial(describe_archive, path, as_name=full)
-        else:
-            work = partial(way.bring, path, full, dry_run=dry_run)
-        done = await asyncio.to_thread(_bring, path, work)
+        told = partial(describe_archive, path, as_name=full)
+        work = told if await asked.done(agent) else partial(way.bring, path, full, dry_run=dry_run)
+        try:
+            done = await asyncio.to_thread(_bring, path, work)
+        except AlreadyExists:
+            if not await asked.done(agent):
+                raise
+            done = await asyncio.to_thread(_bring, path, told)  # this very request, sent twice, was faster
     return ArchiveTold(
         agent=agent,
         version=done.version,
