@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import AgentHandle
-from quantum_memory.actors.shelving import PutRequest, TakeRequest
+from quantum_memory.actors.shelving import PutRequest, TakeRequest, leaving
 from quantum_memory.actors.steps import Stepping
 from quantum_memory.errors import AlreadyExists, EntryNotFound, VersionConflict
 from quantum_memory.memory.library.entries import Content, Entry, Origin
@@ -141,12 +141,12 @@ class Copies:
         """What a call came to when it was made before and put or moved this entry: whatever became of it since."""
         if not self._directory.repeats:
             return None
-        names = base, moving(base), leaving(base)
+        names = base, moving(base), leaving(moving(base))
         asked = [(one, name) for one in there for name in names]
         calls = [self._directory.call("vault", 0, "outcome", (one.branch.agent, name)) for one, name in asked]
         found: list[Written | None] = yield calls
         done = {name: (one, outcome) for (one, name), outcome in zip(asked, found, strict=True) if outcome is not None}
-        put = done.get(base) or (done.get(moving(base)) if leaving(base) in done else None)
+        put = done.get(base) or (done.get(moving(base)) if leaving(moving(base)) in done else None)
         if put is None:
             return None
         placed, outcome = put
@@ -177,7 +177,7 @@ class Copies:
         """Written where it goes, then taken away where it was; if it was changed there meanwhile, all is as before."""
         placed, here = source
         entry = yield from self.put(PutRequest(goal.branch, here.id, content, 0, moving(base), moved=here))
-        op_id = leaving(base) if entry.origin is None else entry.origin.op
+        op_id = leaving(moving(base)) if entry.origin is None else entry.origin.op
         try:
             yield from self.take(TakeRequest(placed.branch, here.id, here.line, here.version, op_id, moves=True))
         except (VersionConflict, EntryNotFound, AlreadyExists):
@@ -225,10 +225,5 @@ class Copies:
 
 
 def moving(base: str) -> str:
-    """What writing an entry where it goes is called: that alone is no move yet."""
+    """What writing an entry where it goes is called, of a call of this name."""
     return f"{base}:moved"
-
-
-def leaving(base: str) -> str:
-    """What taking it away where it was is called, which moves it."""
-    return f"{moving(base)}:gone"

@@ -11,13 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from quantum_memory.actors.copies import Copies, Copy, Looked, Placed, leaving
+from quantum_memory.actors.copies import Copies, Copy, Looked, Placed, moving
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.operations import Call, operation
 from quantum_memory.actors.projects import Project
 from quantum_memory.actors.requests import memory_id, query_of, recall_request
-from quantum_memory.actors.shelving import PutRequest, TakeRequest
+from quantum_memory.actors.shelving import PutRequest, TakeRequest, leaving
 from quantum_memory.actors.steps import Stepping, Steps
 from quantum_memory.checks import whole
 from quantum_memory.errors import AlreadyExists, EntryNotFound, InvalidValue, TooLong, VersionConflict
@@ -293,7 +293,7 @@ class Library:
     def _freed(self, looked: Looked, shelf: Shelf, base: str) -> Stepping[None]:
         """Make room for an entry where a move that did not come to pass has left one."""
         for one in looked.rest:
-            mine = one.entry.origin is not None and one.entry.origin.op == leaving(base)
+            mine = one.entry.origin is not None and one.entry.origin.op == leaving(moving(base))
             if one.placed.shelf == shelf and not mine:
                 yield from self._copies.cleared(one, base)
 

@@ -160,7 +160,7 @@ class Shelver:
     def _standing(self, request: PutRequest, before: Kept | None) -> Standing:
         now, moved = self._now(), request.moved
         if moved is not None:
-            origin = Origin(moved.project, moved.tier, moved.version, f"{request.op_id}:gone")
+            origin = Origin(moved.project, moved.tier, moved.version, leaving(request.op_id))
             return Standing(request.id, moved.birth, moved.version + 1, moved.created, now, origin)
         if before is not None:
             here = before.entry
@@ -203,6 +203,11 @@ class Shelver:
 def birth_of(op_id: str) -> str:
     """What an entry has that an operation made, and no other."""
     return memory_id(op_id, 0)
+
+
+def leaving(op_id: str) -> str:
+    """What taking an entry away is called, once it was written where it goes: that moves it."""
+    return f"{op_id}:gone"
 
 
 def voided(op_id: str) -> str:
