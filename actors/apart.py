@@ -17,7 +17,7 @@ OWN = (InvalidInput, NotFound, Conflict)
 
 
 async def apart(
-    work: Callable[[Sequence[T]], Awaitable[Sequence[R]]], items: Sequence[T]
+    work: Callable[[Sequence[T]], Awaitable[Sequence[R | QuantumMemoryError]]], items: Sequence[T]
 ) -> list[R | QuantumMemoryError]:
     """What each item came to, or the error that refused it, in order.
 

@@ -50,7 +50,7 @@ from quantum_memory.memory.exchange.sources import located
 from quantum_memory.memory.library.shelves import agent_named
 from quantum_memory.memory.portable import AgentState
 from quantum_memory.memory.prompting.block import SECTIONS, Context, Level
-from quantum_memory.memory.prompting.material import MAX_NEIGHBOURS, Wish
+from quantum_memory.memory.prompting.material import Wish
 from quantum_memory.memory.semantic.bonds import MAX_DEPTH, MAX_HOPS, MAX_SEED, MAX_WAYS
 from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.semantic.names import unified
@@ -478,10 +478,10 @@ class AgentHandle:
         list says so. Raises: DeadlineExceeded where not even the memories are found in time.
         """
         filters = filters_of(since, until, kind, speaker, tags, near)
-        beside = whole("neighbours", neighbours, 0, MAX_NEIGHBOURS)
-        asked = recall_request(self._here, query, k, filters, _place(as_of))
-        request = replace(asked, neighbours=beside, exact=exact, deadline_s=deadline_of(deadline_s))
-        return self._ask("recall_one", request)
+        asked = recall_request(
+            self._here, query, k, filters, _place(as_of), neighbours=neighbours, exact=exact, deadline_s=deadline_s
+        )
+        return self._ask("recall_one", asked)
 
     @operation
     def context(
@@ -528,8 +528,7 @@ class AgentHandle:
         """
         filters = filters_of(since, until, kind, speaker, tags)
         wish = Wish(tokens, neighbours, level, texts_of("section", sections))
-        asked = recall_request(self._here, query, 0, filters, _place(as_of))
-        asked = replace(asked, deadline_s=deadline_of(deadline_s))
+        asked = recall_request(self._here, query, 0, filters, _place(as_of), deadline_s=deadline_s)
         request = ContextRequest(asked, wish)
         if tokenizer is None:
             return self._ask("context", request)

@@ -15,6 +15,7 @@ from quantum_memory.checks import bounded, utc, vector, visible, whole, within
 from quantum_memory.errors import InvalidValue, ShapeMismatch, TooLong
 from quantum_memory.memory.affect.mixed import Mixture, point
 from quantum_memory.memory.events import Component
+from quantum_memory.memory.prompting.material import MAX_NEIGHBOURS
 from quantum_memory.policies.merge import MergePolicy, MergePolicyLike
 from quantum_memory.settings import Settings
 from quantum_memory.types import (
@@ -278,9 +279,22 @@ def query_of(query: object) -> str | Vector:
     return visible("query", query) if isinstance(query, str) else vector("query", query)
 
 
-def recall_request(branch: Branch, query: object, k: int, filters: Filters, as_of: Where) -> RecallRequest:
+def recall_request(
+    branch: Branch,
+    query: object,
+    k: object,
+    filters: Filters,
+    as_of: Where,
+    *,
+    neighbours: object = 0,
+    exact: bool = False,
+    deadline_s: object = None,
+) -> RecallRequest:
     """A checked question. Raises: InvalidInput."""
-    return RecallRequest(branch, query_of(query), whole("k", k, 0, math.inf), filters, as_of)
+    beside, due_s = whole("neighbours", neighbours, 0, MAX_NEIGHBOURS), deadline_of(deadline_s)
+    return RecallRequest(
+        branch, query_of(query), whole("k", k, 0, math.inf), filters, as_of, beside, exact=exact, deadline_s=due_s
+    )
 
 
 def check_question(query: str | Vector, k: int, settings: Settings) -> None:

@@ -34,10 +34,10 @@ class Questions(Generic[T, R]):
     """Questions to the same keep each other company. One that fails takes no other along.
 
     Args:
-        work: answers several, in order; harmless to repeat.
+        work: answers several, in order, or says what one is refused with; harmless to repeat.
     """
 
-    def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
+    def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R | QuantumMemoryError]]]) -> None:
         self._work = work
         self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R], Carried | None]]] = {}
         self._flying: dict[Hashable, int] = {}

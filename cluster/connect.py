@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import ray
 
+from quantum_memory.actors.allowances import brought, due_of
 from quantum_memory.actors.directory import Directory
 from quantum_memory.actors.handle import MAX_OP_CHARS, AgentHandle
 from quantum_memory.actors.importing import Bounds, ImportJob, ImportReport
@@ -491,7 +492,8 @@ class MemoryCluster:
 
     def call_owner(self, key: str, method: str, *args: object) -> Call[Any]:
         """A question to the orchestrator that owns a key, not sent yet."""
-        return self._running.directory.ask_owner(key, method, *args)
+        texts, due_s = brought(method, args), due_of(method, args)
+        return self._running.directory.ask_owner(key, method, *args, texts=texts, deadline_s=due_s)
 
     def _ask(self, key: str, method: str, *args: object) -> Any:
         return self.call_owner(key, method, *args).result()

@@ -11,14 +11,16 @@ from hashlib import blake2b
 from quantum_memory.actors.directory import session_of as session_of_op
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.library import Library
+from quantum_memory.actors.requests import RecallRequest
 from quantum_memory.checks import named
 from quantum_memory.cluster.connect import MemoryCluster
+from quantum_memory.cluster.service.gathered import Recalls
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.tenants import inside, outside
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.vault.writes import DERIVED, OpenSession, Written
-from quantum_memory.types import AgentName, Branch, Mood, Tree
+from quantum_memory.types import AgentName, Branch, Hits, Mood, Tree
 
 KEPT = 10_000
 """Callers whose way to the cluster is kept, and agents of theirs."""
@@ -39,6 +41,7 @@ class Backend:
     def __init__(self, memory: MemoryCluster) -> None:
         self.memory = memory
         self._callers: Held[tuple[str, str], MemoryCluster] = Held(KEPT)
+        self._recalls = Recalls(memory)
         self._first: Held[tuple[str, str, str], AgentHandle] = Held(KEPT)
 
     async def agents(self, who: Principal) -> list[str]:
@@ -96,6 +99,13 @@ class Backend:
         found: Written | None
         found = await memory.call_vault("outcome", inside(who.tenant, name), memory.op_id(op)).begin()
         return found
+
+    async def recall(self, request: RecallRequest) -> Hits:
+        """What an agent of a caller's knows about something, asked together with what comes meanwhile; see ``Recalls``.
+
+        Raises: as ``AgentHandle.recall`` does; Busy.
+        """
+        return await self._recalls.recall(request)
 
     async def library(self, who: Principal, op: str | None = None) -> Library:
         """The library as far as a caller may reach; with a name for what he does now, that is done once."""

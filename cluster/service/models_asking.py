@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
+from quantum_memory.actors.requests import RecallRequest, filters_of, recall_request
+from quantum_memory.actors.requests import Where as AsOf
 from quantum_memory.cluster.service.models import Feeling, FeelingTold, Given, PlaceTold, Told, Vector, When, Where
 from quantum_memory.memory.prompting.block import Context, Level, SectionName
-from quantum_memory.types import PAD, LogEntry, Mood
+from quantum_memory.types import PAD, Branch, LogEntry, Mood
 from quantum_memory.types import Vector as Floats
 
 Deadline = Annotated[float, Field(ge=0.001, le=604_800, description="In how many seconds the answer is due.")]
@@ -73,6 +75,21 @@ class RecallQuestion(Question):
     near: Nearness | None = None
     exact: bool = Field(False, description="Look at every memory for the nearest; slower.")
     embeddings: bool = Field(False, description="Answer with the memories' embeddings, some 8 kB each.")
+
+    def of(self, branch: Branch, as_of: AsOf) -> RecallRequest:
+        """What is asked of a branch. Raises: InvalidInput."""
+        near = None if self.near is None else self.near.pair()
+        which = filters_of(self.since, self.until, self.kind, self.speaker, self.tags, near)
+        return recall_request(
+            branch,
+            self.asked,
+            self.k,
+            which,
+            as_of,
+            neighbours=self.neighbours,
+            exact=self.exact,
+            deadline_s=self.deadline_s,
+        )
 
 
 class ContextQuestion(Question):

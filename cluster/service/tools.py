@@ -17,6 +17,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
 from pydantic import Field
 
+from quantum_memory.actors.requests import filters_of, recall_request
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.principals import Principal, Role
 from quantum_memory.cluster.service.problems import problem_of
@@ -191,7 +192,8 @@ class _Tools:
         """What is remembered about something, best first, with the parts of each score."""
         with self._told():
             handle = await self._agent(ctx, "reader", "recall", agent, branch)
-            hits = await handle.recall.begin(query, k, since=since, until=until, speaker=speaker, tags=tags or ())
+            which = filters_of(since, until, None, speaker, tags or ())
+            hits = await self._backend.recall(recall_request(handle.info, query, k, which, None))
             found = [recollection(one.memory, one.score, one.why) for one in hits]
             return Recollections(memories=found, missing=list(hits.missing))
 

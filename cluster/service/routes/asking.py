@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quantum_memory.actors.requests import place_of
 from quantum_memory.cluster.service.door import Asks
 from quantum_memory.cluster.service.models import AgentPath, BranchQuery
 from quantum_memory.cluster.service.models_asking import ContextQuestion, ContextTold, RecallQuestion, context_told
@@ -17,15 +18,8 @@ asks = Operations("recall")
 async def recall(asked: Asks, agent: AgentPath, question: RecallQuestion, branch: BranchQuery = None) -> Recalled:
     """Each hit says what its score is made of. Where a part of memory is away, the answer comes without it."""
     handle = await asked.agent(agent, branch)
-    hits = await handle.recall.begin(
-        question.asked,
-        question.k,
-        as_of=place(handle, question.as_of),
-        neighbours=question.neighbours,
-        near=None if question.near is None else question.near.pair(),
-        exact=question.exact,
-        **question.filters,
-    )
+    request = question.of(handle.info, place_of(place(handle, question.as_of)))
+    hits = await asked.door.backend.recall(request)
     return hits_told(hits, embeddings=question.embeddings)
 
 
