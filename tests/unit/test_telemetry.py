@@ -32,6 +32,7 @@ from quantum_memory.memory.held import Held
 from quantum_memory.settings import TelemetrySettings
 from quantum_memory.telemetry import SILENT, Recorder
 from quantum_memory.telemetry import catalog as cat
+from quantum_memory.telemetry.carried import shared
 from quantum_memory.telemetry.metrics import Risen
 from tests.unit.front import Front
 from tests.unit.orchestra import DIM, ready
@@ -435,3 +436,11 @@ def test_status_draws_pools_agents_memory_and_lag() -> None:
     inline = {"vault": actors["vault"], "agents": [actors["agents"][0] | {"graph_states": 4, "episodic_states": 5}]}
     assert (lag_of("agents", inline), lag_of("agents", actors), lag_of("vault", actors)) == (7, None, None)
     assert " 9 " in drawn(status_tables({}, inline))
+
+
+def test_work_for_several_requests_is_told_of_all_of_them() -> None:
+    first, second = {"request_id": "r1", "traceparent": "a", "agent": "x"}, {"request_id": "r2", "agent": "x"}
+    assert shared([first, second, first]) == {"request_id": "r1 r2", "agent": "x"}
+    assert shared([first]) == first
+    assert shared([{"agent": "x"}, {"agent": "y"}]) == {}
+    assert shared([first, None]) is None
