@@ -16,6 +16,7 @@ from typing import NamedTuple
 import uvicorn
 from starlette.types import ASGIApp
 
+from quantum_memory.cluster.service.heads import protocol
 from quantum_memory.errors import InvalidValue
 
 KEEP_ALIVE_S = 30
@@ -56,13 +57,15 @@ class Listener:
         app: whose lifespan is somebody else's business.
         address: of this machine; processes of the same user may listen there together.
         drain_s: how long what is under way may take once it stops.
+        head_s: how long the headers of a request may take to come.
     """
 
-    def __init__(self, app: ASGIApp, address: Address, drain_s: float) -> None:
+    def __init__(self, app: ASGIApp, address: Address, drain_s: float, head_s: float) -> None:
         self._address = address
         self._server = _Server(
             uvicorn.Config(
                 app,
+                http=protocol(head_s),
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -19,6 +19,8 @@ from websockets.exceptions import ConnectionClosed
 from quantum_memory.cluster.service.listening import WS_BYTES, Address, Listener, claimed
 from quantum_memory.errors import InvalidValue
 
+HEAD_S = 10.0
+
 
 def free() -> Address:
     with socket.create_server(("127.0.0.1", 0)) as found:
@@ -41,7 +43,7 @@ def app(name: str, work: Callable[[Request], Awaitable[Response]] | None = None)
 def test_listeners_share_an_address_and_one_goes_on_when_the_other_ends() -> None:
     async def play() -> None:
         address = free()
-        first, second = (Listener(app(name), address, 5.0) for name in ("first", "second"))
+        first, second = (Listener(app(name), address, 5.0, HEAD_S) for name in ("first", "second"))
         await first.start()
         await second.start()
 
@@ -72,7 +74,7 @@ def test_what_is_under_way_is_answered_and_what_takes_too_long_is_not_waited_for
         for within_s, ends in ((30.0, True), (1.0, False)):
             begun.clear()
             go.clear()
-            listener = Listener(app("slow", slow), address, within_s)
+            listener = Listener(app("slow", slow), address, within_s, HEAD_S)
             await listener.start()
             async with httpx.AsyncClient(trust_env=False, timeout=30.0) as client:
                 asked = asyncio.create_task(client.get(f"http://{address}/"))
@@ -96,7 +98,7 @@ def test_what_is_under_way_is_answered_and_what_takes_too_long_is_not_waited_for
 def test_a_header_makes_no_address_and_a_message_has_an_end() -> None:
     async def play() -> None:
         address = free()
-        listener = Listener(app("one"), address, 5.0)
+        listener = Listener(app("one"), address, 5.0, HEAD_S)
         await listener.start()
         async with httpx.AsyncClient(trust_env=False) as client:
             told = await client.get(f"http://{address}/", headers={"X-Forwarded-For": "203.0.113.9"})
@@ -127,14 +129,14 @@ def test_an_address_of_another_or_of_no_machine_is_refused() -> None:
     with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
         claimed(elsewhere)
     with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
-        asyncio.run(Listener(app("nowhere"), elsewhere, 1.0).start())
+        asyncio.run(Listener(app("nowhere"), elsewhere, 1.0, HEAD_S).start())
     claimed(Address("localhost", address.port)).close()
 
 
 def test_an_address_where_listeners_of_this_user_are_is_not_to_be_had() -> None:
     async def play() -> None:
         address = free()
-        listener = Listener(app("one"), address, 1.0)
+        listener = Listener(app("one"), address, 1.0, HEAD_S)
         await listener.start()
         with pytest.raises(InvalidValue):
             claimed(address)
@@ -153,7 +155,7 @@ def test_an_address_is_claimed_once_before_anybody_listens_and_whenever_nobody_d
                 with pytest.raises(InvalidValue):
                     claimed(taken)
             for _ in range(2):  # replicas come and go
-                listener = Listener(app("one"), address, 1.0)
+                listener = Listener(app("one"), address, 1.0, HEAD_S)
                 await listener.start()
                 async with httpx.AsyncClient(trust_env=False) as client:
                     told = [(await client.get(f"http://{address}/", headers={"Connection": "close"})) for _ in range(8)]
@@ -164,3 +166,72 @@ def test_an_address_is_claimed_once_before_anybody_listens_and_whenever_nobody_d
         claimed(address).close()
 
     asyncio.run(play())
+
+
+def test_who_does_not_say_what_he_wants_is_sent_away_and_nobody_else_is() -> None:
+    """By bytes that come one by one, by silence, in the second request of a connection, and behind a slow answer."""
+    head_s, go = 0.4, asyncio.Event()
+
+    async def slow(_: Request) -> Response:
+        await go.wait()
+        return PlainTextResponse("answered")
+
+    async def play() -> None:
+        address = free()
+        listener = Listener(app("one"), address, 1.0, head_s)
+        await listener.start()
+        request = b"GET / HTTP/1.1\r\nHost: door\r\n\r\n"
+
+        async def said(first: bytes, trickle: bytes) -> bytes:
+            reader, writer = await asyncio.open_connection(*address)
+            got = b""
+            try:
+                writer.write(first)
+                if first:
+                    got += await reader.readuntil(b"one 127.0.0.1")
+                for byte in trickle:
+                    writer.write(bytes([byte]))
+                    await asyncio.sleep(head_s / 6)
+                return got + await reader.read()
+            except ConnectionError:
+                return got
+            finally:
+                writer.close()
+
+        async with asyncio.timeout(20.0):
+            silent, trickled, again = await asyncio.gather(
+                said(b"", b""), said(b"", request[:5]), said(request, request[:5])
+            )
+        assert silent == b""
+        for told in (trickled, again):
+            assert b"HTTP/1.1 408 Request Timeout\r\n" in told
+            assert b'"type": "/problems/slow-head"' in told
+        assert again.startswith(b"HTTP/1.1 200")
+        async with httpx.AsyncClient(trust_env=False) as client:  # a connection that is kept may be still for longer
+            for _ in range(2):
+                assert (await client.get(f"http://{address}/")).status_code == 200
+                await asyncio.sleep(2 * head_s)
+        async with connect(f"ws://{address}/echo") as stream:
+            await asyncio.sleep(2 * head_s)
+            await stream.send("hello")
+            assert await stream.recv() == "hello"
+        await listener.stop()
+
+    async def behind() -> None:
+        address = free()
+        listener = Listener(app("slow", slow), address, 1.0, head_s)
+        await listener.start()
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET / HTTP/1.1\r\nHost: door\r\n\r\nGET")
+        await asyncio.sleep(3 * head_s)
+        go.set()
+        async with asyncio.timeout(20.0):
+            told = await reader.read()
+        assert told.startswith(b"HTTP/1.1 200")
+        assert b"answered" in told
+        assert b"HTTP/1.1 408" in told
+        writer.close()
+        await listener.stop()
+
+    asyncio.run(play())
+    asyncio.run(behind())
