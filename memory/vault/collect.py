@@ -235,14 +235,14 @@ def _trim(connection: sa.Connection, row: BranchRow, reach: Reach) -> Trim:
     events, nbytes = connection.execute(
         sa.select(sa.func.count(), size).where(*_gone_events(row.id, keep, bones))
     ).one()
+    stays = needed is not None or skeleton is not None
     counts: list[int] = []
-    for table, where in _beside(row.id, keep):
+    for table, where in _beside(row.id, _last(keep, row_stays=stays)):
         taken = sa.func.coalesce(sa.func.sum(table.c.bytes), 0) if "bytes" in table.c else sa.literal(0)
         count, of_these = connection.execute(sa.select(sa.func.count(), taken).select_from(table).where(*where)).one()
         counts.append(count)
         nbytes += of_these
     commits, segments, snapshots = counts
-    stays = needed is not None or skeleton is not None
     lost = (events, commits, segments, snapshots, int(nbytes))
     return Trim(row.id, row.agent, row.kind, keep, bones, stays, *lost)
 
@@ -253,6 +253,13 @@ def _loses(trim: Trim) -> bool:
 
 def _gone_events(branch: BranchId, keep: int, skeleton: int) -> tuple[sa.ColumnElement[bool], ...]:
     return _J.branch == branch, _J.seq > keep, sa.or_(~schema.is_rollback, _J.seq > skeleton)
+
+
+def _last(keep: int, *, row_stays: bool) -> int:
+    """Up to which event what goes with events stays: also a commit and a snapshot of where a branch began are its own,
+    and go with its row.
+    """
+    return keep if row_stays else -1
 
 
 def _beside(branch: BranchId, keep: int) -> list[tuple[sa.Table, tuple[sa.ColumnElement[bool], ...]]]:
@@ -303,13 +310,13 @@ def _remove_some(batch: Batch, todo: Sequence[Trim]) -> int:
 
 def _finish(batch: Batch, trim: Trim) -> None:
     """Remove what goes with a branch's events, and its row if nobody needs it."""
-    named = sa.select(_C.id).where(_C.branch == trim.branch, _C.seq > trim.keep)
+    last = _last(trim.keep, row_stays=trim.row)
+    named = sa.select(_C.id).where(_C.branch == trim.branch, _C.seq > last)
     batch.execute(sa.delete(schema.contexts).where(schema.contexts.c.commit.in_(named)))
-    for table, where in _beside(trim.branch, trim.keep):
+    for table, where in _beside(trim.branch, last):
         batch.execute(sa.delete(table).where(*where))
     batch.execute(sa.delete(schema.merges).where(_M.branch == trim.branch, _M.seq > trim.skeleton))
     if not trim.row:
-        batch.execute(sa.delete(schema.snapshots).where(_N.branch == trim.branch))  # one may be of where it began
         batch.execute(sa.delete(schema.branches).where(_B.id == trim.branch))
     if trim.kind != "transaction":
         detail = f"{trim.events} events and {trim.commits} commits after {trim.keep}"

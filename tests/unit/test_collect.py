@@ -216,6 +216,28 @@ def test_a_deleted_branch_goes_after_its_grace_and_not_before(world: World) -> N
     assert world.vault.head("side") == 4
 
 
+def test_a_commit_of_where_a_branch_began_goes_with_the_branch(world: World) -> None:
+    """It names the branch, though the event is its parent's: also where that one stays, and with events or without."""
+    world.live("main", 3)
+    for name, events in (("still", 0), ("lived", 2)):
+        world.fork(name, Place("main", 2))
+        world.do(CreateCommit(name, 2, f"{name} begins", f"c {name}"))
+        world.live(name, events)
+    world.do(*(Annotate(commit.id, {"mood": 1}) for commit in world.vault.commits("alice")))
+    world.do(CreateCommit("main", 2, "here", "c main"))
+    world.delete("still", "lived")
+    world.clock.tick(WEEK + 1)
+    foreseen = world.plan()
+    assert {trim.branch: (trim.row, trim.events, trim.commits) for trim in foreseen.trims} == {
+        "still": (False, 0, 1),
+        "lived": (False, 2, 1),
+    }
+    assert world.collect().trims == foreseen.trims
+    assert [commit.message for commit in world.vault.commits("alice")] == ["here"]
+    assert not world.rows(sa.select(schema.contexts.c.commit))
+    assert world.rows(sa.select(schema.branches.c.id)) == [("main",)]
+
+
 def test_a_parent_is_kept_as_far_as_its_children_and_tags_reach(world: World) -> None:
     world.live("main", 2)
     world.fork("parent", Place("main", 1))
@@ -442,12 +464,13 @@ def test_the_tables_are_collected_in_every_database(storage: str) -> None:
             CreateBranch("side", "alice", "side", "fork", Place("main", 0), "f"),
             *(Append("side", seq, Forgotten((f"e{seq}",)), f"op{seq}") for seq in range(5)),
             CreateCommit("side", 3, "there", "c"),
+            CreateCommit("side", 0, "where it began", "b"),
             DeleteBranch("side", "d"),
         ]
         assert all(isinstance(outcome, Written) for outcome in vault.write(writes))
         clock.tick(WEEK + 1)
         went = collect.collect(vault, clock, WEEK)
-        assert (went.branches, went.events, went.trims[0].commits) == (1, 5, 1)
+        assert (went.branches, went.events, went.trims[0].commits) == (1, 5, 2)
         assert [branch.id for branch in vault.branches("alice")] == ["main"]
 
 
