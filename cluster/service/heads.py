@@ -1,39 +1,56 @@
-"""How long a connection may take to say what it wants: the line of a request and its headers.
+"""What a connection may take to say what it wants: how long, and how many bytes, for a request's line and its headers.
 
-uvicorn has no such limit, so whoever opens connections and says next to nothing on them would keep them all. Owns the
-clock of each connection; HTTP is uvicorn's.
+uvicorn bounds neither, so whoever opens connections and says next to nothing on them would keep them all, and one head
+could fill the memory. Owns the clock of each connection and the count of its head; HTTP is uvicorn's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from quantum_memory.cluster.service.problems import MEDIA_TYPE, TYPES
 
 
-class Timed(HttpToolsProtocol):
-    """A connection each request of which has to be asked within ``head_s`` seconds.
+class Bounded(HttpToolsProtocol):
+    """A connection each request of which has to be asked within ``head_s`` seconds and ``head_bytes``.
 
-    They begin with the connection, and for each further request with its first byte. A request that is not whole by
-    then is answered with 408, and the connection is closed; so is, without a word, one on which nothing was said.
+    The seconds begin with the connection, and with the first byte of whatever comes when nothing is being answered. A
+    head that is not whole by then is answered with 408, one that goes on for longer with 431, and the connection is
+    closed; so is, without a word, one on which nothing was said. Whoever does not read what he was told has as long
+    again.
     """
 
     head_s: float
+    head_bytes: int
     _clock: asyncio.TimerHandle | None = None
     _begun = False
+    _bytes: int | None = None
+    """Bytes of a head, without those that were read together with its beginning: they may be of what came before."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         self._wind()
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return
+        if self._begun:
+            self._bytes = 0 if self._bytes is None else self._bytes + len(data)
+            if self._bytes > self.head_bytes:
+                self._refuse(431, "long-head", f"are longer than {self.head_bytes} bytes")
+        elif self._clock is None and not self._answering:
+            self._wind()  # bytes that belong to no request: uvicorn waits no longer for the next one, but for ever
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._begun = True
-        if self._clock is None:
-            self._wind()
+        self._stop()
+        self._begun, self._bytes = True, None
+        self._wind()
 
     def on_headers_complete(self) -> None:
         self._stop()
@@ -42,6 +59,10 @@ class Timed(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
         super().connection_lost(exc)
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _wind(self) -> None:
         self._clock = self.loop.call_later(self.head_s, self._late)
@@ -54,28 +75,35 @@ class Timed(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._clock = None
-        if self.transport.is_closing():
-            return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._wind()  # an earlier request of the connection is being answered: that comes first
-            return
-        if self._begun:
-            self.transport.write(_slow(self.head_s))
+        if self._answering:
+            self._wind()  # an earlier request of the connection: that comes first
+        elif self.transport.is_closing():
+            self.transport.abort()
+        elif self._begun:
+            self._refuse(408, "slow-head", f"were not there after {self.head_s:g} s")
+        else:
+            self._close()
+
+    def _refuse(self, status: int, kind: str, detail: str) -> None:
+        self.transport.write(_problem(status, kind, detail))
+        self._close()
+
+    def _close(self) -> None:
+        self._stop()
         self.transport.close()
+        self._wind()
 
 
-def protocol(head_s: float) -> type[HttpToolsProtocol]:
-    """``Timed`` with this limit."""
-    return type("Timed", (Timed,), {"head_s": head_s})
+def protocol(head_s: float, head_bytes: int) -> type[HttpToolsProtocol]:
+    """``Bounded`` with these limits."""
+    return type("Bounded", (Bounded,), {"head_s": head_s, "head_bytes": head_bytes})
 
 
-def _slow(head_s: float) -> bytes:
-    problem = {
-        "type": f"{TYPES}slow-head",
-        "title": "Slow head",
-        "status": 408,
-        "detail": f"the request's first line and its headers were not there after {head_s:g} s",
-    }
-    body = json.dumps(problem).encode()
-    lines = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}"
+def _problem(status: int, kind: str, detail: str) -> bytes:
+    told = f"the request's first line and its headers {detail}"
+    title = kind.capitalize().replace("-", " ")
+    body = json.dumps({"type": f"{TYPES}{kind}", "title": title, "status": status, "detail": told}).encode()
+    lines = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}"
+    )
     return f"{lines}\r\nconnection: close\r\n\r\n".encode("ascii") + body

@@ -57,15 +57,15 @@ class Listener:
         app: whose lifespan is somebody else's business.
         address: of this machine; processes of the same user may listen there together.
         drain_s: how long what is under way may take once it stops.
-        head_s: how long the headers of a request may take to come.
+        head_s, head_bytes: how long the headers of a request may take to come, and be.
     """
 
-    def __init__(self, app: ASGIApp, address: Address, drain_s: float, head_s: float) -> None:
+    def __init__(self, app: ASGIApp, address: Address, drain_s: float, head_s: float, head_bytes: int) -> None:
         self._address = address
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=protocol(head_s),
+                http=protocol(head_s, head_bytes),
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -149,8 +149,8 @@ class Replica:
         self.app.router.routes.extend(console_routes())
         self.app.add_middleware(Tracing, exporter=settings.telemetry.spans)
         self.app.add_middleware(Counting, metrics=ray_metrics() if settings.telemetry.metrics else SILENT)
-        drain_s = wanted.replicas.drain_s - END_S
-        self._listener = None if address is None else Listener(self.app, address, drain_s, wanted.http.head_s)
+        bounds = wanted.replicas.drain_s - END_S, wanted.http.head_s, wanted.http.head_bytes
+        self._listener = None if address is None else Listener(self.app, address, *bounds)
 
     @asynccontextmanager
     async def _life(self, _: FastAPI) -> AsyncIterator[None]:

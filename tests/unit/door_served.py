@@ -17,6 +17,7 @@ from quantum_memory.actors.vault import utc_now
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.backend import Backend
+from quantum_memory.cluster.service.heads import protocol
 from quantum_memory.cluster.service.limits.host import RateLimitsHost
 from quantum_memory.cluster.service.principals import Principal, Role
 from quantum_memory.cluster.service.replica import Replica
@@ -81,8 +82,14 @@ class Door:
 
     async def _started(self) -> tuple[uvicorn.Server, asyncio.Task[None]]:
         app = Replica(self.front.memory, self.front.settings, Direct(self.front)).app
+        http = self.front.settings.service.http
         config = uvicorn.Config(
-            app, port=self.port, log_level="critical", ws="websockets-sansio", timeout_graceful_shutdown=1
+            app,
+            http=protocol(http.head_s, http.head_bytes),
+            port=self.port,
+            log_level="critical",
+            ws="websockets-sansio",
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server._serve())

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from quantum_memory.cluster.service.listening import WS_BYTES, Address, Listener, claimed
 from quantum_memory.errors import InvalidValue
 
-HEAD_S = 10.0
+HEAD = 10.0, 1 << 16
 
 
 def free() -> Address:
@@ -43,7 +43,7 @@ def app(name: str, work: Callable[[Request], Awaitable[Response]] | None = None)
 def test_listeners_share_an_address_and_one_goes_on_when_the_other_ends() -> None:
     async def play() -> None:
         address = free()
-        first, second = (Listener(app(name), address, 5.0, HEAD_S) for name in ("first", "second"))
+        first, second = (Listener(app(name), address, 5.0, *HEAD) for name in ("first", "second"))
         await first.start()
         await second.start()
 
@@ -74,7 +74,7 @@ def test_what_is_under_way_is_answered_and_what_takes_too_long_is_not_waited_for
         for within_s, ends in ((30.0, True), (1.0, False)):
             begun.clear()
             go.clear()
-            listener = Listener(app("slow", slow), address, within_s, HEAD_S)
+            listener = Listener(app("slow", slow), address, within_s, *HEAD)
             await listener.start()
             async with httpx.AsyncClient(trust_env=False, timeout=30.0) as client:
                 asked = asyncio.create_task(client.get(f"http://{address}/"))
@@ -98,7 +98,7 @@ def test_what_is_under_way_is_answered_and_what_takes_too_long_is_not_waited_for
 def test_a_header_makes_no_address_and_a_message_has_an_end() -> None:
     async def play() -> None:
         address = free()
-        listener = Listener(app("one"), address, 5.0, HEAD_S)
+        listener = Listener(app("one"), address, 5.0, *HEAD)
         await listener.start()
         async with httpx.AsyncClient(trust_env=False) as client:
             told = await client.get(f"http://{address}/", headers={"X-Forwarded-For": "203.0.113.9"})
@@ -129,14 +129,14 @@ def test_an_address_of_another_or_of_no_machine_is_refused() -> None:
     with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
         claimed(elsewhere)
     with pytest.raises(InvalidValue, match=r"192\.0\.2\.1"):
-        asyncio.run(Listener(app("nowhere"), elsewhere, 1.0, HEAD_S).start())
+        asyncio.run(Listener(app("nowhere"), elsewhere, 1.0, *HEAD).start())
     claimed(Address("localhost", address.port)).close()
 
 
 def test_an_address_where_listeners_of_this_user_are_is_not_to_be_had() -> None:
     async def play() -> None:
         address = free()
-        listener = Listener(app("one"), address, 1.0, HEAD_S)
+        listener = Listener(app("one"), address, 1.0, *HEAD)
         await listener.start()
         with pytest.raises(InvalidValue):
             claimed(address)
@@ -155,7 +155,7 @@ def test_an_address_is_claimed_once_before_anybody_listens_and_whenever_nobody_d
                 with pytest.raises(InvalidValue):
                     claimed(taken)
             for _ in range(2):  # replicas come and go
-                listener = Listener(app("one"), address, 1.0, HEAD_S)
+                listener = Listener(app("one"), address, 1.0, *HEAD)
                 await listener.start()
                 async with httpx.AsyncClient(trust_env=False) as client:
                     told = [(await client.get(f"http://{address}/", headers={"Connection": "close"})) for _ in range(8)]
@@ -178,7 +178,7 @@ def test_who_does_not_say_what_he_wants_is_sent_away_and_nobody_else_is() -> Non
 
     async def play() -> None:
         address = free()
-        listener = Listener(app("one"), address, 1.0, head_s)
+        listener = Listener(app("one"), address, 1.0, head_s, 1 << 16)
         await listener.start()
         request = b"GET / HTTP/1.1\r\nHost: door\r\n\r\n"
 
@@ -207,10 +207,12 @@ def test_who_does_not_say_what_he_wants_is_sent_away_and_nobody_else_is() -> Non
             assert b"HTTP/1.1 408 Request Timeout\r\n" in told
             assert b'"type": "/problems/slow-head"' in told
         assert again.startswith(b"HTTP/1.1 200")
-        async with httpx.AsyncClient(trust_env=False) as client:  # a connection that is kept may be still for longer
-            for _ in range(2):
-                assert (await client.get(f"http://{address}/")).status_code == 200
-                await asyncio.sleep(2 * head_s)
+        reader, writer = await asyncio.open_connection(*address)
+        for _ in range(2):  # a connection that is kept may be still for longer
+            writer.write(request)
+            assert (await reader.readuntil(b"one 127.0.0.1")).startswith(b"HTTP/1.1 200")
+            await asyncio.sleep(2 * head_s)
+        writer.close()
         async with connect(f"ws://{address}/echo") as stream:
             await asyncio.sleep(2 * head_s)
             await stream.send("hello")
@@ -219,7 +221,7 @@ def test_who_does_not_say_what_he_wants_is_sent_away_and_nobody_else_is() -> Non
 
     async def behind() -> None:
         address = free()
-        listener = Listener(app("slow", slow), address, 1.0, head_s)
+        listener = Listener(app("slow", slow), address, 1.0, head_s, 1 << 16)
         await listener.start()
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"GET / HTTP/1.1\r\nHost: door\r\n\r\nGET")
@@ -235,3 +237,72 @@ def test_who_does_not_say_what_he_wants_is_sent_away_and_nobody_else_is() -> Non
 
     asyncio.run(play())
     asyncio.run(behind())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param(b"\r\n", id="an empty line"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: door\r\nContent-Length: 100\r\n\r\nx", id="a body that does not end"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+            id="chunks that do not end",
+        ),
+    ],
+)
+def test_bytes_that_ask_for_nothing_keep_no_connection(more: bytes) -> None:
+    """uvicorn stops its own clock at any byte."""
+
+    async def play() -> None:
+        address = free()
+        listener = Listener(app("one"), address, 1.0, 0.4, 1 << 16)
+        await listener.start()
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET / HTTP/1.1\r\nHost: door\r\n\r\n")
+        await reader.readuntil(b"one 127.0.0.1")
+        writer.write(more)
+        await asyncio.sleep(0.1)
+        writer.write(b"x" if b"POST" in more else b"\r\n")
+        async with asyncio.timeout(10.0):
+            assert b"HTTP/1.1 200" not in await reader.read()
+        writer.close()
+        await listener.stop()
+
+    asyncio.run(play())
+
+
+def test_a_head_is_as_long_as_it_may_be_and_a_body_is_none() -> None:
+    async def play() -> None:
+        address, most = free(), 1 << 16
+        listener = Listener(app("one"), address, 1.0, 10.0, most)
+        await listener.start()
+
+        async def said(*pieces: bytes) -> bytes:
+            reader, writer = await asyncio.open_connection(*address)
+            try:
+                for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0.002)
+                return await reader.read()
+            except ConnectionError:
+                return b"HTTP/1.1 431 (reset before it was read)"
+            finally:
+                writer.close()
+
+        begin, end = b"GET / HTTP/1.1\r\nHost: door\r\nConnection: close\r\nX-Long: ", b"\r\n\r\n"
+        async with asyncio.timeout(60.0):
+            fits = await said(begin, *[b"x" * 1024] * 62, end)
+            for endless in ([b"x" * 1024] * 400, [b"\r\nX-More: y" * 90] * 400):
+                assert b"HTTP/1.1 431" in await said(begin, *endless)
+            long = await said(b"GET /" + b"x" * 1000, *[b"x" * 1024] * 400)
+            body = b"x" * (4 * most)
+            post = b"POST / HTTP/1.1\r\nHost: door\r\nContent-Length: %d\r\n\r\n" % len(body)
+            pair = await said(post + body + begin[:20], begin[20:] + b"x" + end)
+        assert fits.startswith(b"HTTP/1.1 200")
+        assert b"HTTP/1.1 431" in long
+        assert b"one 127.0.0.1" in pair
+        assert b" 431 " not in pair
+        await listener.stop()
+
+    asyncio.run(play())
