@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,16 @@ async def through(limiter: Limiter, times: int) -> int:
     return sum(one is None for one in answers)
 
 
+async def another(actor: Any, pid: int) -> None:
+    """Wait until a process answers that is not this one: one that is to be killed answers until it is."""
+    async with asyncio.timeout(60.0):
+        while True:
+            with suppress(ray.exceptions.RayActorError):
+                if (await actor.status.remote())["pid"] != pid:
+                    return
+            await asyncio.sleep(0.05)
+
+
 async def two_replicas(cluster: MemoryCluster, namespace: str) -> None:
     ways = [RemoteLeases(cluster.settings, namespace, answer_s=20.0) for _ in range(2)]
     await asyncio.gather(*(way.begin() for way in ways))
@@ -38,8 +49,10 @@ async def two_replicas(cluster: MemoryCluster, namespace: str) -> None:
     assert min(found) > 0
 
     actor: Any = ray.get_actor(NAME, namespace=namespace)
-    assert (await actor.status.remote())["replicas"] == 2
+    before = await actor.status.remote()
+    assert before["replicas"] == 2
     ray.kill(actor, no_restart=False)
+    await another(actor, before["pid"])
     again = [Limiter(LIMITS, way) for way in ways]
     found = list(await asyncio.gather(*(through(limiter, 60) for limiter in again)))
     assert sum(found) == 40, "it came back, and its buckets began full"
