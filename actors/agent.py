@@ -214,8 +214,17 @@ class QuantumMemoryHost:
         return hits
 
     async def recall_each(self, requests: Sequence[RecallRequest]) -> HitLists:
-        """The same with an outcome for each question, its error included."""
-        return HitLists(await apart(self.recall, requests))
+        """The same with an outcome for each question, its error included.
+
+        Those of one lineage keep company with whatever else is asked of it.
+        """
+        if len({one.branch.lineage for one in requests}) > 1:
+            return HitLists(await apart(self.recall, requests))
+        answers = await asyncio.gather(*map(self._answered, requests), return_exceptions=True)
+        for one in answers:
+            if isinstance(one, BaseException) and not isinstance(one, QuantumMemoryError):
+                raise one
+        return HitLists(one for one in answers if isinstance(one, list | QuantumMemoryError))
 
     async def mood_each(self, asked: Sequence[tuple[Branch, Where]]) -> list[Mood | QuantumMemoryError]:
         """The mood of each branch at a place, or why there is none."""
@@ -236,11 +245,14 @@ class QuantumMemoryHost:
     async def recall_one(self, request: RecallRequest) -> Hits:
         """The same for one branch, and where they were asked for with the neighbours of each hit."""
         if not request.neighbours:
-            async with self._recaller.deadline([request]).kept("recall"):
-                return await self._questions.ask((request.branch.lineage, request.deadline_s), request)
+            return await self._answered(request)
         hits = await self._contexts.accompany(request)
         self._reinforcing.recalled([request], [hits])
         return hits
+
+    async def _answered(self, request: RecallRequest) -> Hits:
+        async with self._recaller.deadline([request]).kept("recall"):
+            return await self._questions.ask((request.branch.lineage, request.deadline_s), request)
 
     async def best_words(self, branch: Branch, text: str) -> float:
         """See ``Recaller.best_words``."""

@@ -88,7 +88,7 @@ class Router:
         """
         if await self._all_here(items):
             answers = await here(items)
-            left = [number for number, one in enumerate(answers) if isinstance(one, Fenced)]
+            left = [number for number, one in enumerate(answers) if self._again(items[number], one, None)]
             if not left:
                 return answers
             await self._look()
@@ -125,11 +125,23 @@ class Router:
                 done = [error] * len(some)
             for number, one in zip(numbers, done, strict=True):
                 answers[number] = one
-                if isinstance(one, Fenced) or (other is not None and isinstance(one, ActorUnavailable)):
+                if self._again(work.items[number], one, other):
                     again.append(number)
 
         await asyncio.gather(*(part(other, numbers) for other, numbers in shares.items()))
         return sorted(again)
+
+    def _again(self, item: object, answer: object, other: int | None) -> bool:
+        """Whether an answer says that the one who was asked is not the one to ask: ``other``, or this orchestrator.
+
+        Where a part of this one is away and the lineage is still its own, nobody else would fare better.
+        """
+        if isinstance(answer, Fenced):
+            return True
+        if not isinstance(answer, ActorUnavailable):
+            return False
+        lineage = lineage_of(item)
+        return other is not None or (self.tenure is not None and lineage is not None and not self.tenure.owns(lineage))
 
     async def _all_here(self, items: Sequence[Any]) -> bool:
         """Whether all of it is to be done here."""

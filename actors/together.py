@@ -52,22 +52,32 @@ class Questions(Generic[T, R]):
             _kept(self._tasks, self._done(key))
         return await answer
 
+    def waiting(self, key: Hashable) -> int:
+        """How many questions of a key are in no batch yet, those included for which nobody waits any more."""
+        return len(self._waiting.get(key, ()))
+
     async def settled(self) -> None:
         """Wait until nothing is being answered any more."""
         if self._tasks:
             await asyncio.wait(set(self._tasks))
 
     async def _done(self, key: Hashable) -> None:
-        """Answer what waits, batch after batch, until nothing does."""
-        while waiting := self._waiting.get(key):
-            self._waiting[key] = waiting[MOST:]
-            some = [one for one in waiting[:MOST] if not one[1].done()]
-            CARRIED.set(shared([carried for _, _, carried in some]))
-            await _settled([answer for _, answer, _ in some], apart(self._work, [question for question, _, _ in some]))
-        self._waiting.pop(key, None)
-        self._flying[key] -= 1
-        if not self._flying[key]:
-            del self._flying[key]
+        """Answer what waits, batch after batch, until nothing does. However it ends, it is in nobody's way then."""
+        try:
+            while waiting := self._waiting.get(key):
+                self._waiting[key] = waiting[MOST:]
+                some = [one for one in waiting[:MOST] if not one[1].done()]
+                if not some:
+                    continue
+                CARRIED.set(shared([carried for _, _, carried in some]))
+                work = apart(self._work, [question for question, _, _ in some])
+                await _settled([answer for _, answer, _ in some], work)
+        finally:
+            self._flying[key] -= 1
+            if not self._flying[key]:
+                del self._flying[key]
+                for _, answer, _ in self._waiting.pop(key, ()):
+                    answer.cancel()
 
 
 class Batch:
@@ -177,13 +187,13 @@ def _kept(tasks: set[asyncio.Task[None]], work: Awaitable[None]) -> None:
 async def _settled(answers: Sequence[asyncio.Future[R]], work: Awaitable[Sequence[R | QuantumMemoryError]]) -> None:
     """Give everybody what the work came to for him. Nobody is left waiting, however it ends."""
     try:
-        outcomes = await work
+        outcomes = list(zip(answers, await work, strict=True))
     except BaseException as error:
         _failed(answers, error)
         if not isinstance(error, Exception):
             raise
         return
-    for answer, outcome in zip(answers, outcomes, strict=True):
+    for answer, outcome in outcomes:
         if answer.done():  # whoever asked waits no longer
             continue
         if isinstance(outcome, QuantumMemoryError):

@@ -239,6 +239,8 @@ def _operation(method: Callable[..., Any], *, batch: bool, guarded: bool) -> Cal
                     raise
             if several:
                 outcomes = outcomes_of(answer)
+                for one in {type(error): error for error in answer if isinstance(error, BaseException)}.values():
+                    watch.complain(name, outcome_of(one), one, perf_counter() - began_s)
             return answer
         finally:
             _WITHIN.reset(within)

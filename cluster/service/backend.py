@@ -11,6 +11,7 @@ from hashlib import blake2b
 from quantum_memory.actors.directory import session_of as session_of_op
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.library import Library
+from quantum_memory.actors.ray_metrics import ray_metrics
 from quantum_memory.actors.requests import RecallRequest
 from quantum_memory.checks import named
 from quantum_memory.cluster.connect import MemoryCluster
@@ -20,6 +21,7 @@ from quantum_memory.cluster.service.tenants import inside, outside
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.vault.writes import DERIVED, OpenSession, Written
+from quantum_memory.telemetry import SILENT
 from quantum_memory.types import AgentName, Branch, Hits, Mood, Tree
 
 KEPT = 10_000
@@ -41,7 +43,7 @@ class Backend:
     def __init__(self, memory: MemoryCluster) -> None:
         self.memory = memory
         self._callers: Held[tuple[str, str], MemoryCluster] = Held(KEPT)
-        self._recalls = Recalls(memory)
+        self._recalls = Recalls(memory, ray_metrics() if memory.settings.telemetry.metrics else SILENT)
         self._first: Held[tuple[str, str, str], AgentHandle] = Held(KEPT)
 
     async def agents(self, who: Principal) -> list[str]:
@@ -101,7 +103,7 @@ class Backend:
         return found
 
     async def recall(self, request: RecallRequest) -> Hits:
-        """What an agent of a caller's knows about something, asked together with what comes meanwhile; see ``Recalls``.
+        """What is found for whoever has seen to it that he may ask, with what comes meanwhile; see ``Recalls``.
 
         Raises: as ``AgentHandle.recall`` does; Busy.
         """

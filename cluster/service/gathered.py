@@ -14,52 +14,52 @@ from quantum_memory.actors.requests import RecallRequest, check_question
 from quantum_memory.actors.together import Questions
 from quantum_memory.cluster.connect import MemoryCluster
 from quantum_memory.errors import Busy, QuantumMemoryError
+from quantum_memory.telemetry import Metrics
+from quantum_memory.telemetry.catalog import BACKPRESSURE
 from quantum_memory.types import Hits
 
 POOL = "agents"
+MOST_K = 100
+"""Memories that a question may ask for in company: the answers to a batch travel as one message."""
 
 
 class Recalls:
     """The recalls of one replica. Used on one event loop.
 
-    Between actors most of what a recall costs a replica and an orchestrator is the call, not what it brings: two cores
-    answered a third more of them a second in batches.
-
     A question that takes longer than others goes by itself: for the past, for what only a look at every memory finds,
-    with neighbours, or with a deadline of its own. So does each where traces or JSON logs are wanted, which tell of one
-    request alone.
+    for very many, with neighbours, or with a deadline of its own. So does each where traces or JSON logs are wanted,
+    which tell of one request alone.
 
     Args:
         memory: the cluster.
+        metrics: where refusals are counted.
     """
 
-    def __init__(self, memory: MemoryCluster) -> None:
+    def __init__(self, memory: MemoryCluster, metrics: Metrics) -> None:
         settings = memory.settings
-        self._memory, self._settings = memory, settings
+        self._memory, self._settings, self._metrics = memory, settings, metrics
         self._most, self._pace = settings.pools.agents.max_pending_calls, Pace()
         self._apart = settings.telemetry.traces or settings.telemetry.logs == "json"
         self._questions: Questions[RecallRequest, Hits] = Questions(self._asked)
-        self._waiting = 0
 
     async def recall(self, request: RecallRequest) -> Hits:
         """What ``AgentHandle.recall`` answers.
 
-        Raises: as it does; Busy where as many wait here as may wait for one orchestrator.
+        Raises: as it does; Busy where as many wait here for one lineage as may wait for one orchestrator.
         """
         check_question(request.query, request.k, self._settings)
+        lineage = request.branch.lineage
         if self._apart or _takes_long(request):
-            alone: Hits = await self._memory.call_owner(request.branch.lineage, "recall_one", request).begin()
+            alone: Hits = await self._memory.call_owner(lineage, "recall_one", request).begin()
             return alone
-        if self._waiting >= self._most:
-            raise Busy(POOL, self._most, self._pace.until(self._waiting))
+        if self._questions.waiting(lineage) >= self._most:
+            self._metrics.add(BACKPRESSURE, 1, POOL)
+            raise Busy(POOL, self._most, self._pace.until(self._most))
         times = self._settings.timeouts
-        self._waiting += 1
-        try:
-            async with Deadline(times.call_s + times.per_text_s).kept("recall"):
-                return await self._questions.ask(request.branch.lineage, request)
-        finally:
-            self._waiting -= 1
-            self._pace.answered()
+        async with Deadline(times.call_s + times.per_text_s).kept("recall"):
+            hits = await self._questions.ask(lineage, request)
+        self._pace.answered()
+        return hits
 
     async def _asked(self, requests: Sequence[RecallRequest]) -> list[Hits | QuantumMemoryError]:
         """What these come to, all of one lineage."""
@@ -70,4 +70,5 @@ class Recalls:
 
 def _takes_long(request: RecallRequest) -> bool:
     """Whether others should not wait for the answer to this one."""
-    return bool(request.neighbours) or request.exact or request.as_of is not None or request.deadline_s is not None
+    own = request.as_of is not None or request.deadline_s is not None
+    return own or request.exact or bool(request.neighbours) or request.k > MOST_K

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
-from typing import Any, Generic, TypeVar
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar, cast
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +24,7 @@ from quantum_memory.actors.operations import Call
 from quantum_memory.actors.parts import local_parts
 from quantum_memory.actors.ports import LocalVault
 from quantum_memory.actors.requests import MergeRequest, RecallRequest, RememberRequest, utterances
+from quantum_memory.actors.rerouting import Router
 from quantum_memory.actors.tenure import Tenure
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.errors import ActorUnavailable, Fenced, QuantumMemoryError, WriteFailed
@@ -273,6 +276,65 @@ def test_what_is_passed_on_has_as_much_time_as_its_driver_gave_it() -> None:
         assert town.times == [(3 * len(away), None), (0, 60.0), (2, None), (0, None)]
 
     in_town(scene, size=2)
+
+
+class Held:
+    """A right to write that is another's from one moment on."""
+
+    number, enlisted, replaced, mine = 0, True, False, True
+
+    async def enlist(self, *, reading: bool = False) -> None:
+        """It is."""
+
+    async def look(self) -> None:
+        """It is known already."""
+
+    def owns(self, _: str) -> bool:
+        return self.mine
+
+    def owner(self, _: str) -> int:
+        return 0 if self.mine else 1
+
+
+class Elsewhere:
+    """Where another orchestrator answers."""
+
+    def call(self, _: str, number: int, __: str, told: tuple[str, Any], **___: Any) -> Awaitable[Any]:
+        async def answered() -> Any:
+            return [f"{number}" for _ in told[1][0]] if told[0].endswith("_each") else f"{number}"
+
+        return answered()
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["the lineage moves", "it stays"])
+@pytest.mark.parametrize("method", ["recall_one", "recall_each"])
+def test_where_a_part_is_away_and_the_lineage_has_moved_whoever_has_it_is_asked(method: str, *, moves: bool) -> None:
+    """A question alone, and one among others. Where it has not moved, nobody would fare better."""
+
+    async def scene() -> Any:
+        tenure, gone = Held(), ActorUnavailable("EpisodicMemoryActor-0", "it died")
+        journal = SimpleNamespace(tenure=tenure, forget=lambda: None)
+        router = Router(cast("Journal", journal), cast("Directory", Elsewhere()))
+        branch = Branch("b", "alice", "main", "b", "root", None, 0, datetime.now(UTC))
+        question = RecallRequest(branch, "x", 1, Filters(), None)
+
+        async def one() -> Any:
+            tenure.mine = not moves
+            raise gone
+
+        async def each(some: Sequence[Any]) -> list[Any]:
+            tenure.mine = not moves
+            return [gone for _ in some]
+
+        if method == "recall_each":
+            return (await router.each(method, [question], (), each))[0]
+        try:
+            return await router.one(method, "b", (question,), one)
+        except ActorUnavailable as error:
+            return error
+
+    answer = asyncio.run(scene())
+    assert answer == "1" if moves else isinstance(answer, ActorUnavailable)
 
 
 class Unsent(Call[Any]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from quantum_memory.actors.agent import QuantumMemoryHost
 from quantum_memory.actors.requests import RecallRequest, filters_of, recall_request
-from quantum_memory.cluster.service.gathered import Recalls
-from quantum_memory.errors import ActorUnavailable, Busy, DeadlineExceeded, ShapeMismatch, TooLong
+from quantum_memory.cluster.service.gathered import MOST_K, Recalls
+from quantum_memory.errors import ActorUnavailable, Busy, DeadlineExceeded, PlaceNotFound, ShapeMismatch, TooLong
+from quantum_memory.telemetry import SILENT, Recorder
+from quantum_memory.telemetry.catalog import BACKPRESSURE
 from quantum_memory.types import Filters, Hits
 from tests.unit.front import Front
 
@@ -37,7 +40,7 @@ class Calls:
         async def counted(asked: Any, **kwargs: Any) -> Any:
             requests = [asked] if isinstance(asked, RecallRequest) else asked
             self.sizes.append(len(requests) if asked is requests else 0)
-            while requests[0].branch.agent in self.held and not self.gate.is_set():  # noqa: ASYNC110  (set in another thread)
+            while {method.__name__, requests[0].branch.agent} & self.held and not self.gate.is_set():  # noqa: ASYNC110  (set in another thread)
                 await asyncio.sleep(0.005)
             if self.broken is not None:
                 raise self.broken
@@ -60,8 +63,10 @@ def calls(front: Front, monkeypatch: pytest.MonkeyPatch) -> Calls:
     return Calls(front.host, monkeypatch)
 
 
-def question(front: Front, text: str, agent: str = "alice", k: int = 2, **fields: Any) -> RecallRequest:
-    return recall_request(front.agent(agent).info, text, k, ALL, None, **fields)
+def question(
+    front: Front, text: str, agent: str = "alice", k: int = 2, as_of: str | None = None, **fields: Any
+) -> RecallRequest:
+    return recall_request(front.agent(agent).info, text, k, ALL, as_of, **fields)
 
 
 def told(hits: Sequence[Any]) -> list[str]:
@@ -81,7 +86,7 @@ def test_recalls_that_come_meanwhile_travel_in_one_call_and_are_answered_as_alon
     calls.held.add("alice")
 
     async def scene() -> list[Hits]:
-        recalls = Recalls(front.memory)
+        recalls = Recalls(front.memory, SILENT)
         going = []
         for number, one in enumerate(asked):
             going.append(asyncio.create_task(recalls.recall(one)))
@@ -96,26 +101,60 @@ def test_recalls_that_come_meanwhile_travel_in_one_call_and_are_answered_as_alon
     assert calls.sizes == [1, 1, len(asked) - 2]
 
 
+def test_what_several_replicas_ask_of_one_agent_is_a_batch_behind_the_door(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more than two are answered at a time, as for drivers, however many replicas there are."""
+    front.agent().remember(TEXTS)
+    sizes: list[int] = []
+    under_way, most, method = 0, 0, front.host._recaller.recall
+
+    async def counted(requests: Sequence[RecallRequest]) -> list[Hits]:
+        nonlocal under_way, most
+        sizes.append(len(requests))
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02)
+        under_way -= 1
+        return await method(requests)
+
+    monkeypatch.setattr(front.host._recaller, "recall", counted)
+
+    async def scene() -> None:
+        replicas = [Recalls(front.memory, SILENT) for _ in range(6)]
+        found = await asyncio.gather(
+            *(replicas[number % 6].recall(question(front, TEXTS[number % 4])) for number in range(60))
+        )
+        assert [told(one)[0] for one in found] == [TEXTS[number % 4] for number in range(60)]
+
+    asyncio.run(scene())
+    assert most <= 2
+    assert max(sizes) > 10
+
+
 def test_one_that_comes_alone_goes_at_once(front: Front, calls: Calls) -> None:
-    found = asyncio.run(Recalls(front.memory).recall(question(front, TEXTS[0])))
+    found = asyncio.run(Recalls(front.memory, SILENT).recall(question(front, TEXTS[0])))
     assert told(found)[0] == TEXTS[0]
     assert calls.sizes == [1]
 
 
 @pytest.mark.parametrize(
-    "fields", [{"neighbours": 1}, {"exact": True}, {"deadline_s": 20.0}], ids=lambda one: next(iter(one))
+    "fields",
+    [{"neighbours": 1}, {"exact": True}, {"deadline_s": 20.0}, {"as_of": "main"}, {"k": MOST_K + 1}],
+    ids=lambda one: next(iter(one)),
 )
 def test_what_takes_longer_keeps_nobody_waiting(front: Front, calls: Calls, fields: dict[str, Any]) -> None:
-    """Two of them are on their way for ever, and the next one is answered."""
-    calls.held.add("alice")
+    """Three of them are on their way, and the next one is answered before them."""
+    calls.held.add("recall_one")
 
     async def scene() -> None:
-        recalls = Recalls(front.memory)
+        recalls = Recalls(front.memory, SILENT)
         slow = [asyncio.create_task(recalls.recall(question(front, TEXTS[1], **fields))) for _ in range(3)]
         await until(lambda: calls.sizes == [0, 0, 0])
-        calls.held.clear()
         async with asyncio.timeout(PATIENCE_S):
             assert told(await recalls.recall(question(front, TEXTS[0])))[0] == TEXTS[0]
+            assert not any(one.done() for one in slow)
+            calls.gate.set()
             found = await asyncio.gather(*slow)
         if "neighbours" in fields:
             assert all(hit.before or hit.after for hit in found[0])
@@ -127,7 +166,7 @@ def test_an_agent_that_is_slow_keeps_no_other_waiting(front: Front, calls: Calls
     calls.held.add("alice")
 
     async def scene() -> None:
-        recalls = Recalls(front.memory)
+        recalls = Recalls(front.memory, SILENT)
         slow = [asyncio.create_task(recalls.recall(question(front, TEXTS[1]))) for _ in range(5)]
         await until(lambda: bool(calls.sizes))
         async with asyncio.timeout(PATIENCE_S):
@@ -141,7 +180,7 @@ def test_an_agent_that_is_slow_keeps_no_other_waiting(front: Front, calls: Calls
 
 def test_a_question_that_cannot_be_asked_is_refused_before_it_joins_others(front: Front, calls: Calls) -> None:
     async def scene() -> list[Any]:
-        recalls = Recalls(front.memory)
+        recalls = Recalls(front.memory, SILENT)
         asked: list[Awaitable[Hits]] = [recalls.recall(question(front, TEXTS[0])) for _ in range(4)]
         most = front.settings.limits.recalled
         asked.insert(2, recalls.recall(question(front, TEXTS[0], k=most + 1)))
@@ -156,11 +195,28 @@ def test_a_question_that_cannot_be_asked_is_refused_before_it_joins_others(front
     assert sum(calls.sizes) == 4
 
 
+def test_a_question_that_is_refused_behind_the_door_takes_no_other_along(front: Front, calls: Calls) -> None:
+    """Of a branch that is not there: nobody knows before it is asked."""
+    main = front.agent().info
+    lost = replace(main, id="0" * 32)
+
+    async def scene() -> list[Any]:
+        recalls = Recalls(front.memory, SILENT)
+        asked = [recalls.recall(question(front, TEXTS[0])) for _ in range(4)]
+        asked.insert(1, recalls.recall(recall_request(lost, TEXTS[0], 2, ALL, None)))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(scene())
+    assert isinstance(found.pop(1), PlaceNotFound)
+    assert [told(one)[0] for one in found] == [TEXTS[0]] * 4
+    assert calls.sizes == [5]
+
+
 def test_where_the_orchestrator_is_away_everybody_is_told_and_the_next_may_ask(front: Front, calls: Calls) -> None:
     calls.broken = ActorUnavailable("QuantumMemoryAgent-0", "it died")
 
     async def scene() -> None:
-        recalls = Recalls(front.memory)
+        recalls = Recalls(front.memory, SILENT)
         found = await asyncio.gather(
             *(recalls.recall(question(front, TEXTS[0])) for _ in range(6)), return_exceptions=True
         )
@@ -175,7 +231,7 @@ def test_who_waits_no_longer_takes_no_other_along(front: Front, calls: Calls) ->
     calls.held.add("alice")
 
     async def scene() -> None:
-        recalls = Recalls(front.memory)
+        recalls = Recalls(front.memory, SILENT)
         going = [asyncio.create_task(recalls.recall(question(front, TEXTS[0]))) for _ in range(8)]
         await until(lambda: bool(calls.sizes))
         for one in going[::2]:
@@ -183,8 +239,8 @@ def test_who_waits_no_longer_takes_no_other_along(front: Front, calls: Calls) ->
         calls.gate.set()
         found = await asyncio.gather(*going, return_exceptions=True)
         assert all(isinstance(one, asyncio.CancelledError) for one in found[::2])
-        assert all(told(one)[0] == TEXTS[0] for one in found[1::2] if not isinstance(one, BaseException))
         assert not any(isinstance(one, BaseException) for one in found[1::2])
+        assert all(told(one)[0] == TEXTS[0] for one in found[1::2] if not isinstance(one, BaseException))
 
     asyncio.run(scene())
 
@@ -195,7 +251,7 @@ def test_an_answer_that_does_not_come_is_waited_for_no_longer_than_it_may_take(f
     calls.held.add("alice")
 
     async def scene() -> list[Any]:
-        recalls = Recalls(front.memory)
+        recalls = Recalls(front.memory, SILENT)
         going = [asyncio.create_task(recalls.recall(question(front, TEXTS[0]))) for _ in range(5)]
         return await asyncio.wait_for(asyncio.gather(*going, return_exceptions=True), PATIENCE_S)
 
@@ -205,18 +261,25 @@ def test_an_answer_that_does_not_come_is_waited_for_no_longer_than_it_may_take(f
 
 
 @pytest.mark.parametrize("front", [{"pools": {"agents": {"max_pending_calls": 3}}}], indirect=True)
-def test_no_more_wait_than_may_wait_for_one_orchestrator(front: Front, calls: Calls) -> None:
+def test_no_more_of_one_agent_wait_than_may_wait_for_one_orchestrator(front: Front, calls: Calls) -> None:
+    metrics = Recorder()
     calls.held.add("alice")
 
     async def scene() -> None:
-        recalls = Recalls(front.memory)
-        going = [asyncio.create_task(recalls.recall(question(front, TEXTS[0]))) for _ in range(3)]
-        await until(lambda: bool(calls.sizes))
+        recalls = Recalls(front.memory, metrics)
+        going = [asyncio.create_task(recalls.recall(question(front, TEXTS[0])))]
+        await until(lambda: calls.sizes == [1])
+        going.append(asyncio.create_task(recalls.recall(question(front, TEXTS[0]))))
+        await until(lambda: calls.sizes == [1, 1])
+        going += [asyncio.create_task(recalls.recall(question(front, TEXTS[0]))) for _ in range(3)]
+        await asyncio.sleep(0)
         with pytest.raises(Busy) as refused:
             await recalls.recall(question(front, TEXTS[0]))
-        assert "3" in str(refused.value)
+        assert refused.value.pending == 3
+        assert metrics.number(BACKPRESSURE, "agents") == 1
+        assert told(await recalls.recall(question(front, TEXTS[0], "bob")))[0] == TEXTS[0]
         calls.gate.set()
-        assert [told(one)[0] for one in await asyncio.gather(*going)] == [TEXTS[0]] * 3
+        assert [told(one)[0] for one in await asyncio.gather(*going)] == [TEXTS[0]] * 5
         assert told(await recalls.recall(question(front, TEXTS[0])))[0] == TEXTS[0]
 
     asyncio.run(scene())
@@ -225,7 +288,7 @@ def test_no_more_wait_than_may_wait_for_one_orchestrator(front: Front, calls: Ca
 @pytest.mark.parametrize("front", [{"telemetry": {"logs": "json"}}, {"telemetry": {"traces": True}}], indirect=True)
 def test_where_each_call_is_told_of_each_goes_by_itself(front: Front, calls: Calls) -> None:
     async def scene() -> list[Hits]:
-        recalls = Recalls(front.memory)
+        recalls = Recalls(front.memory, SILENT)
         return await asyncio.gather(*(recalls.recall(question(front, TEXTS[0])) for _ in range(6)))
 
     assert all(told(one)[0] == TEXTS[0] for one in asyncio.run(scene()))

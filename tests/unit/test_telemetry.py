@@ -21,6 +21,7 @@ from quantum_memory.actors.ray_metrics import RayMetrics
 from quantum_memory.actors.watching import ALL, Caches, Watch, operation_of, outcome_of, watched
 from quantum_memory.cluster.cli_status import lag_of, status_tables
 from quantum_memory.errors import (
+    ActorUnavailable,
     AgentNotFound,
     DeadlineExceeded,
     EmptyText,
@@ -237,6 +238,9 @@ class Orchestrator:
     async def many(self, asked: Sequence[Exception | None]) -> int:
         return sum([await self.one(error) for error in asked])
 
+    async def ask_each(self, asked: Sequence[Exception | None]) -> list[Exception | None]:
+        return list(asked)
+
 
 def test_what_an_operation_asks_of_its_own_orchestrator_is_part_of_it(
     recorder: Recorder, caplog: pytest.LogCaptureFixture
@@ -443,4 +447,18 @@ def test_work_for_several_requests_is_told_of_all_of_them() -> None:
     assert shared([first, second, first]) == {"request_id": "r1 r2", "agent": "x"}
     assert shared([first]) == first
     assert shared([{"agent": "x"}, {"agent": "y"}]) == {}
-    assert shared([first, None]) is None
+    assert shared([first, None]) == {"request_id": "r1"}
+    assert shared([{"agent": "x"}, None]) is None
+    assert shared([]) is None
+
+
+def test_of_what_failed_among_others_there_is_a_line_for_each_kind(
+    recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone, late = ActorUnavailable("EpisodicMemoryActor-0", "it died"), DeadlineExceeded("ask", 1.0)
+    with caplog.at_level(logging.WARNING, "quantum_memory"):
+        asyncio.run(Orchestrator(recorder).ask_each([None, gone, late, gone, EmptyText("text", " ")]))
+    assert [(record.getMessage(), vars(record)["outcome"]) for record in caplog.records] == [
+        ("an operation ended with ActorUnavailable", "failed"),
+        ("an operation ended with DeadlineExceeded", "late"),
+    ]

@@ -273,6 +273,35 @@ def test_no_question_is_left_waiting_where_the_work_breaks() -> None:
     assert [type(one) for one in asyncio.run(scene())] == [RuntimeError] * 5
 
 
+@pytest.mark.parametrize("broken", [asyncio.CancelledError, ValueError], ids=["cancelled", "too few"])
+def test_work_that_ends_as_no_work_should_is_in_nobodys_way(broken: type[BaseException]) -> None:
+    """Cancelled from within, or with an answer too few: who asked is told, and the next ones are answered."""
+
+    async def scene() -> list[str]:
+        well = False
+
+        async def work(items: Sequence[str]) -> list[str]:
+            await asyncio.sleep(0)
+            if well:
+                return list(items)
+            if broken is ValueError:
+                return list(items)[1:]
+            raise broken
+
+        questions: Questions[str, str] = Questions(work)
+        for _ in range(3):
+            going = []
+            for number in range(6):
+                going.append(asyncio.create_task(questions.ask("a", str(number))))
+                await asyncio.sleep(0)
+            found = await asyncio.wait_for(asyncio.gather(*going, return_exceptions=True), 10.0)
+            assert {type(one) for one in found} == {broken}
+        well = True
+        return await asyncio.wait_for(asyncio.gather(*(questions.ask("a", one) for one in "bc")), 10.0)
+
+    assert asyncio.run(scene()) == ["b", "c"]
+
+
 @given(st.lists(st.tuples(st.sets(st.sampled_from("abc"), min_size=1), st.booleans()), min_size=1, max_size=14))
 @settings(max_examples=60, deadline=None)
 def test_turns_that_are_joined_keep_every_queue_in_order(wants: list[tuple[set[str], bool]]) -> None:

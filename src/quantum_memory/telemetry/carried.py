@@ -29,11 +29,11 @@ def with_carried(kwargs: Mapping[str, object], carried: Carried | None) -> Mappi
 def shared(carried: Sequence[Carried | None]) -> Carried | None:
     """What several pieces of work that are done in one were all called with: a trace, an agent, where it is one.
 
-    Of requests all are told, with a space between them.
+    Of requests that came through the door all are told, with a space between them.
     """
     known = [dict(one) for one in carried if one is not None]
-    if not known or len(known) < len(carried):
-        return None
-    same = {name: value for name, value in known[0].items() if all(one.get(name) == value for one in known)}
     requests = dict.fromkeys(one[REQUEST_ID] for one in known if REQUEST_ID in one)
-    return same | ({REQUEST_ID: " ".join(requests)} if requests else {})
+    told = {REQUEST_ID: " ".join(requests)} if requests else {}
+    if not known or len(known) < len(carried):
+        return told or None
+    return {name: value for name, value in known[0].items() if all(one.get(name) == value for one in known)} | told
