@@ -320,9 +320,9 @@ class QuantumMemoryHost:
         """See ``Shelver.read``."""
         return await self._shelver.read(branch, entry, at)
 
-    async def list_entries(self, branch: Branch, asked: Listing) -> list[Entry]:
+    async def list_entries(self, branch: Branch, asked: Listing, at: Place | None = None) -> list[Entry]:
         """See ``Shelver.listed``."""
-        return await self._shelver.listed(branch, asked)
+        return await self._shelver.listed(branch, asked, at)
 
     async def feel(self, request: FeelRequest) -> Place:
         """See ``Reviser.feel``."""

@@ -9,6 +9,7 @@ a copy came from is asked whatever he may reach, and told nobody.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from quantum_memory.actors.directory import Directory
@@ -21,14 +22,15 @@ from quantum_memory.memory.library.keeping import standing
 from quantum_memory.memory.library.passages import LEAST
 from quantum_memory.memory.library.shelves import Shelf
 from quantum_memory.memory.vault.writes import Written
-from quantum_memory.types import Branch
+from quantum_memory.types import Branch, Place
 
 
 class Placed(NamedTuple):
-    """A shelf, and the branch of the agent that holds it."""
+    """A shelf, and the branch of the agent that holds it; where that stood, if it was asked with others."""
 
     shelf: Shelf
     branch: Branch
+    at: Place | None = None
 
 
 class Copy(NamedTuple):
@@ -77,9 +79,11 @@ class Copies:
         self._directory, self._scope = directory, scope
 
     def there(self, shelves: Sequence[Shelf]) -> Stepping[list[Placed]]:
-        """Those of these shelves that there are."""
-        found = yield from self._agents(shelves)
-        return [Placed(shelf, one) for shelf, one in zip(shelves, found, strict=True) if one is not None]
+        """Those of these shelves that there are, as they stand at one time: nothing is between two of them."""
+        if not shelves:
+            return []
+        (found,) = yield [self._directory.call("vault", 0, "found_at", ([shelf.agent for shelf in shelves],))]
+        return [Placed(shelf, *one) for shelf, one in zip(shelves, found, strict=True) if one is not None]
 
     def handle(self, shelf: Shelf) -> Stepping[AgentHandle]:
         """The agent that holds a shelf. Raises: EntryNotFound."""
@@ -95,15 +99,7 @@ class Copies:
         return Placed(shelf, made[0].info)
 
     def look(self, shelves: Sequence[Shelf], id_: str) -> Stepping[Looked]:
-        """What shelves have under an id.
-
-        What is moved from one to another between their answers is on neither by what they say: then they are asked
-        once more.
-        """
-        looked = yield from self._look(shelves, id_)
-        return looked if looked.counting else (yield from self._look(shelves, id_))
-
-    def _look(self, shelves: Sequence[Shelf], id_: str) -> Stepping[Looked]:
+        """What shelves have under an id, all at one time: what is moved between them meanwhile is on one of them."""
         there = yield from self.there(shelves)
         copies = yield from self._read(there, id_)
         judged = yield from self.judged([one.entry for one in copies])
@@ -112,7 +108,9 @@ class Copies:
         return Looked(there, here, [one for one in copies if id(one.entry) not in counting])
 
     def _read(self, there: Sequence[Placed], id_: str) -> Stepping[list[Copy]]:
-        found = yield [self._directory.ask_owner(one.branch.lineage, "read_entry", one.branch, id_) for one in there]
+        found = yield [
+            self._directory.ask_owner(one.branch.lineage, "read_entry", one.branch, id_, one.at) for one in there
+        ]
         return [Copy(one, entry) for one, entry in zip(there, found, strict=True) if entry is not None]
 
     def judged(self, entries: Sequence[Entry]) -> Stepping[list[Entry]]:
@@ -123,7 +121,8 @@ class Copies:
     def undone(self, origins: Iterable[Origin | None]) -> Stepping[set[Origin | None]]:
         """Those of these moves that have not come to pass: what they wrote does not count.
 
-        Where there is no such shelf as the one that it comes from, an archive brought the entry here, and it has.
+        Where the shelf that it comes from is not there, an archive brought the entry here, and it has: also where there
+        is another one of its name by now.
         """
         moves = [one for one in dict.fromkeys(origins) if one is not None]
         if not moves:
@@ -134,8 +133,10 @@ class Copies:
             self._directory.call("vault", 0, "appended", (asked,)),
             self._directory.call("vault", 0, "find_agents", (names,)),
         ]
-        here = {name for name, one in zip(names, found, strict=True) if one is not None}
-        return {one for one, (agent, _), was in zip(moves, asked, done, strict=True) if not was and agent in here}
+        here = dict(zip(names, found, strict=True))
+        return {
+            one for one, (agent, _), was in zip(moves, asked, done, strict=True) if not was and _same(one, here[agent])
+        }
 
     def first(self, there: Sequence[Placed], id_: str, base: str) -> Stepping[Entry | None]:
         """What a call came to when it was made before and put or moved this entry: whatever became of it since."""
@@ -176,7 +177,8 @@ class Copies:
     def moved(self, source: Copy, goal: Placed, content: Content, base: str) -> Stepping[Entry]:
         """Written where it goes, then taken away where it was; if it was changed there meanwhile, all is as before."""
         placed, here = source
-        entry = yield from self.put(PutRequest(goal.branch, here.id, content, 0, moving(base), moved=here))
+        put = PutRequest(goal.branch, here.id, content, 0, moving(base), moved=here, source=placed.branch.id)
+        entry = yield from self.put(put)
         op_id = leaving(moving(base)) if entry.origin is None else entry.origin.op
         try:
             yield from self.take(TakeRequest(placed.branch, here.id, here.line, here.version, op_id, moves=True))
@@ -203,15 +205,16 @@ class Copies:
         if entry.origin is None:
             return True
         (source,) = yield from self._agents([self._origin(entry.origin)])
-        if source is None:
+        if source is None or not _same(entry.origin, source):
             return True
         (moved,) = yield [self._directory.ask_owner(source.lineage, "void_move", source, entry.origin.op)]
         return bool(moved)
 
     def _taken(self, copy: Copy, base: str) -> Stepping[None]:
         placed, entry = copy
+        which = blake2b(repr(entry.line).encode(), digest_size=8).hexdigest()  # a call may have to clear several
         try:
-            request = TakeRequest(placed.branch, entry.id, entry.line, entry.version, f"{base}:cleared")
+            request = TakeRequest(placed.branch, entry.id, entry.line, entry.version, f"{base}:cleared:{which}")
             yield from self.take(request)
         except (VersionConflict, EntryNotFound):
             return  # somebody else has taken it away
@@ -222,6 +225,11 @@ class Copies:
 
     def _origin(self, origin: Origin) -> Shelf:
         return Shelf(self._scope, origin.project, origin.tier)
+
+
+def _same(origin: Origin, shelf: Branch | None) -> bool:
+    """Whether a shelf is the very one from which something was moved, and not just one of its name."""
+    return shelf is not None and origin.branch in ("", shelf.id)
 
 
 def moving(base: str) -> str:

@@ -51,6 +51,8 @@ MAX_PROJECTS = 64
 MAX_HITS, MAX_PASSAGES, MAX_LISTED = 200, 20, 1000
 PER_ENTRY = 4
 """How many hits are asked for, for each entry that is wanted: several passages of one may be among the best."""
+TRIES = 3
+"""How often shelves are searched on which something is changed meanwhile."""
 
 
 class Page(NamedTuple):
@@ -301,8 +303,10 @@ class Library:
         there = yield from self._copies.there(shelves)
         page: list[Entry] = []
         while True:
-            calls = [self._directory.ask_owner(one.branch.lineage, "list_entries", one.branch, asked) for one in there]
-            found: list[list[Entry]] = yield calls
+            found: list[list[Entry]] = yield [
+                self._directory.ask_owner(one.branch.lineage, "list_entries", one.branch, asked, one.at)
+                for one in there
+            ]
             # Behind the last that a full answer tells, there may be more of that shelf before what another one tells.
             upto = min((some[-1].order for some in found if len(some) == asked.limit), default=None)
             told = [entry for some in found for entry in some if upto is None or entry.order <= upto]
@@ -311,7 +315,8 @@ class Library:
                 return Page(page[:most], page[most - 1].order)
             if upto is None:
                 return Page(page, None)
-            asked = asked._replace(after=upto)
+            # Next time more: very many that do not count may stand before those that do.
+            asked = asked._replace(after=upto, limit=min(2 * asked.limit, MAX_LISTED + 1))
 
     def _update(self, change: _Change) -> Stepping[Entry]:
         copies, target_project = self._copies, change.to or change.project
@@ -321,8 +326,9 @@ class Library:
         first = yield from copies.first(looked.there, change.id, change.base)
         if first is not None:
             return first
-        done = _moved_already(change, looked.entries)
         mine = [one for one in looked.entries if one.project == change.project]
+        still = any(one.version == change.version for one in mine)  # this one is to be moved, whatever was before
+        done = None if still else _moved_already(change, looked.entries)
         here = done or _one(change.project, change.id, change.kind, mine)
         source = looked.placed(here)
         content = here.content.with_changes(change.changes)
@@ -353,12 +359,21 @@ class Library:
         if projects is None:
             there = yield from self._all()
             shelves = [shelf for shelf in there if shelf.tier in tiers]
-            found = len({shelf.project for shelf in shelves})
-            if found > MAX_PROJECTS:
-                raise TooLong("projects", found, MAX_PROJECTS, "projects")
+            count = len({shelf.project for shelf in shelves})
+            if count > MAX_PROJECTS:
+                raise TooLong("projects", count, MAX_PROJECTS, "projects")
         else:
             shelves = [shelf for project in projects for shelf in self._reach.shelves(project, tiers)]
-        placed = (yield from self._copies.there(shelves)) if shelves and asked.k else []
+        asked_of = shelves if asked.k else []
+        placed = yield from self._copies.there(asked_of)
+        for _ in range(TRIES):
+            found, before = (yield from self._found(asked, placed)), placed
+            placed = yield from self._copies.there(asked_of)
+            if placed == before:
+                break  # else something may have been moved from one shelf to another between their answers
+        return found
+
+    def _found(self, asked: _Search, placed: Sequence[Placed]) -> Stepping[EntryHits]:
         over = yield from self._best_words(asked.query, placed)
         most = min(self._recalled, asked.k * PER_ENTRY)
         while True:

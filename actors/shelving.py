@@ -24,7 +24,7 @@ from quantum_memory.memory.library.keeping import Kept, Standing, entry_of, utte
 from quantum_memory.memory.library.reading import Listing
 from quantum_memory.memory.library.shelves import Shelf, shelf_of
 from quantum_memory.memory.vault.writes import Written
-from quantum_memory.types import Branch, Place
+from quantum_memory.types import Branch, BranchId, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class PutRequest:
         op_id: the same when the request is repeated.
         line: of which copies, as ``Entry.line`` tells them, that version is; nothing where there is to be none.
         moved: as it stands on the shelf that it comes from, if it does.
+        source: the branch of that shelf.
     """
 
     branch: Branch
@@ -48,6 +49,7 @@ class PutRequest:
     op_id: str
     line: tuple[str, str] | None = None
     moved: Entry | None = None
+    source: BranchId = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +153,16 @@ class Shelver:
         found = await self._known(branch, _shelf(branch), entry, at)
         return None if found is None else found.entry
 
-    async def listed(self, branch: Branch, asked: Listing) -> list[Entry]:
-        """Entries in the order of making, without their texts."""
-        place = await self._parts.journal.tip(branch)
+    async def listed(self, branch: Branch, asked: Listing, at: Place | None = None) -> list[Entry]:
+        """Entries in the order of making, as they are or were at a place, without their texts."""
+        place = await self._parts.journal.tip(branch) if at is None else at
         wanted = (place, _shelf(branch), asked)
         return await self._parts.episodic.ask(EpisodicMemoryHost.listed_entries, branch.lineage, wanted)
 
     def _standing(self, request: PutRequest, before: Kept | None) -> Standing:
         now, moved = self._now(), request.moved
         if moved is not None:
-            origin = Origin(moved.project, moved.tier, moved.version, leaving(request.op_id))
+            origin = Origin(moved.project, moved.tier, moved.version, leaving(request.op_id), request.source)
             return Standing(request.id, moved.birth, moved.version + 1, moved.created, now, origin)
         if before is not None:
             here = before.entry
@@ -175,6 +177,9 @@ class Shelver:
         entry = None if here is None else here.entry
         ours = entry is None or request.line in (None, entry.line)
         if ours and (0 if entry is None else entry.version) == request.expected:
+            if request.moved is not None and await self._done(request.branch, request.op_id):
+                # What this very move has put was taken away since. It is not put again, so nothing may leave its place.
+                raise VersionConflict(request.id, request.moved.version + 1, 0)
             return None
         if entry is not None and ours and _as_wanted(request, entry):
             return entry

@@ -73,6 +73,8 @@ class Opened(NamedTuple):
 
 LONGEST_WAIT_S = 20.0
 """How long a thread of the vault waits for somebody who watches."""
+READINGS = 8
+"""How often places are read at most until two readings are alike."""
 LOCKED_S, LOOK_S = 60.0, 0.25
 """How long a vault that takes over waits until its storage is free, and how often it looks."""
 
@@ -196,6 +198,21 @@ class VaultHost:
             except AgentNotFound:
                 found.append(None)
         return found
+
+    def found_at(self, names: Sequence[AgentName]) -> list[tuple[Branch, Place] | None]:
+        """The same with the place where each stands, all at one time.
+
+        They are read until two readings are alike: places only rise, so both are as all of them stood in between. Where
+        somebody writes faster than that, after ``READINGS`` the last one is told.
+        """
+        told: list[tuple[Branch, Place] | None] = []
+        for _ in range(READINGS):
+            before, found = told, self.find_agents(names)
+            heads = self.living([one.id for one in found if one is not None])
+            told = [None if one is None else (one, Place(one.id, heads[one.id])) for one in found]
+            if told == before:
+                break
+        return told
 
     def branch(self, branch: BranchId) -> Branch:
         """A branch by its id. Raises: PlaceNotFound."""

@@ -303,7 +303,7 @@ def diff_table(diff: Diff, texts: int | None = None) -> RenderableType:
 
 
 def _changed(sign: str, style: str, told: Sequence[str], most: int | None) -> Text:
-    shown = [f"{sign} {one}" for one in told[:most]]
+    shown = [f"{sign} {one_line(one)}" for one in told[:most]]
     more = len(told) - len(shown)
     text = "\n".join([*shown, f"{sign} … and {more} more"] if more else shown)
     return words(text, style=style, no_wrap=True, overflow="ellipsis")

@@ -134,13 +134,15 @@ class Origin(NamedTuple):
     """From which shelf an entry was moved, which version stood there, and the operation that takes it away there.
 
     Once that operation is done, the entry has been moved; until then it has not, and what was written where it goes
-    does not count.
+    does not count. ``branch`` is that shelf's own: one of the same name that was made since, where an archive brought
+    the entry, knows nothing of the move.
     """
 
     project: str
     tier: Tier
     version: int
     op: str
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

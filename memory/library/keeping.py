@@ -142,7 +142,7 @@ def standing(copies: Iterable[Entry]) -> list[Entry]:
 def origin_of(memory: Memory) -> Origin | None:
     """From where the entry was moved that a memory of a shelf is of; ``None`` if it was not."""
     told = memory.metadata["origin"]
-    return None if told is None else Origin(told[0], tier_named(told[1]), told[2], told[3])
+    return None if told is None else Origin(told[0], tier_named(told[1]), *told[2:])
 
 
 def current(copies: Iterable[Entry]) -> Entry | None:

@@ -434,6 +434,7 @@ def test_what_is_moved_while_it_is_looked_for_is_found(
         return read(self, *asked)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Copies, "_read", meets)
+    assert library.entry("apollo", "plan").tier == here  # as it was when it was asked which shelves there are
     assert library.entry("apollo", "plan").tier == there
     monkeypatch.setattr(Copies, "_read", read)
     with pytest.raises(EntryNotFound):

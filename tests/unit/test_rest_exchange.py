@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from quantum_memory.cluster.service import streams
 from quantum_memory.cluster.service.bodies import lines
 from quantum_memory.cluster.service.door import Asked
+from quantum_memory.cluster.service.routes import exchange
 from quantum_memory.errors import Busy
 from quantum_memory.memory.archive import layout, open_archive
 from quantum_memory.memory.archive.columns import rows
@@ -275,9 +279,43 @@ def test_an_archive_that_is_sent_twice_under_its_key_is_taken_in_once_also_at_th
     monkeypatch.setattr(Asked, "done", late)
     again = rest.ask("POST", "/agents/bob/archive", **sent)
     assert (again.status_code, again.json()) == (201, first.json())
-    assert len(looked) == 2
+    assert len(looked) == 1
     other = {**sent, "headers": {**BYTES, "Idempotency-Key": "other"}}
     problem(rest.ask("POST", "/agents/bob/archive", **other), 409, "already-exists")
+
+
+@pytest.mark.parametrize("faster", [1, 2])
+def test_of_two_that_bring_one_archive_under_one_key_both_are_told_whichever_is_faster(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch, faster: int
+) -> None:
+    streamed(rest, ndjson(said(1)))
+    out, bring, done, come = rest.get(f"{ALICE}/archive").content, exchange._bring, threading.Event(), count(1)
+
+    def in_turn(path: Path, work: Callable[[], Any]) -> Any:
+        number = next(come)
+        if number != faster and number <= 2:
+            assert done.wait(30.0)
+        try:
+            return bring(path, work)
+        finally:
+            if number == faster:
+                done.set()
+
+    monkeypatch.setattr(exchange, "_bring", in_turn)
+
+    async def scene() -> list[httpx.Response]:
+        async with rest.client() as client:
+
+            async def one(delay_s: float) -> httpx.Response:
+                await asyncio.sleep(delay_s)
+                headers = {**BYTES, "Idempotency-Key": "k"}
+                return await client.post("/agents/bob/archive", content=out, headers=headers)
+
+            return await asyncio.gather(one(0.0), one(0.3))
+
+    first, second = rest.run(scene())
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
 
 
 @pytest.mark.parametrize("cut", [0, 10, 500, -20])

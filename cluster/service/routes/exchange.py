@@ -301,7 +301,7 @@ async def import_archive(
         try:
             done = await asyncio.to_thread(_bring, path, work)
         except AlreadyExists:
-            if not await asked.done(agent):
+            if key is None or await asked.door.backend.outcome(asked.who, agent, key.op) is None:
                 raise
             done = await asyncio.to_thread(_bring, path, told)  # this very request, sent twice, was faster
     return ArchiveTold(
