@@ -202,7 +202,7 @@ def show(name: str, row: dict[str, float]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--placement", choices=["actors", "inline"], default="inline")
+    parser.add_argument("--placement", choices=["actors", "inline"], default="actors")
     parser.add_argument("--memories", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=170.0)
     parser.add_argument("--seconds", type=float, default=20.0)
