@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -289,7 +289,12 @@ def test_of_two_that_bring_one_archive_under_one_key_both_are_told_whichever_is_
     rest: Rest, monkeypatch: pytest.MonkeyPatch, faster: int
 ) -> None:
     streamed(rest, ndjson(said(1)))
-    out, bring, done, come = rest.get(f"{ALICE}/archive").content, exchange._bring, threading.Event(), count(1)
+    out, bring, done, come = (
+        rest.get(f"{ALICE}/archive").content,
+        exchange._bring,
+        threading.Event(),
+        itertools.count(1),
+    )
 
     def in_turn(path: Path, work: Callable[[], Any]) -> Any:
         number = next(come)
@@ -311,7 +316,7 @@ def test_of_two_that_bring_one_archive_under_one_key_both_are_told_whichever_is_
                 headers = {**BYTES, "Idempotency-Key": "k"}
                 return await client.post("/agents/bob/archive", content=out, headers=headers)
 
-            return await asyncio.gather(one(0.0), one(0.3))
+            return list(await asyncio.gather(one(0.0), one(0.3)))
 
     first, second = rest.run(scene())
     assert (first.status_code, second.status_code) == (201, 201)
