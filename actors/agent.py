@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -52,7 +53,7 @@ from quantum_memory.actors.together import Questions, Remembering
 from quantum_memory.actors.transacting import Transactor
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost, utc_now
-from quantum_memory.actors.views import ViewHost
+from quantum_memory.actors.views import CLOSING_S, ViewHost
 from quantum_memory.actors.watching import ORCHESTRATORS, Watch, watched
 from quantum_memory.actors.writing import Writer
 from quantum_memory.checks import within
@@ -153,6 +154,7 @@ class QuantumMemoryHost:
         self._reinforcing = Reinforcing(self._parts, self._writer, settings, utc_now)
         self._life = Life(self._parts, turns, self._writer, settings, utc_now)
         self._equations = Equations(self._parts, turns, self._writer, self._brancher, settings, utc_now)
+        self._closing_s = min(CLOSING_S, settings.timeouts.call_s / 4)
 
     async def open(
         self, names: Sequence[AgentName], create: bool, session: str = "", op_id: str | None = None
@@ -584,7 +586,12 @@ class QuantumMemoryHost:
         await asyncio.gather(*(view.settled() for view in self._parts.views))
 
     async def close(self) -> None:
-        """Stop what goes on in the background, in views that live here too. What was acknowledged is in the vault."""
+        """Stop what goes on in the background, in views that live here too. What was acknowledged is in the vault.
+
+        What is under way is waited for, as long as there is time: it asks the views and tells them.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._router.idle(), self._closing_s)
         await self._overdue.settled()
         await self._remembering.settled()
         await self._questions.settled()

@@ -150,7 +150,10 @@ class LocalPort(Port[H]):
 
     async def end(self, method: Callable[[H], None]) -> None:
         self._send_posted()
+        told = set(self._telling)
         await self._run(method)
+        if told:
+            await asyncio.wait(told)
 
     def _run(self, method: Callable[..., R], *args: object) -> Awaitable[R]:
         """In the host's thread, by name as in a pool: ``ViewHost.close`` is the host's own ``close``."""

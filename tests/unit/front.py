@@ -123,6 +123,10 @@ class Front:
         self._stop()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
+        if left := asyncio.all_tasks(self.loop):
+            for task in left:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.wait(left))
         self.loop.close()
 
     def _stop(self) -> None:

@@ -609,6 +609,13 @@ def test_every_view_is_accessible_and_fits_a_phone(opened: Opener, scheme: str) 
     assert set(colours.values()) == {"rgb(251, 250, 247)" if scheme == "light" else "rgb(20, 22, 23)"}
 
 
+CHOSEN = """(list, colours) => {
+    list.value = colours;
+    list.dispatchEvent(new Event("change", { bubbles: true }));
+    return localStorage.getItem("quantum-memory.theme");
+}"""
+
+
 def test_the_sign_in_is_accessible_and_colours_can_be_chosen(opened: Opener) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -616,9 +623,12 @@ def test_the_sign_in_is_accessible_and_colours_can_be_chosen(opened: Opener) -> 
         expect(page.get_by_label("API key")).to_be_visible()
         assert Axe().run(page).response["violations"] == []
         page.get_by_label("Colours").select_option("dark")
+        expect(page.locator("html")).to_have_css("background-color", "rgb(20, 22, 23)")
         page.reload()
         expect(page.get_by_label("Colours")).to_have_value("dark")
-        assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(20, 22, 23)"
+        expect(page.locator("html")).to_have_css("background-color", "rgb(20, 22, 23)")
+        kept = page.get_by_label("Colours").evaluate(CHOSEN, "light")
+        assert kept == "light", "whoever leaves at once, before the next frame, finds it again"
 
 
 def test_tables_become_cards_on_a_phone(opened: Opener) -> None:

@@ -49,7 +49,7 @@ def told(
 def memories(draw: st.DrawFn) -> Memory:
     embedding = np.asarray(draw(st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4)), dtype=np.float32) + 2
     return Memory(
-        id=draw(VISIBLE),
+        id=draw(VISIBLE.filter(lambda name: name not in {".", ".."})),
         text=draw(VISIBLE),
         at=draw(TIMES),
         pad=PAD(draw(SCALE), draw(SCALE), draw(SCALE)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ import pytest
 from quantum_memory.actors.annotating import DELAY_S, DENSE_BYTES
 from quantum_memory.actors.directory import Directory, session_of
 from quantum_memory.actors.handle import AgentHandle
+from quantum_memory.actors.requests import RememberRequest, utterances
+from quantum_memory.actors.telling import SHORT
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.cluster import formats
 from quantum_memory.cluster.connect import open_session
@@ -304,7 +307,33 @@ def test_views_write_down_what_they_have_begun_before_the_vault_is_closed(
     for host in hosts:
         assert host._clerk.wait(10.0)
         assert (host._clerk.done > 0, host._clerk.failed) == (True, 0)
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    ours = [record for record in caplog.records if record.name.startswith("quantum_memory")]
+    assert [record.getMessage() for record in ours if record.levelno >= logging.WARNING] == []
+
+
+def test_what_is_being_written_at_the_end_is_taken_in_by_the_views_before_they_close(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = Front(tmp_path, vault={"snapshot_events": 1})
+    branch, begun, write = front.agent().info, threading.Event(), VaultHost.write
+
+    def slowly(self: VaultHost, *args: Any) -> Any:
+        begun.set()
+        time.sleep(0.3)
+        return write(self, *args)
+
+    monkeypatch.setattr(VaultHost, "write", slowly)
+    said = utterances([ready(number) for number in range(SHORT)])
+    remembered = front.soon(front.host.remember([RememberRequest(branch, said, "at the end")]))
+    assert begun.wait(10.0)
+    front.wait(front.host.close())
+
+    async def left() -> list[str]:
+        return [str(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+    assert front.wait(left()) == []
+    assert len(remembered.result(0.0)[0]) == SHORT
+    front.close()
 
 
 def test_automatic_checkpoints_are_told_of_too(tmp_path: Path) -> None:
