@@ -144,9 +144,14 @@ class Copies:
             return None
         names = base, moving(base), leaving(moving(base))
         asked = [(one, name) for one in there for name in names]
-        calls = [self._directory.call("vault", 0, "outcome", (one.branch.agent, name)) for one, name in asked]
-        found: list[Written | None] = yield calls
-        done = {name: (one, outcome) for (one, name), outcome in zip(asked, found, strict=True) if outcome is not None}
+        (were,) = yield [self._directory.call("vault", 0, "appended", ([(one.branch.agent, op) for one, op in asked],))]
+        known = [both for both, was in zip(asked, were, strict=True) if was]
+        if not known:
+            return None
+        found: list[Written | None] = yield [
+            self._directory.call("vault", 0, "outcome", (one.branch.agent, name)) for one, name in known
+        ]
+        done = {name: (one, outcome) for (one, name), outcome in zip(known, found, strict=True) if outcome is not None}
         put = done.get(base) or (done.get(moving(base)) if leaving(moving(base)) in done else None)
         if put is None:
             return None
