@@ -1,4 +1,4 @@
-"""Places in history as somebody writes them in a request. Asks nobody."""
+"""Places in history as somebody writes them in a request."""
 
 from __future__ import annotations
 
@@ -27,6 +27,16 @@ def place(handle: AgentHandle, text: str | None) -> Place | datetime | str | Non
         return datetime.fromisoformat(text)
     except ValueError:
         return text
+
+
+async def pinned(handle: AgentHandle, text: str | None) -> Place:
+    """The event that a text means, or where the branch stands now: later events are behind it.
+
+    Raises: InvalidValue; PlaceNotFound.
+    """
+    newest = await handle.log.begin(1, as_of=place(handle, text))
+    seq = newest[0].place.seq if newest else 0
+    return event(handle, seq, f":{seq}")
 
 
 def event(handle: AgentHandle, seq: int, told: str) -> Place:

@@ -216,6 +216,31 @@ def test_what_is_exported_is_imported_as_the_same(rest: Rest) -> None:
     problem(rest.get(f"{ALICE}/export?format=pickle"), 422, "invalid-request")
 
 
+def test_an_export_is_read_page_by_page_at_one_place(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is added and forgotten while it is read is not in it, and no page holds more than it may."""
+    kept = [rest.post(f"{ALICE}/remember", said(number)).json()["ids"][0] for number in range(5)]
+    whole, make = rest.get(f"{ALICE}/export").text, exchange._bytes
+    pages: list[int] = []
+
+    def meanwhile(write: Any, found: Any) -> bytes:
+        async def change() -> None:
+            async with rest.client() as client:
+                (await client.post(f"{ALICE}/remember", json=said(9))).raise_for_status()
+                (await client.post(f"{ALICE}/forget", json={"ids": kept[-1:]})).raise_for_status()
+
+        if not pages:
+            asyncio.run(change())
+        pages.append(len(found))
+        return make(write, found)
+
+    monkeypatch.setattr(exchange, "EXPORTED", 2)
+    monkeypatch.setattr(exchange, "_bytes", meanwhile)
+    assert rest.get(f"{ALICE}/export").text == whole
+    assert pages == [2, 2, 1]
+    assert rest.get(f"{ALICE}/export").text != whole
+    problem(rest.get(f"{ALICE}/export?as_of=nowhere"), 404, "place-not-found")
+
+
 def test_files_that_are_bad_write_nothing_unless_that_is_skipped(rest: Rest) -> None:
     body = b'{"text": "one"}\n{\n{"text": "two"}\n'
     told = problem(rest.ask("POST", f"{ALICE}/import", content=body, headers=BYTES), 422, "unreadable-line")

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -27,7 +26,7 @@ from quantum_memory.cluster.service.bodies import lines
 from quantum_memory.cluster.service.door import Asks
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Told
 from quantum_memory.cluster.service.operations import Operations
-from quantum_memory.cluster.service.places import place
+from quantum_memory.cluster.service.places import pinned
 from quantum_memory.cluster.service.routes.remembering import Create
 from quantum_memory.cluster.service.streams import Duplex, Remembering
 from quantum_memory.cluster.service.tenants import inside
@@ -39,13 +38,15 @@ from quantum_memory.memory.exchange import registry
 from quantum_memory.memory.exchange.entries import Dates, Reading, zone_of
 from quantum_memory.memory.exchange.registry import Format
 from quantum_memory.memory.exchange.sources import of_path
+from quantum_memory.types import Memory, Place
 
 asks = Operations("exchange")
 NDJSON, TEXT, BYTES = "application/x-ndjson", "text/plain", "application/octet-stream"
 FILES = (BYTES, NDJSON, "application/json", "application/zip", TEXT, "text/csv")
 UPLOAD = "upload"
 """What messages call the file that came."""
-CHUNK_LINES = 256
+EXPORTED = 500
+"""Memories of one piece of an export."""
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 Readable = Literal[
     "jsonl",
@@ -148,18 +149,30 @@ async def export_memories(
     form: Annotated[Written, Query(alias="format", description="A transcript keeps time, speaker and text.")] = "jsonl",
     embeddings: Annotated[bool, Query(description="Also the embeddings, some 5 kB each.")] = False,
 ) -> Response:
-    """In the order in which they were added."""
+    """In the order in which they were added. All of it is of one place: what is added, rewritten or forgotten meanwhile
+    is not in it.
+    """
     handle = await asked.agent(agent, branch)
-    found = await handle.memories.begin(place(handle, as_of))
+    at = await pinned(handle, as_of)
     if form == "transcript":
-        return StreamingResponse(_chunks(write_transcript(found)), media_type=TEXT)
-    return StreamingResponse(_chunks(write_json_lines(found, embeddings=embeddings)), media_type=NDJSON)
+        return StreamingResponse(_written(handle, at, write_transcript), media_type=TEXT)
+    write = partial(write_json_lines, embeddings=embeddings)
+    return StreamingResponse(_written(handle, at, write), media_type=NDJSON)
 
 
-def _chunks(written: Iterator[str]) -> Iterator[bytes]:
-    """Several lines at once; a thread makes them."""
-    while some := list(islice(written, CHUNK_LINES)):
-        yield "".join(line + "\n" for line in some).encode()
+async def _written(
+    handle: AgentHandle, at: Place, write: Callable[[Sequence[Memory]], Iterator[str]]
+) -> AsyncIterator[bytes]:
+    """The memories at a place as lines, page after page, made in threads: however many there are, few are held."""
+    begin, total = 0, 1
+    while begin < total:
+        found, total = await handle.page.begin(begin, EXPORTED, as_of=at)
+        yield await asyncio.to_thread(_bytes, write, found)
+        begin += EXPORTED
+
+
+def _bytes(write: Callable[[Sequence[Memory]], Iterator[str]], found: Sequence[Memory]) -> bytes:
+    return "".join(line + "\n" for line in write(found)).encode()
 
 
 @asks(

@@ -19,7 +19,7 @@ from quantum_memory.cluster.service.models_memories import (
     memory_told,
 )
 from quantum_memory.cluster.service.operations import Operations
-from quantum_memory.cluster.service.places import event, place
+from quantum_memory.cluster.service.places import event, pinned, place
 from quantum_memory.types import Memory, Place
 
 asks = Operations("memories")
@@ -46,16 +46,15 @@ async def list_memories(
     handle = await asked.agent(agent, branch)
     most = min(limit, asked.limits.page)
     if cursor is None:
-        newest = await handle.log.begin(1, as_of=place(handle, as_of))
-        seq, begin = newest[0].place.seq if newest else 0, 0
+        at, begin = await pinned(handle, as_of), 0
     else:
         seq, begin = (int(one) for one in cursors.read("memories", cursor, [int, int]))
-    at = event(handle, seq, f":{seq}")
+        at = event(handle, seq, f":{seq}")
     if newest_first:
         found, total = await _from_the_end(handle, begin, most, at)
     else:
         found, total = await handle.page.begin(begin, most, as_of=at)
-    following = cursors.written("memories", seq, begin + most) if begin + most < total else None
+    following = cursors.written("memories", at.seq, begin + most) if begin + most < total else None
     return Page(items=[memory_told(one, embeddings=embeddings) for one in found], next=following)
 
 

@@ -911,7 +911,9 @@ def export_memories(
     format: Literal["jsonl", "transcript"] | None = None,
     embeddings: bool | None = None,
 ) -> Call[str]:
-    """The memories of a branch, as lines. In the order in which they were added. Takes the role `reader`."""
+    """The memories of a branch, as lines. In the order in which they were added. All of it is of one place: what
+    is added, rewritten or forgotten meanwhile is not in it. Takes the role `reader`.
+    """
     return Call(
         name="exportMemories",
         method="GET",

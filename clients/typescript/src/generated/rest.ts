@@ -373,7 +373,8 @@ export interface paths {
         };
         /**
          * The memories of a branch, as lines.
-         * @description In the order in which they were added.
+         * @description In the order in which they were added. All of it is of one place: what is added, rewritten or forgotten meanwhile
+         *     is not in it.
          *
          *     Takes the role `reader`.
          */
