@@ -124,16 +124,23 @@ class DoorRoute(APIRoute):
         role: Role = ROLES[ROLES.index(told[ROLE])]
         work = super().get_route_handler()
         upload = tuple(told["requestBody"]["content"]) if told.get(UPLOAD) else ()
+        headers = tuple(one.alias for one in self.dependant.header_params)
 
         async def handle(request: Request) -> Response:
             door: Door = request.app.state.door
-            return await _let_in(door, request, work, action, role, upload)
+            return await _let_in(door, request, work, action, role, upload, headers)
 
         return handle
 
 
 async def _let_in(
-    door: Door, request: Request, work: Handler, action: str, role: Role, upload: Sequence[str]
+    door: Door,
+    request: Request,
+    work: Handler,
+    action: str,
+    role: Role,
+    upload: Sequence[str],
+    headers: Sequence[str],
 ) -> Response:
     who, caller, key = None, caller_of(request.scope), None
     try:
@@ -145,7 +152,7 @@ async def _let_in(
         if upload and taken.media_type not in upload:
             raise unsupported(taken.media_type, " or ".join(upload))
         body = b"" if upload or request.method == READS else await taken.take_json()
-        key = key_of(taken, body, session_of(who).id, door.ledger)
+        key = key_of(taken, body, session_of(who).id, door.ledger, headers)
         taken.state.asked = Asked(door, who, request.state.request_id, key, bool(upload))
         return await work(taken)
     except InvalidInput:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -19,6 +20,7 @@ KEY_HEADER: Final = "Idempotency-Key"
 READS: Final = "GET"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _OP_BYTES = 16
+_QUOTED = str.maketrans({char: f"%{ord(char):02X}" for char in "%?#\\\n"})
 logger = logging.getLogger(__name__)
 
 
@@ -29,7 +31,7 @@ class Key:
         ledger: which keys were used.
         session: of the caller.
         key: the caller's.
-        asked: method, path and query of the request.
+        asked: the method of the request, and what it asks for but for its body; see ``_asked_for``.
         body: of the request.
 
     Attributes:
@@ -68,8 +70,20 @@ class Key:
         return await self._ledger.first_told(self._session, f"{what} of {self.op}", told)
 
 
-def key_of(request: BoundedRequest, body: bytes, session: str, ledger: Ledger | None) -> Key | None:
-    """The key that a change brings, if it brings one. Raises: InvalidValue, KeysNotKept."""
+def key_of(
+    request: BoundedRequest, body: bytes, session: str, ledger: Ledger | None, headers: Sequence[str] = ()
+) -> Key | None:
+    """The key that a change brings, if it brings one.
+
+    Args:
+        request: the change.
+        body: its body, where that is no stream.
+        session: of the caller.
+        ledger: which keys were used.
+        headers: the names of those that the operation reads.
+
+    Raises: InvalidValue, KeysNotKept.
+    """
     key = request.headers.get(KEY_HEADER)
     if key is None or request.method == READS:
         return None
@@ -77,4 +91,12 @@ def key_of(request: BoundedRequest, body: bytes, session: str, ledger: Ledger | 
         raise InvalidValue(KEY_HEADER, repr(key[:64]), "1 to 255 visible characters of ASCII")
     if ledger is None:
         raise KeysNotKept(key)
-    return Key(ledger, session, key, (request.method, f"{request.url.path}?{request.url.query}"), body)
+    return Key(ledger, session, key, (request.method, _asked_for(request, headers)), body)
+
+
+def _asked_for(request: BoundedRequest, headers: Sequence[str]) -> str:
+    """Path, query and headers as one text: no two requests that ask for different things have the same."""
+    told = [f"{request.scope['path'].translate(_QUOTED)}?{request.url.query}"]
+    for name in sorted(one.lower() for one in headers):
+        told += [f"{name}: {value}" for value in request.headers.getlist(name)]
+    return "\n".join(told)

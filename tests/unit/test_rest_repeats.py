@@ -220,6 +220,47 @@ def test_another_file_under_the_same_key_is_another_request(doors: Doors) -> Non
     problem(doors.send("source", lines._replace(content=LINES + LINES), "one-file"), 422, "key-reused")
 
 
+def test_another_version_seen_under_the_same_key_is_another_request(doors: Doors) -> None:
+    doors.agent("seen")
+    rest, at = doors.rest, "/projects/seen/entries/old"
+
+    def update(seen: str | None, body: dict[str, Any]) -> httpx.Response:
+        headers = {KEY_HEADER: "seen"} | ({} if seen is None else {"If-Match": seen})
+        return rest.ask("PATCH", at, json=body, headers=headers)
+
+    first = update('"1"', {"priority": 5})
+    assert first.is_success, first.text
+    assert told(update('"1"', {"priority": 5})) == told(first)
+    for seen in ('"2"', '"77"', 'W/"1"', None):
+        problem(update(seen, {"priority": 5, "version": 1} if seen is None else {"priority": 5}), 422, "key-reused")
+    delete = {KEY_HEADER: "unseen"}
+    assert rest.ask("DELETE", at, headers=delete | {"If-Match": '"2"'}).status_code == 204
+    assert rest.ask("DELETE", at, headers=delete | {"If-Match": '"2"'}).status_code == 204
+    problem(rest.ask("DELETE", at, headers=delete), 422, "key-reused")
+
+
+def test_every_header_that_an_operation_reads_counts_for_its_key(doors: Doors) -> None:
+    """None but these are declared, and what is declared is what the digest is made of."""
+    paths = doors.apps[0].openapi()["paths"]
+    operations = [one for path in paths.values() for one in path.values() if isinstance(one, dict)]
+    read = {
+        (one["operationId"], parameter["name"])
+        for one in operations
+        for parameter in one.get("parameters", ())
+        if parameter.get("in") == "header"
+    }
+    assert read == {("updateEntry", "If-Match"), ("deleteEntry", "If-Match")}
+
+
+def test_names_that_look_alike_in_a_path_are_not_one_request(doors: Doors) -> None:
+    for path in ("/agents/a%3Fb", "/agents/a%253Fb", "/agents/a%2523b"):
+        answer = doors.rest.put(path, headers={KEY_HEADER: "alike"})
+        if path == "/agents/a%3Fb":
+            assert answer.is_success, answer.text
+        else:
+            problem(answer, 422, "key-reused")
+
+
 def test_the_audit_says_who_took_an_archive_in(doors: Doors) -> None:
     assert doors.send("owned", Change("importArchive", "POST", "-new/archive", content=b"")).is_success
     told = doors.rest.front.memory.audit("acme:owned-new")
