@@ -1,7 +1,8 @@
 """What a connection may take to say what it wants: how long, and how many bytes, for a request's line and its headers.
 
 uvicorn bounds neither, so whoever opens connections and says next to nothing on them would keep them all, and one head
-could fill the memory. Owns the clock of each connection and the count of its head; HTTP is uvicorn's.
+could fill the memory. Owns the clock of each connection and the count of its head; HTTP is uvicorn's, and whether
+answers are taken is watched by ``sending``.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 from http import HTTPStatus
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from quantum_memory.cluster.service.problems import MEDIA_TYPE, TYPES
+from quantum_memory.cluster.service.sending import ABORT, STREAM_BYTES, Impatient
 
 
 class Bounded(HttpToolsProtocol):
@@ -21,18 +24,19 @@ class Bounded(HttpToolsProtocol):
     The seconds begin with the connection, and with the first byte of whatever comes when nothing is being answered. A
     head that is not whole by then is answered with 408, one that goes on for longer with 431, and the connection is
     closed; so is, without a word, one on which nothing was said. Whoever does not read what he was told has as long
-    again.
+    again. Whoever takes nothing of an answer, or of a stream, for ``write_s`` seconds is cut off.
     """
 
     head_s: float
     head_bytes: int
+    write_s: float
     _clock: asyncio.TimerHandle | None = None
     _begun = False
     _bytes: int | None = None
     """Bytes of a head, without those that were read together with its beginning: they may be of what came before."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Impatient(transport, self.loop, self.write_s)))
         self._wind()
 
     def data_received(self, data: bytes) -> None:
@@ -55,6 +59,11 @@ class Bounded(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._stop()
         super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self.transport.most_bytes = STREAM_BYTES  # type: ignore[attr-defined]  # it is ``Impatient``
+        self.app_state = {**self.app_state, ABORT: self.transport.abort}
+        super().handle_websocket_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
@@ -94,9 +103,9 @@ class Bounded(HttpToolsProtocol):
         self._wind()
 
 
-def protocol(head_s: float, head_bytes: int) -> type[HttpToolsProtocol]:
+def protocol(head_s: float, head_bytes: int, write_s: float) -> type[HttpToolsProtocol]:
     """``Bounded`` with these limits."""
-    return type("Bounded", (Bounded,), {"head_s": head_s, "head_bytes": head_bytes})
+    return type("Bounded", (Bounded,), {"head_s": head_s, "head_bytes": head_bytes, "write_s": write_s})
 
 
 def _problem(status: int, kind: str, detail: str) -> bytes:

@@ -58,14 +58,17 @@ class Listener:
         address: of this machine; processes of the same user may listen there together.
         drain_s: how long what is under way may take once it stops.
         head_s, head_bytes: how long the headers of a request may take to come, and be.
+        write_s: after how long who takes nothing of what he is told is cut off.
     """
 
-    def __init__(self, app: ASGIApp, address: Address, drain_s: float, head_s: float, head_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, address: Address, drain_s: float, head_s: float, head_bytes: int, write_s: float
+    ) -> None:
         self._address = address
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=protocol(head_s, head_bytes),
+                http=protocol(head_s, head_bytes, write_s),
                 lifespan="off",
                 log_config=None,
                 access_log=False,

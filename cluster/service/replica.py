@@ -149,7 +149,8 @@ class Replica:
         self.app.router.routes.extend(console_routes())
         self.app.add_middleware(Tracing, exporter=settings.telemetry.spans)
         self.app.add_middleware(Counting, metrics=ray_metrics() if settings.telemetry.metrics else SILENT)
-        bounds = wanted.replicas.drain_s - END_S, wanted.http.head_s, wanted.http.head_bytes
+        http = wanted.http
+        bounds = wanted.replicas.drain_s - END_S, http.head_s, http.head_bytes, http.write_s
         self._listener = None if address is None else Listener(self.app, address, *bounds)
 
     @asynccontextmanager

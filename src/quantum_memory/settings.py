@@ -582,10 +582,11 @@ class HttpSettings(Section):
 
     ``body_bytes`` bounds what is read at once, ``upload_bytes`` what is taken in as a stream, one line of which is no
     longer than a body; ``depth`` how deep its JSON is nested. Where replicas listen themselves, the line of a request
-    and its headers are no longer than ``head_bytes``, and have to be there within ``head_s``. A body has to be there
-    within ``body_s``, a stream within ``upload_s``, and no byte of these two may keep the next waiting for ``idle_s``.
-    Lists come in pages of at most ``page`` things. Of a stream, ``in_flight`` batches are on their way at once, and
-    every ``progress_s`` it is told how far it came.
+    and its headers are no longer than ``head_bytes``, and have to be there within ``head_s``, and whoever takes nothing
+    of an answer or a stream for ``write_s`` is cut off. A body has to be there within ``body_s``, a stream within
+    ``upload_s``, and no byte of these two may keep the next waiting for ``idle_s``. Lists come in pages of at most
+    ``page`` things. Of a stream, ``in_flight`` batches are on their way at once, and every ``progress_s`` it is told
+    how far it came.
     """
 
     body_bytes: Annotated[int, Field(ge=1024, le=1 << 31)] = 8 << 20
@@ -593,6 +594,7 @@ class HttpSettings(Section):
     depth: Annotated[int, Field(ge=4, le=256)] = 32
     head_bytes: Annotated[int, Field(ge=1024, le=1 << 24)] = 1 << 16
     head_s: Positive = 15.0
+    write_s: Positive = 30.0
     body_s: Positive = 30.0
     upload_s: Positive = 3600.0
     idle_s: Positive = 10.0

@@ -85,7 +85,7 @@ class Door:
         http = self.front.settings.service.http
         config = uvicorn.Config(
             app,
-            http=protocol(http.head_s, http.head_bytes),
+            http=protocol(http.head_s, http.head_bytes, http.write_s),
             port=self.port,
             log_level="critical",
             ws="websockets-sansio",

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from quantum_memory.cluster.service import heads
 from quantum_memory.cluster.service.listening import WS_BYTES, Address, Listener, claimed
 from quantum_memory.errors import InvalidValue
 
-HEAD = 10.0, 1 << 16
+WRITE_S = 30.0
+HEAD = 10.0, 1 << 16, WRITE_S
 
 
 def free() -> Address:
@@ -178,7 +181,7 @@ def test_who_does_not_say_what_he_wants_is_sent_away_and_nobody_else_is() -> Non
 
     async def play() -> None:
         address = free()
-        listener = Listener(app("one"), address, 1.0, head_s, 1 << 16)
+        listener = Listener(app("one"), address, 1.0, head_s, 1 << 16, WRITE_S)
         await listener.start()
         request = b"GET / HTTP/1.1\r\nHost: door\r\n\r\n"
 
@@ -221,7 +224,7 @@ def test_who_does_not_say_what_he_wants_is_sent_away_and_nobody_else_is() -> Non
 
     async def behind() -> None:
         address = free()
-        listener = Listener(app("slow", slow), address, 1.0, head_s, 1 << 16)
+        listener = Listener(app("slow", slow), address, 1.0, head_s, 1 << 16, WRITE_S)
         await listener.start()
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"GET / HTTP/1.1\r\nHost: door\r\n\r\nGET")
@@ -255,7 +258,7 @@ def test_bytes_that_ask_for_nothing_keep_no_connection(more: bytes) -> None:
 
     async def play() -> None:
         address = free()
-        listener = Listener(app("one"), address, 1.0, 0.4, 1 << 16)
+        listener = Listener(app("one"), address, 1.0, 0.4, 1 << 16, WRITE_S)
         await listener.start()
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"GET / HTTP/1.1\r\nHost: door\r\n\r\n")
@@ -274,7 +277,7 @@ def test_bytes_that_ask_for_nothing_keep_no_connection(more: bytes) -> None:
 def test_a_head_is_as_long_as_it_may_be_and_a_body_is_none() -> None:
     async def play() -> None:
         address, most = free(), 1 << 16
-        listener = Listener(app("one"), address, 1.0, 10.0, most)
+        listener = Listener(app("one"), address, 1.0, 10.0, most, WRITE_S)
         await listener.start()
 
         async def said(*pieces: bytes) -> bytes:
@@ -303,6 +306,88 @@ def test_a_head_is_as_long_as_it_may_be_and_a_body_is_none() -> None:
         assert b"HTTP/1.1 431" in long
         assert b"one 127.0.0.1" in pair
         assert b" 431 " not in pair
+        await listener.stop()
+
+    asyncio.run(play())
+
+
+def narrow(address: Address) -> socket.socket:
+    """A connection whose reader has next to no room for what he does not read."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.connect(address)
+    return made
+
+
+@pytest.mark.parametrize("piecewise", [True, False])
+def test_who_takes_nothing_of_an_answer_is_cut_off_and_who_is_slow_is_not(piecewise: bool) -> None:
+    """An answer that is larger than all buffers together, as it is made or whole; the slow one needs many bounds."""
+    write_s, piece, pieces, left = 1.0, b"x" * (1 << 16), 256, asyncio.Event()
+
+    async def made() -> AsyncIterator[bytes]:
+        try:
+            for _ in range(pieces):
+                yield piece
+        finally:
+            left.set()
+
+    async def large(_: Request) -> Response:
+        return StreamingResponse(made()) if piecewise else Response(piece * pieces)
+
+    def asked(address: Address) -> socket.socket:
+        to = narrow(address)
+        to.sendall(b"GET / HTTP/1.1\r\nHost: door\r\nConnection: close\r\n\r\n")
+        return to
+
+    def slowly(to: socket.socket) -> int:
+        """Read so little that not even the kernel's buffers are emptied by it, for many times as long, and then all."""
+        got, until_s = 0, time.monotonic() + 4 * write_s
+        while time.monotonic() < until_s:
+            got += len(to.recv(1024))
+            time.sleep(write_s / 20)
+        while chunk := to.recv(1 << 16):
+            got += len(chunk)
+        return got
+
+    async def play() -> None:
+        address = free()
+        listener = Listener(app("large", large), address, 1.0, 10.0, 1 << 16, write_s)
+        await listener.start()
+        state = listener._server.server_state
+        with asked(address) as never:
+            await asyncio.to_thread(never.recv, 1)
+            async with asyncio.timeout(4 * write_s):
+                while state.connections or state.tasks:  # noqa: ASYNC110 - uvicorn tells nobody
+                    await asyncio.sleep(write_s / 20)
+            if piecewise:
+                assert left.is_set(), "and what made the answer has ended"
+        with asked(address) as slow:
+            assert await asyncio.to_thread(slowly, slow) > pieces * len(piece)
+        await listener.stop()
+
+    asyncio.run(play())
+
+
+def test_answers_to_pings_that_nobody_reads_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "STREAM_BYTES", 1 << 16)
+
+    async def play() -> None:
+        address = free()
+        listener = Listener(app("one"), address, 1.0, *HEAD)
+        await listener.start()
+        with narrow(address) as to:
+            to.sendall(
+                b"GET /echo HTTP/1.1\r\nHost: door\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+            ping = b"\x89\xfd" + bytes(4) + b"x" * 125
+
+            def flood() -> None:
+                for _ in range(1000):
+                    to.sendall(ping * 1000)
+
+            with pytest.raises(OSError):  # noqa: PT011 - cut off, in whatever way it is seen
+                await asyncio.to_thread(flood)
         await listener.stop()
 
     asyncio.run(play())
