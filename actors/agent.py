@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from quantum_memory.actors.allowances import due_of
-from quantum_memory.actors.apart import apart
+from quantum_memory.actors.apart import apart, asked_apart, foreseen
 from quantum_memory.actors.branching import READINGS, Brancher
 from quantum_memory.actors.contexts import ContextRequest, Contexts
 from quantum_memory.actors.directory import Directory, session_of
@@ -221,16 +221,16 @@ class QuantumMemoryHost:
         Those of one lineage keep company with whatever else is asked of it.
         """
         if len({one.branch.lineage for one in requests}) > 1:
-            return HitLists(await apart(self.recall, requests))
+            return HitLists(foreseen("recall", await asked_apart(self.recall, requests)))
         answers = await asyncio.gather(*map(self._answered, requests), return_exceptions=True)
         for one in answers:
-            if isinstance(one, BaseException) and not isinstance(one, QuantumMemoryError):
+            if isinstance(one, BaseException) and not isinstance(one, Exception):
                 raise one
-        return HitLists(one for one in answers if isinstance(one, list | QuantumMemoryError))
+        return HitLists(foreseen("recall", [one for one in answers if isinstance(one, list | Exception)]))
 
     async def mood_each(self, asked: Sequence[tuple[Branch, Where]]) -> list[Mood | QuantumMemoryError]:
         """The mood of each branch at a place, or why there is none."""
-        return await apart(self._moods, asked)
+        return foreseen("mood", await asked_apart(self._moods, asked))
 
     async def warm_up(self, branch: Branch) -> int:
         """Have a branch at hand as it stands; how many views of it were not."""
@@ -238,7 +238,7 @@ class QuantumMemoryHost:
 
     async def warm_up_each(self, branches: Sequence[Branch]) -> list[int | QuantumMemoryError]:
         """The same for many, or why one could not be had."""
-        return await apart(self._warmed, branches)
+        return foreseen("warm_up", await asked_apart(self._warmed, branches))
 
     async def collected(self, plan: Plan, sent: Sequence[Sent]) -> dict[Any, Any]:
         """What calls to many agents that a driver began come to together. Raises: SomeFailed."""

@@ -1,19 +1,23 @@
 """Work on many agents that is done at once, with an outcome for each: one that fails takes no other along.
 
-Owns how the one that fails is told from the others. Does no work itself, knows no agent.
+Owns how the one that fails is told from the others, and what is told of a fault that nobody foresaw. Does no work
+itself, knows no agent.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
+from traceback import format_exception_only
 from typing import TypeVar
 
-from quantum_memory.errors import Conflict, Fenced, InvalidInput, NotFound, QuantumMemoryError
+from quantum_memory.errors import Conflict, Fenced, InternalError, InvalidInput, NotFound, QuantumMemoryError
 
 T = TypeVar("T")
 R = TypeVar("R")
 OWN = (InvalidInput, NotFound, Conflict)
 """Errors that are somebody's own: others may fare better. Where a part is away or the disk is full nobody does."""
+logger = logging.getLogger(__name__)
 
 
 async def apart(
@@ -28,7 +32,52 @@ async def apart(
     try:
         return list(await work(items)) if items else []
     except QuantumMemoryError as error:
-        if len(items) == 1 or not isinstance(error, OWN) or isinstance(error, Fenced):
+        if len(items) == 1 or not _own(error):
             return [error] * len(items)
     middle = len(items) // 2
     return [*await apart(work, items[:middle]), *await apart(work, items[middle:])]
+
+
+async def asked_apart(
+    work: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]], questions: Sequence[T], *, told: bool = False
+) -> list[R | Exception]:
+    """The same for questions, which are harmless to ask again whatever happened.
+
+    So they are asked by halves also where something was raised that is none of this package's errors: one of them may
+    have met a fault that the others do not. The log is told of it once.
+    """
+    try:
+        return list(await work(questions)) if questions else []
+    except Exception as error:
+        if len(questions) == 1 or not _own(error):
+            return [error] * len(questions)
+        if not isinstance(error, QuantumMemoryError) and not told:
+            told = True
+            logger.warning("%d questions failed together, and are asked apart", len(questions), exc_info=error)
+    middle = len(questions) // 2
+    return [
+        *await asked_apart(work, questions[:middle], told=told),
+        *await asked_apart(work, questions[middle:], told=told),
+    ]
+
+
+def foreseen(what: str, outcomes: Sequence[R | Exception]) -> list[R | QuantumMemoryError]:
+    """Outcomes that may be told to whoever asked, wherever he is. A fault that nobody foresaw is for the log to tell;
+    he is told that there was one.
+    """
+    return [
+        _fault(what, one) if isinstance(one, Exception) and not isinstance(one, QuantumMemoryError) else one
+        for one in outcomes
+    ]
+
+
+def _own(error: Exception) -> bool:
+    """Whether a question's error may be its own. What came too late holds for all of them."""
+    if isinstance(error, QuantumMemoryError):
+        return isinstance(error, OWN) and not isinstance(error, Fenced)
+    return not isinstance(error, TimeoutError)
+
+
+def _fault(what: str, error: Exception) -> InternalError:
+    logger.error("%s: a fault that nobody foresaw", what, exc_info=error)
+    return InternalError(what, "".join(format_exception_only(error)).strip().splitlines()[-1])

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from quantum_memory.actors.apart import apart
+from quantum_memory.actors.apart import apart, asked_apart
 from quantum_memory.actors.requests import RememberRequest
 from quantum_memory.actors.turns import Turn, Turns
 from quantum_memory.actors.writing import Writer
@@ -20,6 +20,8 @@ from quantum_memory.types import BranchId, MemoryId
 
 T = TypeVar("T")
 R = TypeVar("R")
+Asked = tuple[T, asyncio.Future[R], Carried | None]
+"""A question, whoever waits for its answer, and what it was asked for."""
 MOST = 64
 """Calls of one batch."""
 FLYING = 2
@@ -31,7 +33,7 @@ PATIENCE_S = 2.0
 
 
 class Questions(Generic[T, R]):
-    """Questions to the same keep each other company. One that fails takes no other along.
+    """Questions to the same keep each other company. One that fails takes no other along, whatever it fails with.
 
     Args:
         work: answers several, in order, or says what one is refused with; harmless to repeat.
@@ -39,7 +41,7 @@ class Questions(Generic[T, R]):
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R | QuantumMemoryError]]]) -> None:
         self._work = work
-        self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R], Carried | None]]] = {}
+        self._waiting: dict[Hashable, list[Asked[T, R]]] = {}
         self._flying: dict[Hashable, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -70,14 +72,23 @@ class Questions(Generic[T, R]):
                 if not some:
                     continue
                 CARRIED.set(shared([carried for _, _, carried in some]))
-                work = apart(self._work, [question for question, _, _ in some])
-                await _settled([answer for _, answer, _ in some], work)
+                await _settled([answer for _, answer, _ in some], asked_apart(self._asked, some))
         finally:
             self._flying[key] -= 1
             if not self._flying[key]:
                 del self._flying[key]
                 for _, answer, _ in self._waiting.pop(key, ()):
                     answer.cancel()
+
+    async def _asked(self, some: Sequence[Asked[T, R]]) -> list[R | Exception]:
+        """What these come to; one for whom nobody waits any more is not asked, however often the others are."""
+        over = [answer.done() for _, answer, _ in some]
+        questions = [question for (question, _, _), done in zip(some, over, strict=True) if not done]
+        found = list(await self._work(questions)) if questions else []
+        if len(found) != len(questions):
+            raise ValueError(f"{len(found)} answers to {len(questions)} questions")
+        answers = iter(found)
+        return [asyncio.InvalidStateError() if done else next(answers) for done in over]
 
 
 class Batch:
@@ -184,7 +195,7 @@ def _kept(tasks: set[asyncio.Task[None]], work: Awaitable[None]) -> None:
     task.add_done_callback(tasks.discard)
 
 
-async def _settled(answers: Sequence[asyncio.Future[R]], work: Awaitable[Sequence[R | QuantumMemoryError]]) -> None:
+async def _settled(answers: Sequence[asyncio.Future[R]], work: Awaitable[Sequence[R | Exception]]) -> None:
     """Give everybody what the work came to for him. Nobody is left waiting, however it ends."""
     try:
         outcomes = list(zip(answers, await work, strict=True))
@@ -196,7 +207,7 @@ async def _settled(answers: Sequence[asyncio.Future[R]], work: Awaitable[Sequenc
     for answer, outcome in outcomes:
         if answer.done():  # whoever asked waits no longer
             continue
-        if isinstance(outcome, QuantumMemoryError):
+        if isinstance(outcome, Exception):
             answer.set_exception(outcome)
         else:
             answer.set_result(outcome)

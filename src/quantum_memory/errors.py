@@ -7,6 +7,7 @@
     ├── Denied                               say who you are, or ask for permission
     ├── Unavailable                          wait and retry, or install what is missing
     ├── StorageFailure                       stop; a person must look
+    ├── InternalError                        a bug: the log tells of it
     └── SomeFailed                           look at what each of many agents came to
 
 Errors cross Ray by pickle, which replays ``args``: every constructor takes positional arguments, hands all of
@@ -47,6 +48,17 @@ class Unavailable(QuantumMemoryError):
 
 class StorageFailure(QuantumMemoryError):
     """What is on disk cannot be read or written as it should be."""
+
+
+class InternalError(QuantumMemoryError):
+    """A question met a fault that nobody foresaw. Those that were asked together with it are answered."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(what, reason)
+        self.what, self.reason = what, reason
+
+    def __str__(self) -> str:
+        return f"{self.what}: a fault that nobody foresaw, and the log tells where: {self.reason}"
 
 
 class SomeFailed(QuantumMemoryError):

@@ -73,6 +73,7 @@ def test_a_part_loads_no_more_than_it_needs(module: str, absent: set[str]) -> No
 def test_every_error_survives_the_journey_through_ray() -> None:
     examples = [
         errors.SomeFailed("recall", {"a": 1}, {}, "op"),
+        errors.InternalError("recall", "KeyError: 3"),
         errors.EmptyText("text", " "),
         errors.TooLong("text", 3, 2, "characters"),
         errors.ShapeMismatch("x", (2,), (3,)),

@@ -391,6 +391,7 @@ def test_a_bug_says_nothing_of_itself(
         (errors.ActorUnavailable("A-0", "10.0.0.7 is gone"), 503, "actor-unavailable", None),
         (errors.VaultUnavailable("postgres://u:pw@h/d", "closed"), 503, "vault-unavailable", None),
         (errors.CorruptRecord("/var/x", "pw"), 500, "corrupt-record", None),
+        (errors.InternalError("recall", "KeyError: '/var/x pw'"), 500, "internal-error", None),
         (errors.OtherEmbedding("/var/x", "a", "pw"), 409, "other-embedding", None),
         (errors.Unavailable("10.0.0.7 and pw"), 503, "unavailable", None),
     ],

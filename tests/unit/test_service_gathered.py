@@ -14,7 +14,15 @@ import pytest
 from quantum_memory.actors.agent import QuantumMemoryHost
 from quantum_memory.actors.requests import RecallRequest, filters_of, recall_request
 from quantum_memory.cluster.service.gathered import MOST_K, Recalls
-from quantum_memory.errors import ActorUnavailable, Busy, DeadlineExceeded, PlaceNotFound, ShapeMismatch, TooLong
+from quantum_memory.errors import (
+    ActorUnavailable,
+    Busy,
+    DeadlineExceeded,
+    InternalError,
+    PlaceNotFound,
+    ShapeMismatch,
+    TooLong,
+)
 from quantum_memory.telemetry import SILENT, Recorder
 from quantum_memory.telemetry.catalog import BACKPRESSURE
 from quantum_memory.types import Filters, Hits
@@ -225,6 +233,53 @@ def test_where_the_orchestrator_is_away_everybody_is_told_and_the_next_may_ask(f
         assert told(await recalls.recall(question(front, TEXTS[0])))[0] == TEXTS[0]
 
     asyncio.run(scene())
+
+
+def test_a_fault_that_one_question_meets_on_its_way_is_its_own(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nobody could tell by the answer whose it was."""
+    front.agent().remember(TEXTS)
+    each = front.host.recall_each
+
+    async def lost(requests: Sequence[RecallRequest], **kwargs: Any) -> Any:
+        if any(one.query == "Which one?" for one in requests):
+            raise ValueError("it cannot be told")
+        return await each(requests, **kwargs)
+
+    monkeypatch.setattr(front.host, "recall_each", lost)
+
+    async def scene() -> list[Any]:
+        recalls = Recalls(front.memory, SILENT)
+        asked = [recalls.recall(question(front, TEXTS[0])) for _ in range(6)]
+        asked.insert(2, recalls.recall(question(front, "Which one?")))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(scene())
+    assert isinstance(found.pop(2), ValueError)
+    assert [told(one)[0] for one in found] == [TEXTS[0]] * 6
+
+
+def test_a_fault_that_one_question_meets_behind_the_door_is_its_own(
+    front: Front, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recall = front.host._recaller.recall
+
+    async def faulty(requests: Sequence[RecallRequest], deadline: Any = None) -> Any:
+        if any(one.query == "Which one?" for one in requests):
+            raise KeyError("a part that is not there")
+        return await recall(requests, deadline)
+
+    monkeypatch.setattr(front.host._recaller, "recall", faulty)
+
+    async def scene() -> list[Any]:
+        recalls = Recalls(front.memory, SILENT)
+        asked = [recalls.recall(question(front, TEXTS[0])) for _ in range(6)]
+        asked.insert(2, recalls.recall(question(front, "Which one?")))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(scene())
+    assert isinstance(found.pop(2), InternalError)
+    assert [told(one)[0] for one in found] == [TEXTS[0]] * 6
+    assert calls.sizes == [7], "the orchestrator tells them apart, and nobody is asked again by the door"
 
 
 def test_who_waits_no_longer_takes_no_other_along(front: Front, calls: Calls) -> None:

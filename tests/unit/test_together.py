@@ -18,9 +18,16 @@ from quantum_memory.actors.requests import RecallRequest, RememberRequest, memor
 from quantum_memory.actors.together import Questions
 from quantum_memory.actors.turns import Turn, Turns
 from quantum_memory.actors.writing import Writer
-from quantum_memory.errors import AlreadyExists, BranchDeleted, DeadlineExceeded, ShapeMismatch
+from quantum_memory.errors import (
+    ActorUnavailable,
+    AlreadyExists,
+    BranchDeleted,
+    DeadlineExceeded,
+    InternalError,
+    ShapeMismatch,
+)
 from quantum_memory.telemetry.carried import CARRIED
-from quantum_memory.types import Branch, Filters, MemoryId, Utterance
+from quantum_memory.types import Branch, Filters, MemoryId, Mood, Utterance
 from tests.unit.orchestra import Orchestra, ready
 
 
@@ -271,6 +278,131 @@ def test_no_question_is_left_waiting_where_the_work_breaks() -> None:
         return await asyncio.gather(*(questions.ask("a", "b") for _ in range(5)), return_exceptions=True)
 
     assert [type(one) for one in asyncio.run(scene())] == [RuntimeError] * 5
+
+
+@pytest.mark.parametrize("count", [2, 3, 41])
+def test_a_fault_that_one_question_meets_is_its_own(count: int, caplog: pytest.LogCaptureFixture) -> None:
+    """The others are answered, and the log tells of it once."""
+    sizes: list[int] = []
+
+    async def work(items: Sequence[int]) -> list[int]:
+        sizes.append(len(items))
+        if 1 in items:
+            raise KeyError("a part that is not there")
+        return [-one for one in items]
+
+    async def scene() -> list[Any]:
+        questions: Questions[int, int] = Questions(work)
+        return await asyncio.gather(*(questions.ask("a", one) for one in range(count)), return_exceptions=True)
+
+    found = asyncio.run(scene())
+    assert [type(one) for one in found].index(KeyError) == 1
+    assert [*found[:1], *found[2:]] == [-one for one in range(count) if one != 1]
+    assert max(sizes) == count
+    assert len(sizes) <= 2 * count.bit_length() + 1
+    assert [one.message for one in caplog.records] == [f"{count} questions failed together, and are asked apart"]
+    assert caplog.records[0].exc_info is not None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [DeadlineExceeded("recall", 1.0), ActorUnavailable("a", "it died"), TimeoutError(), asyncio.CancelledError()],
+)
+def test_what_holds_for_every_question_is_asked_once(error: BaseException) -> None:
+    asked = 0
+
+    async def work(_: Sequence[str]) -> list[str]:
+        nonlocal asked
+        asked += 1
+        raise error
+
+    async def scene() -> list[Any]:
+        questions: Questions[str, str] = Questions(work)
+        return await asyncio.gather(*(questions.ask("a", "b") for _ in range(9)), return_exceptions=True)
+
+    assert {type(one) for one in asyncio.run(scene())} == {type(error)}
+    assert asked == 1
+
+
+def test_who_waits_no_longer_is_not_asked_for_again() -> None:
+    asked: list[list[int]] = []
+
+    async def scene() -> list[Any]:
+        async def work(items: Sequence[int]) -> list[int]:
+            asked.append(list(items))
+            if len(items) > 4:
+                for one in going[:4]:
+                    one.cancel()
+                await asyncio.sleep(0)
+                raise KeyError("too many")
+            return list(items)
+
+        questions: Questions[int, int] = Questions(work)
+        going = [asyncio.create_task(questions.ask("a", one)) for one in range(8)]
+        return await asyncio.gather(*going, return_exceptions=True)
+
+    found = asyncio.run(asyncio.wait_for(scene(), 10.0))
+    assert [type(one) for one in found[:4]] == [asyncio.CancelledError] * 4
+    assert found[4:] == [4, 5, 6, 7]
+    assert asked == [[0, 1, 2, 3, 4, 5, 6, 7], [4, 5, 6, 7]]
+
+
+def test_a_fault_that_a_write_meets_is_not_tried_again(orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what of it is on disk."""
+    alice, bob = orchestra.agent("alice"), orchestra.agent("bob")
+    sizes: list[int] = []
+
+    async def broken(requests: Sequence[RememberRequest]) -> Any:
+        sizes.append(len(requests))
+        raise KeyError("a part that is not there")
+
+    monkeypatch.setattr(orchestra.host._writer, "write", broken)
+
+    async def scene() -> list[Any]:
+        asked = [orchestra.host.remember_one(request(one, number)) for number in range(2) for one in (alice, bob)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert [type(one) for one in orchestra.run(scene())] == [KeyError] * 4
+    assert sum(sizes) == 4
+
+
+def test_of_questions_in_one_call_each_is_told_what_it_came_to(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of one lineage or of several, recalls and moods: a fault that one meets is told to it alone, and to the log."""
+    alice, bob = orchestra.agent("alice"), orchestra.agent("bob")
+    remembered(orchestra, [request(alice, 1), request(bob, 2)])
+    host = orchestra.host
+    recalled, moods = host._recaller.recall, host._moods
+
+    async def faulty(requests: Any, deadline: Any = None) -> Any:
+        if any(one.k == 7 for one in requests):
+            raise KeyError("a part that is not there")
+        return await recalled(requests, deadline)
+
+    async def moody(asked: Any) -> Any:
+        if any(branch.id == bob.id for branch, _ in asked):
+            raise KeyError("a part that is not there")
+        return await moods(asked)
+
+    monkeypatch.setattr(host._recaller, "recall", faulty)
+    monkeypatch.setattr(host, "_moods", moody)
+
+    def asked(branch: Branch, k: int) -> RecallRequest:
+        return RecallRequest(branch, "thing", k, Filters(), None)
+
+    for questions in (
+        [asked(alice, 3), asked(alice, 7), asked(alice, 4)],
+        [asked(alice, 3), asked(bob, 7), asked(bob, 1)],
+    ):
+        first, refused, last = orchestra.run(host.recall_each(questions))
+        assert [len(one) for one in (first, last) if isinstance(one, list)] == [1, 1]
+        assert isinstance(refused, InternalError)
+        assert "KeyError" in str(refused)
+    mood, unread = orchestra.run(host.mood_each([(alice, None), (bob, None)]))
+    assert isinstance(mood, Mood)
+    assert isinstance(unread, InternalError)
+    assert sum(one.message == "recall: a fault that nobody foresaw" for one in caplog.records) == 2
 
 
 @pytest.mark.parametrize("broken", [asyncio.CancelledError, ValueError], ids=["cancelled", "too few"])
