@@ -26,6 +26,8 @@ RENAMED: Final[Mapping[str, Mapping[str, str]]] = {"merge": {"branch": "from_bra
 """What fields of a body are called where a parameter has their name already."""
 STREAM: Final = "rememberStream"
 """Cut into segments by ``uploads``; what builds one of them is no method."""
+KNOWN_BY_CONTENT: Final = frozenset({STREAM, "importMemories"})
+"""Changes that add nothing when they are sent again, so that they take no key."""
 EVENTS = ("MemoryOperation", "History", "EquationEvolution", "EmotionalUpdate", "PhaseTransition", "Lagging")
 """Messages of the stream that its reader is given."""
 MADE = '"""{about} Made by clients/generate.py; not to be edited."""\n\n'
@@ -165,7 +167,8 @@ class Written:
         self.query: list[str] = []
         self.taken = {"calls", "types"}
         self.uploads = list(operation.get("requestBody", {}).get("content", {})) if self._takes_bytes() else []
-        self.writes = self.method != "GET" and operation["x-role"] != "reader"
+        writes = self.method != "GET" and operation["x-role"] != "reader"
+        self.takes_key = writes and self.id not in KNOWN_BY_CONTENT
         self._parameters()
         self._body()
 
@@ -209,7 +212,7 @@ class Written:
         if self.uploads:
             self.first.append("content: bytes | Path")
             self.named.append(f"media_type: str = {self.uploads[0]!r}")
-        if self.writes and not self.uploads:
+        if self.takes_key:
             self.named.append("idempotency_key: str | None = None")
 
     def answer(self) -> tuple[str, str]:
@@ -244,7 +247,7 @@ class Written:
             parts.append("media_type=calls.JSON_TYPE")
         if self.uploads:
             parts += ["content=content", "media_type=media_type"]
-        elif self.writes:
+        if self.takes_key:
             parts.append("key=calls.key(idempotency_key)")
         return (
             f'def {self.name}({arguments}) -> Call[{kind}]:\n    """{doc(told)}\n    """\n'

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from quantum_memory_client import AsyncClient, Client, NoAnswer, NotFound, Retries, ServerFailure, Unavailable
-from quantum_memory_client._operations import forget_memory, list_agents, remember
+from quantum_memory_client import AsyncClient, Client, Conflict, NoAnswer, NotFound, Retries, ServerFailure, Unavailable
+from quantum_memory_client._operations import forget_memory, import_archive, import_memories, list_agents, remember
 from quantum_memory_client.calls import Answer
 from quantum_memory_client.errors import of_answer
 from quantum_memory_client.retries import Send, Wait, performed
@@ -78,6 +78,48 @@ def test_a_change_that_was_done_and_whose_answer_was_lost_is_not_doubled(door: D
         forgotten = lossy(lambda: memory.forget("ann", first["ids"]))
         assert forgotten["forgotten"] == 1
         assert len(list(memory.list_memories("ann"))) == 4
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_an_archive_whose_answer_was_lost_is_taken_in_once(
+    door: Door, proxy: Proxy, tmp_path: Path, kind: type[Client | AsyncClient]
+) -> None:
+    """As bytes and as a file, by either client: sent again, it does not find the agent that it has made itself."""
+    proxy.lost = losing = LosesOnce()
+    file = tmp_path / "ann.qms"
+    with Client(door.url, door.key("admin")) as memory:
+        memory.remember("ann", "Bob lent me his umbrella.", create=True)
+        memory.save_archive("ann", file)
+        client = kind(proxy.url, door.key("admin"), retries=QUICK)
+
+        async def brought(name: str, content: bytes | Path, **named: Any) -> dict[str, Any]:
+            if isinstance(client, AsyncClient):
+                return dict(await client.import_archive(name, content, **named))
+            return dict(await asyncio.to_thread(client.import_archive, name, content, **named))
+
+        async def play() -> None:
+            for name, content in (("bytes", file.read_bytes()), ("file", file)):
+                losing.armed = True
+                assert (await brought(name, content))["agent"] == name
+                assert not losing.armed, "an answer was lost"
+                assert [one["text"] for one in memory.list_memories(name)] == ["Bob lent me his umbrella."]
+                with pytest.raises(Conflict):  # a call of its own is another change
+                    await brought(name, content)
+            first = await brought("named", file, idempotency_key="mine")
+            assert await brought("named", file, idempotency_key="mine") == first
+
+        async def closed() -> None:
+            try:
+                await play()
+            finally:
+                if isinstance(client, AsyncClient):
+                    await client.aclose()
+                else:
+                    client.close()
+
+        asyncio.run(closed())
+        assert proxy.cuts == 2
+        assert {one["name"] for one in memory.list_agents()} == {"ann", "bytes", "file", "named"}
 
 
 def test_a_deletion_whose_answer_was_lost_is_a_deletion(door: Door, proxy: Proxy) -> None:
@@ -237,6 +279,9 @@ def test_a_change_has_one_key_however_often_it_is_sent_and_a_reading_has_none() 
     assert first.call.headers["Idempotency-Key"] == again.call.headers["Idempotency-Key"]
     assert remember("ann", "x").key != call.key
     assert list_agents().key is None
+    assert import_archive("ann", b"").key
+    assert import_archive("ann", b"", idempotency_key="mine").headers["Idempotency-Key"] == "mine"
+    assert import_memories("ann", b"").key is None, "known by what they hold"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520])

@@ -982,7 +982,12 @@ def export_archive(agent: str, *, views: Literal["every", "root", "none"] | None
 
 
 def import_archive(
-    agent: str, content: bytes | Path, *, dry_run: bool | None = None, media_type: str = "application/octet-stream"
+    agent: str,
+    content: bytes | Path,
+    *,
+    dry_run: bool | None = None,
+    media_type: str = "application/octet-stream",
+    idempotency_key: str | None = None,
 ) -> Call[types.ArchiveTold]:
     """Take in an archive as an agent that is not there yet. Whatever it was called, it is called this here, and
     its branches and checkpoints get ids of their own. Takes the role `writer`.
@@ -995,6 +1000,7 @@ def import_archive(
         query=calls.query(dry_run=dry_run),
         content=content,
         media_type=media_type,
+        key=calls.key(idempotency_key),
     )
 
 
