@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -37,7 +39,22 @@ _DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x
 _SHOWN = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"} | dict.fromkeys(
     (*range(0x7F, 0xA0), *_DIRECTIONS), 0xFFFD
 )
-_ENDS = {ord(char): 0x2400 + ord(char) for char in "\n\t"}
+_JOINERS = re.compile("[\u200c\u200d]")
+_BLANK = frozenset("\u034f\u115f\u1160\u3164\uffa0")
+"""Letters and marks that nothing is seen of."""
+_VIRAMA = 9
+
+
+class _Ends(dict[int, int]):
+    """What stands on a line for a character that ends it, or that nobody sees."""
+
+    def __missing__(self, code: int) -> int:
+        char = chr(code)
+        unseen = unicodedata.category(char) in ("Cf", "Zl", "Zp") or char in _BLANK
+        return 0xFFFD if unseen and not _JOINERS.match(char) else code
+
+
+_ENDS = _Ends({ord(char): 0x2400 + ord(char) for char in "\n\t"})
 
 
 def harmless(text: str) -> str:
@@ -46,10 +63,25 @@ def harmless(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same of what is to stay on its line: also the ends of lines in it are shown, so that it looks like no other
-    line.
+    """The same of what is to stay on its line: also the ends of lines in it are shown, and that there is something
+    where nobody sees it (Unicode's formats, fillers), so that it looks like no other line and no other name.
+
+    Joiners are left where they change what is seen: within an emoji and within a word of a script that has them. Flags
+    that are spelt with tags (England's) lose them.
     """
-    return harmless(text).translate(_ENDS)
+    return _JOINERS.sub(_joiner, harmless(text)).translate(_ENDS)
+
+
+def _joiner(found: re.Match[str]) -> str:
+    """A joiner that is seen, or what stands for one that is not (RFC 5892, appendices A.1 and A.2; emoji beside it)."""
+    at, text = found.start(), found.string
+    before, after = text[max(at - 1, 0) : at], text[at + 1 : at + 2]
+    if not before or not after:
+        return "\ufffd"
+    emoji = unicodedata.category(after) == "So" and (before == "\ufe0f" or unicodedata.category(before) in ("So", "Sk"))
+    arabic = unicodedata.bidirectional(before) == unicodedata.bidirectional(after) == "AL"
+    kept = emoji if found[0] == "\u200d" else arabic
+    return found[0] if kept or unicodedata.combining(before) == _VIRAMA else "\ufffd"
 
 
 def called(name: str, style: str = "") -> Text:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import subprocess
 import sys
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
@@ -507,6 +508,45 @@ def test_names_and_errors_stay_on_their_line(capsys: pytest.CaptureFixture[str])
     for text in (out.getvalue(), said):
         assert not {"\x1b", "\u2067", "\u2028", "\t"} & set(text)
     assert out.getvalue().splitlines()[:2] == ["first", "alice␊bob\ufffdcarol␉␛[2J\ufffddave"]
+
+
+UNSEEN = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in ("Cc", "Cf", "Zl", "Zp")]
+
+
+def test_nothing_that_nobody_sees_is_printed_on_a_line() -> None:
+    """All that Unicode calls a control, a format or an end of a line, and fillers: no name looks like another one."""
+    for char in [*UNSEEN, "\u034f", "\u115f", "\u1160", "\u3164", "\uffa0"]:
+        for text in (f"al{char}ice", f"{char}alice", f"alice{char}", char):
+            shown = tables.one_line(text)
+            assert len(shown) == len(text)
+            assert char not in shown
+            assert "\ufffd" in shown or "\u2400" <= shown[text.index(char)] <= "\u241f"
+    assert tables.one_line("pay\u200bpal \ufeffbob") == "pay\ufffdpal \ufffdbob"
+    hidden = "".join(chr(0xE0000 + ord(char)) for char in "root")
+    assert tables.one_line(f"alice{hidden}") == "alice" + 4 * "\ufffd"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain, Ünïcödé, 北京, مرحبا, שלום",
+        "👩\u200d🚀 👨\u200d👩\u200d👧 👩🏽\u200d💻 ❤\ufe0f\u200d🔥 🧔\u200d♂\ufe0f 🏳\ufe0f\u200d🌈",
+        "می\u200cخواهم",
+        "क्\u200dष न्\u200cन",
+    ],
+    ids=["letters", "emoji", "Persian", "Devanagari"],
+)
+def test_what_is_seen_is_printed_as_it_is(text: str) -> None:
+    assert tables.one_line(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["a\u200db", "a\u200cb", "👩\u200d", "\u200d👩", "👩\u200d\u200d👩", "م\u200dم", "👩\u200c👩"]
+)
+def test_a_joiner_that_joins_nothing_is_shown(text: str) -> None:
+    shown = tables.one_line(text)
+    assert not {"\u200c", "\u200d"} & set(shown)
+    assert "\ufffd" in shown
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("2025-01-01", "2025-01-01"), ("20250111", "20250111"), ("main", "main")])
