@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from quantum_memory.actors.archives import ArchiveDesk
 from quantum_memory.actors.caretaker import Caretaker, Verified
 from quantum_memory.actors.deferred import Deferred
+from quantum_memory.actors.homes import Home
 from quantum_memory.actors.news import News
 from quantum_memory.actors.process import process
 from quantum_memory.actors.shells import actor
@@ -87,13 +88,16 @@ class VaultHost:
         again: whether it takes over from one that died. That one's lock may be held until the system, or the database's
             server, has noticed.
 
-    ``cluster`` is unlike any other cluster's and outlives a restart of the actor: sizes of pools belong to it.
+    ``cluster`` is unlike any other cluster's and outlives a restart of the actor: sizes of pools belong to it. ``home``
+    is where it lives, for whoever finds the vault held open.
     """
 
     again = False
 
-    def __init__(self, settings: Settings, metrics: Metrics = SILENT, cluster: str = "") -> None:
-        self._settings, self._metrics, self._cluster = settings, metrics, cluster
+    def __init__(
+        self, settings: Settings, metrics: Metrics = SILENT, cluster: str = "", home: Home | None = None
+    ) -> None:
+        self._settings, self._metrics, self._cluster, self._home = settings, metrics, cluster, home
         self._watch = Watch("vault", settings.telemetry, metrics)
         self._news = News()
         self._open = Deferred(self._opened)
@@ -110,6 +114,7 @@ class VaultHost:
                 embedding=embedding,
                 blocks=blocks_of(settings.storage, wanted.blocks),
                 checkpoints=Checkpoints(**settings.checkpoints.model_dump()),
+                holder="" if self._home is None else self._home.told(),
             )
         )
         if self._cluster:

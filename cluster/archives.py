@@ -16,11 +16,13 @@ from uuid import uuid4
 
 from quantum_memory.actors.caretaker import Caretaker
 from quantum_memory.actors.folds import plain_folds
+from quantum_memory.actors.homes import Home
+from quantum_memory.cluster.addresses import AUTO, answers, on_loopback
 from quantum_memory.errors import QuantumMemoryError, StorageLocked, Unavailable, VaultUnavailable
 from quantum_memory.memory.archive import Exported, Imported, Views, examine_archive, export_archive, import_archive
 from quantum_memory.memory.archive.frame import PIECE_BYTES, replacing_bytes
 from quantum_memory.memory.vault.admission import ApiKey
-from quantum_memory.memory.vault.database import located
+from quantum_memory.memory.vault.database import holder_of, located
 from quantum_memory.memory.vault.opening import blocks_of
 from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.memory.vault.writes import Write, Written
@@ -28,11 +30,10 @@ from quantum_memory.settings import Settings, load
 from quantum_memory.types import AgentName
 
 if TYPE_CHECKING:
-    from quantum_memory.cluster.cli_session import Session
+    from quantum_memory.cluster.cli_session import Options, Session
     from quantum_memory.cluster.connect import MemoryCluster
 
 CONFIG_FILE = "ray_config.yaml"
-HERE = "auto"
 TEXTS = 10_000
 """An archive may take as long as so many texts."""
 
@@ -141,8 +142,8 @@ class ClusterDoor:
 def door(session: Session, *, reading: bool = False, there: bool = False) -> Iterator[Door]:
     """The way to the vault that the options mean.
 
-    Where a cluster is named, it goes through that. Else straight into the vault; if somebody holds it open, through a
-    cluster on this machine. With ``reading``, a vault that is not there is not made: nothing is in its way.
+    Where a cluster is named, it goes through that. Else straight into the vault; if a cluster holds it open, through
+    that. With ``reading``, a vault that is not there is not made: nothing is in its way.
     With ``there``, it has to be there already.
 
     Raises: VaultUnavailable if it has to be there and is not, StorageLocked if it is held open by no cluster that
@@ -157,7 +158,7 @@ def door(session: Session, *, reading: bool = False, there: bool = False) -> Ite
     try:
         vault = _opened(settings, reading=reading, there=there)
     except StorageLocked as locked:
-        with _elsewhere(session, locked) as found:
+        with _elsewhere(session, locked, settings.storage) as found:
             yield found
         return
     with vault:
@@ -165,9 +166,9 @@ def door(session: Session, *, reading: bool = False, there: bool = False) -> Ite
 
 
 @contextmanager
-def _elsewhere(session: Session, locked: StorageLocked) -> Iterator[Door]:
+def _elsewhere(session: Session, locked: StorageLocked, storage: str) -> Iterator[Door]:
     before = session.options
-    session.options = replace(before, address=HERE)
+    session.options = _holding(before, locked, storage)
     try:
         entered = session.memory()
         try:
@@ -180,6 +181,25 @@ def _elsewhere(session: Session, locked: StorageLocked) -> Iterator[Door]:
         yield ClusterDoor(memory)
     finally:
         entered.__exit__(None, None, None)
+
+
+def _holding(asked: Options, locked: StorageLocked, storage: str) -> Options:
+    """The same options for the cluster that holds the vault open, where it says that it lives.
+
+    A Ray that others than this machine reach, and one that holds a database, which says nothing, is looked for here.
+
+    Raises: StorageLocked where no cluster holds it, or none that answers.
+    """
+    home, (_, file) = Home.read(holder_of(storage)), located(storage)
+    if home is None:
+        if file is not None:
+            raise locked
+        return replace(asked, address=AUTO)
+    if not on_loopback(home.address):
+        return replace(asked, address=AUTO, namespace=home.namespace)
+    if not answers(home.address):
+        raise locked
+    return replace(asked, address=home.address, namespace=home.namespace)
 
 
 def settings_of(config: Path | None, storage: str | None = None) -> Settings:

@@ -33,6 +33,7 @@ from quantum_memory.cluster.launch import (
     close_vault,
     each_status,
     end_actors,
+    join_ray,
     launch,
     start_ray,
     statuses,
@@ -115,7 +116,7 @@ def reach(
         dashboard_url = start_ray(settings)
     elif not ray.is_initialized():
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            join_ray(address)
         except (ConnectionError, RuntimeError) as error:
             raise Unavailable(f"no Ray cluster answers at {address!r}: {error}") from error
     try:

@@ -18,18 +18,24 @@ from uuid import uuid4
 
 import ray
 import ray.exceptions
-from ray._private import ray_constants  # the only switch for loopback once Ray is imported
+from ray._private import (
+    ray_constants,  # the only switch for loopback once Ray is imported
+    services,  # the only way to know which Ray it means by "auto"
+)
+from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 from sqlalchemy import make_url
 
 from quantum_memory.actors.agent import QuantumMemoryAgent
 from quantum_memory.actors.directory import Directory, actor_name, number_of
 from quantum_memory.actors.emotion import EmotionActor
 from quantum_memory.actors.episodic_memory import EpisodicMemoryActor
+from quantum_memory.actors.homes import Home
 from quantum_memory.actors.operations import Call, wait
 from quantum_memory.actors.quantum_state import QuantumStateActor
 from quantum_memory.actors.semantic_graph import SemanticGraphActor
 from quantum_memory.actors.vault import VaultActor
 from quantum_memory.actors.views import RemoteHistory
+from quantum_memory.cluster.addresses import AUTO, answers, on_loopback
 from quantum_memory.cluster.groups import Groups
 from quantum_memory.cluster.groups import remove as remove_groups
 from quantum_memory.cluster.service.limits.remote import end as end_limits
@@ -84,9 +90,8 @@ def start_ray(settings: Settings) -> str | None:
     Ray 2.60 turns token authentication on by itself for a cluster that ``ray.init`` starts, unless RAY_AUTH_MODE says
     otherwise. It reads the loopback switch when it is imported, so the constant is set beside the variable.
     """
-    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray_constants.ENABLE_RAY_CLUSTER = False
+    _over_loopback()
     wanted = settings.ray
     context = ray.init(
         address="local",
@@ -101,6 +106,28 @@ def start_ray(settings: Settings) -> str | None:
         _node_ip_address=LOOPBACK,
     )
     return f"http://{context.dashboard_url}" if context.dashboard_url else None
+
+
+def join_ray(address: str) -> None:
+    """Connect this process to a Ray that runs; "auto" is the one that RAY_ADDRESS names, else one of this machine.
+
+    One that listens on loopback alone, as those that ``start_ray`` starts, is asked there, and with this user's token.
+    Ray by itself would look for it at this machine's address for others, for minutes.
+
+    Raises: ConnectionError, RuntimeError if it does not answer.
+    """
+    found: str = services.get_ray_address_from_environment(AUTO, None) if address == AUTO else address
+    if on_loopback(found) and answers(found):
+        address = found
+        _over_loopback()
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+
+
+def _over_loopback() -> None:
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def launch(asked: Settings, wishes: Settings, namespace: str, *, detached: bool, dashboard_url: str | None) -> Running:
@@ -253,7 +280,7 @@ class Maker:
             options |= {"max_concurrency": settings.limits.waiting + BESIDE}
         if name == "vault":
             options |= {"max_concurrency": VAULT_THREADS, "resources": _beside_the_folder(settings)}
-            more = {"cluster": uuid4().hex}
+            more = {"cluster": uuid4().hex, "home": Home(ray.get_runtime_context().gcs_address, self._namespace)}
         members = []
         for member in numbers:
             number = (member,) if name == "agents" else ()

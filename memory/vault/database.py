@@ -45,6 +45,7 @@ class Database:
     Args:
         storage: a folder, the URL of a SQLite file or a PostgreSQL database, or ``memory://`` for one that is gone
             when it is closed.
+        holder: what whoever finds a file locked is told of who holds it; see ``holder_of``.
 
     Attributes:
         storage: the same for messages, without a password.
@@ -53,7 +54,7 @@ class Database:
     Raises: StorageLocked, WriteFailed, InvalidValue, MissingDependency.
     """
 
-    def __init__(self, storage: str | Path) -> None:
+    def __init__(self, storage: str | Path, holder: str = "") -> None:
         url, self._file = located(storage)
         self._local = url.get_backend_name() == "sqlite"
         self._in_memory = self._local and self._file is None
@@ -70,6 +71,8 @@ class Database:
         self._closed = False
         self._engines = engines(url)
         self._lock_fd = None if self._file is None else _lock(self._file, self.storage)
+        if self._lock_fd is not None:
+            _tell(self._lock_fd, holder)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -190,9 +193,34 @@ def located(storage: str | Path) -> tuple[sa.URL, Path | None]:
     return url.set(database=str(file)), file
 
 
+def holder_of(storage: str | Path) -> str:
+    """What the vault that holds a local storage says of itself; nothing where it says nothing.
+
+    It is true as long as it holds it, so it is for whoever was refused just now. Raises: InvalidValue.
+    """
+    _, file = located(storage)
+    if file is None:
+        return ""
+    try:
+        return _lock_of(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _tell(lock: int, holder: str) -> None:
+    """Say in a lock that was taken who has taken it. On a disk that is full nobody is told, and all else works."""
+    with suppress(OSError):
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, holder.encode(), 0)
+
+
+def _lock_of(file: Path) -> Path:
+    return file.with_name(file.name + ".lock")
+
+
 def _lock(file: Path, storage: str) -> int:
     """Make the folder if need be and take the lock beside the file; the kernel frees it when the process ends."""
-    lock = file.with_name(file.name + ".lock")
+    lock = _lock_of(file)
     try:
         _make_folder(file.parent)
         # What an agent remembers is private. SQLite gives its other files the mode of this one.

@@ -82,6 +82,7 @@ class Vault(Reading):
         embedding: str | None = None,
         blocks: BlockStore | None = None,
         checkpoints: CheckpointPolicy | None = None,
+        holder: str = "",
     ) -> Self:
         """Open a folder or a database URL, making what is not there yet.
 
@@ -94,12 +95,13 @@ class Vault(Reading):
             blocks: where sealed segments and snapshots lie. Without it what was sealed cannot be read; a vault in
                 memory has its own.
             checkpoints: when the vault makes checkpoints by itself; ``None`` for never.
+            holder: what whoever is refused meanwhile can learn of who holds it; see ``holder_of``.
 
         Raises: StorageLocked at once if another vault holds it, OtherEmbedding, NewerSchema, CorruptRecord,
             WriteFailed, InvalidInput, MissingDependency.
         """
         asked = None if embedding is None else pins.checked(embedding)
-        database = Database(storage)
+        database = Database(storage, holder)
         try:
             with database.transaction() as connection:
                 migrate(connection, database.storage)

@@ -263,6 +263,22 @@ def test_export_replaces_a_file_whole_or_not_at_all(qmem: Qmem, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["kept.jsonl"]
 
 
+def test_keys_are_made_beside_a_ray_that_holds_the_vault(cluster: MemoryCluster, tmp_path: Path) -> None:
+    """By another process, which is told of the vault alone and finds the cluster by itself."""
+    where = ["--json", "--storage", cluster.settings.storage]
+    of_its_own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+
+    def told(*args: str) -> Any:
+        command = [str(QMEM), *where, "keys", *args]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=90, cwd=tmp_path, check=True, env=of_its_own
+        )
+        return json.loads(done.stdout)
+
+    made = told("create", "laptop", "--tenant", "beside")
+    assert [one["id"] for one in told("list", "--tenant", "beside")] == [made["id"]]
+
+
 @pytest.mark.slow
 @pytest.mark.own_ray
 def test_the_installed_command_starts_and_ends_its_own_ray(tmp_path: Path) -> None:
