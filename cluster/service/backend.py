@@ -6,6 +6,7 @@ Owns which handle stands for whom. What it does to agents is what their handles 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from quantum_memory.actors.directory import session_of as session_of_op
@@ -119,6 +120,11 @@ class Backend:
         Raises: AgentNotFound, PlaceNotFound; Unavailable.
         """
         return await self.memory.handle(await _branch(self.memory, agent, branch, None, create=False)).mood.begin()
+
+    async def there(self, agents: Sequence[AgentName]) -> list[AgentName]:
+        """Which of some agents there are, by the cluster's names for them. Raises: Unavailable, StorageFailure."""
+        found = await self.memory.call_vault("find_agents", tuple(agents)).begin()
+        return [agent for agent, first in zip(agents, found, strict=True) if first is not None]
 
     async def cluster(self, who: Principal) -> MemoryCluster:
         """The cluster, every change of which is this caller's."""

@@ -121,7 +121,7 @@ class Replica:
         self._gate, self._denials = Authenticator(ledger, wanted.access), Denials(ledger)
         self._scrapers = Scrapers(wanted.access)
         self._limiter = Limiter(wanted.limits, leases, replicas=wanted.replicas.most)
-        self._hub = Hub(memory.feed.begin, Moods(lambda who: self._backend.mood(*who)))
+        self._hub = Hub(memory.feed.begin, Moods(lambda who: self._backend.mood(*who), self._backend.there))
         self._health, self._client = Health(memory), httpx.AsyncClient(trust_env=False)
         self._tools = tools.server(self._backend, self._calling, self._forbidden)
         self.app = create_app(
@@ -239,9 +239,9 @@ class Replica:
             partial(self._denials.note, action=STREAM, who=who, address=caller.address, request=called),
         )
 
-    async def _heard(self, guest: Admitted, connection: str) -> None:
+    async def _heard(self, guest: Admitted, connection: str, cost: float) -> None:
         """Count something that was said on a stream."""
-        await self._limiter.admit(guest.principal, connection)
+        await self._limiter.admit(guest.principal, connection, cost)
 
     async def _using(self, request: Request) -> Principal:
         return (await self._admitted(request, caller_of(request.scope), TOOLS)).principal

@@ -96,6 +96,7 @@ class Server:
         self.backend = Backend(front.memory)
         self.away = self.full = self.shut = False
         self.denied: list[Denied] = []
+        self.costs: list[float] = []
         self.end: int | None = None
 
         async def follow(after: int, limit: int, wait_s: float) -> Any:
@@ -106,7 +107,7 @@ class Server:
                 return Feed((), min(after, self.end))
             return await front.memory.feed.begin(after, limit, min(wait_s, 1.0))
 
-        self.hub = Hub(follow, Moods(lambda who: self.backend.mood(*who)))
+        self.hub = Hub(follow, Moods(lambda who: self.backend.mood(*who), self.backend.there))
         self.url = ""
 
     async def identify(self, socket: WebSocket, token: str | None) -> endpoint.Guest:
@@ -117,7 +118,8 @@ class Server:
         async def stands() -> bool:
             return key in self.valid
 
-        async def counted() -> None:
+        async def counted(cost: float) -> None:
+            self.costs.append(cost)
             if self.full:
                 raise RateLimited("key", 2.0)
 
@@ -399,6 +401,39 @@ def test_what_cannot_be_done_is_refused_and_the_connection_stays(
             await to.until("pong")
 
     served(front, play)
+
+
+def test_agents_that_are_not_there_are_looked_up_at_once_and_names_are_charged(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front.agent("acme:alice").feel("joy")
+    names = ["alice", *(f"nobody {number}" for number in range(255))]
+
+    async def play(server: Server) -> None:
+        read: list[tuple[Any, ...]] = []
+        asked: list[tuple[Any, ...]] = []
+        monkeypatch.setattr(server.hub.moods, "there", _noting(server.hub.moods.there, asked))
+        monkeypatch.setattr(server.backend, "mood", _noting(server.backend.mood, read))
+        async with server.client() as to:
+            await to.say("subscribe", id="s", agents=names, channels=["mood"])
+            await to.until("emotional_update", agent="alice")
+            await to.say("subscribe", id="s", agents=names, channels=["mood"])
+            await to.until("subscribed")
+            await to.say("subscribe", id="t", agents=["alice"], channels=["memories"])
+            await to.until("subscribed", id="t")
+        assert [len(one) for (one,) in asked] == [256, 256]
+        assert read == [("acme:alice", "main")], "and what is known is not read again"
+        assert server.costs == [16.0, 16.0, 1.0]
+
+    served(front, play)
+
+
+def _noting(read: Callable[..., Awaitable[Any]], noted: list[tuple[Any, ...]]) -> Callable[..., Awaitable[Any]]:
+    async def reading(*asked: Any) -> Any:
+        noted.append(asked)
+        return await read(*asked)
+
+    return reading
 
 
 def test_a_connection_has_so_many_subscriptions(front: Front) -> None:

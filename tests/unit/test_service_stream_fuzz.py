@@ -25,6 +25,7 @@ import pytest
 from websockets.exceptions import InvalidState
 
 from quantum_memory.cluster.service.stream import endpoint, session
+from quantum_memory.cluster.service.stream.lanes import Lane
 from tests.unit.front import Front
 from tests.unit.orchestra import ready
 from tests.unit.test_service_stream import SERVER_SCHEMA, Server, quietly, served
@@ -245,8 +246,13 @@ class Left(NamedTuple):
 
 def counted(server: Server) -> Left:
     process, moods = psutil.Process(), server.hub.moods
-    watched = moods._everybody + sum(moods._watching.values()) + len(moods._dirty) + len(moods._tasks)
+    waiting = moods._lanes.waiting + len(moods._reading) + len(moods._resting) + len(moods._later)
+    watched = sum(map(_watches, moods._lanes._lanes.values())) + len(moods._failures) + waiting
     return Left(len(asyncio.all_tasks()), process.num_fds(), process.memory_info().rss, watched)
+
+
+def _watches(lane: Lane) -> int:
+    return lane._everybody + sum(lane._named.values())
 
 
 async def left(server: Server, like: Left) -> Left:
@@ -325,7 +331,7 @@ def test_thousands_of_subscriptions_are_gone_with_their_connections(front: Front
                 wanted = {"type": "subscribe", "id": str(number), "agents": names, "channels": ["mood", "memories"]}
                 writer.write(frame(TEXT, json.dumps(wanted).encode()))
                 await writer.drain()
-            while sum(server.hub.moods._watching.values()) < 4 * most:  # noqa: ASYNC110 - it tells nobody when it is
+            while sum(map(_watches, server.hub.moods._lanes._lanes.values())) < 4 * most:  # noqa: ASYNC110 - it tells nobody when it is
                 await asyncio.sleep(0.01)
             leave(writer)
             async with asyncio.timeout(60.0):

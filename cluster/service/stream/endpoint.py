@@ -24,6 +24,7 @@ from quantum_memory.cluster.service.stream.messages import (
     Hello,
     Refused,
     Welcome,
+    cost_of,
     read,
     written,
 )
@@ -37,7 +38,7 @@ from quantum_memory.cluster.service.stream.session import (
     refusal,
 )
 from quantum_memory.cluster.service.tenants import DEFAULT
-from quantum_memory.errors import DeadlineExceeded, Denied, QuantumMemoryError, RateLimited, Unauthenticated
+from quantum_memory.errors import DeadlineExceeded, Denied, OutOfRange, QuantumMemoryError, RateLimited, Unauthenticated
 
 SUBPROTOCOL = "quantum-memory.v1"
 HELLO_S = 10.0
@@ -53,15 +54,15 @@ logger = logging.getLogger(__name__)
 
 
 class Guest(NamedTuple):
-    """Who a connection is from, what says whether he may stay, what counts each thing that he says, and who is told of
-    what he is denied.
+    """Who a connection is from, what says whether he may stay, what counts each thing that he says by what it costs,
+    and who is told of what he is denied.
 
     Raises: Unavailable, from ``stands``; RateLimited, from ``counted``.
     """
 
     principal: Principal
     stands: Callable[[], Awaitable[bool]]
-    counted: Callable[[], Awaitable[None]]
+    counted: Callable[[float], Awaitable[None]]
     denied: Callable[[Denied], None]
 
 
@@ -226,9 +227,9 @@ async def _heard(socket: WebSocket, session: Session, guest: Guest) -> None:
             continue
         try:
             if not isinstance(message, Ack):
-                await guest.counted()
+                await guest.counted(cost_of(message))
             await session.heard(message)
-        except RateLimited as error:
+        except (RateLimited, OutOfRange) as error:
             await session.refuse(refusal(error, guest.principal.tenant, getattr(message, "id", None)))
         except Overdrawn:
             raise Faulty(POLICY, "it asks and does not acknowledge") from None

@@ -134,6 +134,7 @@ class Hub:
         self._window.clear()
         self._from = self.position = position
         self.restored = Restored(self.restored.times + 1, position)
+        self.moods.anew(position)
         self.wake()
 
     def _take(self, found: Feed) -> None:

@@ -15,6 +15,8 @@ VERSIONS = (1,)
 """Versions of this protocol that are spoken here."""
 FEATURES = ("resume", "snapshots", "presence")
 MOST_AGENTS = 256
+NAMES = 16
+"""Agents that a subscription names for the cost of one request."""
 MAX_NAME = 128
 ALL = "*"
 """In a subscription: every agent that may be seen, also those that come to be."""
@@ -231,6 +233,11 @@ def read(text: str | bytes) -> Hello | Subscribe | Unsubscribe | Ping | Ack:
     """A client's message. Raises: msgspec.MsgspecError, UnicodeError, RecursionError."""
     message: Hello | Subscribe | Unsubscribe | Ping | Ack = _DECODER.decode(text)
     return message
+
+
+def cost_of(message: FromClient) -> float:
+    """How many requests a message counts for: the more agents it names, the more."""
+    return max(1.0, len(message.agents) / NAMES) if isinstance(message, Subscribe) else 1.0
 
 
 def written(message: FromServer) -> str:

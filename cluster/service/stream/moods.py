@@ -1,16 +1,19 @@
 """The moods that somebody watches: each is read once however many watch it, and not more often than ten times a second.
 
-Owns who is watched and what was read last. A mood is a state and no event: who was away finds the newest.
+Owns what is being read, what was read last, and when it is read again. A mood is a state and no event: who was away
+finds the newest. What waits, and for whom, is the business of ``Lanes``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.stream.lanes import Lane, Lanes, Watched
+from quantum_memory.errors import NotFound
 from quantum_memory.memory.library.shelves import reserved
 from quantum_memory.memory.vault.feed import FeedEntry
 from quantum_memory.types import AgentName, Mood
@@ -21,14 +24,11 @@ READING = 64
 """How many moods are read at once: whoever watches thousands waits, and the cluster is asked no more than that."""
 KEPT = 4096
 """Moods that are kept after nobody asked for them any more; those read longest ago go."""
+AGAIN_S, AGAIN_MOST_S = 0.25, 5.0
+"""How soon a mood is read again that could not be read: after the first time, and after many."""
+FAILING = 1024
+"""Moods that could not be read and are to be read again; what is more is left out, and whoever watches is told so."""
 logger = logging.getLogger(__name__)
-
-
-class Watched(NamedTuple):
-    """Whose mood: an agent by the cluster's name, and the name of a branch."""
-
-    agent: AgentName
-    branch: str
 
 
 class Seen(NamedTuple):
@@ -40,90 +40,155 @@ class Seen(NamedTuple):
 
 
 Read = Callable[[Watched], Awaitable[Mood]]
+There = Callable[[Sequence[AgentName]], Awaitable[Collection[AgentName]]]
 
 
 class Moods:
     """The moods of watched agents. Used on one event loop.
 
     Args:
-        read: gives a mood as it is now.
+        read: gives a mood as it is now. Raises: NotFound where there is none.
+        there: which of some agents there are, in one call.
 
     Attributes:
-        told: called when a mood was read.
-        seen: the last reading of each.
+        told: called when a mood was read, or one was left out.
+        seen: the last reading of each: as it is, or soon read anew.
     """
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, there: There) -> None:
+        self._read, self.there = read, there
         self.told: Callable[[], None] = lambda: None
         self.seen: dict[Watched, Seen] = {}
-        self._watching: Counter[AgentName] = Counter()
-        self._everybody = 0
-        self._dirty: dict[Watched, int] = {}
-        self._tasks: dict[Watched, asyncio.Task[None]] = {}
+        self._lanes = Lanes()
+        self._reading: dict[Watched, asyncio.Task[None]] = {}
+        self._resting: dict[Watched, asyncio.TimerHandle] = {}
+        self._later: dict[Watched, int] = {}
+        self._failures: dict[Watched, int] = {}
         self._number = 0
-        self._room = asyncio.Semaphore(READING)
 
-    def watch(self, agent: AgentName | None) -> None:
-        """One more watches an agent, or all of them."""
-        self._everybody += agent is None
-        if agent is not None:
-            self._watching[agent] += 1
+    def watch(self, by: Principal, agent: AgentName | None) -> None:
+        """One more of a principal's watches an agent, or all that he may see."""
+        self._lanes.watch(by, agent)
 
-    def unwatch(self, agent: AgentName | None) -> None:
-        """One less."""
-        self._everybody -= agent is None
-        if agent is not None:
-            self._watching[agent] -= 1
-            if not self._watching[agent]:
-                del self._watching[agent]
+    def unwatch(self, by: Principal, agent: AgentName | None) -> None:
+        """One less. What is read for nobody else is read no more."""
+        for who in self._lanes.unwatch(by, agent):
+            self._unseen(who)
+        for who, task in list(self._reading.items()):
+            if (agent is None or agent == who.agent) and not self._lanes.covering(who.agent):
+                task.cancel()
+                del self._reading[who]
+                self._unseen(who)
+        self._go_on()
 
     def watching(self, agent: AgentName) -> int:
         """How many watch an agent, those left out that watch all."""
-        return self._watching[agent]
+        return self._lanes.naming(agent)
+
+    def omitted(self, by: Principal) -> int:
+        """How many moods were not read for a principal, because too many waited. It rises as long as he watches."""
+        lane = self._lanes.lane(by)
+        return 0 if lane is None else lane.omitted
 
     def touched(self, entry: FeedEntry) -> None:
         """Something was felt. Whose mood somebody watches is read soon; nobody watches shelves of the library."""
         if entry.agent is None or entry.name is None or reserved(entry.agent):
             return
-        who = Watched(entry.agent, entry.name)
-        if self._everybody or entry.agent in self._watching:
-            self.wanted(who, entry.position)
-        else:
-            self.seen.pop(who, None)  # it is the mood no longer, and nobody has it read
+        self._wanted(self._lanes.covering(entry.agent), Watched(entry.agent, entry.name), entry.position)
 
-    def wanted(self, who: Watched, position: int) -> None:
-        """A mood is to be read soon, with all up to a position in it."""
-        self._dirty[who] = max(position, self._dirty.get(who, 0))
-        if who not in self._tasks:
-            self._tasks[who] = asyncio.create_task(self._reading(who))
+    def wanted(self, by: Principal, moods: Iterable[Watched], position: int) -> None:
+        """A principal that watches them wants to know moods. Those are read that are not known already."""
+        lane = self._lanes.lane(by)
+        for who in moods if lane is not None else ():
+            if lane is not None and who not in self.seen and lane.covers(who.agent):
+                self._wanted([lane], who, position)
+
+    def anew(self, position: int) -> None:
+        """Nothing that was read is so any more; what somebody watches is read again."""
+        for who in [*self.seen, *self._reading]:
+            self._wanted(self._lanes.covering(who.agent), who, position)
+        self.seen.clear()
 
     async def stop(self) -> None:
         """Read no more."""
-        tasks = list(self._tasks.values())
+        for timer in self._resting.values():
+            timer.cancel()
+        tasks = list(self._reading.values())
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _reading(self, who: Watched) -> None:
-        """Read a mood until nothing was felt meanwhile: at once, and then not more often than it may be."""
-        while who in self._dirty:
-            await self._read_once(who, self._dirty.pop(who))
-            await asyncio.sleep(PAUSE_S)
-        del self._tasks[who]  # in the turn in which nothing was found: what comes next begins another
+    def _wanted(self, lanes: Sequence[Lane], who: Watched, position: int) -> None:
+        """A mood is to be read, with all up to a position in it: soon, or once it has rested."""
+        if not lanes:
+            self._unseen(who)  # it is the mood no longer, and nobody has it read
+        elif who in self._reading or who in self._resting:
+            self._later[who] = max(position, self._later.get(who, 0))
+        else:
+            for lane in lanes:
+                left_out = self._lanes.put(lane, who, position)
+                if left_out is not None:
+                    self.seen.pop(left_out, None)
+                    self.told()
+            self._go_on()
+
+    def _unseen(self, who: Watched) -> None:
+        """A mood is not known any more, if nobody has it read."""
+        if not self._lanes.covering(who.agent):
+            self.seen.pop(who, None)
+            self._later.pop(who, None)
+            self._failures.pop(who, None)
+
+    def _go_on(self) -> None:
+        """Read what waits, as far as there is room."""
+        while len(self._reading) < READING and (found := self._lanes.next()) is not None:
+            who, position = found
+            self._reading[who] = asyncio.create_task(self._read_once(who, position))
 
     async def _read_once(self, who: Watched, position: int) -> None:
-        """Read a mood that has all up to a position in it. One that cannot be read is read after the next change."""
+        """Read a mood that has all up to a position in it, and let it rest. One that cannot be read is read again."""
+        pause_s = PAUSE_S
         try:
-            async with self._room:
-                mood = await self._read(who)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the next change may bring a mood again)
+            self._take(who, position, await self._read(who))
+        except NotFound:
+            self.seen.pop(who, None)
+            self._failures.pop(who, None)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it may be over in a moment)
             logger.info("a mood could not be read for those who watch it: %s", error)
-            return
+            pause_s = self._failed(who, position)
+        if self._reading.get(who) is asyncio.current_task():
+            del self._reading[who]
+            self._resting[who] = asyncio.get_running_loop().call_later(pause_s, self._rested, who)
+            self._go_on()
+
+    def _take(self, who: Watched, position: int, mood: Mood) -> None:
+        self._failures.pop(who, None)
         self._number += 1
         self.seen.pop(who, None)
         self.seen[who] = Seen(self._number, position, mood)
         while len(self.seen) > KEPT:
             self.seen.pop(next(iter(self.seen)))
         self.told()
+
+    def _failed(self, who: Watched, position: int) -> float:
+        """Note that a mood is to be read again, if there is room; in how many seconds."""
+        if who not in self._failures and len(self._failures) >= FAILING:
+            for lane in self._lanes.covering(who.agent):
+                lane.omitted += 1
+            self.seen.pop(who, None)
+            self.told()
+            return PAUSE_S
+        times = self._failures[who] = self._failures.get(who, 0) + 1
+        self._later[who] = max(position, self._later.get(who, 0))
+        return float(min(AGAIN_S * 2 ** min(times - 1, 16), AGAIN_MOST_S))
+
+    def _rested(self, who: Watched) -> None:
+        """A mood may be read again."""
+        del self._resting[who]
+        position = self._later.pop(who, None)
+        lanes = self._lanes.covering(who.agent)
+        if position is None or not lanes:
+            self._failures.pop(who, None)
+        if position is not None:
+            self._wanted(lanes, who, position)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import problem_of
 from quantum_memory.cluster.service.stream.hub import Hub
+from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.messages import (
     ALL,
     Ack,
@@ -37,7 +38,7 @@ from quantum_memory.cluster.service.stream.messages import (
     Unsubscribe,
     Unsubscribed,
 )
-from quantum_memory.cluster.service.stream.moods import Seen, Watched
+from quantum_memory.cluster.service.stream.moods import Seen
 from quantum_memory.cluster.service.tenants import NAMING, inside, outside
 from quantum_memory.errors import Denied, OutOfRange, QuantumMemoryError, StorageFailure, TooLong, Unavailable
 from quantum_memory.memory.vault.feed import FeedEntry
@@ -52,6 +53,8 @@ HEARTBEAT_S = 15.0
 SILENT_S = 120.0
 """A client that owes acknowledgements and says nothing for so long is gone."""
 COME_BACK_S = 1.0
+FIRST = "main"
+"""The branch that is told of at once where a subscription names none."""
 NAMED, DIGITS = 5, 4
 MEMORIES = frozenset(
     {"remembered", "revised", "forgotten", "merged", "picked", "rolled_back", "used", "related", "unrelated", "unified"}
@@ -87,6 +90,10 @@ class Subscription:
         """Whose moods are to be read for it."""
         if "mood" in self.channels:
             yield from (None,) if self.agents is None else self.agents
+
+    def named(self) -> list[AgentName]:
+        """Whose moods it wants to know, whatever happens."""
+        return sorted(self.agents or ()) if "mood" in self.channels else []
 
 
 class Overdrawn(Exception):
@@ -204,13 +211,11 @@ class Session:
             raise TooLong("subscriptions", len(self._subscriptions) + 1, MOST_SUBSCRIPTIONS, "of one connection")
         times = self._hub.restored.times
         start = self._hub.position if wanted.after is None else await self._hub.end(wanted.after)
-        self._drop(wanted.id)
         made = Subscription(wanted.id, agents, frozenset(wanted.channels), wanted.branch, start, times)
+        there = await self._watched(made)
+        self._drop(wanted.id)
         self._subscriptions[wanted.id] = made
-        for agent in made.watches():
-            self._hub.moods.watch(agent)
-        for agent in agents or () if "mood" in made.channels else ():
-            self._hub.moods.wanted(Watched(agent, wanted.branch or "main"), start)
+        self._hub.moods.wanted(who, there, start)
         await self._say(Subscribed(wanted.id, start))
         if wanted.after is not None and start < wanted.after:
             await self._say(Lagging(wanted.id, wanted.after, start))
@@ -218,10 +223,29 @@ class Session:
             await self._say(Presence(outside(who.tenant, agent) or "", max(1, self._hub.moods.watching(agent))))
         self._own.set()
 
+    async def _watched(self, one: Subscription) -> list[Watched]:
+        """Watch for a subscription; the moods that it names, of agents that there are. Of others nothing is read.
+
+        Raises: Unavailable, StorageFailure.
+        """
+        for agent in one.watches():
+            self._hub.moods.watch(self._who, agent)
+        try:
+            named = one.named()
+            there = await self._hub.moods.there(named) if named else ()
+        except BaseException:
+            self._unwatch(one)
+            raise
+        return [Watched(agent, one.branch or FIRST) for agent in there]
+
+    def _unwatch(self, one: Subscription) -> None:
+        for agent in one.watches():
+            self._hub.moods.unwatch(self._who, agent)
+
     def _drop(self, name: str) -> None:
         gone = self._subscriptions.pop(name, None)
-        for agent in gone.watches() if gone is not None else ():
-            self._hub.moods.unwatch(agent)
+        if gone is not None:
+            self._unwatch(gone)
 
     def _acknowledge(self, received: int) -> None:
         """Raises: OutOfRange for more than was sent, or less than was acknowledged."""
@@ -280,8 +304,7 @@ class Session:
         if one.position > end:
             left, one.position = one.position, end
             one.moods.clear()
-            for agent in one.agents or () if "mood" in one.channels else ():
-                self._hub.moods.wanted(Watched(agent, one.branch or "main"), end)
+            self._hub.moods.wanted(self._who, [Watched(agent, one.branch or FIRST) for agent in one.named()], end)
             await self._say(Lagging(one.id, left, end))
 
     async def _tell_change(self, one: Subscription, entry: FeedEntry) -> None:
