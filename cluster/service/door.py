@@ -142,12 +142,17 @@ async def _let_in(
     upload: Sequence[str],
     headers: Sequence[str],
 ) -> Response:
-    who, caller, key = None, caller_of(request.scope), None
-    try:
-        who = (await admitted(door.authenticator, door.limiter, caller, connection_of(request))).principal
-        request.state.tenant = who.tenant
-        who.require(role, action)
+    who: Principal | None = None
+    caller, key = caller_of(request.scope), None
+
+    def may(known: Principal) -> None:
+        nonlocal who
+        who, request.state.tenant = known, known.tenant
+        known.require(role, action)
         _spelled(request)
+
+    try:
+        who = (await admitted(door.authenticator, door.limiter, caller, connection_of(request), may)).principal
         taken = BoundedRequest(request, door.limits, upload=bool(upload))
         if upload and taken.media_type not in upload:
             raise unsupported(taken.media_type, " or ".join(upload))

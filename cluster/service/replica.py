@@ -93,6 +93,10 @@ def replica(
     return made
 
 
+def _anything(_: Principal, __: str) -> None:
+    """Let through whoever is known."""
+
+
 class Replica:
     """The door to one cluster.
 
@@ -196,24 +200,31 @@ class Replica:
                 logger.info("nobody says whether this replica is about to end: %s", error)
 
     async def _admitted(
-        self, request: HTTPConnection, caller: Caller, action: str, *, knocked: bool = False
+        self,
+        request: HTTPConnection,
+        caller: Caller,
+        action: str,
+        *,
+        knocked: bool = False,
+        may: Callable[[Principal, str], None] = _anything,
     ) -> Admitted:
-        """Who it is, if he may ask again already; also one whom nobody knows may not try too often."""
+        """Who it is, if he may ask again already, and may do this; also one whom nobody knows may not try too often."""
+        who: Principal | None = None
+
+        def asked(known: Principal) -> None:
+            nonlocal who
+            who = known
+            may(known, action)
+
         try:
-            return await admitted(self._gate, self._limiter, caller, None if knocked else connection_of(request))
+            return await admitted(self._gate, self._limiter, caller, None if knocked else connection_of(request), asked)
         except Denied as error:
-            self._denials.note(error, action, address=caller.address, request=request.state.request_id)
+            self._denials.note(error, action, who=who, address=caller.address, request=request.state.request_id)
             raise
 
     async def _administering(self, request: Request) -> None:
         """Let through who may see what is so of the whole cluster. Raises: Unauthenticated, Forbidden, RateLimited."""
-        caller, action = caller_of(request.scope), f"GET {request.url.path}"
-        who = (await self._admitted(request, caller, action)).principal
-        try:
-            _require_all(who, action)
-        except Forbidden as error:
-            self._denials.note(error, action, who=who, address=caller.address, request=request.state.request_id)
-            raise
+        await self._admitted(request, caller_of(request.scope), f"GET {request.url.path}", may=_require_all)
 
     async def _scraping(self, request: Request) -> None:
         """Let through who may read metrics. Raises: Unauthenticated, Forbidden, RateLimited."""
@@ -223,14 +234,22 @@ class Replica:
             await self._administering(request)
 
     async def _knocking(self, socket: WebSocket) -> None:
-        """Let a connection be opened, if its rate and that of all together have room for one more request."""
-        await self._limiter.admit(None, connection_of(socket))
+        """Let a connection be opened, if its rate has room for one more request.
+
+        Who does not say yet who he is counts for his address until he does.
+        """
+        caller = caller_of(socket.scope)
+        async with self._limiter.over(connection_of(socket)):
+            socket.state.stranger = self._limiter.stranger(caller.address)
+            if caller.authorization is None:
+                socket.state.stranger.pay()
 
     async def _listening(self, socket: WebSocket, token: str | None) -> Guest:
         caller, connection = caller_of(socket.scope), connection_of(socket)
         if caller.authorization is None and token is not None:
             caller = caller._replace(authorization=f"Bearer {token}")
         guest = await self._admitted(socket, caller, STREAM, knocked=True)
+        socket.state.stranger.known()
         who, called = guest.principal, socket.state.request_id
         return Guest(
             who,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from quantum_memory.cluster.service.access.caller import Caller
@@ -15,20 +17,47 @@ if TYPE_CHECKING:
 class Authenticator(Protocol):
     """Who a request is from."""
 
-    async def admit(self, caller: Caller) -> Admitted:
-        """Whoever a credential stands for. Raises: Unauthenticated; Unavailable, StorageFailure."""
+    async def admit(self, caller: Caller, pay: Callable[[], None] = ...) -> Admitted:
+        """Whoever a credential stands for; ``pay`` is called before others are asked about one who may be nobody.
+
+        Raises: Unauthenticated; Unavailable, StorageFailure; what ``pay`` raises.
+        """
+        ...
+
+    async def use(self, admitted: Admitted) -> None:
+        """Use up what he came with, where that is for one use. Raises: as ``admit``."""
+        ...
+
+
+class Stranger(Protocol):
+    """Somebody of whom it is not known yet whether anybody knows him."""
+
+    def pay(self) -> None:
+        """Count him for his address, once. Raises: RateLimited."""
+        ...
+
+    def unknown(self) -> None:
+        """Nobody knows him: he pays, if he has not, and for good. Raises: RateLimited."""
+        ...
+
+    def known(self) -> None:
+        """He is known after all: what he paid comes back."""
         ...
 
 
 class Limiter(Protocol):
     """How often somebody may ask."""
 
-    async def admit(self, principal: Principal | None, connection: str, cost: float = 1.0) -> None:
-        """Let a request through: of somebody, or of nobody known, over a connection. Raises: RateLimited."""
+    def stranger(self, address: str | None) -> Stranger:
+        """Somebody at an address."""
+        ...
+
+    def over(self, connection: str | None) -> AbstractAsyncContextManager[None]:
+        """Count a request over a connection, if over one, unless another rate refuses it. Raises: RateLimited."""
         ...
 
     async def admit_caller(self, principal: Principal, cost: float = 1.0) -> None:
-        """Count a request of somebody who was let through as nobody known. Raises: RateLimited."""
+        """Count a request of somebody, and for all together. Raises: RateLimited."""
         ...
 
 

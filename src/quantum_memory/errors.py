@@ -512,7 +512,8 @@ class RateLimited(Unavailable):
     """More was asked for than the caller's rate allows. Nothing of it was done.
 
     Attributes:
-        scope: whose rate it is: "key", "connection" or "global"; or "streams", of which one has as many as he may.
+        scope: whose rate it is: "key", "connection", "global", or "address" of callers whom nobody knows; or
+            "streams", of which one has as many as he may.
         retry_after_s: in how many seconds it may be asked again.
     """
 

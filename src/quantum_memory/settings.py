@@ -461,14 +461,15 @@ class RateSettings(Section):
 
 
 class RatesSettings(Section):
-    """How much may be asked through the door: by one principal, over one connection, and by all together; see
-    ``quantum_memory.cluster.service.limits``. Without a rate there is no limit. Of one principal, ``streams``
-    may be open on one replica.
+    """How much may be asked through the door: by one principal, over one connection, by all who are known together, and
+    from one address by those whom nobody knows; see ``quantum_memory.cluster.service.limits``. Without a rate there is
+    no limit. Of one principal, ``streams`` may be open on one replica.
     """
 
     key: RateSettings | None = RateSettings(per_s=200.0, burst=400.0)
     connection: RateSettings | None = RateSettings(per_s=200.0, burst=400.0)
     everyone: RateSettings | None = RateSettings(per_s=1000.0, burst=2000.0)
+    unknown: RateSettings | None = RateSettings(per_s=50.0, burst=200.0)
     streams: Count = 200
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,11 +33,14 @@ PEOPLE = {
 class Table:
     """Knows people by their bearer tokens."""
 
-    async def admit(self, caller: Caller) -> Admitted:
+    async def admit(self, caller: Caller, pay: Callable[[], None] = lambda: None) -> Admitted:  # noqa: ARG002
         known = PEOPLE.get((caller.authorization or "").removeprefix("Bearer "))
         if known is None:
             raise Unauthenticated("this takes an API key or a token")
         return Admitted(known)
+
+    async def use(self, admitted: Admitted) -> None:
+        """Nothing is for one use."""
 
 
 class Keys:
@@ -65,8 +69,19 @@ class Turnstile:
     def __init__(self, most: int) -> None:
         self.left = most
 
-    async def admit(self, principal: Principal | None, connection: str, cost: float = 1.0) -> None:
+    def stranger(self, address: str | None) -> Turnstile:  # noqa: ARG002
+        return self
+
+    def pay(self) -> None:
         """Nobody is refused before he is known."""
+
+    unknown = pay
+
+    def known(self) -> None:
+        """Nothing was paid."""
+
+    def over(self, connection: str | None) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+        return nullcontext()
 
     async def admit_caller(self, principal: Principal, cost: float = 1.0) -> None:  # noqa: ARG002
         self.left -= 1

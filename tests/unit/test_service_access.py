@@ -43,7 +43,9 @@ OFF = AccessSettings()
 
 async def who_is(gate: Authenticator, caller: Caller) -> Principal:
     """Who a caller is."""
-    return (await gate.admit(caller)).principal
+    found = await gate.admit(caller)
+    await gate.use(found)
+    return found.principal
 
 
 class Seconds:

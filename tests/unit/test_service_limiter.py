@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantum_memory.cluster.service.access.authenticator import Admitted
+from quantum_memory.cluster.service.access.caller import Caller
+from quantum_memory.cluster.service.access.entry import admitted
 from quantum_memory.cluster.service.limits import limiter as limiter_module
 from quantum_memory.cluster.service.limits.buckets import LAPSE_S
 from quantum_memory.cluster.service.limits.host import ABSENT_S, Granted, RateLimitsHost, Returned, Wanted
 from quantum_memory.cluster.service.limits.limiter import AWAY_S, IDLE_S, Limiter
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.errors import ActorUnavailable, OutOfRange, RateLimited
+from quantum_memory.errors import ActorUnavailable, Forbidden, OutOfRange, RateLimited, Unauthenticated
 from quantum_memory.settings import RateSettings, RatesSettings, Settings
 
 ALICE, BOB = Principal("key:a", "default", "writer"), Principal("key:b", "default", "writer")
@@ -200,6 +203,92 @@ def test_no_rate_is_no_limit_and_too_much_at_once_is_bad_input() -> None:
         limiter = Limiter(rates(RateSettings(per_s=1, burst=5)), port)
         with pytest.raises(OutOfRange):
             await limiter.admit(ALICE, "1", cost=6)
+
+    run(work)
+
+
+class Gate:
+    """Knows a key of ALICE's, and two by a look into the catalog."""
+
+    def __init__(self) -> None:
+        self.looked, self.used = 0, 0
+
+    async def admit(self, caller: Caller, pay: Callable[[], None] = lambda: None) -> Admitted:
+        if caller.authorization == "alice":
+            return Admitted(ALICE)
+        if caller.authorization is not None:
+            pay()
+            self.looked += 1
+            if caller.authorization == "bob":
+                return Admitted(BOB)
+        raise Unauthenticated("no")
+
+    async def use(self, admitted: Admitted) -> None:
+        self.used += admitted.principal is ALICE
+
+
+def called(credential: str | None, address: str = "10.0.0.1") -> Caller:
+    return Caller(credential, address, direct=False)
+
+
+def test_a_flood_of_callers_whom_nobody_knows_leaves_a_good_key_alone() -> None:
+    async def work() -> None:
+        clock = Clock()
+        limits = RatesSettings(
+            everyone=RateSettings(per_s=5, burst=10), unknown=RateSettings(per_s=2, burst=20), connection=None
+        )
+        gate, limiter = Gate(), Limiter(limits, Port(clock), clock=clock)
+
+        async def asks(caller: Caller) -> str:
+            try:
+                await admitted(gate, limiter, caller, "1")
+            except (RateLimited, Unauthenticated) as error:
+                return getattr(error, "scope", "nobody")
+            return "in"
+
+        flood = [await asks(called(None if number % 2 else f"key {number}")) for number in range(500)]
+        assert (flood.count("nobody"), flood.count("address")) == (20, 480)
+        assert gate.looked == 10, "the catalog is not asked for one who cannot pay"
+        assert [await asks(called("alice")) for _ in range(12)] == ["in"] * 10 + ["global"] * 2
+        clock.now_s += 1.0
+        assert await asks(called("bob", "10.0.0.2")) == "in"
+        assert [await asks(called("bob")) for _ in range(4)] == ["in"] * 4, "who is known gets back what he paid"
+        assert [await asks(called(None)) for _ in range(3)] == ["nobody"] * 2 + ["address"]
+
+    run(work)
+
+
+def test_addresses_that_one_caller_has_count_as_one() -> None:
+    async def work() -> None:
+        limiter = Limiter(RatesSettings(unknown=RateSettings(per_s=0.001, burst=1)), Port(Clock()), clock=Clock())
+        for first, again in (
+            ("2001:db8::1", "2001:db8::2:3"),
+            ("10.0.0.1", "::ffff:10.0.0.1"),
+            ("fe80::1%eth0", "fe80::2%eth0"),
+            ("unix", "unix"),
+            (None, None),
+        ):
+            limiter.stranger(first).pay()
+            with pytest.raises(RateLimited, match="address"):
+                limiter.stranger(again).pay()
+
+    run(work)
+
+
+def test_whoever_is_refused_for_his_rate_or_his_role_has_used_nothing_up() -> None:
+    async def work() -> None:
+        gate = Gate()
+        limiter = Limiter(rates(RateSettings(per_s=1, burst=1)), Port(Clock()), clock=Clock())
+
+        def never(_: Principal) -> None:
+            raise Forbidden("this", "not his")
+
+        with pytest.raises(Forbidden):
+            await admitted(gate, None, called("alice"), None, never)
+        await admitted(gate, limiter, called("alice"), "1")
+        with pytest.raises(RateLimited):
+            await admitted(gate, limiter, called("alice"), "1")
+        assert gate.used == 1
 
     run(work)
 

@@ -25,15 +25,19 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key a
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantum_memory.cluster.service.access.authenticator import TEXT, Authenticator
+from quantum_memory.cluster.service.access.authenticator import TEXT, Admitted, Authenticator
 from quantum_memory.cluster.service.access.caller import Caller
+from quantum_memory.cluster.service.access.entry import admitted
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.access.signatures import MOST_KEYS, verifying_keys
 from quantum_memory.cluster.service.access.signers import MOST_BYTES, RETRY_S, Signers
 from quantum_memory.cluster.service.access.tokens import MOST_CHARS, Tokens
+from quantum_memory.cluster.service.limits.host import RateLimitsHost
+from quantum_memory.cluster.service.limits.limiter import Limiter
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.errors import InvalidSettings, InvalidValue, Unauthenticated, Unavailable
-from quantum_memory.settings import AccessSettings, JwtSettings, load
+from quantum_memory.errors import Forbidden, InvalidSettings, InvalidValue, RateLimited, Unauthenticated, Unavailable
+from quantum_memory.settings import AccessSettings, JwtSettings, RateSettings, RatesSettings, load
+from tests.unit.door_served import Direct
 from tests.unit.front import Front
 from tests.unit.scribe import START, Clock
 
@@ -52,7 +56,9 @@ JWT: dict[str, Any] = {"keys": "keys.json", "issuer": SAYS["iss"], "audience": S
 
 async def who_is(gate: Authenticator, caller: Caller) -> Principal:
     """Who a caller is."""
-    return (await gate.admit(caller)).principal
+    found = await gate.admit(caller)
+    await gate.use(found)
+    return found.principal
 
 
 def pem(key: Ed25519PrivateKey | RSAPrivateKey) -> bytes:
@@ -364,6 +370,43 @@ def test_a_refused_token_does_not_use_its_name_up(front: Front) -> None:
     refused(gate, signed(OTHER, jti="b1"))
     refused(gate, signed(jti="b1", role="owner"))
     assert principal(gate, signed(jti="b1")).role == "writer"
+
+
+def test_a_token_that_a_rate_or_a_role_refused_opens_the_door_later_and_then_once(front: Front) -> None:
+    """The real gate behind the real rates: verified, let in, and only then used up, by one of those who try at once."""
+    gates = [gate_of(front, one_use=True) for _ in range(2)]
+    limits = RatesSettings(key=RateSettings(per_s=1.0, burst=2.0))
+    token = Caller(f"Bearer {signed(jti='c1')}", "10.0.0.1", direct=False)
+    at_s = [1_000.0]
+
+    def never(_: Principal) -> None:
+        raise Forbidden("this", "not his")
+
+    def limiting() -> Limiter:
+        leases = Direct(front)
+        leases.host = RateLimitsHost(front.settings, clock=lambda: at_s[0])
+        return Limiter(limits, leases, clock=lambda: at_s[0])
+
+    async def play() -> None:
+        limiter = limiting()
+        for number in range(2):
+            other = Caller(f"Bearer {signed(jti=f'c-{number}')}", "10.0.0.1", direct=False)
+            await admitted(gates[0], limiter, other, "1")
+        with pytest.raises(RateLimited) as refused:
+            await admitted(gates[0], limiter, token, "1")
+        at_s[0] += refused.value.retry_after_s
+        with pytest.raises(Forbidden):
+            await admitted(gates[0], limiter, token, "1", never)
+        found = await asyncio.gather(*(admitted(gate, None, token, "1") for gate in gates * 4), return_exceptions=True)
+        assert sum(isinstance(one, Admitted) for one in found) == 1
+        assert sum(isinstance(one, Unauthenticated) for one in found) == 7
+        limiter = limiting()
+        for _ in range(5):
+            with pytest.raises(Unauthenticated):
+                await admitted(gates[0], limiter, token, "1")
+        await admitted(gates[0], limiter, Caller(f"Bearer {signed(jti='c2')}", "10.0.0.1", direct=False), "1")
+
+    asyncio.run(play())
 
 
 def test_a_token_is_in_no_log(front: Front, caplog: pytest.LogCaptureFixture) -> None:

@@ -67,7 +67,9 @@ JWT = JwtSettings(keys="issuer", issuer="issuer", audience="memory", one_use=Tru
 
 async def who_is(gate: Authenticator, caller: Caller) -> Principal:
     """Who a caller is."""
-    return (await gate.admit(caller)).principal
+    found = await gate.admit(caller)
+    await gate.use(found)
+    return found.principal
 
 
 @dataclass

@@ -39,11 +39,17 @@ class Admitted(NamedTuple):
         principal: who it is.
         key: the id of the API key that he came with.
         until: when what he came with is over; ``None`` for never.
+        once: the name of the token that he came with, where each is for one use.
     """
 
     principal: Principal
     key: str | None = None
     until: datetime | None = None
+    once: str | None = None
+
+
+def _free() -> None:
+    """What it costs to look somebody up where nobody counts that."""
 
 
 class _Looked(NamedTuple):
@@ -82,19 +88,32 @@ class Authenticator:
         self._unknown: Held[str, _Looked] = Held(MOST_UNKNOWN)
         self._asking: dict[str, asyncio.Task[_Looked]] = {}
 
-    async def admit(self, caller: Caller) -> Admitted:
-        """Let a caller in who may come in.
+    async def admit(self, caller: Caller, pay: Callable[[], None] = _free) -> Admitted:
+        """Know a caller who may come in; a token for one use is not used up by that.
+
+        Args:
+            caller: what is known of him.
+            pay: called before the catalog is asked about a key of which nothing here says that it is his; may raise.
 
         Raises: Unauthenticated, with the same text whatever is wrong; what it was is a note of the error's, for the log
             and the catalog. Unavailable and StorageFailure where it cannot be told now.
         """
         try:
-            return await self._admitted(caller)
+            return await self._admitted(caller, pay)
         except Refused as refused:
-            logger.info("a caller at %s was not let in: %s", caller.address, refused)
-            error = Unauthenticated(TEXT)
-            error.add_note(str(refused))
-        raise error
+            raise _unauthenticated(caller.address, refused) from None
+
+    async def use(self, admitted: Admitted) -> None:
+        """Use up what somebody came with, where that is for one use.
+
+        Raises: Unauthenticated, also for all but one of those who do so at the same time; Unavailable, StorageFailure.
+        """
+        if admitted.once is None or admitted.until is None or self._tokens is None:
+            return
+        try:
+            await self._tokens.use(admitted.once, admitted.until)
+        except Refused as refused:
+            raise _unauthenticated(None, refused) from None
 
     async def stands(self, admitted: Admitted) -> bool:
         """Whether somebody who came in before, and is still here, may stay. Raises: as ``admit``."""
@@ -105,7 +124,7 @@ class Authenticator:
         key = await self._key(admitted.key)
         return key is not None and self._closed(key) is None
 
-    async def _admitted(self, caller: Caller) -> Admitted:
+    async def _admitted(self, caller: Caller, pay: Callable[[], None]) -> Admitted:
         if caller.authorization is None:
             return self._anonymous(caller)
         found = _BEARER.fullmatch(caller.authorization)
@@ -113,11 +132,11 @@ class Authenticator:
             raise Refused("a header that is no bearer credential")
         credential = found.group(1)
         if credential.startswith(PREFIX):
-            return await self._by_key(credential)
+            return await self._by_key(credential, pay)
         if self._tokens is None:
             raise Refused("a token where none are taken")
-        principal, until = await self._tokens.verify(credential)
-        return Admitted(principal, until=until)
+        principal, until, once = await self._tokens.verify(credential)
+        return Admitted(principal, until=until, once=once)
 
     def _anonymous(self, caller: Caller) -> Admitted:
         role = self._settings.anonymous
@@ -127,10 +146,13 @@ class Authenticator:
             raise Refused("no credential, and not straight from this machine")
         return Admitted(Principal("anonymous", DEFAULT, role))
 
-    async def _by_key(self, credential: str) -> Admitted:
+    async def _by_key(self, credential: str, pay: Callable[[], None]) -> Admitted:
         shown = presented(credential)
         if shown is None:
             raise Refused("a key that is none")
+        looked = self._held(shown.id)
+        if not self._fresh(looked) and (looked is None or not matches(shown, looked.key)):
+            pay()
         key = await self._key(shown.id)
         if not matches(shown, key) or key is None:
             raise Refused("an unknown key" if key is None else f"another secret than that of the key {key.id}")
@@ -150,14 +172,21 @@ class Authenticator:
 
     async def _key(self, id_: str) -> ApiKey | None:
         """What the catalog says of a key, or said a moment ago."""
-        looked = self._known.get(id_) or self._unknown.get(id_)
-        if looked is not None and self._seconds() - looked.at_s < self._settings.fresh_s:
+        looked = self._held(id_)
+        if looked is not None and self._fresh(looked):
             return looked.key
         asking = self._asking.get(id_)
         if asking is None:
             asking = self._asking[id_] = asyncio.create_task(self._look(id_))
             asking.add_done_callback(lambda done: self._looked(id_, done))
         return (await asyncio.shield(asking)).key
+
+    def _held(self, id_: str) -> _Looked | None:
+        """What the catalog said last of a key, as far as that is held."""
+        return self._known.get(id_) or self._unknown.get(id_)
+
+    def _fresh(self, looked: _Looked | None) -> bool:
+        return looked is not None and self._seconds() - looked.at_s < self._settings.fresh_s
 
     async def _look(self, id_: str) -> _Looked:
         return _Looked(self._seconds(), await self._ledger.key(id_))
@@ -170,6 +199,13 @@ class Authenticator:
         if not done.cancelled() and done.exception() is None:
             looked = done.result()
             (self._known if looked.key is not None else self._unknown).put(id_, looked)
+
+
+def _unauthenticated(address: str | None, refused: Refused) -> Unauthenticated:
+    logger.info("a caller at %s was not let in: %s", address, refused)
+    error = Unauthenticated(TEXT)
+    error.add_note(str(refused))
+    return error
 
 
 def _tokens(settings: AccessSettings, ledger: Ledger, now: Callable[[], datetime]) -> Tokens | None:

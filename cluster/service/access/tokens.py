@@ -21,21 +21,26 @@ from quantum_memory.cluster.service.access.signatures import Algorithm, Verifyin
 from quantum_memory.cluster.service.access.signers import Signers
 from quantum_memory.cluster.service.principals import CHANNELS, Principal
 from quantum_memory.errors import QuantumMemoryError
+from quantum_memory.memory.held import Held
 from quantum_memory.settings import JwtSettings
 
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 MOST_CHARS = 8192
 MOST_JTI_CHARS = 256
+MOST_USED = 10_000
+"""Tokens of which it is held here that they were used; of all others the catalog is asked."""
+USED = "a token for one use that was used before"
 NOT_TAKEN = frozenset({"crit", "b64"})
 """Header fields that change what a signature is of, or that must be understood: none is."""
 LAST_S = datetime.max.replace(tzinfo=UTC).timestamp() - 86_400
 
 
 class Verified(NamedTuple):
-    """Who comes with a token, and until when he may."""
+    """Who comes with a token, until when he may, and what the token is called where each is for one use."""
 
     principal: Principal
     until: datetime
+    once: str | None
 
 
 class Tokens:
@@ -50,21 +55,32 @@ class Tokens:
 
     def __init__(self, settings: JwtSettings, signers: Signers, ledger: Ledger, now: Callable[[], datetime]) -> None:
         self._settings, self._signers, self._ledger, self._now = settings, signers, ledger, now
+        self._used: Held[str, bool] = Held(MOST_USED)
 
     async def verify(self, token: str) -> Verified:
-        """Who comes with a token. Raises: Refused; Unavailable, StorageFailure where that cannot be told now."""
+        """Who comes with a token, which is not used by that. Raises: Refused; Unavailable where it cannot be told."""
         settings = self._settings
         claims = await self._signed(token)
         until = self._valid(claims)
-        principal = _principal(claims, settings)
-        if settings.one_use:
-            jti = claims.get("jti")
-            if not isinstance(jti, str) or not 1 <= len(jti) <= MOST_JTI_CHARS:
-                raise Refused("a token without a jti where each is for one use")
-            id_ = blake2b(f"{settings.issuer}\n{jti}".encode(errors="surrogatepass"), digest_size=32).hexdigest()
-            if not await self._ledger.first_use(id_, uuid4().hex, until):
-                raise Refused("a token for one use that was used before")
-        return Verified(principal, until)
+        return Verified(_principal(claims, settings), until, self._once(claims) if settings.one_use else None)
+
+    async def use(self, once: str, until: datetime) -> None:
+        """Use a token that was verified. Raises: Refused, for all but the first; Unavailable, StorageFailure."""
+        first = await self._ledger.first_use(once, uuid4().hex, until)
+        self._used.put(once, True)
+        if not first:
+            raise Refused(USED)
+
+    def _once(self, claims: Mapping[str, Any]) -> str:
+        """What a token for one use is called. Raises: Refused, also where it is held here that it was used."""
+        jti = claims.get("jti")
+        if not isinstance(jti, str) or not 1 <= len(jti) <= MOST_JTI_CHARS:
+            raise Refused("a token without a jti where each is for one use")
+        told = f"{self._settings.issuer}\n{jti}".encode(errors="surrogatepass")
+        once = blake2b(told, digest_size=32).hexdigest()
+        if self._used.get(once):
+            raise Refused(USED)
+        return once
 
     async def _signed(self, token: str) -> Mapping[str, Any]:
         """What a token says, if the issuer signed it for us. Raises: Refused, Unavailable."""

@@ -1,6 +1,7 @@
 """What a replica asks before it does anything: whether the caller, his connection and all together keep to their rates.
 
-Owns what the replica has leased and not spent yet, and the buckets of its own connections. It leases in small lots, so
+Owns what the replica has leased and not spent yet, and the buckets of its own connections and of the addresses from
+which callers came whom nobody knows. It leases in small lots, so
 that a request normally costs no call, and brings back what it does not need. Where nobody answers it goes on with its
 own share of each rate.
 """
@@ -12,6 +13,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import IPv6Address, ip_address
 from itertools import count
 from uuid import uuid4
 
@@ -20,7 +22,7 @@ from quantum_memory.cluster.service.limits.buckets import LAPSE_S, Buckets, Rate
 from quantum_memory.cluster.service.limits.host import Returned, Wanted
 from quantum_memory.cluster.service.limits.remote import Leases
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.errors import RateLimited, Unavailable
+from quantum_memory.errors import RateLimited, Unauthenticated, Unavailable
 from quantum_memory.memory.held import Held
 from quantum_memory.settings import RateSettings, RatesSettings
 
@@ -32,6 +34,7 @@ TIDY_S = 0.25
 """How often leases are looked at."""
 AWAY_S = 5.0
 """How long an actor that did not answer is not asked again."""
+IPV6_HOST_BITS = 64
 KEPT = 10_000
 """Principals whose leases are kept."""
 logger = logging.getLogger(__name__)
@@ -58,7 +61,7 @@ class Limiter:
         self._name, self._numbers = uuid4().hex, count(1)
         self._everyone = _Share("global", "global", limits.everyone)
         self._shares: Held[str, _Share] = Held(KEPT)
-        self._connections, self._own = Buckets(clock), Buckets(clock)
+        self._connections, self._own, self._addresses = Buckets(clock), Buckets(clock), Buckets(clock)
         self._open: dict[str, _Share] = {}
         self._tidying: asyncio.Task[None] | None = None
         self._away, self._away_until_s = False, 0.0
@@ -67,7 +70,7 @@ class Limiter:
         """Let a request through, and count it.
 
         Args:
-            principal: who asks; ``None`` while nobody knows, and then only his connection and all together count.
+            principal: who asks; ``None`` for one who is known and has no rate of his own, as a scraper.
             connection: over which, by a name that no other open connection of this replica has.
             cost: how many requests it counts for.
 
@@ -75,12 +78,16 @@ class Limiter:
             if it costs more than a rate ever lets through at once.
         """
         of_caller = () if principal is None else (self._share(principal),)
-        async with self._over(connection, cost):
+        async with self.over(connection, cost):
             await self._take((*of_caller, self._everyone), cost)
 
     async def admit_caller(self, principal: Principal, cost: float = 1.0) -> None:
-        """Count a request of somebody who was let through as nobody known. Raises: as ``admit``."""
-        await self._take((self._share(principal),), cost)
+        """Count a request of somebody, and for all together, whose connection counts already. Raises: as ``admit``."""
+        await self._take((self._share(principal), self._everyone), cost)
+
+    def stranger(self, address: str | None) -> Stranger:
+        """Somebody at an address of whom it is not known yet whether anybody knows him."""
+        return Stranger(self._addresses, _rate(self._limits.unknown), address, str(next(self._numbers)))
 
     async def _take(self, wanted: Sequence[_Share], cost: float) -> None:
         """Take a request's cost of all of these, or of none. Raises: RateLimited."""
@@ -122,10 +129,13 @@ class Limiter:
             logger.info("what was left of the rates lapses: %s", error)
 
     @asynccontextmanager
-    async def _over(self, connection: str, cost: float) -> AsyncIterator[None]:
-        """Count what comes over a connection, unless the body raises. Raises: RateLimited."""
+    async def over(self, connection: str | None, cost: float = 1.0) -> AsyncIterator[None]:
+        """Count what comes over a connection, if over one, unless the body raises anything but Unauthenticated.
+
+        Raises: RateLimited.
+        """
         rate = _rate(self._limits.connection)
-        if rate is None:
+        if rate is None or connection is None:
             yield
             return
         lease = str(next(self._numbers))
@@ -134,6 +144,9 @@ class Limiter:
             raise RateLimited("connection", granted.retry_after_s)
         try:
             yield
+        except Unauthenticated:
+            self._connections.give_back(connection, lease, 0.0)
+            raise
         except BaseException:
             self._connections.give_back(connection, lease, cost)
             raise
@@ -210,6 +223,41 @@ class Limiter:
             await self.bring_back()
 
 
+class Stranger:
+    """Somebody of whom it is not known yet whether anybody knows him. Until then he spends of nobody's rate but that of
+    his address.
+
+    Args:
+        addresses: the buckets of all addresses.
+        rate: of each; ``None`` for no limit.
+        address: his.
+        lease: unlike that of any other.
+    """
+
+    def __init__(self, addresses: Buckets, rate: Rate | None, address: str | None, lease: str) -> None:
+        self._addresses, self._rate, self._address, self._lease = addresses, rate, address, lease
+        self._paid = False
+
+    def pay(self) -> None:
+        """Count him for his address, once. Raises: RateLimited."""
+        if self._rate is None or self._paid:
+            return
+        granted = self._addresses.lease(_near(self._address), self._rate, self._lease, 1.0, 1.0)
+        if granted.retry_after_s:
+            raise RateLimited("address", granted.retry_after_s)
+        self._paid = True
+
+    def unknown(self) -> None:
+        """Nobody knows him: he pays, if he has not, and for good. Raises: RateLimited."""
+        self.pay()
+        self._addresses.give_back(_near(self._address), self._lease, 0.0)
+
+    def known(self) -> None:
+        """He is known after all: what he paid comes back."""
+        if self._paid:
+            self._addresses.give_back(_near(self._address), self._lease, 1.0)
+
+
 class _Share:
     """What a replica may spend of one bucket: what is left of its lease, and until when it knows that there is no more.
 
@@ -259,6 +307,17 @@ class _Share:
     def stale(self, now_s: float) -> bool:
         """Whether the lease should be brought back: nobody spends of it, or it lapses soon."""
         return now_s >= self._used_s + IDLE_S or now_s >= self._leased_s + OLD_S
+
+
+def _near(address: str | None) -> str:
+    """What an address counts as: of IPv6 its first half, all of which one caller may have."""
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return address or ""
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    return f"{int(found) >> IPV6_HOST_BITS:x}" if found.ipv4_mapped is None else str(found.ipv4_mapped)
 
 
 def _rate(settings: RateSettings | None) -> Rate | None:
