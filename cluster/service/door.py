@@ -23,11 +23,14 @@ from quantum_memory.cluster.service.idempotency import READS, Key, key_of
 from quantum_memory.cluster.service.principals import ROLES, Principal, Role
 from quantum_memory.cluster.service.refusals import unsupported
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
+from quantum_memory.cluster.service.uploads import Uploads
 from quantum_memory.errors import Denied, InvalidInput, InvalidValue, PlaceNotFound
 from quantum_memory.settings import HttpSettings
 
 ROLE, UPLOAD = "x-role", "x-upload"
 """What an operation of the OpenAPI document says of itself: whom it takes, and whether it takes a stream."""
+AGENT = "agent"
+"""What a path calls an agent."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -42,14 +45,16 @@ class Door:
         limiter: how often somebody may ask; as often as he likes without one.
         ledger: which idempotency keys were used; a key is refused without one.
         denied: who is told of what was denied.
+        uploads: what uploads have on disk.
     """
 
     backend: Backend
     authenticator: Authenticator
     limits: HttpSettings
-    limiter: Limiter | None = None
-    ledger: Ledger | None = None
-    denied: Denials | None = None
+    limiter: Limiter | None
+    ledger: Ledger | None
+    denied: Denials | None
+    uploads: Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,8 @@ async def _let_in(
         nonlocal who
         who, request.state.tenant = known, known.tenant
         known.require(role, action)
+        if upload and AGENT in request.path_params:
+            known.require_agent(request.path_params[AGENT], action)
         _spelled(request)
 
     try:
@@ -166,7 +173,7 @@ async def _let_in(
         raise
     except Denied as error:
         if door.denied is not None:
-            agent, called = request.path_params.get("agent"), request.state.request_id
+            agent, called = request.path_params.get(AGENT), request.state.request_id
             door.denied.note(error, action, who=who, address=caller.address, agent=agent, request=called)
         raise
 

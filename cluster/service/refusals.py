@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 
+ROOM_S = 5
+"""After which time there may be room for an upload again."""
+
 
 class Refusal(HTTPException):
     """A request that is not taken as it came.
@@ -23,6 +26,12 @@ class Refusal(HTTPException):
 def too_large(limit: int) -> Refusal:
     """The body has more bytes than are taken."""
     return Refusal(413, "body-too-large", f"the body is over the limit of {limit} bytes", {"Connection": "close"})
+
+
+def no_room() -> Refusal:
+    """All uploads together have as much on disk as they may."""
+    headers = {"Connection": "close", "Retry-After": str(ROOM_S)}
+    return Refusal(503, "uploads-full", f"other uploads take all the room; ask again in {ROOM_S} s", headers)
 
 
 def too_slow(limit_s: float) -> Refusal:

@@ -582,7 +582,8 @@ class HttpSettings(Section):
     """What one request through the door may bring, and how slowly it may come.
 
     ``body_bytes`` bounds what is read at once, ``upload_bytes`` what is taken in as a stream, one line of which is no
-    longer than a body; ``depth`` how deep its JSON is nested. Where replicas listen themselves, the line of a request
+    longer than a body, and ``uploads_bytes`` the files that a replica has on disk at once while it takes them in;
+    ``depth`` how deep its JSON is nested. Where replicas listen themselves, the line of a request
     and its headers are no longer than ``head_bytes``, and have to be there within ``head_s``, and whoever takes nothing
     of an answer or a stream for ``write_s`` is cut off. A body has to be there within ``body_s``, a stream within
     ``upload_s``, and no byte of these two may keep the next waiting for ``idle_s``. Lists come in pages of at most
@@ -592,6 +593,7 @@ class HttpSettings(Section):
 
     body_bytes: Annotated[int, Field(ge=1024, le=1 << 31)] = 8 << 20
     upload_bytes: Annotated[int, Field(ge=1024, le=1 << 40)] = 1 << 30
+    uploads_bytes: Annotated[int, Field(ge=1024, le=1 << 44)] = 1 << 32
     depth: Annotated[int, Field(ge=4, le=256)] = 32
     head_bytes: Annotated[int, Field(ge=1024, le=1 << 24)] = 1 << 16
     head_s: Positive = 15.0
@@ -602,6 +604,12 @@ class HttpSettings(Section):
     page: Annotated[int, Field(ge=1, le=10_000)] = 1000
     in_flight: Annotated[int, Field(ge=1, le=64)] = 4
     progress_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+    @model_validator(mode="after")
+    def _has_room_for_one(self) -> HttpSettings:
+        if self.uploads_bytes < self.upload_bytes:
+            raise ValueError("uploads_bytes has to be upload_bytes at least, or the longest could never come")
+        return self
 
 
 class ReplicasSettings(Section):

@@ -7,7 +7,7 @@ import itertools
 import json
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from quantum_memory.cluster.service import streams
 from quantum_memory.cluster.service.bodies import lines
-from quantum_memory.cluster.service.door import Asked
+from quantum_memory.cluster.service.door import UPLOAD, Asked, DoorRoute
 from quantum_memory.cluster.service.routes import exchange
 from quantum_memory.errors import Busy
 from quantum_memory.memory.archive import layout, open_archive
@@ -239,6 +239,108 @@ def test_an_export_is_read_page_by_page_at_one_place(rest: Rest, monkeypatch: py
     assert pages == [2, 2, 1]
     assert rest.get(f"{ALICE}/export").text != whole
     problem(rest.get(f"{ALICE}/export?as_of=nowhere"), 404, "place-not-found")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where uploads are kept."""
+    (made := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(made))
+    return made
+
+
+class Slow:
+    """A body that begins, and goes on when it is told to."""
+
+    def __init__(self, first: bytes, rest: bytes = b"") -> None:
+        self.first, self.rest = first, rest
+        self.begun, self.on = asyncio.Event(), asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.first
+        self.begun.set()
+        await self.on.wait()
+        yield self.rest
+
+
+UPLOADS = (("remember/stream", NDJSON), ("import", BYTES), ("archive", BYTES))
+
+
+def test_nothing_of_an_upload_is_read_for_one_who_may_not(rest: Rest, temporary: Path) -> None:
+    """Of every operation that takes one, and the table has them all."""
+    routes = [route for route in rest.app.routes if isinstance(route, DoorRoute)]
+    taken = {route.path for route in routes if (route.openapi_extra or {}).get(UPLOAD)}
+    assert taken == {f"/v1/agents/{{agent}}/{path}" for path, _ in UPLOADS}
+    read: list[bytes] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(b"x")
+        yield b"x"
+
+    for path, headers in UPLOADS:
+        for who, agent in (("reader", "team-a"), ("team", "theirs")):
+            answer = rest.ask("POST", f"/agents/{agent}/{path}", content=body(), headers=headers, who=who)
+            problem(answer, 403, "forbidden")
+    assert read == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_uploads_have_only_so_much_on_disk_together(tmp_path: Path, temporary: Path) -> None:
+    http = {"upload_bytes": 20_000, "uploads_bytes": 30_000, "idle_s": 30.0}
+    rest = Rest(tmp_path / "vault", service={"http": http})
+    line = ndjson(said(1))
+    try:
+        rest.put(ALICE)
+        room = rest.app.state.door.uploads
+
+        async def play() -> None:
+            async with rest.client() as client:
+                first = Slow(b"\n" * 15_000, line)
+
+                def bring(content: Any) -> Coroutine[Any, Any, httpx.Response]:
+                    return client.post(f"{ALICE}/import?format=jsonl", content=content, headers=BYTES)
+
+                slow = asyncio.create_task(bring(first))
+                await first.begun.wait()
+                assert room.held >= 15_000
+                told = await bring(b"\n" * 16_000)
+                assert problem(told, 503, "uploads-full")["status"] == 503
+                assert (told.headers["retry-after"], room.held) == ("5", 15_000)
+                unsaid = Slow(b"\n" * 16_000)
+                unsaid.on.set()
+                problem(await bring(unsaid), 503, "uploads-full")
+                problem(await bring(b"\n" * 20_001), 413, "body-too-large")
+                assert (await bring(b"\n" * 8_000 + ndjson(said(2)))).json()["added"] == 1
+                first.on.set()
+                assert (await slow).json()["added"] == 1
+
+        rest.run(play())
+        assert room.held == 0
+        assert list(temporary.iterdir()) == []
+    finally:
+        rest.close()
+
+
+def test_an_upload_whose_request_ends_before_leaves_nothing(rest: Rest, temporary: Path) -> None:
+    room = rest.app.state.door.uploads
+
+    async def play() -> None:
+        async with rest.client() as client:
+            for path in (f"{ALICE}/import", "/agents/bob/archive"):
+                body = Slow(b"\n" * 100_000)
+                left = asyncio.create_task(client.post(path, content=body, headers=BYTES))
+                await body.begun.wait()
+                left.cancel()
+                await asyncio.gather(left, return_exceptions=True)
+                assert room.held in (0, 100_000)
+            for _ in range(100):
+                if room.held == 0:
+                    break
+                await asyncio.sleep(0.02)
+
+    rest.run(play())
+    assert room.held == 0
+    assert list(temporary.iterdir()) == []
 
 
 def test_files_that_are_bad_write_nothing_unless_that_is_skipped(rest: Rest) -> None:

@@ -30,7 +30,6 @@ from quantum_memory.cluster.service.places import pinned
 from quantum_memory.cluster.service.routes.remembering import Create
 from quantum_memory.cluster.service.streams import Duplex, Remembering
 from quantum_memory.cluster.service.tenants import inside
-from quantum_memory.cluster.service.uploads import folder, kept
 from quantum_memory.errors import AlreadyExists, CorruptRecord, InvalidValue, NewerSchema, UnreadableFile
 from quantum_memory.memory.archive import SUFFIX, Imported, Views, describe_archive
 from quantum_memory.memory.archive.frame import verified
@@ -201,9 +200,9 @@ async def import_memories(
     again adds nothing.
     """
     reading = Reading(zone_of(zone), dates)
-    async with folder() as into:
-        path = into / UPLOAD
-        digest = await kept(request, path)
+    async with asked.door.uploads.folder() as upload:
+        path = upload.folder / UPLOAD
+        digest = await upload.keep(request, path)
         if asked.key is not None:
             await asked.key.claim(digest)
         handle = await asked.agent(agent, branch, create=create and not dry_run)
@@ -301,11 +300,10 @@ async def import_archive(
 ) -> ArchiveTold:
     """Whatever it was called, it is called this here, and its branches and checkpoints get ids of their own."""
     full = inside(asked.who.tenant, agent)
-    asked.who.require_agent(agent, "importArchive")
     memory, key = await asked.door.backend.cluster(asked.who), asked.key
-    async with folder() as into:
-        path = into / f"{UPLOAD}{SUFFIX}"
-        digest = await kept(request, path)
+    async with asked.door.uploads.folder() as upload:
+        path = upload.folder / f"{UPLOAD}{SUFFIX}"
+        digest = await upload.keep(request, path)
         if key is not None:
             await key.claim(digest)
         way = ClusterDoor(memory, None if key is None else memory.op_id(key.op))
