@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
+import os
+import socket
 import struct
 import termios
 from typing import Any
@@ -18,6 +21,7 @@ STREAM_BYTES = 4 << 20
 """Of a stream, that wait to be taken, beyond which its connection ends: answers to its own pings are among them."""
 ABORT = "abort"
 """Under which name the state of a stream's scope has what ends its connection at once, whatever waits."""
+logger = logging.getLogger(__name__)
 
 
 class Impatient:
@@ -46,10 +50,19 @@ class Impatient:
         self._transport.write(data)
         waiting = self._transport.get_write_buffer_size()
         if self.most_bytes is not None and waiting > self.most_bytes:
-            self._transport.abort()
+            self.abort()
         elif waiting and self._clock is None:
             self._taken, self._since_s = self._progress(), self._loop.time()
             self._wind()
+
+    def abort(self) -> None:
+        """End the connection at once, and let also the kernel forget what it holds for it."""
+        try:
+            with socket.socket(fileno=os.dup(self._fileno())) as same:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except (OSError, ValueError) as error:
+            logger.debug("a connection was gone before it was cut off: %s", error)
+        self._transport.abort()
 
     def _wind(self) -> None:
         self._clock = self._loop.call_later(self._write_s / LOOKS, self._look)
@@ -62,7 +75,7 @@ class Impatient:
         if taken != self._taken:
             self._taken, self._since_s = taken, now_s
         elif now_s - self._since_s >= self._write_s:
-            self._transport.abort()
+            self.abort()
             return
         self._wind()
 
@@ -73,7 +86,10 @@ class Impatient:
     def _on_the_way(self) -> int:
         """Bytes that the kernel holds for the reader. Where it does not say, they count as taken."""
         try:
-            told = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+            told = fcntl.ioctl(self._fileno(), termios.TIOCOUTQ, bytes(4))
         except (OSError, ValueError):
             return 0
         return int(struct.unpack("i", told)[0])
+
+    def _fileno(self) -> int:
+        return int(self._transport.get_extra_info("socket").fileno())

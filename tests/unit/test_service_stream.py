@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import random
 import socket as sockets
@@ -22,6 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
+from quantum_memory.cluster.service import heads
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.envelope import Envelope
 from quantum_memory.cluster.service.principals import Principal
@@ -29,10 +31,12 @@ from quantum_memory.cluster.service.stream import endpoint, hub, session
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import CLIENT, SERVER, schema
 from quantum_memory.cluster.service.stream.moods import Moods
+from quantum_memory.cluster.service.stream.session import Session
 from quantum_memory.errors import Denied, RateLimited, Unauthenticated, Unavailable
 from quantum_memory.memory.library.entries import Content
 from quantum_memory.memory.library.reach import Reach
 from quantum_memory.memory.vault.feed import Feed
+from quantum_memory.types import AgentName
 from tests.unit.front import Front
 from tests.unit.orchestra import ready
 
@@ -91,8 +95,10 @@ class Client:
 class Server:
     """A server of the stream alone, and ways to it."""
 
-    def __init__(self, front: Front) -> None:
-        self.front, self.valid = front, dict(KEYS)
+    stream: endpoint.Stream
+
+    def __init__(self, front: Front, write_s: float = 30.0) -> None:
+        self.front, self.valid, self.write_s = front, dict(KEYS), write_s
         self.backend = Backend(front.memory)
         self.away = self.full = self.shut = False
         self.denied: list[Denied] = []
@@ -137,15 +143,23 @@ class Server:
             yield made
 
 
-def served(front: Front, play: Callable[[Server], Awaitable[None]], limit_s: float = 120.0, most: int = 3) -> None:
+def served(
+    front: Front,
+    play: Callable[[Server], Awaitable[None]],
+    limit_s: float = 120.0,
+    most: int = 3,
+    write_s: float = 30.0,
+) -> None:
     async def going() -> None:
-        server = Server(front)
-        stream = endpoint.Stream(server.hub, server.knock, server.identify, most)
+        server = Server(front, write_s)
+        stream = server.stream = endpoint.Stream(server.hub, server.knock, server.identify, most)
         app = Envelope(Starlette(routes=[WebSocketRoute("/v1/stream", stream.open)]))
         listener = sockets.create_server(("127.0.0.1", 0))
         host, port = listener.getsockname()
         server.url = f"ws://{host}:{port}/v1/stream"
-        running = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="websockets-sansio"))
+        http = heads.protocol(10.0, 1 << 16, server.write_s)
+        config = uvicorn.Config(app, http=http, log_level="error", lifespan="off", ws="websockets-sansio")
+        running = uvicorn.Server(config)
         running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         await server.hub.start(await front.memory.position.begin())
         task = asyncio.create_task(running.serve([listener]))
@@ -314,6 +328,99 @@ def test_a_reader_that_does_not_keep_up_takes_no_room_and_finds_moods_as_they_ar
                 seen.append((await slow.until("memory_operation"))["position"])
             assert seen == sorted(set(seen)), "with what it asks for later it has everything, once"
             assert sum(one["type"] == "lagging" for one in slow.got) == 1
+
+    served(front, play)
+
+
+def frame(said: dict[str, Any]) -> bytes:
+    text = json.dumps(said).encode()
+    assert len(text) < 126
+    return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
+
+
+def unread(server: Server) -> sockets.socket:
+    """A reader that subscribes, and reads nothing after the handshake."""
+    host, port = server.url.removeprefix("ws://").partition("/")[0].split(":")
+    to = sockets.socket()
+    to.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    to.connect((host, int(port)))
+    to.sendall(
+        b"GET /v1/stream HTTP/1.1\r\nHost: door\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nAuthorization: ann\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    assert to.recv(4096).startswith(b"HTTP/1.1 101")
+    to.sendall(frame({"type": "hello"}))
+    to.sendall(frame({"type": "subscribe", "id": "s", "agents": ["alice"], "channels": ["memories", "mood"]}))
+    return to
+
+
+@pytest.mark.parametrize(
+    ("bound", "send_s", "write_s", "beat_s"),
+    [("a message", 0.5, 60.0, 60.0), ("the connection", 60.0, 0.5, 60.0), ("a revoked key", 60.0, 60.0, 0.2)],
+)
+def test_a_reader_that_takes_nothing_is_let_go(
+    front: Front, monkeypatch: pytest.MonkeyPatch, bound: str, send_s: float, write_s: float, beat_s: float
+) -> None:
+    """Its seat, its watchers and what it was told are free, whichever bound comes first; its connection is reset."""
+    monkeypatch.setattr(endpoint, "SEND_S", send_s)
+    monkeypatch.setattr(endpoint, "CLOSING_S", 0.5)
+    monkeypatch.setattr(session, "HEARTBEAT_S", beat_s)
+    alice = front.agent("acme:alice")
+
+    def stalled() -> bool:
+        return any(type(one) is Session and one._saying.locked() for one in gc.get_objects())
+
+    async def play(server: Server) -> None:
+        with await asyncio.to_thread(unread, server) as to:
+            for number in range(100):
+                text = f"{number} " + "x" * 30_000
+                await quietly(alice.remember, [ready(4 * number + one, f"{one} {text}") for one in range(4)])
+                if stalled():
+                    break
+            assert stalled(), "no buffer takes any more"
+            assert server.stream._seats
+            if bound == "a revoked key":
+                del server.valid["ann"]
+            async with asyncio.timeout(10.0):
+                while server.stream._open:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0.05)
+            assert not server.stream._seats
+            assert not server.hub.moods.watching(AgentName("acme:alice"))
+            gc.collect()
+            assert not any(type(one) is Session for one in gc.get_objects())
+            with pytest.raises(ConnectionResetError):
+                await asyncio.to_thread(drained, to)
+        async with server.client("bob") as other:
+            await other.say("ping")
+            await other.until("pong")
+
+    served(front, play, write_s=write_s)
+
+
+def drained(to: sockets.socket) -> None:
+    """Read to the end. Raises: ConnectionResetError where there is none."""
+    while to.recv(1 << 16):
+        continue
+
+
+def test_of_what_is_not_acknowledged_there_are_so_many_bytes(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "CREDIT_BYTES", 8000)
+    alice = front.agent("acme:alice")
+
+    async def play(server: Server) -> None:
+        async with server.client(acknowledges=False) as to:
+            await to.say("subscribe", id="s", agents=["alice"], channels=["memories"])
+            await to.until("presence")
+            for number in range(8):
+                await quietly(alice.remember, [ready(number, f"{number} " + "x" * 3000)])
+            await operations(to, 3)
+            with pytest.raises(TimeoutError):
+                await beside_heartbeats(to, 0.5)
+            for _ in range(5):  # each as soon as there is room for it
+                await to.say("ack", received=to.received)
+                await to.until("memory_operation")
+                await to.say("ack", received=to.received)
+            assert not any(one["type"] == "lagging" for one in to.got)
 
     served(front, play)
 

@@ -14,13 +14,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import answer, headers_of, problem_of
+from quantum_memory.cluster.service.sending import ABORT
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import (
     FEATURES,
     VERSIONS,
     Ack,
     Closing,
-    FromServer,
     Hello,
     Refused,
     Welcome,
@@ -43,6 +43,10 @@ from quantum_memory.errors import DeadlineExceeded, Denied, OutOfRange, QuantumM
 SUBPROTOCOL = "quantum-memory.v1"
 HELLO_S = 10.0
 """How long a connection may take to say who it is."""
+SEND_S = 30.0
+"""How long a client may take for a message; one that takes longer is let go, whatever else it says."""
+CLOSING_S = 5.0
+"""How long one that is to go may take for the last of them."""
 MAX_FRAME_BYTES = 65_536
 CROWDED_S = 5.0
 """When to try again where a principal has as many streams as he may have."""
@@ -149,13 +153,16 @@ class Stream:
         offered = socket.scope.get("subprotocols", ())
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
 
-        async def send(message: FromServer) -> None:
-            text = written(message)
+        async def send(text: bytes) -> None:
             try:
-                await socket.send_text(text)
+                async with asyncio.timeout(SEND_S):
+                    await socket.send_text(text.decode())
             except RuntimeError as error:
                 # The server that has the connection closed it by itself, as for text that is no UTF-8.
                 raise WebSocketDisconnect(GONE, str(error)) from None
+            except TimeoutError:
+                _cut(socket)
+                raise WebSocketDisconnect(GONE, f"a message was not taken within {SEND_S:g} s") from None
 
         try:
             await self._served(socket, known, send)
@@ -175,20 +182,21 @@ class Stream:
             except TimeoutError:
                 raise Faulty(POLICY, f"no hello within {HELLO_S:g} s") from None
             except Unauthenticated as error:
-                await send(Refused("Unauthenticated", str(error)))
+                await send(written(Refused("Unauthenticated", str(error))))
                 raise Faulty(UNKNOWN, "unauthenticated") from None
             except QuantumMemoryError as error:
-                await send(refusal(error, DEFAULT))
+                await send(written(refusal(error, DEFAULT)))
                 raise Faulty(RESTART, "unavailable") from None
             await self._spoken(socket, hello, guest, send)
 
     async def _spoken(self, socket: WebSocket, hello: Hello, guest: Guest, send: Send) -> None:
         common = sorted(set(hello.versions) & set(VERSIONS))
         if not common:
-            await send(Refused("UnsupportedVersion", f"spoken here: {', '.join(map(str, VERSIONS))}"))
+            told = Refused("UnsupportedVersion", f"spoken here: {', '.join(map(str, VERSIONS))}")
+            await send(written(told))
             raise Faulty(POLICY, "no common version")
         features = tuple(name for name in FEATURES if name in hello.features)
-        await send(Welcome(common[-1], features, self._hub.position, HEARTBEAT_S, CREDIT))
+        await send(written(Welcome(common[-1], features, self._hub.position, HEARTBEAT_S, CREDIT)))
         session = Session(self._hub, guest.principal, guest.stands, send, guest.denied)
         try:
             await self._both(socket, session, guest)
@@ -214,6 +222,14 @@ class Stream:
 
 async def _heard(socket: WebSocket, session: Session, guest: Guest) -> None:
     """Give a session what the client says. Raises: WebSocketDisconnect, Faulty."""
+    try:
+        await _handed_on(socket, session, guest)
+    except Overdrawn:
+        raise Faulty(POLICY, "it asks and does not acknowledge") from None
+
+
+async def _handed_on(socket: WebSocket, session: Session, guest: Guest) -> None:
+    """Raises: WebSocketDisconnect, Faulty, Overdrawn."""
     faults = 0
     while True:
         text = await _frame(socket)
@@ -231,8 +247,6 @@ async def _heard(socket: WebSocket, session: Session, guest: Guest) -> None:
             await session.heard(message)
         except (RateLimited, OutOfRange) as error:
             await session.refuse(refusal(error, guest.principal.tenant, getattr(message, "id", None)))
-        except Overdrawn:
-            raise Faulty(POLICY, "it asks and does not acknowledge") from None
 
 
 async def _frame(socket: WebSocket) -> str:
@@ -269,7 +283,17 @@ async def _turned_away(socket: WebSocket, error: QuantumMemoryError) -> None:
 async def _closed(socket: WebSocket, code: int, last: Closing, reason: str) -> None:
     """Say good-bye, where somebody still listens."""
     try:
-        await socket.send_text(written(last))
-        await socket.close(code, reason)
+        async with asyncio.timeout(CLOSING_S):
+            await socket.send_text(written(last).decode())
+            await socket.close(code, reason)
+    except TimeoutError:
+        _cut(socket)
     except (WebSocketDisconnect, RuntimeError):
         logger.debug("a connection was gone before it was closed: %s", reason)
+
+
+def _cut(socket: WebSocket) -> None:
+    """End a connection without waiting for what its client does not take, where the server that has it lets one."""
+    abort = getattr(socket.state, ABORT, None)
+    if abort is not None:
+        abort()

@@ -240,9 +240,9 @@ def cost_of(message: FromClient) -> float:
     return max(1.0, len(message.agents) / NAMES) if isinstance(message, Subscribe) else 1.0
 
 
-def written(message: FromServer) -> str:
-    """A server's message as a text frame."""
-    return _ENCODER.encode(message).decode()
+def written(message: FromServer) -> bytes:
+    """A server's message as the UTF-8 of a text frame."""
+    return _ENCODER.encode(message)
 
 
 def schema() -> dict[str, Any]:

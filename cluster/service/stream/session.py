@@ -1,12 +1,14 @@
 """One connection of the stream: what it has subscribed to, how far it was told, and how much it has yet to take.
 
-Owns no socket: what is to be said goes through ``send``, what was heard comes through ``heard``. Of what was sent and
-not acknowledged there is never more than ``CREDIT``; what comes after waits in the vault, where it is anyway.
+Owns no socket: what is to be said goes through ``send``, what was heard comes through ``heard``. Of what was told and
+not acknowledged there is never more than ``CREDIT`` messages, or ``CREDIT_BYTES``; what comes after waits in the vault,
+where it is anyway.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -37,6 +39,7 @@ from quantum_memory.cluster.service.stream.messages import (
     Subscribed,
     Unsubscribe,
     Unsubscribed,
+    written,
 )
 from quantum_memory.cluster.service.stream.moods import Seen
 from quantum_memory.cluster.service.tenants import NAMING, inside, outside
@@ -46,6 +49,8 @@ from quantum_memory.types import AgentName, Mood
 
 CREDIT = 1024
 """Messages that may be on their way to a client that has not acknowledged them."""
+CREDIT_BYTES = 16 << 20
+"""Their bytes, beyond which nothing more is told either."""
 SLOW_S = 5.0
 """A reader that owes ``CREDIT`` for so long is told of what is then, and no more of what was."""
 MOST_SUBSCRIPTIONS = 64
@@ -65,7 +70,7 @@ HISTORY = frozenset(
     | {"merged", "rolled_back", "imported", "transaction_committed"}
 )
 
-Send = Callable[[FromServer], Awaitable[None]]
+Send = Callable[[bytes], Awaitable[None]]
 
 
 @dataclass
@@ -107,7 +112,7 @@ class Session:
         hub: what happens.
         who: who it is.
         stands: whether his credential is still valid.
-        send: says something; it returns when that was handed on.
+        send: says something; it returns when that was handed on, and does not take for ever.
         denied: told of what he may not do.
     """
 
@@ -121,7 +126,9 @@ class Session:
     ) -> None:
         self._hub, self._who, self._stands, self._send, self._denied = hub, who, stands, send, denied
         self._subscriptions: dict[str, Subscription] = {}
-        self._sent = self._acknowledged = 0
+        self._sent = self._acknowledged = self._owed_bytes = 0
+        self._owed: deque[int] = deque()
+        self._beat = False
         self._blocked_s: float | None = None
         self._heard_s = asyncio.get_running_loop().time()
         self._own, self._saying = asyncio.Event(), asyncio.Lock()
@@ -132,8 +139,8 @@ class Session:
         Raises: Overdrawn for a client that owes twice the credit, and goes on asking.
         """
         self._heard_s = asyncio.get_running_loop().time()
-        if self._sent - self._acknowledged >= 2 * CREDIT and not isinstance(message, Ack):
-            raise Overdrawn
+        if not isinstance(message, Ack):
+            self._require_credit()
         try:
             match message:
                 case Subscribe():
@@ -153,8 +160,9 @@ class Session:
             await self._say(refusal(error, self._who.tenant, getattr(message, "id", None)))
 
     async def refuse(self, refusal: Refused) -> None:
-        """Say why something was not obeyed that could not even be read."""
+        """Say why something was not obeyed that could not even be read. Raises: Overdrawn, as ``heard``."""
         self._heard_s = asyncio.get_running_loop().time()
+        self._require_credit()
         await self._say(refusal)
 
     async def run(self) -> Closing:
@@ -162,22 +170,39 @@ class Session:
 
         Raises: what ``send`` raises.
         """
-        loop = asyncio.get_running_loop()
-        beat_s = loop.time() + HEARTBEAT_S
+        telling, staying = asyncio.create_task(self._telling()), asyncio.create_task(self._staying())
+        try:
+            await asyncio.wait((telling, staying), return_when=asyncio.FIRST_COMPLETED)
+            return self._closing((telling if telling.done() else staying).result())
+        finally:
+            for task in (telling, staying):
+                task.cancel()
+            await asyncio.gather(telling, staying, return_exceptions=True)
+
+    async def _telling(self) -> str:
+        """Tell what happens until the replica stops; why it is the end. Raises: what ``send`` raises."""
         while not self._hub.closing.is_set():
             change = self._hub.change()
             self._own.clear()
             await self._tell()
-            await _either(change, self._own, self._hub.closing, beat_s - loop.time())
-            if loop.time() >= beat_s:
-                beat_s = loop.time() + HEARTBEAT_S
-                if self._sent > self._acknowledged and loop.time() - self._heard_s > SILENT_S:
-                    return self._closing("idle")
-                if not await self._stays():
-                    return self._closing("revoked")
+            if self._beat:
+                self._beat = False
                 async with self._saying:
-                    await self._send(Heartbeat(self._told_upto()))
-        return self._closing("shutdown")
+                    await self._send(written(Heartbeat(self._told_upto())))
+            await _either(change, self._own, self._hub.closing)
+        return "shutdown"
+
+    async def _staying(self) -> str:
+        """Look with every heartbeat whether the client may stay, whatever he takes or not; why he may not."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            if self._sent > self._acknowledged and loop.time() - self._heard_s > SILENT_S:
+                return "idle"
+            if not await self._stays():
+                return "revoked"
+            self._beat = True
+            self._own.set()
 
     async def _stays(self) -> bool:
         """Whether the caller may stay. As long as nobody can say he may."""
@@ -251,13 +276,29 @@ class Session:
         """Raises: OutOfRange for more than was sent, or less than was acknowledged."""
         if not self._acknowledged <= received <= self._sent:
             raise OutOfRange("received", received, self._acknowledged, self._sent)
-        self._acknowledged = received
-        self._own.set()
+        while self._acknowledged < received:
+            self._acknowledged += 1
+            self._owed_bytes -= self._owed.popleft()
+        if self._blocked_s is not None and self._has_room():
+            self._own.set()
+
+    def _has_room(self) -> bool:
+        """Whether so much was acknowledged that telling goes on."""
+        return self._sent - self._acknowledged <= CREDIT // 2 and self._owed_bytes <= CREDIT_BYTES // 2
+
+    def _owes(self, times: int) -> bool:
+        """Whether the client owes his credit so many times."""
+        return self._sent - self._acknowledged >= times * CREDIT or self._owed_bytes >= times * CREDIT_BYTES
+
+    def _require_credit(self) -> None:
+        """Raises: Overdrawn."""
+        if self._owes(2):
+            raise Overdrawn
 
     async def _tell(self) -> None:
         """What is new, to each subscription, as long as there is credit."""
         if self._blocked_s is not None:
-            if self._sent - self._acknowledged > CREDIT // 2:
+            if not self._has_room():
                 return
             slow = asyncio.get_running_loop().time() - self._blocked_s > SLOW_S
             self._blocked_s = None
@@ -358,10 +399,13 @@ class Session:
 
     async def _say(self, message: FromServer) -> None:
         """Say something that is to be acknowledged. Beyond the credit nothing more is told until some of it is."""
+        text = written(message)
         async with self._saying:
             self._sent += 1
-            await self._send(message)
-        if self._sent - self._acknowledged >= CREDIT and self._blocked_s is None:
+            self._owed.append(len(text))
+            self._owed_bytes += len(text)
+            await self._send(text)
+        if self._owes(1) and self._blocked_s is None:
             self._blocked_s = asyncio.get_running_loop().time()
 
 
@@ -385,13 +429,13 @@ def _briefly(told: dict[str, object]) -> dict[str, object]:
     return {name: len(value) if isinstance(value, list) and name != "parts" else value for name, value in told.items()}
 
 
-async def _either(one: asyncio.Event, other: asyncio.Event, third: asyncio.Event, within_s: float) -> None:
-    """Wait until one of these is set, or the time is over."""
-    if one.is_set() or other.is_set() or third.is_set() or within_s <= 0:
+async def _either(one: asyncio.Event, other: asyncio.Event, third: asyncio.Event) -> None:
+    """Wait until one of these is set."""
+    if one.is_set() or other.is_set() or third.is_set():
         return
     waits = [asyncio.ensure_future(event.wait()) for event in (one, other, third)]
     try:
-        await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()
