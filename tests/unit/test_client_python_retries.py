@@ -11,9 +11,19 @@ from typing import Any
 
 import pytest
 
-from quantum_memory_client import AsyncClient, Client, Conflict, NoAnswer, NotFound, Retries, ServerFailure, Unavailable
+from quantum_memory_client import (
+    AsyncClient,
+    Client,
+    ClientError,
+    Conflict,
+    NoAnswer,
+    NotFound,
+    Retries,
+    ServerFailure,
+    Unavailable,
+)
 from quantum_memory_client._operations import forget_memory, import_archive, import_memories, list_agents, remember
-from quantum_memory_client.calls import Answer
+from quantum_memory_client.calls import Answer, Call
 from quantum_memory_client.errors import of_answer
 from quantum_memory_client.retries import Send, Wait, performed
 from tests.unit.door_served import Door, Proxy, proxied
@@ -308,3 +318,26 @@ def test_what_something_in_between_answers_is_an_error_too() -> None:
     gateway = of_answer(502, {"content-type": "text/html"}, b"<html>")
     assert (type(gateway), gateway.detail) == (Unavailable, "Bad Gateway")
     assert of_answer(418, {"content-type": "application/problem+json"}, b"{").status == 418
+
+
+@pytest.mark.parametrize(("statuses", "may_be_done"), [((None, 401), True), ((504, 429), True), ((429, 401), False)])
+def test_an_error_says_whether_an_earlier_attempt_may_have_done_it(
+    statuses: tuple[int | None, ...], may_be_done: bool
+) -> None:
+    call = remember("ann", "Bob lent me his umbrella.")
+    with pytest.raises(ClientError) as raised:
+        _carried_out(call, statuses)
+    assert (raised.value.may_be_done, raised.value.idempotency_key) == (may_be_done, call.key)
+
+
+def _carried_out(call: Call[Any], statuses: tuple[int | None, ...]) -> None:
+    """With a deadline that leaves time for two attempts."""
+    clock = Clock()
+    steps = performed(call, Retries(deadline_s=0.9, draw=lambda: 0.0), 30.0, clock)
+    outcome: Answer | NoAnswer | None = None
+    given = iter(statuses)
+    while True:
+        step = steps.send(outcome)
+        clock.now_s += 0.4
+        status = next(given) if isinstance(step, Send) else 0
+        outcome = NoAnswer("gone") if status is None else Answer(status, {}, b"") if status else None

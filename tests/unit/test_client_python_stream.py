@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from quantum_memory import errors
 from quantum_memory.cluster.service.stream import endpoint, session
 from quantum_memory_client import (
     AsyncClient,
@@ -27,10 +29,11 @@ from quantum_memory_client import (
     Unavailable,
 )
 from quantum_memory_client.errors import of_answer
-from quantum_memory_client.following import Following
+from quantum_memory_client.following import REFUSALS, Following
 from tests.unit.door_served import Door, Proxy, free_port, proxied
 
 QUICK = Retries(deadline_s=20.0, first_s=0.02, most_s=0.1)
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -307,3 +310,26 @@ def test_a_refusal_that_is_over_soon_is_waited_out_and_another_is_not() -> None:
         reader.hear("refused", error="InvalidValue", detail="agents: no name", id="events")
     with pytest.raises(InvalidInput):
         reader.core.lost(wrong.value)
+
+
+def _kinds(root: type[errors.QuantumMemoryError]) -> set[str]:
+    return {root.__name__}.union(*(_kinds(kind) for kind in root.__subclasses__()))
+
+
+def test_every_refusal_that_asking_again_does_not_change_is_final_for_both_clients() -> None:
+    """Whether it is one is in the error's own group, so a new error of these groups belongs into both lists."""
+    spoken = {"UnsupportedVersion", "InvalidMessage", "protocol"}
+    final = _kinds(errors.InvalidInput) | _kinds(errors.Denied) | _kinds(errors.NotFound) | spoken
+    ours = {name for name in final if errors.__dict__.get(name) is not None} | spoken
+    assert {name for name, kind in REFUSALS.items() if not issubclass(kind, Unavailable)} == ours
+    source = (ROOT / "clients/typescript/src/stream.ts").read_text(encoding="utf-8")
+    told = source.partition("const FINAL")[2].partition("]);")[0]
+    assert set(re.findall(r'"(\w+)"', told)) == ours
+    for name in ours:
+        reader = Reader()
+        reader.core.opened()
+        with pytest.raises(REFUSALS[name]) as refused:
+            reader.hear("refused", error=name, detail="why")
+        assert refused.value.kind == name
+        with pytest.raises(REFUSALS[name]):
+            reader.core.lost(refused.value)

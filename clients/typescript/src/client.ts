@@ -1,6 +1,7 @@
 /** The way to a memory: its address, who asks, and what goes with every call. */
 
 import { Agent } from "./agent.js";
+import { ProblemError } from "./errors.js";
 import { OPERATIONS } from "./generated/operations.js";
 import { whole } from "./lines.js";
 import { Outbox } from "./outbox.js";
@@ -64,7 +65,6 @@ export class QuantumMemory implements Caller {
     this.#backoff = { ...BACKOFF, ...options.backoff };
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#socket = options.socket ?? openSocket;
-    this.#outbox = options.offline === undefined ? null : new Outbox(options.offline.most, this.#backoff);
     this.#way = {
       url: url.replace(/\/+$/, ""),
       credential: options.key,
@@ -73,6 +73,8 @@ export class QuantumMemory implements Caller {
       backoff: this.#backoff,
       mostRetryAfterMs: options.mostRetryAfterMs ?? 60_000,
     };
+    const bounds = { most: options.offline?.most ?? 0, tries: this.#way.tries };
+    this.#outbox = options.offline === undefined ? null : new Outbox(bounds, this.#backoff, () => this.#reached());
   }
 
   /** How many writes wait for a connection. */
@@ -150,16 +152,23 @@ export class QuantumMemory implements Caller {
   async json<O extends OperationName>(name: O, brought: Brought, options: Options<O>): Promise<Answer<O>> {
     const call = this.#call(name, brought, options);
     const { writes, upload } = OPERATIONS[name];
+    const { key, signal } = call;
     const queued = writes && !upload ? this.#outbox : null;
     const read = async (response: Response): Promise<Answer<O>> =>
       (response.status === 204 ? undefined : await response.json()) as Answer<O>;
-    if (queued === null) return answered(this.#way, call, read);
-    return queued.write(() => answered(this.#way, { ...call, once: true }, read), call.signal);
+    if (queued === null || key === undefined) return answered(this.#way, call, read);
+    return queued.write(() => answered(this.#way, { ...call, once: true }, read), { key, signal });
   }
 
   /** An operation whose answer is read by the caller. A try is over when its head is there. */
   raw<O extends OperationName>(name: O, brought: Brought, options: Options<O>): Promise<Response> {
     return answered(this.#way, { ...this.#call(name, brought, options), streams: true }, async (response) => response);
+  }
+
+  /** Whether something answers there, whatever it says. */
+  async #reached(): Promise<boolean> {
+    const asked = { ...this.#call("health", {}, {}), once: true };
+    return answered({ ...this.#way, tries: 1 }, asked, () => Promise.resolve(true)).catch((error) => error instanceof ProblemError);
   }
 
   #call(name: OperationName, { path = {}, json, upload }: Brought, options: CallOptions & object): Call {
@@ -176,6 +185,7 @@ export class QuantumMemory implements Caller {
       path: addressed(operation.path, path, operation.query, options),
       headers,
       ...(content === undefined ? {} : { body: content.body }),
+      ...(operation.writes && key !== undefined ? { key } : {}),
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     };

@@ -51,14 +51,49 @@ export class DeadlineExceeded extends Unavailable {}
 /** Something went wrong at the server: 500 and all else. */
 export class ServerError extends ProblemError {}
 
-/** There is no connection, or it broke before the answer was whole. */
+/** There is no connection, or it broke before the answer was whole. Whether a write was done is not known. */
 export class ConnectionFailed extends QuantumMemoryError {}
 /** The answer did not come within `timeoutMs`. Whether a write was done is not known. */
 export class TimedOut extends QuantumMemoryError {}
-/** So many writes wait for a connection that the oldest is refused. It was not acknowledged. */
-export class QueueFull extends QuantumMemoryError {}
-/** The client or stream was closed. */
-export class Closed extends QuantumMemoryError {}
+/** A write that was given up here before it was answered. */
+export interface GivenUp {
+  /** Whether it was sent: then nobody knows whether it was done. Otherwise it was not. */
+  sent: boolean;
+  /** The same call with this key does it if it was not done, and answers what it came to. */
+  idempotencyKey: string;
+}
+/** A write that was sent was given up: `cause` says why. Whether it was done is not known. */
+export class OutcomeUnknown extends QuantumMemoryError implements GivenUp {
+  readonly sent = true;
+
+  constructor(
+    readonly idempotencyKey: string,
+    cause: unknown,
+  ) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`${why}: whether the write was done is not known`, { cause });
+  }
+}
+/** So many writes wait for a connection that the oldest of those that are not just being sent is refused. */
+export class QueueFull extends QuantumMemoryError implements GivenUp {
+  readonly sent: boolean;
+  readonly idempotencyKey: string;
+
+  constructor(message: string, write: GivenUp) {
+    super(message);
+    this.sent = write.sent;
+    this.idempotencyKey = write.idempotencyKey;
+  }
+}
+/** The client or stream was closed. `write` is what was given up with it. */
+export class Closed extends QuantumMemoryError {
+  constructor(
+    message: string,
+    readonly write: GivenUp | null = null,
+  ) {
+    super(message);
+  }
+}
 /** The stream was refused; `kind` is the kind of error. */
 export class StreamRefused extends QuantumMemoryError {
   constructor(

@@ -50,10 +50,15 @@ type Change = Messages["MemoryOperation" | "EquationEvolution" | "History"];
 const PROTOCOL = "quantum-memory.v1";
 const ID = "s";
 const REVOKED = 4401;
-/** Kinds of refusal that asking again does not change. */
-const FINAL: ReadonlySet<string> = new Set(
-  ["Unauthenticated", "Forbidden", "InvalidValue", "TooLong", "UnsupportedVersion", "InvalidMessage"],
-);
+/** Kinds of refusal that asking again does not change: who asks may not, what he asks does not fit, or it is not there. */
+const FINAL: ReadonlySet<string> = new Set([
+  "Denied", "Unauthenticated", "Forbidden",
+  "InvalidInput", "EmptyText", "TooLong", "ShapeMismatch", "NotFinite", "OutOfRange", "InvalidValue", "ZeroMass",
+  "UnknownLabels", "InvalidSettings", "UnreadableLine", "UnreadableEntry", "UnreadableFile", "UnsafeArchive", "KeysNotKept",
+  "NotFound", "AgentNotFound", "PlaceNotFound", "BranchDeleted", "MemoryNotFound", "SkillNotFound", "EntryNotFound",
+  "KeyNotFound", "BlockMissing", "RelationNotFound", "BackupNotFound",
+  "UnsupportedVersion", "InvalidMessage", "protocol",
+]);
 
 /**
  * A subscription that outlives its connections: it goes on after the last position, with nothing left out and nothing twice.

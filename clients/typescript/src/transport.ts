@@ -1,6 +1,6 @@
 /** One request and its retries. Knows HTTP, and nothing of operations. */
 
-import { ConnectionFailed, errorOf, ProblemError, TimedOut, Unavailable } from "./errors.js";
+import { ConnectionFailed, errorOf, OutcomeUnknown, ProblemError, TimedOut, Unavailable } from "./errors.js";
 import { type Backoff, sleep, waitMs } from "./retries.js";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -15,6 +15,8 @@ export interface Call {
   body?: BodyInit;
   timeoutMs: number;
   signal?: AbortSignal;
+  /** What makes a write the same however often it is sent. */
+  key?: string;
   /** Whether it is for someone else to come back when there is no connection. */
   once?: boolean;
   /** Whether `read` takes the head alone: the signal then goes on to end the body, and the time is that of the head. */
@@ -35,19 +37,27 @@ export interface Way {
 /**
  * The good answer to a request, as `read` takes it in.
  *
- * Throws: ProblemError, ConnectionFailed, TimedOut, the signal's reason.
+ * Throws: ProblemError, ConnectionFailed, TimedOut; when the signal ends it, its reason, or OutcomeUnknown of a write that was sent.
  */
 export async function answered<T>(way: Way, call: Call, read: (response: Response) => Promise<T>): Promise<T> {
+  call.signal?.throwIfAborted();
   for (let tries = 1; ; tries += 1) {
     try {
       return await once(way, call, read);
     } catch (error) {
+      if (call.signal?.aborted && !(error instanceof ProblemError)) throw aborted(call);
       if (tries >= way.tries || !again(call, error)) throw error;
       const told = error instanceof ProblemError ? error.retryAfterMs : null;
       if (told !== null && told > way.mostRetryAfterMs) throw error;
-      await sleep(Math.max(told ?? 0, waitMs(way.backoff, tries)), call.signal);
+      await sleep(Math.max(told ?? 0, waitMs(way.backoff, tries)), call.signal).catch(() => undefined);
+      if (call.signal?.aborted) throw aborted(call);
     }
   }
+}
+
+/** What a call is rejected with that was sent, and that its signal ended. */
+function aborted({ key, signal }: Call): unknown {
+  return key !== undefined ? new OutcomeUnknown(key, signal?.reason) : signal?.reason;
 }
 
 /** Whether it makes sense to send the same again: doing it twice is doing it once. A body that is a stream is gone. */
@@ -58,7 +68,6 @@ function again(call: Call, error: unknown): boolean {
 }
 
 async function once<T>(way: Way, call: Call, read: (response: Response) => Promise<T>): Promise<T> {
-  call.signal?.throwIfAborted();
   const token = typeof way.credential === "function" ? await way.credential() : way.credential;
   const headers = token === undefined ? call.headers : { ...call.headers, Authorization: `Bearer ${token}` };
   const ending = new AbortController();

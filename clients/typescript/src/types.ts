@@ -21,7 +21,7 @@ export type Query<O extends OperationName> = [NonNullable<operations[O]["paramet
 
 /** What can be said of every call. */
 export interface CallOptions {
-  /** Ends the call: its promise is rejected with the signal's reason. */
+  /** Ends the call: its promise is rejected with the signal's reason; that of a write that was sent with OutcomeUnknown, whose cause it is. */
   signal?: AbortSignal;
   /** How long one try may take, in milliseconds; `timeoutMs` of the client when left out. */
   timeoutMs?: number;

@@ -1,7 +1,7 @@
 // Writes while there is no connection: kept in order, done once, refused aloud when there are too many.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { Closed, ConnectionFailed, Conflict, QuantumMemory, QueueFull } from "../src/index.js";
+import { Closed, ConnectionFailed, Conflict, OutcomeUnknown, QuantumMemory, QueueFull } from "../src/index.js";
 import { Outbox } from "../src/outbox.js";
 import { Line, RealServer, until } from "./server.js";
 
@@ -16,6 +16,7 @@ beforeAll(async () => {
 afterEach(() => {
   line.down = false;
   line.passes = () => true;
+  line.hold = () => Promise.resolve();
   for (const one of clients.splice(0)) one.close();
 });
 afterAll(async () => {
@@ -23,9 +24,9 @@ afterAll(async () => {
   await server.remove();
 });
 
-async function away(name: string, most: number): Promise<QuantumMemory> {
+async function away(name: string, most: number, firstMs = 20): Promise<QuantumMemory> {
   await new QuantumMemory(server.url, { key: server.key }).agent(name).makeAgent();
-  const client = new QuantumMemory(line.url, { key: server.key, offline: { most }, backoff: { firstMs: 20, mostMs: 100 } });
+  const client = new QuantumMemory(line.url, { key: server.key, offline: { most }, backoff: { firstMs, mostMs: 5 * firstMs } });
   clients.push(client);
   return client;
 }
@@ -38,6 +39,16 @@ function cut(): void {
 async function textsOf(name: string): Promise<string[]> {
   const { items } = await new QuantumMemory(server.url, { key: server.key }).agent(name).listMemories();
   return items.map((one) => one.text);
+}
+
+/** One of whose server nothing is heard but what the writes hear, if not said otherwise. */
+function outbox({ most = 10, tries = 3, reached = false, firstMs = 1 }): Outbox {
+  return new Outbox({ most, tries }, { firstMs, mostMs: 2 * firstMs, random: () => 0 }, () => Promise.resolve(reached));
+}
+
+/** Whether this is what answers that something is remembered. */
+function isOfWrite(piece: Buffer): boolean {
+  return piece.includes('"ids"');
 }
 
 test("what is written without a connection is done when there is one, in order and once", async () => {
@@ -78,11 +89,14 @@ test("writes wait while a server is killed and started again", async () => {
 });
 
 test("when too many wait the oldest is refused with an error, and the others are kept", async () => {
-  const client = await away("full", 3);
+  const client = await away("full", 3, 1000); // none is being sent again when the fifth comes
   cut();
   const writes = ["a", "b", "c", "d", "e"].map((text) => client.agent("full").remember({ text }));
   const settled = Promise.allSettled(writes);
-  await until(() => client.waiting === 3);
+  let refused = 0;
+  for (const one of writes) one.catch(() => (refused += 1));
+  await until(() => refused === 2);
+  expect(client.waiting).toBe(3);
   line.down = false;
   const ends = (await settled).map((one) => (one.status === "rejected" ? one.reason : "done"));
   expect(ends.map((end) => (end instanceof QueueFull ? "full" : end))).toEqual(["full", "full", "done", "done", "done"]);
@@ -133,15 +147,15 @@ test("an error of one that waited is its own, and the next goes on", async () =>
 });
 
 test("one that was made earlier and is still being tried is waited for", async () => {
-  const box = new Outbox(10, { firstMs: 1, mostMs: 2, random: () => 0 });
+  const box = outbox({ most: 10 });
   const done: string[] = [];
   let broken = true;
   let fail: (error: Error) => void = () => undefined;
   const slow = box.write(() => {
     if (!broken) return Promise.resolve(done.push("first"));
     return new Promise<number>((_, reject) => (fail = reject));
-  });
-  const quick = box.write(() => (broken ? Promise.reject(new ConnectionFailed("none")) : Promise.resolve(done.push("second"))));
+  }, { key: "slow" });
+  const quick = box.write(() => (broken ? Promise.reject(new ConnectionFailed("none")) : Promise.resolve(done.push("second"))), { key: "quick" });
   await until(() => box.size === 1);
   broken = false;
   await new Promise((resolve) => setTimeout(resolve, 30));
@@ -149,4 +163,78 @@ test("one that was made earlier and is still being tried is waited for", async (
   fail(new ConnectionFailed("none"));
   await Promise.all([slow, quick]);
   expect(done).toEqual(["first", "second"]);
+});
+
+test("a write that is under way is not refused for room: the next oldest is, and it was not done", async () => {
+  const client = await away("room", 2);
+  cut();
+  const first = client.agent("room").remember({ text: "first" });
+  await until(() => client.waiting === 1);
+  let answers = 0;
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  line.hold = (piece) => (isOfWrite(piece) ? (++answers, held) : Promise.resolve());
+  line.down = false;
+  await until(() => answers > 0); // it is done on the server, and its answer is on the way
+  const others = ["second", "third", "fourth"].map((text) => client.agent("room").remember({ text }));
+  const refused = await Promise.allSettled(others.slice(0, 2));
+  release();
+  await Promise.all([first, others[2]]);
+  expect(refused.map((one) => one.status === "rejected" && one.reason)).toMatchObject([{ sent: false }, { sent: false }]);
+  expect(refused.every((one) => one.status === "rejected" && one.reason instanceof QueueFull)).toBe(true);
+  expect(await textsOf("room")).toEqual(["first", "fourth"]);
+});
+
+test("who ends a write that is under way is told that nobody knows, and the same again with its key is done once", async () => {
+  for (const name of ["ended", "ended-later"]) {
+    const client = await away(name, 10);
+    const ending = new AbortController();
+    if (name === "ended-later") cut();
+    let answers = 0;
+    line.hold = (piece) => (isOfWrite(piece) ? (++answers, new Promise<void>(() => undefined)) : Promise.resolve());
+    const write = client.agent(name).remember({ text: "once" }, { signal: ending.signal });
+    const told = write.catch((error: unknown) => error);
+    if (name === "ended-later") await until(() => client.waiting === 1);
+    line.down = false;
+    await until(() => answers > 0);
+    ending.abort(new Error("enough"));
+    const error = await told;
+    expect(error).toBeInstanceOf(OutcomeUnknown);
+    expect(error).toMatchObject({ sent: true, cause: { message: "enough" } });
+    line.hold = () => Promise.resolve();
+    await client.agent(name).remember({ text: "once" }, { idempotencyKey: (error as OutcomeUnknown).idempotencyKey });
+    expect(await textsOf(name)).toEqual(["once"]);
+  }
+});
+
+test("a client that is closed says which of its writes were sent, and one under way is told what it came to", async () => {
+  const box = outbox({});
+  let broken = true;
+  let answer: (said: string) => void = () => undefined;
+  const sent = box.write(
+    () => (broken ? Promise.reject(new ConnectionFailed("none")) : new Promise((resolve) => (answer = resolve))),
+    { key: "sent" },
+  );
+  await until(() => box.size === 1);
+  const never = box.write(() => Promise.resolve("never"), { key: "never" });
+  broken = false;
+  box.wake();
+  const answering = answer;
+  await until(() => answer !== answering);
+  box.close();
+  await expect(never).rejects.toMatchObject({ write: { sent: false, idempotencyKey: "never" } });
+  answer("done");
+  expect(await sent).toBe("done");
+});
+
+test("a write whose connection fails each time while the server answers is given up, and the others go on", async () => {
+  const hopeless = outbox({ tries: 3, reached: true, firstMs: 200 });
+  let tries = 0;
+  const never = hopeless.write(() => (++tries, Promise.reject(new ConnectionFailed("reset"))), { key: "large" });
+  const given = expect(never).rejects.toMatchObject({ name: "OutcomeUnknown", idempotencyKey: "large" });
+  await until(() => hopeless.size === 1);
+  const next = hopeless.write(() => Promise.resolve("next"), { key: "next" });
+  await given;
+  expect(tries).toBe(4);
+  expect(await next).toBe("next");
 });

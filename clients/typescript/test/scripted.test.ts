@@ -106,6 +106,29 @@ test("what came is acknowledged at a quarter of the credit, and soon in any case
   expect(acks()).toEqual([3, 6, 7]);
 });
 
+test("a refusal that asking again does not change ends it, with its name; another is come back from", async () => {
+  for (const error of ["EmptyText", "OutOfRange", "InvalidMessage", "AgentNotFound", "protocol"]) {
+    let tries = 0;
+    const { stream } = await played((say, message) => {
+      if (message["type"] === "subscribe") say({ type: "refused", error, detail: "why", id: "s" });
+      tries += 1;
+    });
+    const closed = new Promise((resolve) => stream.on("closed", resolve));
+    await expect(stream.started).rejects.toMatchObject({ name: "StreamRefused", kind: error });
+    expect(await closed).toMatchObject({ error: { kind: error } });
+    expect(tries).toBe(1);
+    server.close();
+  }
+  let subscriptions = 0;
+  const { stream } = await played((say, message) => {
+    if (message["type"] !== "subscribe") return;
+    subscriptions += 1;
+    if (subscriptions < 3) say({ type: "refused", error: "VaultUnavailable", detail: "not now", id: "s" });
+    else say({ type: "subscribed", id: "s", position: 9 });
+  });
+  await stream.started;
+});
+
 test("the server's own pause before coming back is kept to", async () => {
   const times: number[] = [];
   const { stream } = await played((say, message, socket) => {

@@ -71,6 +71,8 @@ export class RealServer {
 export class Line {
   /** Called with each piece of an answer; what it returns false for is lost, and its connection with it. */
   passes: (piece: Buffer) => boolean = () => true;
+  /** Called with each piece of an answer, which goes on when this is over. */
+  hold: (piece: Buffer) => Promise<void> = () => Promise.resolve();
   /** Whether new connections are refused. */
   down = false;
   readonly #sockets = new Set<Socket>();
@@ -110,7 +112,7 @@ export class Line {
     }
     if (this.down) return over();
     near.on("data", (piece) => far.write(piece));
-    far.on("data", (piece) => (this.passes(piece) ? near.write(piece) : over()));
+    far.on("data", (piece) => (this.passes(piece) ? void this.hold(piece).then(() => near.write(piece)) : over()));
   }
 }
 

@@ -130,6 +130,13 @@ test("who is not known is told so once, and it ends", async () => {
   expect(await closed).toMatchObject({ error: { kind: "Unauthenticated" } });
 });
 
+test("what cannot be subscribed to is refused once, by the name of the fault", async () => {
+  for (const agents of [[" "], ["a:b"], ["x".repeat(129)]]) {
+    const stream = client.stream({ agents });
+    await expect(stream.started).rejects.toMatchObject({ name: "StreamRefused" });
+  }
+});
+
 test("a credential that was refused is asked for again, and the next one is tried", async () => {
   const keys = ["qm_old", server.key];
   const renewing = new QuantumMemory(server.url, { key: () => keys.shift() ?? server.key });

@@ -14,9 +14,11 @@ from typing import Any, Final, Literal, cast
 
 from quantum_memory_client.errors import (
     ClientError,
+    Denied,
     Forbidden,
     InvalidInput,
     NoAnswer,
+    NotFound,
     RateLimited,
     Revoked,
     Unauthenticated,
@@ -32,12 +34,22 @@ CHANGES = frozenset({"memory_operation", "history", "equation_evolution"})
 """What has its place in the order of changes; moods are states."""
 HANDED_ON = CHANGES | {"emotional_update", "phase_transition", "lagging"}
 UNCOUNTED = frozenset({"welcome", "heartbeat", "closing"})
+UNFIT = (
+    "InvalidInput EmptyText TooLong ShapeMismatch NotFinite OutOfRange InvalidValue ZeroMass UnknownLabels "
+    "InvalidSettings UnreadableLine UnreadableEntry UnreadableFile UnsafeArchive KeysNotKept "
+    "UnsupportedVersion InvalidMessage protocol"
+)
+ABSENT = (
+    "NotFound AgentNotFound PlaceNotFound BranchDeleted MemoryNotFound SkillNotFound EntryNotFound KeyNotFound "
+    "BlockMissing RelationNotFound BackupNotFound"
+)
 REFUSALS: dict[str, type[ClientError]] = {
+    "Denied": Denied,
     "Unauthenticated": Unauthenticated,
     "Forbidden": Forbidden,
     "RateLimited": RateLimited,
-    **dict.fromkeys(("InvalidValue", "InvalidMessage", "TooLong", "OutOfRange"), InvalidInput),
-    **dict.fromkeys(("UnsupportedVersion", "protocol"), InvalidInput),
+    **dict.fromkeys(UNFIT.split(), InvalidInput),
+    **dict.fromkeys(ABSENT.split(), NotFound),
 }
 """By the name of the error; the server is not ready where it names another."""
 Channel = Literal["mood", "memories", "history"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from quantum_memory_client.calls import Answer, Call
-from quantum_memory_client.errors import ClientError, NoAnswer, NotFound
+from quantum_memory_client.errors import ClientError, DeadlineExceeded, NoAnswer, NotFound
 
 T = TypeVar("T")
 AGAIN = frozenset({429, 502, 503, 504})
@@ -55,15 +55,20 @@ Steps = Generator[Send | Wait, Answer | NoAnswer | None, T]
 
 
 def performed(call: Call[T], retries: Retries, timeout_s: float, clock: Callable[[], float]) -> Steps[T]:
-    """A call from its first attempt to what it says in the end. Raises: ClientError of the last attempt."""
+    """A call from its first attempt to what it says in the end.
+
+    Raises: ClientError of the last attempt, which says whether an earlier one may have done what was asked.
+    """
     end_s = clock() + retries.deadline_s
-    attempt = 0
+    attempt, lost = 0, False
     while True:
         left_s = end_s - clock()
         outcome = yield Send(call, min(timeout_s, left_s) if attempt else timeout_s)
         try:
             return _read(call, outcome)
         except ClientError as error:
+            lost = lost or isinstance(error, NoAnswer | DeadlineExceeded)
+            error.idempotency_key, error.may_be_done = call.key, lost and call.key is not None
             if attempt and _is_gone(call, error):
                 return call.read(Answer(204, {}, b""))
             if not isinstance(error, NoAnswer) and error.status not in AGAIN:
