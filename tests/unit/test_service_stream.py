@@ -425,6 +425,35 @@ def test_of_what_is_not_acknowledged_there_are_so_many_bytes(front: Front, monke
     served(front, play)
 
 
+def test_an_ack_of_nothing_new_counts_and_one_wakes_only_who_waits_for_it(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    tell = Session._tell
+
+    async def looking(one: Session) -> None:
+        nonlocal looks
+        looks += 1
+        await tell(one)
+
+    async def play(server: Server) -> None:
+        async with server.client(acknowledges=False) as to:
+            for number in range(50):
+                await to.say("ping", nonce=str(number))
+            while to.received < 50:
+                await to.next()
+            monkeypatch.setattr(Session, "_tell", looking)
+            server.full = True
+            for received in range(1, 51):
+                await to.say("ack", received=received)
+            for received in (50, 10, 99):  # once more, fewer, and more than there were
+                await to.say("ack", received=received)
+                assert (await to.next())["error"] == "RateLimited"
+            assert looks == 0
+
+    served(front, play)
+
+
 def test_tenants_do_not_hear_of_each_other(front: Front) -> None:
     front.agent("acme:alice").remember(ready(0))
 

@@ -19,7 +19,6 @@ from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import (
     FEATURES,
     VERSIONS,
-    Ack,
     Closing,
     Hello,
     Refused,
@@ -242,7 +241,7 @@ async def _handed_on(socket: WebSocket, session: Session, guest: Guest) -> None:
             await session.refuse(Refused("InvalidMessage", str(error)[:200]))
             continue
         try:
-            if not isinstance(message, Ack):
+            if not session.is_due(message):
                 await guest.counted(cost_of(message))
             await session.heard(message)
         except (RateLimited, OutOfRange) as error:

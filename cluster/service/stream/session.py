@@ -159,6 +159,10 @@ class Session:
                 self._denied(error)
             await self._say(refusal(error, self._who.tenant, getattr(message, "id", None)))
 
+    def is_due(self, message: FromClient) -> bool:
+        """Whether it acknowledges what was not yet: no rate counts that, since there is no more of it than was told."""
+        return isinstance(message, Ack) and self._acknowledged < message.received <= self._sent
+
     async def refuse(self, refusal: Refused) -> None:
         """Say why something was not obeyed that could not even be read. Raises: Overdrawn, as ``heard``."""
         self._heard_s = asyncio.get_running_loop().time()
