@@ -10,6 +10,7 @@ import random
 import socket as sockets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from quantum_memory.cluster.service import heads
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.envelope import Envelope
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.stream import endpoint, hub, session
+from quantum_memory.cluster.service.stream import encoding, endpoint, hub, session
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import CLIENT, SERVER, schema
 from quantum_memory.cluster.service.stream.moods import Moods
@@ -35,7 +36,7 @@ from quantum_memory.cluster.service.stream.session import Session
 from quantum_memory.errors import Denied, RateLimited, Unauthenticated, Unavailable
 from quantum_memory.memory.library.entries import Content
 from quantum_memory.memory.library.reach import Reach
-from quantum_memory.memory.vault.feed import Feed
+from quantum_memory.memory.vault.feed import Feed, FeedEntry
 from quantum_memory.types import AgentName
 from tests.unit.front import Front
 from tests.unit.orchestra import ready
@@ -452,6 +453,60 @@ def test_an_ack_of_nothing_new_counts_and_one_wakes_only_who_waits_for_it(
             assert looks == 0
 
     served(front, play)
+
+
+def test_a_change_is_encoded_once_for_all_and_a_large_one_told_by_ids(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, made = front.agent("acme:alice"), []
+    encoded = encoding._encoded
+
+    def counted(told: Any) -> Any:
+        made.append(told)
+        return encoded(told)
+
+    monkeypatch.setattr(encoding, "_encoded", counted)
+    monkeypatch.setattr(encoding, "TOLD_BYTES", 2000)
+
+    async def play(server: Server) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            many = [await stack.enter_async_context(server.client()) for _ in range(3)]
+            for to in many:
+                await to.say("subscribe", id="s", agents=["alice"], channels=["memories"])
+                await to.until("presence")
+            (small,) = await quietly(alice.remember, [ready(1)])
+            large = await quietly(alice.remember, [ready(number, f"{number} " + "x" * 1000) for number in range(2, 5)])
+            lot = await quietly(alice.remember, [ready(number) for number in range(5, 85)])
+            for to in many:
+                whole, ids, numbers = [await to.until("memory_operation") for _ in range(3)]
+                assert "brief" not in whole
+                assert (whole["told"]["memories"][0]["id"], whole["told"]["memories"][0]["text"]) == (
+                    small,
+                    "thing number 1",
+                )
+                assert (ids["brief"], ids["told"]) == (True, {"memories": [{"id": one} for one in large]})
+                assert (numbers["brief"], numbers["told"]) == (True, {"memories": len(lot)})
+            assert len(made) == 3
+
+    served(front, play)
+
+
+def test_what_was_encoded_is_kept_in_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "KEPT_BYTES", 5000)
+    encoder = encoding.Encoder()
+
+    def entry(position: int, text: str, at: int = 0) -> FeedEntry:
+        told = {"memories": [{"id": text, "kind": "equation"}]}
+        when = datetime.fromtimestamp(at, UTC)
+        return FeedEntry(position, when, AgentName("a"), None, "main", 1, "remembered", told)
+
+    for position in range(100):
+        found = encoder.encoded(entry(position, str(position)))
+        assert found is encoder.encoded(entry(position, str(position)))
+        assert found.equations == (str(position),)
+    assert len(encoder._kept) < 20
+    assert sum(map(encoding._size, encoder._kept.values())) == encoder._nbytes <= 5000
+    assert encoder.encoded(entry(99, "restored", at=1)).equations == ("restored",)
 
 
 def test_tenants_do_not_hear_of_each_other(front: Front) -> None:

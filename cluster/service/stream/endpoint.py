@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import answer, headers_of, problem_of
 from quantum_memory.cluster.service.sending import ABORT
+from quantum_memory.cluster.service.stream.encoding import Encoder
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import (
     FEATURES,
@@ -95,6 +96,7 @@ class Stream:
 
     def __init__(self, hub: Hub, knock: Knock, identify: Identify, most: int) -> None:
         self._hub, self._knock, self._identify, self._most = hub, knock, identify, most
+        self._encoder = Encoder()
         self._open: set[asyncio.Task[None]] = set()
         self._seats: Counter[tuple[str, str]] = Counter()
 
@@ -196,7 +198,7 @@ class Stream:
             raise Faulty(POLICY, "no common version")
         features = tuple(name for name in FEATURES if name in hello.features)
         await send(written(Welcome(common[-1], features, self._hub.position, HEARTBEAT_S, CREDIT)))
-        session = Session(self._hub, guest.principal, guest.stands, send, guest.denied)
+        session = Session(self._hub, self._encoder, guest.principal, guest.stands, send, guest.denied)
         try:
             await self._both(socket, session, guest)
         finally:

@@ -110,11 +110,21 @@ class Change(FromServer, frozen=True):
 class MemoryOperation(Change, tag="memory_operation", frozen=True):
     """Memories were added, revised, forgotten, used, merged in, or taken back; relations or skills changed.
 
-    ``operation`` is the kind of the event, ``told`` what it brought.
+    ``operation`` is the kind of the event, ``told`` what it brought. Where that is large, it is ``brief``: of memories
+    their ids alone are told, and where these are too many, numbers in the place of lists.
     """
 
     operation: str
     told: dict[str, Any]
+    brief: bool = False
+
+
+class EncodedOperation(Change, tag="memory_operation", frozen=True):
+    """A ``MemoryOperation`` that was encoded as far as all are told the same."""
+
+    operation: str
+    told: msgspec.Raw
+    brief: bool = False
 
 
 class History(Change, tag="history", frozen=True):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import problem_of
+from quantum_memory.cluster.service.stream.encoding import Encoder, counts
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.messages import (
@@ -21,6 +22,7 @@ from quantum_memory.cluster.service.stream.messages import (
     Ack,
     Closing,
     EmotionalUpdate,
+    EncodedOperation,
     EquationEvolution,
     Feeling,
     FromClient,
@@ -29,7 +31,6 @@ from quantum_memory.cluster.service.stream.messages import (
     Hello,
     History,
     Lagging,
-    MemoryOperation,
     PhaseTransition,
     Ping,
     Pong,
@@ -110,6 +111,7 @@ class Session:
 
     Args:
         hub: what happens.
+        encoder: of what is told to all sessions of the replica.
         who: who it is.
         stands: whether his credential is still valid.
         send: says something; it returns when that was handed on, and does not take for ever.
@@ -119,11 +121,13 @@ class Session:
     def __init__(
         self,
         hub: Hub,
+        encoder: Encoder,
         who: Principal,
         stands: Callable[[], Awaitable[bool]],
         send: Send,
         denied: Callable[[Denied], None],
     ) -> None:
+        self._encoder = encoder
         self._hub, self._who, self._stands, self._send, self._denied = hub, who, stands, send, denied
         self._subscriptions: dict[str, Subscription] = {}
         self._sent = self._acknowledged = self._owed_bytes = 0
@@ -358,12 +362,12 @@ class Session:
             return
         told = (one.id, entry.position, entry.at.isoformat(), agent, entry.name)
         if "memories" in one.channels and entry.action in MEMORIES:
-            await self._say(MemoryOperation(*told, entry.action, dict(entry.told)))
-            for memory in entry.told.get("memories", ()):
-                if memory.get("kind") == "equation":
-                    await self._say(EquationEvolution(*told, memory["id"]))
+            brought = self._encoder.encoded(entry)
+            await self._say(EncodedOperation(*told, entry.action, brought.told, brought.brief))
+            for memory in brought.equations:
+                await self._say(EquationEvolution(*told, memory))
         if "history" in one.channels and entry.action in HISTORY:
-            await self._say(History(*told, entry.action, {} if entry.action in NAMING else _briefly(dict(entry.told))))
+            await self._say(History(*told, entry.action, {} if entry.action in NAMING else counts(entry.told)))
 
     async def _tell_moods(self, one: Subscription) -> None:
         if "mood" not in one.channels:
@@ -426,11 +430,6 @@ def feeling(mood: Mood) -> Feeling:
     emotions = {name: round(chance, DIGITS) for name, chance in mood.emotions[:NAMED]}
     at = None if mood.at is None else mood.at.isoformat()
     return Feeling(pad, (round(spread[0], DIGITS), round(spread[1], DIGITS), round(spread[2], DIGITS)), emotions, at)
-
-
-def _briefly(told: dict[str, object]) -> dict[str, object]:
-    """Counts in the place of memories, which ``memory_operation`` brings."""
-    return {name: len(value) if isinstance(value, list) and name != "parts" else value for name, value in told.items()}
 
 
 async def _either(one: asyncio.Event, other: asyncio.Event, third: asyncio.Event) -> None:

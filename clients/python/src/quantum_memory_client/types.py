@@ -552,7 +552,8 @@ class WayTold(TypedDict):
 
 class MemoryOperation(TypedDict):
     """Memories were added, revised, forgotten, used, merged in, or taken back; relations or skills changed.
-    ``operation`` is the kind of the event, ``told`` what it brought."""
+    ``operation`` is the kind of the event, ``told`` what it brought. Where that is large, it is ``brief``: of
+    memories their ids alone are told, and where these are too many, numbers in the place of lists."""
 
     type: Literal["memory_operation"]
     subscription: str
@@ -562,6 +563,7 @@ class MemoryOperation(TypedDict):
     branch: str | None
     operation: str
     told: dict[str, Any]
+    brief: NotRequired[bool]
 
 
 class History(TypedDict):

@@ -137,12 +137,15 @@ export interface components {
          * MemoryOperation
          * @description Memories were added, revised, forgotten, used, merged in, or taken back; relations or skills changed.
          *
-         *         ``operation`` is the kind of the event, ``told`` what it brought.
+         *         ``operation`` is the kind of the event, ``told`` what it brought. Where that is large, it is ``brief``: of memories
+         *         their ids alone are told, and where these are too many, numbers in the place of lists.
          */
         MemoryOperation: {
             agent: string;
             at: string;
             branch: string | null;
+            /** @default false */
+            brief?: boolean;
             operation: string;
             position: number;
             subscription: string;
