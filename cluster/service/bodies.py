@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Send
 
 from quantum_memory.cluster.service.refusals import too_large, too_slow, unsupported
 from quantum_memory.cluster.service.strict_json import parsed
@@ -16,6 +18,8 @@ from quantum_memory.settings import HttpSettings
 JSON: Final = "application/json"
 LARGE_BYTES = 1 << 16
 """A body over this is parsed in a thread."""
+DISCARD_BYTES, DISCARD_S = 64 << 20, 5.0
+"""How much of a body that was refused is read all the same, and for how long."""
 
 
 class Measured:
@@ -43,6 +47,44 @@ class Measured:
             raise too_large(self._limit)
         self._over = not message.get("more_body", False)
         return message
+
+
+class Refusable:
+    """One request and its answer: what a refusal leaves unread is read and discarded before the connection is closed.
+
+    A connection that is closed while somebody sends on it is reset, and who sends may lose the answer that said why. So
+    he is told first, then ``DISCARD_BYTES`` are read for ``DISCARD_S`` at most, and then it is closed.
+    """
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._read_whole, self._closes = False, False
+
+    async def receive(self) -> Message:
+        """What comes next of the request."""
+        message = await self._receive()
+        self._read_whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Say what is next of the answer."""
+        if message["type"] == "http.response.start":
+            closes = Headers(raw=message.get("headers", [])).get("connection", "").lower() == "close"
+            self._closes = closes and message["status"] in (413, 503)
+        last = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if not last or not self._closes or self._read_whole:
+            await self._send(message)
+            return
+        await self._send({**message, "more_body": True})
+        await self._discard()
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _discard(self) -> None:
+        left = DISCARD_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DISCARD_S):
+                while left > 0 and not self._read_whole:
+                    left -= len((await self.receive()).get("body", b""))
 
 
 class BoundedRequest(Request):

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quantum_memory.cluster.service import problems
+from quantum_memory.cluster.service.bodies import Refusable
 from quantum_memory.telemetry.carried import CARRIED, REQUEST_ID
 
 HEADER: Final = "X-Request-ID"
@@ -51,6 +52,7 @@ class Envelope:
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         begun = False
+        whole = Refusable(receive, send)
 
         async def marked(message: Message) -> None:
             nonlocal begun
@@ -62,14 +64,14 @@ class Envelope:
                 if message["type"] != "websocket.accept":
                     told["X-Content-Type-Options"] = "nosniff"
                     told.setdefault("Cache-Control", "no-store")
-            await send(message)
+            await whole.send(message)
 
         try:
-            await self._app(scope, receive, marked)
+            await self._app(scope, whole.receive, marked)
         except ClientDisconnect:
             logger.debug("whoever asked left before all of it was there")
         except Exception:
             logger.exception("a request failed")
             if begun or scope["type"] != "http":
                 raise
-            await problems.answer(problems.bug(request_id))(scope, receive, marked)
+            await problems.answer(problems.bug(request_id))(scope, whole.receive, marked)

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from quantum_memory import errors
 from quantum_memory.cluster.service import problems
+from quantum_memory.cluster.service.bodies import DISCARD_BYTES
 from quantum_memory.cluster.service.door import ROLE, DoorRoute
 from quantum_memory.cluster.service.principals import ROLES
 from quantum_memory.cluster.service.refusals import Refusal
@@ -261,7 +262,7 @@ def test_what_does_not_fit_is_told_by_its_place_and_not_repeated(rest: Rest) -> 
 
 def test_bodies_over_the_limit_are_refused_by_what_they_say_and_by_what_comes(rest: Rest) -> None:
     problem(sent(rest, "x" * 9000), 413, "body-too-large")
-    count = 0
+    count, told_after = 0, list[int]()
 
     async def play() -> Any:
         got = []
@@ -273,13 +274,17 @@ def test_bodies_over_the_limit_are_refused_by_what_they_say_and_by_what_comes(re
 
         async def send(message: Any) -> None:
             got.append(message)
+            told_after.append(count)
 
         await rest.app(_scope(), receive, send)
         return got
 
     got = rest.run(play())
     assert got[0]["status"] == 413
-    assert count < 90, "it was not counted as it came"
+    assert told_after[0] == told_after[1] < 90, "it was not counted as it came"
+    assert got[1]["body"], "all of the answer comes before the rest is discarded"
+    assert (count - told_after[0]) * 100 <= DISCARD_BYTES + 100, "of what is discarded there is a bound too"
+    assert got[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 def _scope() -> dict[str, Any]:

@@ -132,6 +132,19 @@ test("what is only asked does not wait, and what waits is refused when the clien
   await expect(client.agent("closed").remember({ text: "late" })).rejects.toBeInstanceOf(Closed);
 });
 
+test("a body that is too large is told so each time, also by a server that does not read it, and holds up nothing", async () => {
+  const client = await away("large", 10);
+  const text = "x".repeat(9 << 20);
+  for (let time = 0; time < 4; time += 1) {
+    const large = client.agent("large").remember({ text: `${time} ${text}` });
+    const after = client.agent("large").remember({ text: `after ${time}` });
+    await expect(large).rejects.toMatchObject({ name: "InvalidInput", status: 413 });
+    await after;
+  }
+  expect(client.waiting).toBe(0);
+  expect(await textsOf("large")).toEqual([0, 1, 2, 3].map((time) => `after ${time}`));
+});
+
 test("an error of one that waited is its own, and the next goes on", async () => {
   const client = await away("refused", 10);
   await new QuantumMemory(server.url, { key: server.key }).agent("refused").fork({ name: "there" });
