@@ -24,7 +24,7 @@ from quantum_memory.memory.snapshots import Saved
 from quantum_memory.memory.vault.admission import ApiKey, Denial
 from quantum_memory.memory.vault.backup import Manifest
 from quantum_memory.memory.vault.collect import Garbage
-from quantum_memory.memory.vault.feed import Feed
+from quantum_memory.memory.vault.feed import Feed, Wanted
 from quantum_memory.memory.vault.group import GroupCommit
 from quantum_memory.memory.vault.keeper import Background, Keeper
 from quantum_memory.memory.vault.merge_base import merge_base
@@ -263,12 +263,12 @@ class VaultHost:
         """The position of the last change."""
         return self._vault.position()
 
-    def feed(self, after: int, limit: int, wait_s: float) -> Feed:
+    def feed(self, after: int, limit: int, wait_s: float, wanted: Wanted | None = None) -> Feed:
         """What happened after a position; see ``Vault.feed``. Waits for it so long at most, where nothing has yet."""
         vault, until = self._vault, time.monotonic() + min(wait_s, LONGEST_WAIT_S)
         with self._news.watched() as watch:
             while True:
-                found = vault.feed(after, limit)
+                found = vault.feed(after, limit, wanted)
                 if found.upto != after or not watch.wait(until - time.monotonic()):
                     return found
 

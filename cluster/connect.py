@@ -48,7 +48,7 @@ from quantum_memory.memory.exchange.sources import Source, of_path
 from quantum_memory.memory.library.reach import Reach
 from quantum_memory.memory.library.shelves import TIERS, Tier, agent_named, reserved
 from quantum_memory.memory.vault.collect import Garbage
-from quantum_memory.memory.vault.feed import MOST, Feed
+from quantum_memory.memory.vault.feed import MOST, Feed, Wanted
 from quantum_memory.memory.vault.writes import OpenSession
 from quantum_memory.settings import Settings, load
 from quantum_memory.types import AgentName, AuditEntry, Branch, Found, Hits, MemoryId, Mood, Percept
@@ -341,20 +341,22 @@ class MemoryCluster:
         return self.call_vault("position")
 
     @operation
-    def feed(self, after: int, limit: int = 256, wait_s: float = 0.0) -> Call[Feed]:
+    def feed(self, after: int, limit: int = 256, wait_s: float = 0.0, wanted: Wanted | None = None) -> Call[Feed]:
         """What happened in the vault after a position, oldest first, each change once.
 
         Args:
             after: the ``upto`` of the feed before this one, the ``position`` of an entry, or 0 for everything.
             limit: how many changes at most, up to 256.
             wait_s: how long to wait for the first where nothing has happened yet, up to 20 s.
+            wanted: of whom, and which; all changes if nothing is given. An answer then tells of 16,384 positions at
+                most, and no event of others is read for it.
 
         An ``upto`` that is smaller than ``after`` is the last position of a vault that was restored to an earlier time.
 
         Raises: InvalidInput; Unavailable.
         """
         most = whole("after", after, 0, math.inf), whole("limit", limit, 1, MOST)
-        return self.call_vault("feed", *most, bounded("wait_s", wait_s, 0.0, LONGEST_WAIT_S))
+        return self.call_vault("feed", *most, bounded("wait_s", wait_s, 0.0, LONGEST_WAIT_S), wanted)
 
     def find(
         self,

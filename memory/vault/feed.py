@@ -7,6 +7,7 @@ nothing is ever added before one that was told.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from quantum_memory.errors import InvalidValue
 from quantum_memory.memory.events import (
     Event,
     Felt,
@@ -34,13 +36,15 @@ from quantum_memory.memory.events import (
 from quantum_memory.memory.vault import schema
 from quantum_memory.memory.vault.adopt import HIDDEN
 from quantum_memory.memory.vault.audit import BEGINNINGS
-from quantum_memory.memory.vault.catalog import Catalog, from_us, last_position
+from quantum_memory.memory.vault.catalog import MAX_VALUES, Catalog, from_us, last_position
 from quantum_memory.types import PAD, AgentName, BranchId, Memory
 
 MOST = 256
 """Changes of one answer."""
 MOST_BYTES = 4 << 20
 """Bytes of events of one answer, from which on it brings no further one; sealed events are not counted."""
+SPAN = 16_384
+"""Positions that are gone through for one answer, where not every change is asked for."""
 Row = Sequence[Any]
 _A, _J, _B = schema.audit.c, schema.journal.c, schema.branches.c
 _p = sa.bindparam
@@ -58,6 +62,52 @@ SELECT_EVENTS = (
     .order_by(_J.position)
     .limit(_p("count"))
 )
+
+SELECT_WHO_NOTED = (
+    sa.select(_A.agent, sa.func.min(_A.position))
+    .where(_A.position > _p("after"), _A.position <= _p("upto"), _A.action.in_(_p("actions", expanding=True)))
+    .group_by(_A.agent)
+)
+SELECT_WHO_LIVED = (
+    sa.select(_J.agent, sa.func.min(_J.position))
+    .where(_J.position > _p("after"), _J.position <= _p("upto"), _J.kind.in_(_p("actions", expanding=True)))
+    .group_by(_J.agent)
+)
+SELECT_WANTED_NOTES = SELECT_NOTES.where(
+    _A.action.in_(_p("actions", expanding=True)), _A.agent.in_(_p("agents", expanding=True))
+)
+SELECT_WANTED_EVENTS = SELECT_EVENTS.where(
+    _J.kind.in_(_p("actions", expanding=True)), _J.agent.in_(_p("agents", expanding=True))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which changes somebody asks for.
+
+    Attributes:
+        pattern: a regular expression that the whole name of an agent is to match.
+        names: the agents, of those; nothing is all of them.
+        actions: the kinds of changes, as an entry's ``action`` is one.
+
+    Raises: InvalidValue for what is no regular expression.
+    """
+
+    pattern: str
+    names: frozenset[AgentName] | None
+    actions: frozenset[str]
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise InvalidValue("pattern", repr(self.pattern), f"a regular expression: {error}") from error
+
+    def agent(self, name: AgentName | None) -> bool:
+        """Whether an agent is one of these."""
+        if name is None or (self.names is not None and name not in self.names):
+            return False
+        return re.fullmatch(self.pattern, name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +144,24 @@ class Feed:
     upto: int
 
 
-def feed(catalog: Catalog, connection: sa.Connection, after: int, limit: int) -> Feed:
-    """What happened after a position, at most so many changes.
+def feed(catalog: Catalog, connection: sa.Connection, after: int, limit: int, wanted: Wanted | None = None) -> Feed:
+    """What happened after a position, at most so many changes; of those that are wanted, where that is said.
 
     What is damaged is told of all the same, without what it was: ``{"damaged": True}``.
     """
     last = last_position(connection)  # first: what is committed after this is of no concern, and all up to it is there
-    values = {"after": after, "upto": last, "count": limit}
-    notes: Sequence[Row] = connection.execute(SELECT_NOTES, values).all()
-    events: Sequence[Row] = connection.execute(SELECT_EVENTS, values).all()
+    values: dict[str, Any] = {"after": after, "upto": last, "count": limit}
+    notes: Sequence[Row] = []
+    events: Sequence[Row] = []
+    if wanted is None:
+        notes = connection.execute(SELECT_NOTES, values).all()
+        events = connection.execute(SELECT_EVENTS, values).all()
+    elif after < last:
+        values |= _narrowed(connection, after, min(last, after + SPAN), wanted)
+        last = values["upto"]
+        if values["agents"]:
+            notes = connection.execute(SELECT_WANTED_NOTES, values).all()
+            events = connection.execute(SELECT_WANTED_EVENTS, values).all()
     some, nbytes = [], 0
     for row in sorted((*notes, *events), key=lambda row: row[0])[:limit]:
         some.append(row)
@@ -115,6 +174,19 @@ def feed(catalog: Catalog, connection: sa.Connection, after: int, limit: int) ->
     shown = [row for row in some if HIDDEN not in (row[3] or "")]
     entries = tuple(_entry(row, read[row[0]] if row[0] in there else {"detail": row[7]}) for row in shown)
     return Feed(entries, last if whole else some[-1][0])
+
+
+def _narrowed(connection: sa.Connection, after: int, upto: int, wanted: Wanted) -> dict[str, Any]:
+    """Whose changes after a position are wanted, and up to where those are all. Reads no event."""
+    values = {"after": after, "upto": upto, "actions": sorted(wanted.actions)}
+    first: dict[AgentName, int] = {}
+    for query in (SELECT_WHO_NOTED, SELECT_WHO_LIVED):
+        for agent, position in connection.execute(query, values):
+            first[agent] = min(position, first.get(agent, position))
+    own = sorted((position, agent) for agent, position in first.items() if wanted.agent(agent))
+    if len(own) > MAX_VALUES:  # those that begin later come with a later answer
+        values["upto"] = own[MAX_VALUES][0] - 1
+    return values | {"agents": [agent for _, agent in own[:MAX_VALUES]]}
 
 
 def _entry(row: Row, told_: Mapping[str, Any]) -> FeedEntry:

@@ -21,7 +21,7 @@ from quantum_memory.memory.vault.admission import ApiKey, Denial
 from quantum_memory.memory.vault.adopt import HIDDEN
 from quantum_memory.memory.vault.database import Database
 from quantum_memory.memory.vault.describe import concerns, describe
-from quantum_memory.memory.vault.feed import MOST, Feed, feed
+from quantum_memory.memory.vault.feed import MOST, Feed, Wanted, feed
 from quantum_memory.memory.vault.index import Index
 from quantum_memory.memory.vault.judge import first_outcome
 from quantum_memory.memory.vault.merge_base import MergeMarker
@@ -196,11 +196,11 @@ class Reading:
             self._catalog.root(connection, agent)
             return [cat.tag_of(row) for row in connection.execute(cat.SELECT_TAGS, {"agent": agent})]
 
-    def feed(self, after: int, limit: int = MOST) -> Feed:
+    def feed(self, after: int, limit: int = MOST, wanted: Wanted | None = None) -> Feed:
         """What happened after a position, in order; see ``vault.feed``. Raises: OutOfRange, VaultUnavailable."""
         start, most = whole("after", after, 0, END), whole("limit", limit, 1, MOST)
         with self.database.read() as connection:
-            return feed(self._catalog, connection, start, most)
+            return feed(self._catalog, connection, start, most, wanted)
 
     def position(self) -> int:
         """The position of the last change. Raises: VaultUnavailable."""

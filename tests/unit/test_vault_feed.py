@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.news import MOST as MOST_WAITING
 from quantum_memory.actors.news import News
-from quantum_memory.errors import OutOfRange
+from quantum_memory.errors import InvalidValue, OutOfRange
 from quantum_memory.memory.vault import Vault
 from quantum_memory.memory.vault import feed as feeds
+from quantum_memory.memory.vault.catalog import MAX_VALUES
+from quantum_memory.memory.vault.records import Records
 from quantum_memory.types import Place
 from tests.unit.front import Front
 from tests.unit.orchestra import ready
@@ -72,6 +74,75 @@ def test_a_feed_is_bounded_by_bytes(scribe: Scribe, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(feeds, "MOST_BYTES", 1)
     assert len(scribe.vault.feed(whole[0].position).entries) == 1
     assert all_of(scribe.vault, feeds.MOST) == whole
+
+
+def wanted_of(vault: Vault, wanted: feeds.Wanted, step: int) -> list[feeds.FeedEntry]:
+    """Everything that is wanted, so many at a time."""
+    found: list[feeds.FeedEntry] = []
+    after, end = 0, vault.position()
+    while after < end:
+        some = vault.feed(after, step, wanted)
+        found += some.entries
+        assert len(some.entries) <= step
+        assert after < some.upto <= end
+        assert all(after < one.position <= some.upto for one in some.entries)
+        after = some.upto
+    return found
+
+
+@pytest.mark.parametrize(("span", "values"), [(feeds.SPAN, MAX_VALUES), (3, 2), (2, 1), (1000, 1)])
+def test_what_is_wanted_is_what_is_left_of_all(
+    scribe: Scribe, monkeypatch: pytest.MonkeyPatch, span: int, values: int
+) -> None:
+    monkeypatch.setattr(feeds, "SPAN", span)
+    monkeypatch.setattr(feeds, "MAX_VALUES", values)
+    scribe.agent("bob", "bob's")
+    scribe.agent("acme:carol", "carol's")
+    for number, branch in enumerate(["main", "bob's", "main", "carol's", "bob's", "main", "carol's"] * 2):
+        scribe.add(branch, f"memory {number}")
+    scribe.tag("v1", Place("main", 2))
+    whole = all_of(scribe.vault, feeds.MOST)
+    every = frozenset(one.action for one in whole)
+    for pattern, names, actions in [
+        (".*", None, every),
+        ("[ab].*", None, every),
+        ("acme:.*", None, frozenset({"remembered", "forgotten"})),
+        (".*", frozenset({"alice", "acme:carol", "nobody"}), every),
+        ("bob", frozenset({"alice"}), every),
+        (".*", None, frozenset({"tag_put"})),
+        (".*", None, frozenset[str]()),
+    ]:
+        wanted = feeds.Wanted(pattern, names, actions)
+        left = [one for one in whole if wanted.agent(one.agent) and one.action in actions]
+        for step in (1, 2, 5, feeds.MOST):
+            assert wanted_of(scribe.vault, wanted, step) == left
+
+
+def test_nothing_is_decoded_for_who_sees_none_of_it(scribe: Scribe, monkeypatch: pytest.MonkeyPatch) -> None:
+    scribe.agent("bob", "bob's")
+    for name in "abcd":
+        scribe.add("main", name)
+    scribe.add("bob's", "e")
+    read: list[str] = []
+    events = Records.events
+
+    def noted(self: Records, connection: object, branch: str, rows: object, damaged: object = "raise") -> object:
+        read.append(branch)
+        return events(self, connection, branch, rows, damaged)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Records, "events", noted)
+    end, actions = scribe.vault.position(), frozenset({"remembered", "forgotten", "felt"})
+    assert scribe.vault.feed(0, feeds.MOST, feeds.Wanted("nobody", None, actions)) == feeds.Feed((), end)
+    assert read == []
+    assert len(scribe.vault.feed(0, feeds.MOST, feeds.Wanted(".*", frozenset({"bob"}), actions)).entries) == 1
+    assert read == ["bob's"]
+
+
+def test_a_restored_vault_says_where_it_ends_also_to_who_wants_some(scribe: Scribe) -> None:
+    end = scribe.vault.position()
+    assert scribe.vault.feed(end + 5, 1, feeds.Wanted(".*", None, frozenset({"felt"}))) == feeds.Feed((), end)
+    with pytest.raises(InvalidValue, match="regular expression"):
+        feeds.Wanted("(", None, frozenset())
 
 
 @pytest.mark.parametrize("after", [-1, 2**63])
