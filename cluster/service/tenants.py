@@ -7,6 +7,9 @@ in front belongs to the tenant "default", so that a driver and the door meet at 
 from __future__ import annotations
 
 import re
+from fnmatch import translate
+from functools import lru_cache
+from typing import NamedTuple
 
 from quantum_memory.checks import named
 from quantum_memory.errors import InvalidValue, QuantumMemoryError
@@ -16,6 +19,8 @@ DEFAULT = "default"
 SEPARATOR = ":"
 NAMING = frozenset({"branch_created", "imported"})
 """Changes of the catalog whose detail names agents as the cluster does: it is for nobody who comes through the door."""
+KNOWN = 4096
+"""Names of which it is remembered whose they are."""
 _UPWARDS, _STEPS = frozenset({".", ".."}), re.compile(r"[/\\]")
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -37,13 +42,34 @@ def inside(tenant: str, agent: object) -> AgentName:
     return own if tenant == DEFAULT else named("agent", f"{tenant}{SEPARATOR}{own}")
 
 
-def outside(tenant: str, agent: AgentName) -> str | None:
-    """What a tenant calls an agent of the cluster; nothing if it is not one of his."""
+class Owned(NamedTuple):
+    """Whose an agent is, and what its tenant calls it."""
+
+    tenant: str
+    name: str
+
+
+@lru_cache(maxsize=KNOWN)
+def owned(agent: AgentName) -> Owned | None:
+    """Whose an agent of the cluster is; nothing if a driver made it under a name that no tenant can use."""
     owner, separator, own = agent.partition(SEPARATOR)
     if not separator:
         owner, own = DEFAULT, agent
     try:
         known = inside(tenant_named(owner), own) == agent
     except QuantumMemoryError:
-        return None  # a driver made it, under a name that no tenant can use
-    return own if known and owner == tenant else None
+        return None
+    return Owned(owner, own) if known else None
+
+
+def outside(tenant: str, agent: AgentName) -> str | None:
+    """What a tenant calls an agent of the cluster; nothing if it is not one of his."""
+    found = owned(agent)
+    return found.name if found is not None and found.tenant == tenant else None
+
+
+@lru_cache(maxsize=KNOWN)
+def belonging(tenant: str, patterns: tuple[str, ...]) -> str:
+    """A regular expression of the cluster's names for a tenant's agents that one of these patterns matches."""
+    beginning = "" if tenant == DEFAULT else re.escape(f"{tenant}{SEPARATOR}")
+    return f"{beginning}(?=[^{SEPARATOR}]*\\Z)(?:{'|'.join(map(translate, patterns))})"

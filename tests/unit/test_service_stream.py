@@ -28,7 +28,7 @@ from quantum_memory.cluster.service import heads
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.envelope import Envelope
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.stream import encoding, endpoint, hub, session
+from quantum_memory.cluster.service.stream import encoding, endpoint, session, window
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import CLIENT, SERVER, schema
 from quantum_memory.cluster.service.stream.moods import Moods
@@ -36,7 +36,7 @@ from quantum_memory.cluster.service.stream.session import Session
 from quantum_memory.errors import Denied, RateLimited, Unauthenticated, Unavailable
 from quantum_memory.memory.library.entries import Content
 from quantum_memory.memory.library.reach import Reach
-from quantum_memory.memory.vault.feed import Feed, FeedEntry
+from quantum_memory.memory.vault.feed import Feed, FeedEntry, Wanted
 from quantum_memory.types import AgentName
 from tests.unit.front import Front
 from tests.unit.orchestra import ready
@@ -106,13 +106,13 @@ class Server:
         self.costs: list[float] = []
         self.end: int | None = None
 
-        async def follow(after: int, limit: int, wait_s: float) -> Any:
+        async def follow(after: int, limit: int, wait_s: float, wanted: Wanted | None = None) -> Any:
             if self.away:
                 raise Unavailable("the vault is being restarted")
             if self.end is not None:
                 await asyncio.sleep(0.02)
                 return Feed((), min(after, self.end))
-            return await front.memory.feed.begin(after, limit, min(wait_s, 1.0))
+            return await front.memory.feed.begin(after, limit, min(wait_s, 1.0), wanted)
 
         self.hub = Hub(follow, Moods(lambda who: self.backend.mood(*who), self.backend.there))
         self.url = ""
@@ -254,7 +254,7 @@ def test_a_feeling_that_turns_is_told_and_many_at_once_are_one(front: Front) -> 
 
 
 def test_who_comes_back_finds_what_he_missed_and_nothing_twice(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "WINDOW", 4)
+    monkeypatch.setattr(window, "MOST_ENTRIES", 4)
     alice = front.agent("acme:alice")
     start = front.vault.position()
     ids = [alice.remember([ready(number)])[0] for number in range(12)]

@@ -64,8 +64,12 @@ async def until(moods: Moods, holds: Callable[[], bool]) -> None:
     """Wait for moods to be read until something holds."""
     while not holds():
         told = asyncio.Event()
-        moods.told = told.set
+        _rings(moods, told)
         await told.wait()
+
+
+def _rings(moods: Moods, told: asyncio.Event) -> None:
+    moods.told = lambda _: told.set()
 
 
 def test_a_mood_is_read_at_once_and_what_follows_is_gathered() -> None:
@@ -134,7 +138,7 @@ def test_what_nobody_waits_for_any_more_is_not_read() -> None:
         assert (reading.now, moods._lanes.waiting) == (1, 0), "what another waits for, too, is read"
         moods.unwatch(BOB, "agent 0")
         await asyncio.sleep(0)
-        assert (reading.now, moods._lanes._lanes, moods._later, moods.seen) == (0, {}, {}, {})
+        assert (reading.now, moods._lanes._lanes, moods._later, dict(moods.seen)) == (0, {}, {}, {})
         moods.wanted(ANN, [ALICE], 2)
         assert not moods._reading, "he watches nobody"
         await moods.stop()
@@ -198,7 +202,7 @@ def test_a_mood_that_could_not_be_read_is_read_again_as_long_as_somebody_watches
         tried = len(reading.begun)
         await asyncio.sleep(0.2)
         assert len(reading.begun) == tried
-        assert (moods._failures, moods._later, moods._resting, moods.seen) == ({}, {}, {}, {})
+        assert (moods._failures, moods._later, moods._resting, dict(moods.seen)) == ({}, {}, {}, {})
         await moods.stop()
 
     asyncio.run(play())

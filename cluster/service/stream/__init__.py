@@ -2,6 +2,10 @@
 
     messages    what is said, in both directions
     hub         what has happened of late, once for all subscribers of a replica
+    window      the last changes, bounded in number and in bytes
+    audience    who is concerned by a change, and how far he was told
+    arrears     reading in the vault what somebody was not told when it happened, fairly
+    readings    what was last read of each mood, by agent and by tenant
     moods       the moods that somebody watches, each read once however many do
     session     one connection
 

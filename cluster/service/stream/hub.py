@@ -1,22 +1,24 @@
 """What has happened of late, once for all subscribers of a replica, and from how far back it can be told.
 
-Owns the way to the vault's feed and a window of the last changes. Who reads what is a session's own business.
+Owns the way to the vault's feed, a window of the last changes, and who is woken by which. What is said to whom is a
+session's own business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
-from itertools import dropwhile
-from typing import NamedTuple
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
 
+from quantum_memory.cluster.service.stream.arrears import Arrears, Counted
+from quantum_memory.cluster.service.stream.audience import Audience, Follower
+from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.moods import Moods
-from quantum_memory.memory.vault.feed import MOST, Feed, FeedEntry
+from quantum_memory.cluster.service.stream.window import Window
+from quantum_memory.memory.vault.feed import MOST, Feed, FeedEntry, Wanted
 
-WINDOW = 4096
-"""Changes that are kept. Who is farther behind reads them in the vault."""
 WAIT_S = 10.0
 """How long one call to the vault waits for news."""
 AGAIN_S, AGAIN_MOST_S = 0.25, 5.0
@@ -25,8 +27,11 @@ FELT = frozenset({"remembered", "felt", "merged", "picked", "rolled_back"})
 """Kinds of events by which a mood may change."""
 logger = logging.getLogger(__name__)
 
-Follow = Callable[[int, int, float], Awaitable[Feed]]
-"""The feed of a vault: after which position, how many changes at most, and how long to wait for the first."""
+
+class Follow(Protocol):
+    """The feed of a vault: after which position, how many changes at most, how long to wait for the first, which."""
+
+    def __call__(self, after: int, limit: int, wait_s: float, wanted: Wanted | None = None, /) -> Awaitable[Feed]: ...
 
 
 class Page(NamedTuple):
@@ -58,23 +63,24 @@ class Hub:
 
     def __init__(self, follow: Follow, moods: Moods) -> None:
         self._follow, self.moods = follow, moods
-        self._window: deque[FeedEntry] = deque()
-        self._from = self.position = 0
+        self._window, self._audience, self._arrears = Window(0), Audience(), Arrears(follow)
+        self._bells: set[asyncio.Event] = set()
+        self.position = 0
         self.restored = Restored(0, 0)
-        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
-        moods.told = self.wake
+        moods.told = self._felt
 
     async def start(self, position: int) -> None:
         """Follow the vault from a position on: that of the last change, as it was just asked."""
-        self._from = self.position = position
+        self._window, self.position = Window(position), position
         self._task = asyncio.create_task(self._following())
 
     def close(self) -> None:
         """Let every session say good-bye."""
         self.closing.set()
-        self.wake()
+        for bell in self._bells:
+            bell.set()
 
     async def stop(self) -> None:
         """Let every session say good-bye, and follow no more."""
@@ -84,25 +90,42 @@ class Hub:
             await asyncio.wait((self._task,))
         await self.moods.stop()
 
-    def wake(self) -> None:
-        """There is something new for sessions to look at."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+    @contextmanager
+    def present(self, bell: asyncio.Event) -> Iterator[None]:
+        """As long as this lasts, the bell of somebody is rung when the replica is going to stop."""
+        self._bells.add(bell)
+        try:
+            yield
+        finally:
+            self._bells.discard(bell)
 
-    def change(self) -> asyncio.Event:
-        """Set when there is something new from here on. Take it before looking, and wait after."""
-        return self._changed
+    def join(self, one: Follower) -> None:
+        """Wake a follower by what concerns him from now on, until he leaves."""
+        self._audience.join(one)
 
-    async def page(self, after: int) -> Page:
-        """What happened after a position, as much as is at hand or in one answer of the vault.
+    def leave(self, one: Follower) -> None:
+        """Wake a follower no more."""
+        self._audience.leave(one)
 
-        Raises: QuantumMemoryError where the vault has to be asked and does not answer.
+    def upto(self, one: Follower) -> int:
+        """Everything up to here was told to a follower."""
+        return one.position if one.due else max(one.position, self.position)
+
+    def at_hand(self, one: Follower) -> bool:
+        """Whether a follower is told of what comes next without asking the vault."""
+        return not one.actions or one.position >= self._window.start
+
+    async def page(self, one: Follower, counted: Counted) -> Page:
+        """What happened that concerns a follower after what he was told, as much as is at hand or in one answer.
+
+        What is not at hand is read in the vault when it is his turn, and ``counted`` is asked whether he may.
+
+        Raises: QuantumMemoryError where the vault has to be asked and does not answer, or he may not ask it yet.
         """
-        if after >= self._from:
-            fresh = dropwhile(lambda one: one.position <= after, self._window)
-            return Page(list(fresh) if after < self.position else [], max(after, self.position))
-        found = await self._follow(after, MOST, 0.0)
-        return Page(list(found.entries), found.upto)
+        if self.at_hand(one):
+            return Page(self._window.after(one.position, one.concerned), max(one.position, self.position))
+        found = await self._arrears.page(one.who, counted, one.position, one.wanted())
+        return Page([entry for entry in found.entries if one.concerned(entry)], found.upto)
 
     async def _following(self) -> None:
         pause_s = AGAIN_S
@@ -131,18 +154,18 @@ class Hub:
     def _go_back(self, position: int) -> None:
         """The vault was restored: what was known after this never was."""
         logger.warning("the vault was restored: it ends at %d, and did at %d", position, self.position)
-        self._window.clear()
-        self._from = self.position = position
+        self._audience.restored(self.position)
+        self._window, self.position = Window(position), position
         self.restored = Restored(self.restored.times + 1, position)
         self.moods.anew(position)
-        self.wake()
 
     def _take(self, found: Feed) -> None:
-        self._window.extend(found.entries)
-        self.position = found.upto
-        while len(self._window) > WINDOW:
-            self._from = self._window.popleft().position
+        before, self.position = self.position, found.upto
         for entry in found.entries:
+            self._window.put(entry)
+            self._audience.changed(entry, before)
             if entry.action in FELT:
                 self.moods.touched(entry)
-        self.wake()
+
+    def _felt(self, who: Watched) -> None:
+        self._audience.felt(who.agent, who.branch)

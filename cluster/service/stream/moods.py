@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import NamedTuple
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.stream.lanes import Lane, Lanes, Watched
+from quantum_memory.cluster.service.stream.readings import Readings, Seen
 from quantum_memory.errors import NotFound
 from quantum_memory.memory.library.shelves import reserved
 from quantum_memory.memory.vault.feed import FeedEntry
@@ -31,14 +31,6 @@ FAILING = 1024
 logger = logging.getLogger(__name__)
 
 
-class Seen(NamedTuple):
-    """A mood, and the position of the last change that is in it. ``number`` rises with every reading."""
-
-    number: int
-    position: int
-    mood: Mood
-
-
 Read = Callable[[Watched], Awaitable[Mood]]
 There = Callable[[Sequence[AgentName]], Awaitable[Collection[AgentName]]]
 
@@ -51,14 +43,14 @@ class Moods:
         there: which of some agents there are, in one call.
 
     Attributes:
-        told: called when a mood was read, or one was left out.
+        told: called with whose mood was read, or left out.
         seen: the last reading of each: as it is, or soon read anew.
     """
 
     def __init__(self, read: Read, there: There) -> None:
         self._read, self.there = read, there
-        self.told: Callable[[], None] = lambda: None
-        self.seen: dict[Watched, Seen] = {}
+        self.told: Callable[[Watched], None] = lambda _: None
+        self.seen = Readings()
         self._lanes = Lanes()
         self._reading: dict[Watched, asyncio.Task[None]] = {}
         self._resting: dict[Watched, asyncio.TimerHandle] = {}
@@ -130,7 +122,7 @@ class Moods:
                 left_out = self._lanes.put(lane, who, position)
                 if left_out is not None:
                     self.seen.pop(left_out, None)
-                    self.told()
+                    self.told(left_out)
             self._go_on()
 
     def _unseen(self, who: Watched) -> None:
@@ -169,7 +161,7 @@ class Moods:
         self.seen[who] = Seen(self._number, position, mood)
         while len(self.seen) > KEPT:
             self.seen.pop(next(iter(self.seen)))
-        self.told()
+        self.told(who)
 
     def _failed(self, who: Watched, position: int) -> float:
         """Note that a mood is to be read again, if there is room; in how many seconds."""
@@ -177,7 +169,7 @@ class Moods:
             for lane in self._lanes.covering(who.agent):
                 lane.omitted += 1
             self.seen.pop(who, None)
-            self.told()
+            self.told(who)
             return PAUSE_S
         times = self._failures[who] = self._failures.get(who, 0) + 1
         self._later[who] = max(position, self._later.get(who, 0))

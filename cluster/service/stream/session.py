@@ -8,14 +8,18 @@ where it is anyway.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import problem_of
+from quantum_memory.cluster.service.stream.arrears import Counted
+from quantum_memory.cluster.service.stream.audience import Follower
 from quantum_memory.cluster.service.stream.encoding import Encoder, counts
-from quantum_memory.cluster.service.stream.hub import Hub
+from quantum_memory.cluster.service.stream.hub import Hub, Page
 from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.messages import (
     ALL,
@@ -42,9 +46,17 @@ from quantum_memory.cluster.service.stream.messages import (
     Unsubscribed,
     written,
 )
-from quantum_memory.cluster.service.stream.moods import Seen
+from quantum_memory.cluster.service.stream.readings import Seen
 from quantum_memory.cluster.service.tenants import NAMING, inside, outside
-from quantum_memory.errors import Denied, OutOfRange, QuantumMemoryError, StorageFailure, TooLong, Unavailable
+from quantum_memory.errors import (
+    Denied,
+    OutOfRange,
+    QuantumMemoryError,
+    RateLimited,
+    StorageFailure,
+    TooLong,
+    Unavailable,
+)
 from quantum_memory.memory.vault.feed import FeedEntry
 from quantum_memory.types import AgentName, Mood
 
@@ -59,6 +71,8 @@ HEARTBEAT_S = 15.0
 SILENT_S = 120.0
 """A client that owes acknowledgements and says nothing for so long is gone."""
 COME_BACK_S = 1.0
+AGAIN_S = 1.0
+"""How soon the vault is asked again for what somebody was not told, when it did not answer."""
 FIRST = "main"
 """The branch that is told of at once where a subscription names none."""
 NAMED, DIGITS = 5, 4
@@ -74,32 +88,30 @@ HISTORY = frozenset(
 Send = Callable[[bytes], Awaitable[None]]
 
 
-@dataclass
-class Subscription:
+@dataclass(eq=False, kw_only=True)
+class Subscription(Follower):
     """What somebody wants to be told of, and how far he was.
 
     Attributes:
-        agents: by the cluster's names; nothing is every one that he may see.
         restored: how often the vault had been restored when it was told of last.
-        moods: the number of the reading of each mood that he was told last, and the likeliest emotion then.
+        heard: the number of the last reading of a mood that he was told.
+        likeliest: of each mood that he was told, the likeliest emotion then.
     """
 
     id: str
-    agents: frozenset[AgentName] | None
     channels: frozenset[str]
-    branch: str | None
-    position: int
     restored: int
-    moods: dict[Watched, tuple[int, str]] = field(default_factory=dict)
+    heard: int = 0
+    likeliest: dict[Watched, str] = field(default_factory=dict)
 
     def watches(self) -> Iterator[AgentName | None]:
         """Whose moods are to be read for it."""
-        if "mood" in self.channels:
+        if self.moods:
             yield from (None,) if self.agents is None else self.agents
 
     def named(self) -> list[AgentName]:
         """Whose moods it wants to know, whatever happens."""
-        return sorted(self.agents or ()) if "mood" in self.channels else []
+        return sorted(self.agents or ()) if self.moods else []
 
 
 class Overdrawn(Exception):
@@ -116,6 +128,7 @@ class Session:
         stands: whether his credential is still valid.
         send: says something; it returns when that was handed on, and does not take for ever.
         denied: told of what he may not do.
+        counted: counts what he asks of the vault; it raises RateLimited where that is too much.
     """
 
     def __init__(
@@ -126,14 +139,17 @@ class Session:
         stands: Callable[[], Awaitable[bool]],
         send: Send,
         denied: Callable[[Denied], None],
+        counted: Counted,
     ) -> None:
         self._encoder = encoder
         self._hub, self._who, self._stands, self._send, self._denied = hub, who, stands, send, denied
+        self._counted = counted
         self._subscriptions: dict[str, Subscription] = {}
         self._sent = self._acknowledged = self._owed_bytes = 0
         self._owed: deque[int] = deque()
         self._beat = False
         self._blocked_s: float | None = None
+        self._again_s = math.inf
         self._heard_s = asyncio.get_running_loop().time()
         self._own, self._saying = asyncio.Event(), asyncio.Lock()
 
@@ -189,15 +205,18 @@ class Session:
 
     async def _telling(self) -> str:
         """Tell what happens until the replica stops; why it is the end. Raises: what ``send`` raises."""
-        while not self._hub.closing.is_set():
-            change = self._hub.change()
-            self._own.clear()
-            await self._tell()
-            if self._beat:
-                self._beat = False
-                async with self._saying:
-                    await self._send(written(Heartbeat(self._told_upto())))
-            await _either(change, self._own, self._hub.closing)
+        loop = asyncio.get_running_loop()
+        with self._hub.present(self._own):
+            while not self._hub.closing.is_set():
+                self._own.clear()
+                if loop.time() >= self._again_s:
+                    self._again_s = math.inf
+                await self._tell()
+                if self._beat:
+                    self._beat = False
+                    async with self._saying:
+                        await self._send(written(Heartbeat(self._told_upto())))
+                await _rung(self._own, self._again_s - loop.time())
         return "shutdown"
 
     async def _staying(self) -> str:
@@ -229,7 +248,7 @@ class Session:
 
     def _told_upto(self) -> int:
         """Everything up to here was told, to every subscription."""
-        return min((one.position for one in self._subscriptions.values()), default=self._hub.position)
+        return min(map(self._hub.upto, self._subscriptions.values()), default=self._hub.position)
 
     async def _subscribe(self, wanted: Subscribe) -> None:
         """Raises: Forbidden, InvalidValue, TooLong, OutOfRange."""
@@ -244,10 +263,11 @@ class Session:
             raise TooLong("subscriptions", len(self._subscriptions) + 1, MOST_SUBSCRIPTIONS, "of one connection")
         times = self._hub.restored.times
         start = self._hub.position if wanted.after is None else await self._hub.end(wanted.after)
-        made = Subscription(wanted.id, agents, frozenset(wanted.channels), wanted.branch, start, times)
+        made = self._made(wanted, agents, start, times)
         there = await self._watched(made)
         self._drop(wanted.id)
         self._subscriptions[wanted.id] = made
+        self._hub.join(made)
         self._hub.moods.wanted(who, there, start)
         await self._say(Subscribed(wanted.id, start))
         if wanted.after is not None and start < wanted.after:
@@ -275,9 +295,27 @@ class Session:
         for agent in one.watches():
             self._hub.moods.unwatch(self._who, agent)
 
+    def _made(self, wanted: Subscribe, agents: frozenset[AgentName] | None, start: int, restored: int) -> Subscription:
+        channels = frozenset(wanted.channels)
+        kinds = {"memories": MEMORIES, "history": HISTORY}
+        told = frozenset[str]().union(*(kinds[channel] for channel in channels & kinds.keys()))
+        return Subscription(
+            id=wanted.id,
+            who=self._who,
+            agents=agents,
+            channels=channels,
+            actions=told,
+            moods="mood" in channels,
+            branch=wanted.branch,
+            position=start,
+            bell=self._own,
+            restored=restored,
+        )
+
     def _drop(self, name: str) -> None:
         gone = self._subscriptions.pop(name, None)
         if gone is not None:
+            self._hub.leave(gone)
             self._unwatch(gone)
 
     def _acknowledge(self, received: int) -> None:
@@ -318,19 +356,31 @@ class Session:
 
     async def _skip(self, one: Subscription) -> None:
         """Tell a subscription no more of what was."""
-        if one.position < self._hub.position:
-            left, one.position = one.position, self._hub.position
+        if one.due and one.position < self._hub.position:
+            left, one.position, one.due = one.position, self._hub.position, False
             await self._say(Lagging(one.id, left, one.position))
 
     async def _tell_changes(self, one: Subscription) -> bool:
-        """A page of what happened since; whether that was all, and credit is left."""
+        """A page of what happened since; whether that was all that can be told now, and credit is left."""
         await self._go_back(one)
-        if one.position >= self._hub.position:
+        if not one.due:
             return self._blocked_s is None
+        page = await self._page(one)
+        return page is None or await self._tell_page(one, page)
+
+    async def _page(self, one: Subscription) -> Page | None:
+        """What happened since. Nothing where the vault has to be asked, and that is for later."""
+        if self._again_s < math.inf and not self._hub.at_hand(one):
+            return None
         try:
-            page = await self._hub.page(one.position)
-        except QuantumMemoryError:
-            return True  # the hub follows the vault, and says when it is there again
+            return await self._hub.page(one, self._counted)
+        except QuantumMemoryError as error:
+            again_s = error.retry_after_s if isinstance(error, RateLimited) else AGAIN_S
+            self._again_s = asyncio.get_running_loop().time() + again_s
+            return None
+
+    async def _tell_page(self, one: Subscription, page: Page) -> bool:
+        """Tell a page; whether that was all that there is."""
         for entry in page.entries:
             if self._hub.closing.is_set() or self._subscriptions.get(one.id) is not one:
                 return False
@@ -342,6 +392,7 @@ class Session:
         if one.position < self._hub.position:
             self._own.set()  # there is more: in the next turn
             return False
+        one.due = False
         return True
 
     async def _go_back(self, one: Subscription) -> None:
@@ -352,7 +403,8 @@ class Session:
         one.restored = times
         if one.position > end:
             left, one.position = one.position, end
-            one.moods.clear()
+            one.likeliest.clear()
+            one.heard, one.felt = 0, True
             self._hub.moods.wanted(self._who, [Watched(agent, one.branch or FIRST) for agent in one.named()], end)
             await self._say(Lagging(one.id, left, end))
 
@@ -370,37 +422,36 @@ class Session:
             await self._say(History(*told, entry.action, {} if entry.action in NAMING else counts(entry.told)))
 
     async def _tell_moods(self, one: Subscription) -> None:
-        if "mood" not in one.channels:
+        if not (one.moods and one.felt):
             return
-        for who, seen in list(self._hub.moods.seen.items()):
-            number, before = one.moods.get(who, (0, ""))
-            if seen.number == number:
-                continue
+        one.felt = False  # what is read from here on is told in the next turn
+        for who, seen in self._hub.moods.seen.since(one.heard, self._who.tenant, one.agents):
             agent = self._seen(one, who.agent, who.branch)
-            if agent is not None:
-                await self._tell_mood(one, who, agent, seen, before)
+            if agent is None or await self._tell_mood(one, who, agent, seen):
+                one.heard = seen.number
             if self._blocked_s is not None:
+                one.felt = True
                 return
-        if len(one.moods) > 2 * len(self._hub.moods.seen):
-            one.moods = {who: told for who, told in one.moods.items() if who in self._hub.moods.seen}
+        if len(one.likeliest) > 2 * len(self._hub.moods.seen):
+            one.likeliest = {who: told for who, told in one.likeliest.items() if who in self._hub.moods.seen}
 
-    async def _tell_mood(self, one: Subscription, who: Watched, agent: str, seen: Seen, before: str) -> None:
+    async def _tell_mood(self, one: Subscription, who: Watched, agent: str, seen: Seen) -> bool:
+        """Tell a mood, and from what it turned; whether credit was left for both."""
         mood = feeling(seen.mood)
-        likeliest = next(iter(mood.emotions), "")
-        one.moods[who] = seen.number, likeliest
+        before, likeliest = one.likeliest.get(who, ""), next(iter(mood.emotions), "")
+        one.likeliest[who] = likeliest
         await self._say(EmotionalUpdate(one.id, seen.position, agent, who.branch, mood))
         if not before or before == likeliest:
-            return
+            return True
         if self._blocked_s is not None:  # with credit again: the mood as it is then, and from what it turned
-            one.moods[who] = 0, before
-            return
+            one.likeliest[who] = before
+            return False
         await self._say(PhaseTransition(one.id, seen.position, agent, who.branch, before, likeliest))
+        return True
 
     def _seen(self, one: Subscription, agent: AgentName | None, branch: str | None) -> str | None:
         """What the caller calls an agent, if he is to be told of it and of this branch."""
-        if agent is None or (one.agents is not None and agent not in one.agents):
-            return None
-        if one.branch is not None and branch != one.branch:
+        if agent is None or not one.follows(agent, branch):
             return None
         own = outside(self._who.tenant, agent)
         return own if own is not None and self._who.sees(own) else None
@@ -432,13 +483,8 @@ def feeling(mood: Mood) -> Feeling:
     return Feeling(pad, (round(spread[0], DIGITS), round(spread[1], DIGITS), round(spread[2], DIGITS)), emotions, at)
 
 
-async def _either(one: asyncio.Event, other: asyncio.Event, third: asyncio.Event) -> None:
-    """Wait until one of these is set."""
-    if one.is_set() or other.is_set() or third.is_set():
-        return
-    waits = [asyncio.ensure_future(event.wait()) for event in (one, other, third)]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
+async def _rung(bell: asyncio.Event, within_s: float) -> None:
+    """Wait until a bell is rung, or the time is over."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s if within_s < math.inf else None):
+            await bell.wait()

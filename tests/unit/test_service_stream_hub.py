@@ -1,0 +1,414 @@
+"""Who is woken by what, and what he is told then: without sockets, beside a plain list of all that happened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.stream import arrears, session, window
+from quantum_memory.cluster.service.stream.arrears import Arrears
+from quantum_memory.cluster.service.stream.encoding import Encoder
+from quantum_memory.cluster.service.stream.hub import Hub
+from quantum_memory.cluster.service.stream.lanes import Watched
+from quantum_memory.cluster.service.stream.messages import (
+    Ack,
+    Subscribe,
+)
+from quantum_memory.cluster.service.stream.moods import Moods
+from quantum_memory.cluster.service.stream.readings import Readings, Seen
+from quantum_memory.cluster.service.stream.session import Session
+from quantum_memory.cluster.service.stream.window import Window, held_bytes
+from quantum_memory.cluster.service.tenants import belonging, inside, outside
+from quantum_memory.errors import DeadlineExceeded, Denied, RateLimited, Unavailable
+from quantum_memory.memory.vault.feed import Feed, FeedEntry, Wanted
+from quantum_memory.types import Mood
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+MOOD = cast(
+    "Mood",
+    SimpleNamespace(
+        mean=SimpleNamespace(pleasure=0.1, arousal=0.1, dominance=0.1), spread=(0.1, 0.1, 0.1), emotions=(), at=None
+    ),
+)
+ACME = Principal("key:ann", "acme", "reader")
+NAMES = ("alice", "bob", "acme:alice", "acme:bob", "acme:anna", "other:alice", "a:b:c")
+
+
+def change(position: int, agent: str, action: str = "remembered", branch: str = "main", text: str = "") -> FeedEntry:
+    return FeedEntry(position, AT, agent, f"{agent}/{branch}", branch, position, action, {"text": text})
+
+
+class Vault:
+    """A vault that knows what happened, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.all: list[FeedEntry] = []
+        self.asked: list[tuple[int, Wanted | None]] = []
+        self.away = False
+        self.step = 3
+
+    async def follow(self, after: int, limit: int, wait_s: float, wanted: Wanted | None = None) -> Feed:
+        if wait_s:
+            await asyncio.Event().wait()  # whoever plays hands the hub what happens himself
+        self.asked.append((after, wanted))
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable("the vault is being restarted")
+        some = self.all[after : after + min(limit, self.step)]
+        kept = [one for one in some if wanted is None or (wanted.agent(one.agent) and one.action in wanted.actions)]
+        return Feed(tuple(kept), some[-1].position if some else len(self.all))
+
+    def happens(self, hub: Hub, *agents: str, action: str = "remembered", branch: str = "main") -> None:
+        fresh = [change(len(self.all) + 1 + number, agent, action, branch) for number, agent in enumerate(agents)]
+        self.all += fresh
+        hub._take(Feed(tuple(fresh), len(self.all)))
+
+
+class Listener:
+    """A session whose client notes what it is told, and acknowledges when it is asked to."""
+
+    def __init__(self, hub: Hub, who: Principal = ACME) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.tokens, self.turns = 10_000, 0
+        self.session = Session(hub, Encoder(), who, self._stands, self._send, _never, self._counted)
+        tell = self.session._tell
+
+        async def counting() -> None:
+            self.turns += 1
+            await tell()
+
+        self.session._tell = counting  # type: ignore[method-assign]
+        self._task: asyncio.Task[Any] = asyncio.create_task(self.session.run())
+
+    async def _stands(self) -> bool:
+        return True
+
+    async def _send(self, text: bytes) -> None:
+        self.got.append(json.loads(text))
+        await asyncio.sleep(0)
+
+    async def _counted(self, cost: float) -> None:
+        assert cost == arrears.PAGE_COST
+        if not self.tokens:
+            raise RateLimited("key", 0.05)
+        self.tokens -= 1
+
+    async def takes(self) -> None:
+        await self.session.heard(Ack(len(self.got)))
+
+    def told(self, name: str = "s") -> list[int]:
+        return [
+            one["position"] for one in self.got if one["type"] == "memory_operation" and one["subscription"] == name
+        ]
+
+    def moods(self) -> list[str]:
+        return [one["agent"] for one in self.got if one["type"] == "emotional_update"]
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self.session.end()
+
+
+def _never(_: Denied) -> None:
+    raise AssertionError
+
+
+async def _no_mood(_: Watched) -> Mood:
+    raise Unavailable("nobody reads moods here")
+
+
+async def _all_there(names: Sequence[str]) -> Sequence[str]:
+    return names
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - a session tells nobody when it is
+        await asyncio.sleep(0.002)
+
+
+async def settled() -> None:
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
+def played(play: Callable[[Vault, Hub], Awaitable[None]]) -> None:
+    async def going() -> None:
+        vault = Vault()
+        hub = Hub(vault.follow, Moods(_no_mood, _all_there))
+        await hub.start(0)
+        try:
+            async with asyncio.timeout(20.0):
+                await play(vault, hub)
+        finally:
+            await hub.stop()
+
+    asyncio.run(going())
+
+
+def test_nobody_is_woken_by_what_does_not_concern_him() -> None:
+    async def play(vault: Vault, hub: Hub) -> None:
+        named, all_of_acme, feels, narrow = (Listener(hub) for _ in range(4))
+        await named.session.heard(Subscribe("s", ("alice",), ("memories", "mood")))
+        await all_of_acme.session.heard(Subscribe("s", ("*",), ("memories", "mood")))
+        await feels.session.heard(Subscribe("s", ("alice",), ("mood",)))
+        await narrow.session.heard(Subscribe("s", ("alice",), ("memories",), branch="what-if"))
+        everybody = [named, all_of_acme, feels, narrow]
+        await settled()
+        before = [one.turns for one in everybody]
+        for _ in range(50):
+            vault.happens(hub, "bob", "other:alice", "alice")
+            hub.moods.seen[Watched("other:alice", "main")] = Seen(1, 1, MOOD)
+            hub.moods.told(Watched("other:alice", "main"))
+            await settled()
+        assert [one.turns for one in everybody] == before
+        assert [hub.upto(one) for each in everybody for one in each.session._subscriptions.values()] == [150] * 4
+        vault.happens(hub, "acme:bob")
+        await settled()
+        assert [one.turns - was for one, was in zip(everybody, before, strict=True)] == [0, 1, 0, 0]
+        vault.happens(hub, "acme:alice")
+        await settled()
+        assert [one.turns - was for one, was in zip(everybody, before, strict=True)] == [1, 2, 0, 0]
+        hub.moods.seen[Watched("acme:alice", "main")] = Seen(2, 152, MOOD)
+        hub.moods.told(Watched("acme:alice", "main"))
+        await settled()
+        assert [one.turns - was for one, was in zip(everybody, before, strict=True)] == [2, 3, 1, 0]
+        assert [one.told() for one in everybody] == [[152], [151, 152], [], []]
+        assert [one.moods() for one in everybody] == [["alice"], ["alice"], ["alice"], []]
+        vault.happens(hub, "acme:alice", branch="what-if")
+        await settled()
+        assert narrow.told() == [153]
+        assert vault.asked == [], "all of it was at hand"
+        for one in everybody:
+            await one.stop()
+        assert not list(hub._audience)
+        assert not hub._audience._agents
+        assert not hub._audience._tenants
+
+    played(play)
+
+
+WISHES = st.sampled_from([("*",), ("alice",), ("bob", "anna"), ("nobody",)])
+ACTS = st.one_of(
+    st.tuples(st.just("happens"), st.lists(st.sampled_from(NAMES), min_size=1, max_size=6)),
+    st.tuples(st.just("subscribes"), st.tuples(WISHES, st.one_of(st.none(), st.integers(0, 30)))),
+    st.tuples(st.just("takes"), st.none()),
+    st.tuples(st.just("turns"), st.integers(0, 5)),
+    st.tuples(st.just("away"), st.booleans()),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(ACTS, max_size=25),
+    st.sampled_from([("*",), ("a*",), ("alice",), ("nobody",)]),
+    st.sampled_from([1, 2, 5, 4096]),
+    st.sampled_from([4, 1024]),
+    st.integers(1, 4),
+)
+def test_everybody_is_told_all_that_concerns_him_once_and_in_order(
+    acts: list[tuple[str, Any]], patterns: tuple[str, ...], most: int, credit: int, step: int
+) -> None:
+    """Whatever the window holds, however far back he begins, and however slowly he takes it."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        vault.step = step
+        who = Principal("key:ann", "acme", "reader", patterns)
+        to, wishes = Listener(hub, who), dict[str, tuple[tuple[str, ...], int]]()
+        for number, (act, value) in enumerate(acts):
+            if act == "happens":
+                vault.happens(hub, *value)
+            elif act == "subscribes":
+                names = tuple(one for one in value[0] if one == "*" or who.sees(one)) or ("*",)
+                after = None if value[1] is None else min(value[1], hub.position)
+                wishes[str(number)] = names, hub.position if after is None else after
+                await to.session.heard(Subscribe(str(number), names, ("memories",), after=after))
+            elif act == "takes":
+                await to.takes()
+            elif act == "turns":
+                for _ in range(value):
+                    await asyncio.sleep(0)
+            else:
+                vault.away = value
+        vault.away = False
+        want = {
+            name: [
+                one.position
+                for one in vault.all[after:]
+                if (own := outside("acme", one.agent or "")) and who.sees(own) and ("*" in names or own in names)
+            ]
+            for name, (names, after) in wishes.items()
+        }
+        while {name: to.told(name) for name in wishes} != want:
+            await to.takes()
+            await asyncio.sleep(0.002)
+            assert all(to.told(name) == want[name][: len(to.told(name))] for name in wishes)
+        assert not any(one["type"] == "lagging" for one in to.got)
+        await to.takes()
+        await until(lambda: to.session._told_upto() == hub.position)
+        await to.stop()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window, "MOST_ENTRIES", most)
+        patch.setattr(session, "CREDIT", credit)
+        patch.setattr(session, "AGAIN_S", 0.01)
+        played(play)
+
+
+def test_who_is_behind_pays_for_each_page_and_goes_on_when_he_may() -> None:
+    async def play(vault: Vault, hub: Hub) -> None:
+        vault.happens(hub, *["acme:alice"] * 12)
+        await hub.start(12)
+        to = Listener(hub)
+        to.tokens = 2
+        await to.session.heard(Subscribe("s", ("alice",), ("memories",), after=0))
+        await asyncio.sleep(0.02)
+        assert to.told() == [1, 2, 3, 4, 5, 6]
+        assert len(vault.asked) == 2
+        vault.happens(hub, "acme:alice")
+        await settled()
+        assert len(vault.asked) == 2, "what happens lets nobody ask again sooner"
+        to.tokens = 10
+        await until(lambda: len(to.told()) == 13)
+        assert to.told() == list(range(1, 14))
+        assert len(vault.asked) == 4
+        await to.stop()
+
+    played(play)
+
+
+def test_who_is_told_of_moods_alone_has_nothing_read_in_the_vault() -> None:
+    async def play(vault: Vault, hub: Hub) -> None:
+        vault.happens(hub, *["acme:alice"] * 12)
+        await hub.start(12)
+        to = Listener(hub)
+        await to.session.heard(Subscribe("s", ("alice",), ("mood",), after=0))
+        await settled()
+        assert vault.asked == []
+        assert to.session._told_upto() == 12
+        await to.stop()
+
+    played(play)
+
+
+def test_one_principal_reads_one_page_at_a_time_and_all_together_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And who comes with many connections does not keep out who comes with one."""
+    monkeypatch.setattr(arrears, "WAITING_S", 0.5)
+    now: list[str] = []
+    order: list[str] = []
+    most = {"all": 0, "key:0": 0}
+    gate = asyncio.Event()
+
+    async def follow(after: int, limit: int, wait_s: float, wanted: Wanted) -> Feed:
+        await gate.wait()
+        who = wanted.pattern
+        now.append(who)
+        most["all"], most["key:0"] = max(most["all"], len(now)), max(most["key:0"], now.count("key:0"))
+        await asyncio.sleep(0.001)
+        now.remove(who)
+        order.append(who)
+        return Feed((), after)
+
+    async def counted(_: float) -> None:
+        """Everybody may ask."""
+
+    async def play() -> None:
+        one = Arrears(follow)
+        everybody = ["key:0"] * 100 + [f"key:{number}" for number in range(1, 30)]
+
+        def asking() -> list[asyncio.Task[Feed]]:
+            return [
+                asyncio.create_task(
+                    one.page(Principal(who, "acme", "reader"), counted, 0, Wanted(who, None, frozenset()))
+                )
+                for who in everybody
+            ]
+
+        asked = asking()
+        await asyncio.wait(asked, timeout=2.0)
+        assert sum(not each.done() for each in asked) == arrears.AT_ONCE
+        gate.set()
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        late = sum(isinstance(each, DeadlineExceeded) for each in found)
+        assert late == len(asked) - arrears.AT_ONCE, "nobody waits for ever"
+        monkeypatch.setattr(arrears, "WAITING_S", 20.0)
+        order.clear()
+        await asyncio.gather(*asking())
+        assert most == {"all": arrears.AT_ONCE, "key:0": 1}
+        last = max(place for place, who in enumerate(order) if who != "key:0")
+        assert order[:last].count("key:0") < 20, "all others were through while one read a part of his"
+        assert not one._turns
+        assert not one._there
+
+    asyncio.run(play())
+
+
+def test_a_window_is_bounded_by_what_it_holds() -> None:
+    held, text = Window(0), "x" * (1 << 20)
+    for position in range(1, 101):
+        held.put(change(position, "alice", text=f"{position}{text}"))
+        assert held.nbytes <= window.MOST_BYTES
+    kept = held.after(held.start, lambda _: True)
+    assert [one.position for one in kept] == list(range(held.start + 1, 101))
+    assert held.nbytes == sum(held_bytes(one.told) for one in kept)
+    assert 12 <= len(kept) <= 16
+    held.put(change(101, "alice", text="y" * (2 * window.MOST_BYTES)))
+    assert (held.start, len(held.after(100, lambda _: True))) == (100, 1), "the newest is there, however large"
+    held.put(change(102, "alice"))
+    assert held.start == 101
+    for position in range(103, 103 + 2 * window.MOST_ENTRIES):
+        held.put(change(position, "alice"))
+    assert len(held.after(0, lambda _: True)) == window.MOST_ENTRIES
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(["main", "what-if"]), st.booleans()), max_size=40),
+    st.integers(0, 40),
+)
+def test_what_was_read_since_is_what_a_walk_over_all_finds(acts: list[tuple[str, str, bool]], number: int) -> None:
+    readings, twin = Readings(), dict[Watched, Seen]()
+    for count, (agent, branch, goes) in enumerate(acts, 1):
+        who = Watched(agent, branch)
+        if goes:
+            readings.pop(who, None)
+            twin.pop(who, None)
+        else:
+            readings[who] = twin[who] = Seen(count, count, MOOD)
+    fresh = sorted(((who, seen) for who, seen in twin.items() if seen.number > number), key=lambda one: one[1].number)
+    assert dict(readings) == twin
+    assert [seen.number for seen in readings.values()] == sorted(seen.number for seen in twin.values())
+    for tenant in ("default", "acme", "nobody"):
+        own = [one for one in fresh if outside(tenant, one[0].agent) is not None]
+        assert readings.since(number, tenant, None) == own
+    some = frozenset({"alice", "acme:bob"})
+    assert readings.since(number, "acme", some) == [one for one in fresh if one[0].agent in some]
+    for who in list(readings):
+        del readings[who]
+    assert not readings._agents
+    assert not readings._tenants
+
+
+@given(
+    st.sampled_from(["default", "acme", "a-b"]),
+    st.lists(st.text("ab*?[]!-.:|(\\ ", min_size=1, max_size=5), min_size=1, max_size=3),
+    st.text("ab*?[]!-|( \n", min_size=1, max_size=5).filter(str.strip),
+)
+def test_the_vault_is_asked_for_exactly_whom_somebody_sees(tenant: str, patterns: list[str], own: str) -> None:
+    who = Principal("key:ann", tenant, "reader", tuple(patterns))
+    for owner in ("default", "acme", "a-b", "other"):
+        try:
+            agent = inside(owner, own)
+        except ValueError:
+            return
+        wanted = Wanted(belonging(tenant, who.agents), None, frozenset())
+        known = outside(tenant, agent)
+        assert wanted.agent(agent) == (known is not None and who.sees(known))
