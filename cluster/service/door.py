@@ -20,6 +20,7 @@ from quantum_memory.cluster.service.access.entry import admitted, connection_of
 from quantum_memory.cluster.service.backend import Backend, session_of
 from quantum_memory.cluster.service.bodies import BoundedRequest
 from quantum_memory.cluster.service.idempotency import READS, Key, key_of
+from quantum_memory.cluster.service.limits.meter import MEMORIES, Meter, beside
 from quantum_memory.cluster.service.principals import ROLES, Principal, Role
 from quantum_memory.cluster.service.refusals import unsupported
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
@@ -99,6 +100,27 @@ class Asked:
             if gone is None:
                 raise
             return gone
+
+    async def pay(self, memories: int) -> None:
+        """Pay at once for all that the request brings. Raises: RateLimited."""
+        if self.door.limiter is not None:
+            await self.door.limiter.charge(self.who, beside(memories))
+
+    def meter(self) -> Meter:
+        """What he pays by for memories that come one after the other."""
+        return Meter(self._token)
+
+    async def wait(self, memories: int) -> None:
+        """Wait until all that the request brings is paid, of very much what can ever be paid at once."""
+        limiter = self.door.limiter
+        if limiter is not None:
+            meter = self.meter()
+            meter.add(int(min(memories, (1.0 + limiter.beside) * MEMORIES)))
+            await meter.paid()
+
+    async def _token(self) -> None:
+        if self.door.limiter is not None:
+            await self.door.limiter.admit_caller(self.who)
 
     async def done(self, name: str) -> bool:
         """Whether this very change of an agent was made before, under its key. Raises: KeyReused."""

@@ -60,6 +60,15 @@ class Limiter(Protocol):
         """Count a request of somebody, and for all together. Raises: RateLimited."""
         ...
 
+    @property
+    def beside(self) -> float:
+        """The most that a request can cost besides."""
+        ...
+
+    async def charge(self, principal: Principal, cost: float) -> None:
+        """Count what a request of his that was let in costs besides. Raises: RateLimited."""
+        ...
+
 
 class Ledger(Protocol):
     """Which idempotency keys were used, by whom, and for what."""

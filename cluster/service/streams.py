@@ -22,6 +22,7 @@ from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.importing import BATCH, LISTED
 from quantum_memory.actors.requests import check_utterances
 from quantum_memory.cluster.service import problems
+from quantum_memory.cluster.service.limits.meter import Meter
 from quantum_memory.cluster.service.models_memories import Said
 from quantum_memory.cluster.service.refusals import Refusal
 from quantum_memory.cluster.service.strict_json import parsed
@@ -30,6 +31,8 @@ from quantum_memory.memory.exchange.entries import WINDOW, derived_id
 from quantum_memory.settings import Settings
 from quantum_memory.types import MemoryId, Utterance
 
+WAITED_S = 0.5
+"""How long a stream that is over its rate waits at once, so that it still tells how far it came."""
 BATCH_BYTES = 1 << 20
 """Of lines; one that is longer is a batch of its own."""
 Numbered = tuple[int, bytes]
@@ -71,32 +74,39 @@ class Remembering:
         settings: what a memory may be, and the pace.
         request_id: of the request that brings it, for problems.
         tenant: whose names problems have.
+        meter: what its lines are paid by.
     """
 
-    def __init__(self, handle: AgentHandle, settings: Settings, request_id: str, tenant: str) -> None:
+    def __init__(self, handle: AgentHandle, settings: Settings, request_id: str, tenant: str, meter: Meter) -> None:
+        self._meter = meter
         self._handle, self._settings, self._http = handle, settings, settings.service.http
         self._request_id, self._tenant = request_id, tenant
         self._batch = min(BATCH, settings.limits.batch)
         self._count = Count()
         self._seen: dict[MemoryId, int] = {}
         self._before = ""
+        self._told_s = 0.0
         self._sent: deque[asyncio.Future[list[MemoryId]]] = deque()
 
     async def run(self, lines: AsyncIterator[Numbered]) -> AsyncIterator[bytes]:
         """Remember what the lines say; the lines of the answer.
 
         A line that cannot be remembered is told of and left out. Where a batch fails, or the stream itself, the last
-        line says so ("failed") and nothing after that is remembered; else it says "done".
+        line says so ("failed") and nothing after that is remembered; else it says "done". Where its caller is over a
+        rate nothing more of it is read until he is not.
         """
-        told_at = asyncio.get_running_loop().time()
+        self._told_s = asyncio.get_running_loop().time()
         try:
             async for batch in self._batches(lines):
+                self._meter.add(len(batch))
+                while wait_s := await self._meter.pay():
+                    await asyncio.sleep(min(wait_s, WAITED_S))
+                    for progress in self._progress():
+                        yield progress
                 for refusal in await self._take(batch):
                     yield refusal
-                now = asyncio.get_running_loop().time()
-                if now - told_at >= self._http.progress_s:
-                    told_at = now
-                    yield self._count.told("progress")
+                for progress in self._progress():
+                    yield progress
             await self._settle(0)
         except (QuantumMemoryError, Refusal) as error:
             await self._end()
@@ -105,6 +115,14 @@ class Remembering:
             await self._end()  # whoever sent it is gone: nobody reads how it ended
         else:
             yield self._count.told("done")
+
+    def _progress(self) -> list[bytes]:
+        """What is told of how far it came, if it is time to."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._told_s < self._http.progress_s:
+            return []
+        self._told_s = now_s
+        return [self._count.told("progress")]
 
     async def _batches(self, lines: AsyncIterator[Numbered]) -> AsyncIterator[list[Numbered]]:
         waiting: list[Numbered] = []

@@ -15,6 +15,7 @@ from quantum_memory.cluster.service.access.caller import Caller
 from quantum_memory.cluster.service.app import create_app
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.seams import Limiter
 from quantum_memory.errors import Denied, KeyReused, RateLimited, Unauthenticated
 from tests.unit.front import Front
 
@@ -88,6 +89,13 @@ class Turnstile:
         if self.left < 0:
             raise RateLimited("key", 2.5)
 
+    @property
+    def beside(self) -> float:
+        return 0.0
+
+    async def charge(self, principal: Principal, cost: float) -> None:
+        """Memories cost nothing here."""
+
 
 class Rest:
     """A door and its clients, on one event loop.
@@ -97,7 +105,7 @@ class Rest:
     """
 
     def __init__(
-        self, folder: Path | str, limiter: Turnstile | None = None, *, keys: bool = True, **settings: Any
+        self, folder: Path | str, limiter: Limiter | None = None, *, keys: bool = True, **settings: Any
     ) -> None:
         self.front = Front(folder, **settings)
         self.denied: list[tuple[str | None, str, str | None, str]] = []

@@ -4,4 +4,5 @@ buckets   token buckets and what is leased of them                     no I/O, n
 host      the buckets that all replicas share, as an actor
 remote    the way of a replica to that actor, found or made
 limiter   what a replica asks before it does anything                  asyncio
+meter     what the memories cost that a request brings                 asyncio
 """

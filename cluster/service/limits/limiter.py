@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -84,6 +85,27 @@ class Limiter:
     async def admit_caller(self, principal: Principal, cost: float = 1.0) -> None:
         """Count a request of somebody, and for all together, whose connection counts already. Raises: as ``admit``."""
         await self._take((self._share(principal), self._everyone), cost)
+
+    @property
+    def beside(self) -> float:
+        """The most that a request can cost besides: with it that fills the smallest burst."""
+        rates = (self._limits.key, self._limits.connection, self._limits.everyone)
+        return min((rate.burst for rate in rates if rate is not None), default=math.inf) - 1.0
+
+    async def charge(self, principal: Principal, cost: float) -> None:
+        """Count what a request that was let in costs besides, or as much of that as can ever be there beside it.
+
+        Raises: RateLimited, with the time after which the request and this are let through together.
+        """
+        cost = min(cost, self.beside)
+        if cost <= 0.0:
+            return
+        try:
+            await self.admit_caller(principal, cost)
+        except RateLimited as error:
+            rate = self._limits.everyone if error.scope == "global" else self._limits.key
+            again_s = 0.0 if rate is None else 1.0 / rate.per_s
+            raise RateLimited(error.scope, error.retry_after_s + again_s) from None
 
     def stranger(self, address: str | None) -> Stranger:
         """Somebody at an address of whom it is not known yet whether anybody knows him."""

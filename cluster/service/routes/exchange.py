@@ -24,6 +24,7 @@ from quantum_memory.cluster.archives import ClusterDoor
 from quantum_memory.cluster.formats import Written, write_json_lines, write_transcript
 from quantum_memory.cluster.service.bodies import lines
 from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.limits.meter import Meter
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Told
 from quantum_memory.cluster.service.operations import Operations
 from quantum_memory.cluster.service.places import pinned
@@ -122,7 +123,7 @@ async def remember_stream(
     """
     handle = await asked.agent(agent, branch, create=create)
     settings = asked.door.backend.memory.settings
-    work = Remembering(handle, settings, asked.request_id, asked.who.tenant)
+    work = Remembering(handle, settings, asked.request_id, asked.who.tenant, asked.meter())
     return Duplex(work.run(lines(request.stream(), asked.limits.body_bytes)), media_type=NDJSON)
 
 
@@ -206,13 +207,26 @@ async def import_memories(
         if asked.key is not None:
             await asked.key.claim(digest)
         handle = await asked.agent(agent, branch, create=create and not dry_run)
-        job = ImportJob(UPLOAD, form, reading, skip_bad, dry_run, check=True)
+        job = ImportJob(UPLOAD, form, reading, skip_bad, dry_run, check=True, progress=_paying(asked.meter()))
         told = _report(await asyncio.to_thread(_import, handle, path, job))
     if asked.key is None:
         return told
     # What the first one added is known by now: that it did is told as it was then.
     added = int(await asked.key.first_told("added", str(told.added)))
     return told.model_copy(update={"added": added, "known": told.known + told.added - added})
+
+
+def _paying(meter: Meter) -> Callable[[ImportReport], None]:
+    """What an import's thread calls batch by batch: it goes on once what it has read so far is paid."""
+    loop, read = asyncio.get_running_loop(), 0
+
+    def pay(report: ImportReport) -> None:
+        nonlocal read
+        meter.add(report.read - read)
+        read = report.read
+        asyncio.run_coroutine_threadsafe(meter.paid(), loop).result()
+
+    return pay
 
 
 def _import(handle: AgentHandle, path: Path, job: ImportJob) -> ImportReport:
@@ -307,14 +321,14 @@ async def import_archive(
         if key is not None:
             await key.claim(digest)
         way = ClusterDoor(memory, None if key is None else memory.op_id(key.op))
-        told = partial(describe_archive, path, as_name=full)
-        work = told if await asked.done(agent) else partial(way.bring, path, full, dry_run=dry_run)
-        try:
-            done = await asyncio.to_thread(_bring, path, work)
-        except AlreadyExists:
-            if key is None or await asked.door.backend.outcome(asked.who, agent, key.op) is None:
-                raise
-            done = await asyncio.to_thread(_bring, path, told)  # this very request, sent twice, was faster
+        done = told = await asyncio.to_thread(_described, path, full)
+        if not await asked.done(agent):
+            await asked.wait(told.events)
+            try:
+                done = await asyncio.to_thread(_brought, partial(way.bring, path, full, dry_run=dry_run))
+            except AlreadyExists:
+                if key is None or await asked.door.backend.outcome(asked.who, agent, key.op) is None:
+                    raise  # else this very request, sent twice, was faster
     return ArchiveTold(
         agent=agent,
         version=done.version,
@@ -327,10 +341,19 @@ async def import_archive(
     )
 
 
-def _bring(path: Path, work: Callable[[], Imported]) -> Imported:
+def _described(path: Path, name: str) -> Imported:
+    """What an archive says of itself, once it is whole. Raises: UnreadableFile."""
+
+    def described() -> Imported:
+        verified(path)
+        return describe_archive(path, as_name=name)
+
+    return _brought(described)
+
+
+def _brought(work: Callable[[], Imported]) -> Imported:
     """Raises: UnreadableFile for what is no archive that can be read; what the work raises."""
     try:
-        verified(path)
         return work()
     except (CorruptRecord, NewerSchema) as error:
         raise UnreadableFile(UPLOAD, f"it is no archive that can be read here ({type(error).__name__})") from None

@@ -122,5 +122,6 @@ async def forget_memory(asked: Asks, agent: AgentPath, memory: MemoryPath, branc
 @asks("writer", "POST", "/agents/{agent}/forget", "forget", "Forget several memories, all or none.")
 async def forget(asked: Asks, agent: AgentPath, what: ToForget, branch: BranchQuery = None) -> Forgotten:
     """They are found no more on this branch; forks that were made before keep theirs."""
+    await asked.pay(len(what.ids))
     handle = await asked.agent(agent, branch)
     return Forgotten(forgotten=await handle.forget.begin(what.ids))

@@ -44,6 +44,7 @@ async def remember_many(
     deadline_s: Due = None,
 ) -> Remembered:
     """In their order. When this answers, they are on disk."""
+    await asked.pay(len(said.memories))
     handle = await asked.agent(agent, branch, create=create)
     given = await asyncio.to_thread(_utterances, said)
     return Remembered(ids=await handle.remember.begin(given, deadline_s=deadline_s))
