@@ -194,6 +194,10 @@ class VaultHost:
         """The agents whose names begin so, in order."""
         return list(self._vault.agents(beginning))
 
+    def agents_between(self, after: str, before: str | None, limit: int) -> list[AgentName]:
+        """The first agents by name after one and before another, so many at most."""
+        return self._vault.agents_between(after, before, limit)
+
     def find_agents(self, names: Sequence[AgentName]) -> list[Branch | None]:
         """The first branch of each agent, ``None`` for one that does not exist."""
         found: list[Branch | None] = []

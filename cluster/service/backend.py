@@ -18,7 +18,7 @@ from quantum_memory.checks import named
 from quantum_memory.cluster.connect import MemoryCluster
 from quantum_memory.cluster.service.gathered import Recalls
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.tenants import inside, outside
+from quantum_memory.cluster.service.tenants import beyond, inside, outside, skipped
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.memory.held import Held
 from quantum_memory.memory.vault.writes import DERIVED, OpenSession, Written
@@ -29,6 +29,8 @@ KEPT = 10_000
 """Callers whose way to the cluster is kept, and agents of theirs."""
 
 SESSION_BYTES = 16
+READ_AT_ONCE = 1000
+"""Names of agents, where all are wanted."""
 
 
 class Backend:
@@ -48,9 +50,38 @@ class Backend:
         self._first: Held[tuple[str, str, str], AgentHandle] = Held(KEPT)
 
     async def agents(self, who: Principal) -> list[str]:
-        """The names of the agents that a caller sees, in order."""
-        own = (outside(who.tenant, name) for name in await self.memory.call_vault("agents").begin())
-        return sorted(name for name in own if name is not None and who.sees(name))
+        """The names of all agents that a caller sees, in order."""
+        found: list[str] = []
+        while True:
+            page = await self.agents_page(who, found[-1] if found else None, READ_AT_ONCE)
+            found += page
+            if len(page) < READ_AT_ONCE:
+                return found
+
+    async def agents_page(self, who: Principal, after: str | None, limit: int) -> list[str]:
+        """The names of the first agents that a caller sees after one, in order, and so many at most.
+
+        Read are those of his tenant alone, and no more than are told but for those that he does not see.
+        Raises: InvalidInput for what is no agent's name.
+        """
+        low, high = beyond(who.tenant, "" if after is None else inside(who.tenant, after))
+        found: list[str] = []
+        most = limit
+        while True:
+            names = await self.memory.call_vault("agents_between", low, high, most).begin()
+            for name in names:
+                own = outside(who.tenant, name)
+                low = name if own is not None else skipped(who.tenant, name)
+                if own is not None and who.sees(own):
+                    found.append(own)
+                if low != name or len(found) == limit:
+                    break
+            else:
+                if len(names) < most:
+                    return found
+                most = min(2 * most, READ_AT_ONCE)  # there are some that he does not see
+            if len(found) == limit:
+                return found
 
     async def agent(
         self, who: Principal, name: str, branch: str | None = None, *, create: bool = False, op: str | None = None

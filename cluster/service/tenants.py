@@ -22,6 +22,9 @@ NAMING = frozenset({"branch_created", "imported"})
 KNOWN = 4096
 """Names of which it is remembered whose they are."""
 _UPWARDS, _STEPS = frozenset({".", ".."}), re.compile(r"[/\\]")
+_AFTER_SEPARATOR = chr(ord(SEPARATOR) + 1)
+_LAST = chr(0x10FFFF)
+"""Which no name holds: it cannot be printed."""
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -40,6 +43,22 @@ def inside(tenant: str, agent: object) -> AgentName:
     if not _UPWARDS.isdisjoint(_STEPS.split(own)):  # clients of HTTP take it for another path
         raise InvalidValue("agent", repr(own), "a name without '.' or '..' as a step of a path")
     return own if tenant == DEFAULT else named("agent", f"{tenant}{SEPARATOR}{own}")
+
+
+def beyond(tenant: str, after: AgentName = "") -> tuple[AgentName, AgentName | None]:
+    """Between which names of the cluster those agents of a tenant lie that come after one; the last is of nobody.
+
+    Those of the default tenant have no beginning, and others lie between them: see ``skipped``.
+    """
+    if tenant == DEFAULT:
+        return after, None
+    return after or f"{tenant}{SEPARATOR}", f"{tenant}{_AFTER_SEPARATOR}"
+
+
+def skipped(tenant: str, agent: AgentName) -> AgentName:
+    """After which name to go on that lies between a tenant's own: for the default one, by all of who owns it."""
+    owner, separator, _ = agent.partition(SEPARATOR)
+    return f"{owner}{SEPARATOR}{_LAST}" if separator and tenant == DEFAULT else agent
 
 
 class Owned(NamedTuple):

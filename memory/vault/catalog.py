@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 import sqlalchemy as sa
@@ -49,6 +50,16 @@ SELECT_NAMED = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _B.name == _p(
 SELECT_BRANCHES = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _SEEN).order_by(_B.ordinal)
 SELECT_AGENTS = sa.select(schema.agents.c.name)
 SELECT_AGENTS_NAMED = SELECT_AGENTS.where(schema.agents.c.name.startswith(_p("beginning")))
+
+
+@cache
+def select_agents_between(dialect: str, hidden: str, *, ends: bool) -> sa.Select[Any]:
+    """The next agents after a name and, where it ends, before another: by code points, as Python orders them."""
+    name = schema.agents.c.name if dialect == "sqlite" else schema.agents.c.name.collate("C")
+    found = SELECT_AGENTS.where(name > _p("after"), ~schema.agents.c.name.contains(hidden))
+    return (found.where(name < _p("before")) if ends else found).order_by(name).limit(_p("most"))
+
+
 SELECT_HEAD = sa.select(_J.seq, _J.at).where(_J.branch == _p("branch")).order_by(_J.seq.desc()).limit(1)
 SELECT_SEALED = (  # what is collected of a deleted branch may end within a segment
     sa.select(sa.func.max(schema.segments.c.last_seq))

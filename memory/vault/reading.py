@@ -90,6 +90,13 @@ class Reading:
             names = connection.execute(wanted, {"beginning": beginning} if beginning else {}).scalars()
             return sorted(name for name in names if HIDDEN not in name and name.startswith(beginning))
 
+    def agents_between(self, after: str, before: str | None, limit: int) -> list[AgentName]:
+        """The first agents by name after one and before another, so many at most; none that ``agents`` leaves out."""
+        with self.database.read() as connection:
+            wanted = cat.select_agents_between(connection.dialect.name, HIDDEN, ends=before is not None)
+            asked = {"after": after, "most": limit} | ({} if before is None else {"before": before})
+            return list(connection.execute(wanted, asked).scalars())
+
     def find_agent(self, agent: AgentName) -> Branch:
         """The agent's root branch. Raises: AgentNotFound."""
         with self.database.read() as connection:

@@ -209,6 +209,7 @@ def test_under_another_name_it_lives_beside_the_first(vault: Vault, tmp_path: Pa
     first = exported(vault, "carol", tmp_path / "carol.qms")
     told = import_archive(vault, tmp_path / "carol.qms", as_name="dora")
     assert (told.agent, vault.agents()) == ("dora", ["alice", "bob", "carol", "dora"])
+    assert vault.agents_between("", None, 100) == vault.agents()
     root = vault.find_agent("dora")
     assert root.id != "carol"
     assert root.parent not in (None, "main")

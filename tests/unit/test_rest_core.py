@@ -370,7 +370,7 @@ def test_a_bug_says_nothing_of_itself(
         carried.append(CARRIED.get())
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(type(rest.app.state.door.backend), "agents", broken)
+    monkeypatch.setattr(type(rest.app.state.door.backend), "agents_page", broken)
     with caplog.at_level(logging.ERROR):
         answer = rest.get("/agents", headers={"X-Request-ID": "me"})
     told = problem(answer, 500, "internal-error")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -192,3 +193,50 @@ def test_an_archive_says_nothing_of_who_somebody_is(front: Front, tmp_path: Path
 
     asyncio.run(play())
     assert "mallory" not in {entry.who for entry in front.memory.audit()}
+
+
+def test_a_page_of_agents_reads_no_more_than_it_holds_whoever_has_how_many(front: Front) -> None:
+    """Names of other tenants lie before, between and behind those of the default one, and none is read for a page."""
+    names = ["a", "acme", "acme-2", "b", "zed", "{", "\U0001f600", "zed-2"]
+    ends = ("b", "n", "\U0001f600")
+    others = [f"{tenant}:{name}" for tenant in ("acme", "acme-2", "zed", "\U0001f600") for name in ends]
+    odd = ["Not-a-tenant:x", "acme:a:b"]
+    crowd = [f"crowd:{number}" for number in range(300)]
+    for name in (*names, *others, *odd, *crowd):
+        front.memory.agent(name)
+    backend = Backend(front.memory)
+    asked: list[int] = []
+
+    def counting(method: str, *args: Any, texts: int = 0) -> Any:
+        call = call_vault(method, *args, texts=texts)
+        if method == "agents_between":
+            asked.append(args[2])
+        return call
+
+    call_vault = front.memory.call_vault
+    front.memory.call_vault = counting  # type: ignore[method-assign]
+
+    async def play() -> None:
+        for who in (
+            Principal("key:d", "default", "reader"),
+            Principal("key:a", "acme", "reader"),
+            Principal("key:z", "zed", "reader", ("n", "\U0001f600")),
+            Principal("key:n", "nobody", "reader"),
+            Principal("key:c", "crowd", "reader", ("7*",)),
+        ):
+            own = (outside(who.tenant, name) for name in (*names, *others, *odd, *crowd))
+            want = sorted(name for name in own if name is not None and who.sees(name))
+            assert await backend.agents(who) == want
+            for limit in (1, 2, 3, 100):
+                found: list[str] = []
+                while page := await backend.agents_page(who, found[-1] if found else None, limit):
+                    assert len(page) <= limit
+                    found += page
+                assert found == want
+        asked.clear()
+        assert len(await backend.agents_page(Principal("key:d", "default", "reader"), None, 5)) == 5
+        owners = {name.partition(":")[0] for name in (*others, *odd, *crowd)}
+        assert len(asked) <= 1 + len(owners), "each tenant in between is passed by in one step"
+        assert sum(asked) <= 5 * len(asked)
+
+    asyncio.run(play())

@@ -624,3 +624,15 @@ def test_the_log_of_one_memory_has_what_brought_and_changed_it_and_nothing_else(
                 before = page[-1].place.seq
             assert [entry.place.seq for entry in pages] == of_a, limit
     assert vault.log("f", about="nobody") == []
+
+
+def test_agents_between_two_names_come_in_the_order_of_code_points(vault: Vault) -> None:
+    names = ["B", "a", "b:1", "b:2", "d", "\u00e9", "\U0001f600"]
+    for number, name in enumerate(names):
+        done(vault, CreateAgent(name, f"root-{number}"))
+    shown = sorted(["alice", *names])
+    assert vault.agents_between("", None, 100) == shown == vault.agents()
+    assert vault.agents_between("b:", "b;", 100) == ["b:1", "b:2"]
+    assert vault.agents_between("b:1", "b;", 100) == ["b:2"]
+    assert vault.agents_between("b", None, 2) == ["b:1", "b:2"]
+    assert vault.agents_between("\U0001f600", None, 2) == []

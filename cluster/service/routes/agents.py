@@ -51,9 +51,10 @@ async def read_caller(asked: Asks) -> CallerTold:
 @asks("reader", "GET", "/agents", "listAgents", "The agents that the caller sees, by name.")
 async def list_agents(asked: Asks, limit: Limit = 100, cursor: Cursor = None) -> Page[AgentName]:
     """An agent that is made while somebody reads the pages is on one of them, or not; nothing else moves for it."""
-    names = await asked.door.backend.agents(asked.who)
-    page, following = cursors.after("agents", names, cursor, min(limit, asked.limits.page), str)
-    return Page(items=[AgentName(name=name) for name in page], next=following)
+    most, last = min(limit, asked.limits.page), None if cursor is None else cursors.text("agents", cursor)
+    names = await asked.door.backend.agents_page(asked.who, last, most + 1)
+    following = cursors.written("agents", names[most - 1]) if len(names) > most else None
+    return Page(items=[AgentName(name=name) for name in names[:most]], next=following)
 
 
 @asks(
