@@ -18,6 +18,7 @@ from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.document import TITLE, document
 from quantum_memory.cluster.service.door import Door
 from quantum_memory.cluster.service.envelope import Envelope
+from quantum_memory.cluster.service.ongoing import Ongoing
 from quantum_memory.cluster.service.routes import SUBJECTS
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
 from quantum_memory.cluster.service.tenants import DEFAULT
@@ -37,6 +38,7 @@ def create_app(
     limiter: Limiter | None = None,
     ledger: Ledger | None = None,
     denied: Denials | None = None,
+    ongoing: int | None = None,
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """The application.
@@ -48,6 +50,7 @@ def create_app(
         limiter: how often somebody may ask.
         ledger: which idempotency keys were used; without one, requests that bring a key are refused.
         denied: who is told of what was denied.
+        ongoing: how many requests are under way at once; as many as come without it.
         lifespan: what goes on as long as it serves.
     """
     app = FastAPI(
@@ -65,6 +68,8 @@ def create_app(
     app.add_exception_handler(QuantumMemoryError, _of_the_domain)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
+    if ongoing is not None:
+        app.add_middleware(Ongoing, most=ongoing)
     app.add_middleware(Envelope)
 
     def openapi() -> dict[str, Any]:

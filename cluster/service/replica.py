@@ -135,6 +135,7 @@ class Replica:
             limiter=self._limiter,
             ledger=ledger,
             denied=self._denials,
+            ongoing=None if address is None else wanted.replicas.ongoing,
             lifespan=self._life,
         )
         page = Exposition(self._client)
