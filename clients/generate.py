@@ -28,7 +28,16 @@ STREAM: Final = "rememberStream"
 """Cut into segments by ``uploads``; what builds one of them is no method."""
 KNOWN_BY_CONTENT: Final = frozenset({STREAM, "importMemories"})
 """Changes that add nothing when they are sent again, so that they take no key."""
-EVENTS = ("MemoryOperation", "History", "EquationEvolution", "EmotionalUpdate", "PhaseTransition", "Lagging")
+EVENTS = (
+    "MemoryOperation",
+    "History",
+    "EquationEvolution",
+    "EmotionalUpdate",
+    "PhaseTransition",
+    "Lagging",
+    "Snapshot",
+    "Presence",
+)
 """Messages of the stream that its reader is given."""
 MADE = '"""{about} Made by clients/generate.py; not to be edited."""\n\n'
 Schema = Mapping[str, Any]

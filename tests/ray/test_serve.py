@@ -82,7 +82,7 @@ def _both_do_it_once(client: httpx.Client, stream: str, headers: dict[str, str],
     with ExitStack() as open_streams:
         for _ in range(WATCHING):
             watching.append(open_streams.enter_context(connect(stream, additional_headers=headers)))
-            watching[-1].send(json.dumps({"type": "hello"}))
+            watching[-1].send(json.dumps({"type": "hello", "features": ["presence"]}))
             wanted = {"type": "subscribe", "id": "s", "agents": [alice], "channels": ["memories", "mood"]}
             watching[-1].send(json.dumps(wanted))
             while (message := json.loads(watching[-1].recv(30.0)))["type"] != "presence":

@@ -252,6 +252,23 @@ def test_a_gap_is_handed_on_and_is_the_place_to_go_on_from() -> None:
     assert reader.open(600) == 500
 
 
+def test_who_is_there_and_that_moods_were_left_out_is_handed_on() -> None:
+    reader = Reader()
+    reader.open(10)
+    reader.hear("presence", agent="ann", watching=2)
+    reader.hear("snapshot", subscription="events", position=10, branches=1, complete=True)
+    reader.hear("snapshot", subscription="events", position=10, branches=1024, complete=False)
+    assert [event["type"] for event in reader.events] == ["presence", "snapshot"]
+    assert [json.loads(Reader().core.opened()[0])["features"], json.loads(_asking().opened()[0])["features"]] == [
+        ["snapshots"],
+        ["snapshots", "presence"],
+    ]
+
+
+def _asking() -> Following:
+    return Following("*", ["mood"], None, None, Retries(), lambda: 0.0, presence=True)
+
+
 def test_what_was_taken_is_acknowledged_before_the_credit_is_used_up_and_with_each_heartbeat() -> None:
     reader = Reader()
     reader.open(10)

@@ -8,7 +8,7 @@ import gc
 import json
 import random
 import socket as sockets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from quantum_memory.cluster.service import heads
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.envelope import Envelope
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.stream import encoding, endpoint, session, window
+from quantum_memory.cluster.service.stream import away, encoding, endpoint, session, window
 from quantum_memory.cluster.service.stream.hub import Hub
 from quantum_memory.cluster.service.stream.messages import CLIENT, SERVER, schema
 from quantum_memory.cluster.service.stream.moods import Moods
@@ -137,10 +137,12 @@ class Server:
             raise RateLimited("connection", 3.0)
 
     @asynccontextmanager
-    async def client(self, key: str = "ann", *, acknowledges: bool = True) -> AsyncIterator[Client]:
+    async def client(
+        self, key: str = "ann", *, acknowledges: bool = True, features: Sequence[str] = ()
+    ) -> AsyncIterator[Client]:
         async with connect(self.url, max_size=None) as connection:
             made = Client(connection, acknowledges=acknowledges)
-            assert (await made.hello(token=key))["type"] == "welcome"
+            assert (await made.hello(token=key, features=features))["type"] == "welcome"
             yield made
 
 
@@ -307,7 +309,7 @@ def test_a_reader_that_does_not_keep_up_takes_no_room_and_finds_moods_as_they_ar
         async with server.client(acknowledges=False) as slow, server.client() as quick:
             for to in (slow, quick):
                 await to.say("subscribe", id="s", agents=["alice"], channels=["memories", "mood"])
-                await to.until("presence")
+                await to.until("subscribed")
             reading = asyncio.create_task(operations(quick, 40))
             for number in range(40):
                 await quietly(alice.remember, [ready(number)])
@@ -386,7 +388,7 @@ def test_a_reader_that_takes_nothing_is_let_go(
                 while server.stream._open:  # noqa: ASYNC110 - nobody is told
                     await asyncio.sleep(0.05)
             assert not server.stream._seats
-            assert not server.hub.moods.watching(AgentName("acme:alice"))
+            assert not server.hub.watchers.number("acme", AgentName("acme:alice"))
             gc.collect()
             assert not any(type(one) is Session for one in gc.get_objects())
             with pytest.raises(ConnectionResetError):
@@ -411,7 +413,7 @@ def test_of_what_is_not_acknowledged_there_are_so_many_bytes(front: Front, monke
     async def play(server: Server) -> None:
         async with server.client(acknowledges=False) as to:
             await to.say("subscribe", id="s", agents=["alice"], channels=["memories"])
-            await to.until("presence")
+            await to.until("subscribed")
             for number in range(8):
                 await quietly(alice.remember, [ready(number, f"{number} " + "x" * 3000)])
             await operations(to, 3)
@@ -422,6 +424,90 @@ def test_of_what_is_not_acknowledged_there_are_so_many_bytes(front: Front, monke
                 await to.until("memory_operation")
                 await to.say("ack", received=to.received)
             assert not any(one["type"] == "lagging" for one in to.got)
+
+    served(front, play)
+
+
+@pytest.mark.parametrize("agents", [["*"], ["alice", "dora"]])
+def test_who_comes_back_is_told_once_how_each_feels_now_that_felt_something(front: Front, agents: list[str]) -> None:
+    """On every branch, whether it is named or not; also where nobody watched meanwhile, and where others did."""
+    alice, dora = front.agent("acme:alice"), front.agent("acme:dora")
+    what_if = alice.fork("what-if")
+    alice.fork("quiet")
+
+    async def told(server: Server, to: Client) -> list[tuple[str, str]]:
+        await to.until("snapshot")
+        await asyncio.sleep(1.0)
+        await to.say("ping")
+        await to.until("pong")
+        return sorted((one["agent"], one["branch"]) for one in to.got if one["type"] == "emotional_update")
+
+    async def play(server: Server) -> None:
+        start = server.hub.position
+        for _ in range(3):
+            for one, emotion in ((alice, "joy"), (what_if, "fear")):
+                await quietly(one.feel, emotion)
+        await quietly(front.agent("other:alice").feel, "joy")
+        while server.hub.position < front.vault.position():  # noqa: ASYNC110 - it tells nobody when it is
+            await asyncio.sleep(0.01)
+        touched = [("alice", "main"), ("alice", "what-if")]
+        async with server.client(features=["snapshots"]) as to:
+            await to.say("subscribe", id="s", agents=agents, channels=["mood"], after=start)
+            named = [] if agents == ["*"] else [("dora", "main")]
+            assert await told(server, to) == touched + named
+            (snapshot,) = [one for one in to.got if one["type"] == "snapshot"]
+            assert (snapshot["branches"], snapshot["complete"]) == (2, True)
+            fears = [one["mood"] for one in to.got if one["type"] == "emotional_update" and one["branch"] == "what-if"]
+            assert next(iter(fears[0]["emotions"])) != "joy"
+            async with server.client(features=["snapshots"]) as beside:
+                await beside.say("subscribe", id="s", agents=agents, channels=["mood", "memories"], after=start)
+                assert await told(server, beside) == touched + named, "from what is known, and none of it twice"
+            await quietly(dora.feel, "joy")
+            await to.until("emotional_update", agent="dora", position=front.vault.position())
+
+    served(front, play)
+
+
+def test_of_too_many_moods_it_is_told_that_there_were_more(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(away, "MOST", 3)
+    start = front.vault.position()
+    for number in range(5):
+        front.agent(f"acme:agent {number}").feel("joy")
+
+    async def play(server: Server) -> None:
+        async with server.client(features=["snapshots"]) as to, server.client() as other:
+            for one in (to, other):
+                await one.say("subscribe", id="s", agents=["*"], channels=["mood"], after=start)
+            snapshot = await to.until("snapshot")
+            assert (snapshot["branches"], snapshot["complete"]) == (3, False)
+            told = {(await to.until("emotional_update"))["agent"] for _ in range(3)}
+            assert told == {"agent 0", "agent 1", "agent 2"}
+            await to.say("unsubscribe", id="s")
+            await to.until("unsubscribed")
+            await other.say("ping")
+            await other.until("pong")
+            assert "snapshot" not in {one["type"] for one in other.got}, "it did not ask for them"
+
+    served(front, play)
+
+
+def test_a_mood_that_cannot_be_read_for_a_while_is_told_later(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = front.agent("acme:alice")
+    alice.feel("joy")
+
+    async def play(server: Server) -> None:
+        read, failures = server.backend.mood, [True] * 3
+
+        async def failing(agent: str, branch: str) -> Any:
+            if failures and failures.pop():
+                raise Unavailable("it is being started")
+            return await read(agent, branch)
+
+        monkeypatch.setattr(server.backend, "mood", failing)
+        async with server.client() as to:
+            await to.say("subscribe", id="s", agents=["alice"], channels=["mood"])
+            assert (await to.until("emotional_update"))["agent"] == "alice"
+            assert not failures
 
     served(front, play)
 
@@ -473,7 +559,7 @@ def test_a_change_is_encoded_once_for_all_and_a_large_one_told_by_ids(
             many = [await stack.enter_async_context(server.client()) for _ in range(3)]
             for to in many:
                 await to.say("subscribe", id="s", agents=["alice"], channels=["memories"])
-                await to.until("presence")
+                await to.until("subscribed")
             (small,) = await quietly(alice.remember, [ready(1)])
             large = await quietly(alice.remember, [ready(number, f"{number} " + "x" * 1000) for number in range(2, 5)])
             lot = await quietly(alice.remember, [ready(number) for number in range(5, 85)])
@@ -487,6 +573,44 @@ def test_a_change_is_encoded_once_for_all_and_a_large_one_told_by_ids(
                 assert (ids["brief"], ids["told"]) == (True, {"memories": [{"id": one} for one in large]})
                 assert (numbers["brief"], numbers["told"]) == (True, {"memories": len(lot)})
             assert len(made) == 3
+
+    served(front, play)
+
+
+def test_who_watches_is_told_how_many_do_when_that_changes_and_if_he_asked(front: Front) -> None:
+    """However they watch: by name or all, moods or memories. Nobody else hears of it, and no tenant of another."""
+
+    async def watched(to: Client, **numbers: int) -> None:
+        """Wait until so many watch each, as it was told last."""
+        while {one["agent"]: one["watching"] for one in to.got if one["type"] == "presence"} != numbers:
+            await to.next()
+
+    async def play(server: Server) -> None:
+        server.valid["cleo"] = Principal("key:cleo", "acme", "reader", ("c*",))
+        async with server.client(features=["presence", "resume"]) as one, server.client("bob") as stranger:
+            assert one.got[0]["features"] == ["presence"], "what is not offered is not said to be there"
+            await stranger.say("subscribe", id="s", agents=["*", "alice"], channels=["memories"])
+            await one.say("subscribe", id="s", agents=["alice", "carl"], channels=["memories"])
+            await watched(one, alice=1, carl=1)
+            async with server.client() as two, server.client("cleo", features=["presence"]) as three:
+                await two.say("subscribe", id="s", agents=["alice"], channels=["mood"])
+                await watched(one, alice=2, carl=1)
+                await three.say("subscribe", id="s", agents=["*"], channels=["mood"])
+                await watched(one, alice=2, carl=2)
+                await two.say("subscribe", id="t", agents=["carl"], channels=["history"])
+                await watched(three, **{"*": 1, "carl": 3})
+                await watched(one, alice=2, carl=3)
+                await two.say("ping")
+                await two.until("pong")
+                assert "presence" not in {told["type"] for told in two.got}
+            await watched(one, alice=1, carl=1)
+            told = [told for told in one.got if told["type"] == "presence"]
+            assert len(told) <= 8, "what changes within a second is told together"
+            await one.say("unsubscribe", id="s")
+            await one.until("unsubscribed")
+        while server.hub.watchers._named or server.hub.watchers._everybody:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        assert not server.hub.watchers._onlookers
 
     served(front, play)
 
@@ -667,7 +791,7 @@ def test_a_vault_that_is_away_for_a_while_loses_nobody_anything(front: Front) ->
     async def play(server: Server) -> None:
         async with server.client() as to:
             await to.say("subscribe", id="s", agents=["alice"], channels=["memories"])
-            await to.until("presence")
+            await to.until("subscribed")
             server.away = True
             await asyncio.sleep(1.2)
             ids = [(await quietly(alice.remember, [ready(number)]))[0] for number in range(3)]

@@ -297,7 +297,7 @@ def test_no_conversation_crashes_it_and_none_leaves_anything(
         assert all(one <= other for one, other in zip(after, most, strict=True)), told
         async with server.client() as to:
             await to.say("subscribe", id="s", agents=["alice"], channels=["memories"])
-            await to.until("presence")
+            await to.until("subscribed")
             await quietly(front.agent("acme:alice").remember, [ready(1)])
             await to.until("memory_operation")
 

@@ -17,7 +17,7 @@ from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.stream import arrears, session, window
 from quantum_memory.cluster.service.stream.arrears import Arrears
 from quantum_memory.cluster.service.stream.encoding import Encoder
-from quantum_memory.cluster.service.stream.hub import Hub
+from quantum_memory.cluster.service.stream.hub import FELT, Hub
 from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.messages import (
     Ack,
@@ -286,15 +286,23 @@ def test_who_is_behind_pays_for_each_page_and_goes_on_when_he_may() -> None:
     played(play)
 
 
-def test_who_is_told_of_moods_alone_has_nothing_read_in_the_vault() -> None:
+def test_who_is_told_of_moods_alone_has_only_read_in_the_vault_what_was_felt_while_he_was_away() -> None:
     async def play(vault: Vault, hub: Hub) -> None:
         vault.happens(hub, *["acme:alice"] * 12)
         await hub.start(12)
         to = Listener(hub)
-        await to.session.heard(Subscribe("s", ("alice",), ("mood",), after=0))
+        await to.session.heard(Subscribe("s", ("alice",), ("mood",)))
         await settled()
         assert vault.asked == []
         assert to.session._told_upto() == 12
+        await to.session.heard(Subscribe("t", ("alice",), ("mood",), after=0))
+        await until(lambda: to.session._told_upto() == 12)
+        assert {wanted.actions for _, wanted in vault.asked if wanted is not None} == {FELT}
+        pages = len(vault.asked)
+        assert pages == 4
+        vault.happens(hub, *["acme:alice"] * 12)
+        await settled()
+        assert (len(vault.asked), to.session._told_upto()) == (pages, 24)
         await to.stop()
 
     played(play)

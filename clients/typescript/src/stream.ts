@@ -23,6 +23,8 @@ export interface StreamOptions {
   after?: number;
   /** Whether what a slow reader was not told is asked for again, as it is when left out. */
   catchUp?: boolean;
+  /** Whether to be told how many subscriptions cover each agent, when that changes. */
+  presence?: boolean;
   /** How long a connection may take until the server greets, in milliseconds. 10 s when left out. */
   openMs?: number;
 }
@@ -36,6 +38,10 @@ export interface StreamEvents {
   history: Messages["History"];
   /** This reader was too slow. With `catchUp` what it was not told comes later, in order. */
   lagging: Messages["Lagging"];
+  /** More moods changed than are told: those that were left out are told when they change the next time. */
+  snapshot: Messages["Snapshot"];
+  /** With `presence`: how many subscriptions cover an agent now; of `*`, how many are to all. */
+  presence: Messages["Presence"];
   /** It is told from here on, or again: everything after `position`. */
   connected: { position: number; resumed: boolean };
   /** A connection, or a try to get one, is over; the `tries`th without success in a row. The next one begins in `againMs`. */
@@ -131,7 +137,8 @@ export class MemoryStream {
     try {
       this.#token = typeof this.credential === "function" ? await this.credential() : this.credential;
       const socket = await this.open(this.url, PROTOCOL);
-      const hello = { type: "hello" as const, versions: [1], features: ["resume", "snapshots"], token: this.#token ?? null };
+      const features = this.options.presence === true ? ["snapshots", "presence"] : ["snapshots"];
+      const hello = { type: "hello" as const, versions: [1], features, token: this.#token ?? null };
       this.#connection = new Connection(socket, hello, (message) => this.#hear(message), this.options.openMs ?? 10_000);
       if (this.#ending.signal.aborted) this.#connection.end({ reason: "closed" });
       const end = await this.#connection.ended;
@@ -200,6 +207,10 @@ export class MemoryStream {
         return this.#progress.upto(message.position);
       case "lagging":
         return this.#lagging(message);
+      case "snapshot":
+        return message.complete ? undefined : this.#tell("snapshot", message);
+      case "presence":
+        return this.#tell("presence", message);
     }
   }
 

@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { AddressInfo } from "node:net";
-import { type MemoryStream, QuantumMemory } from "../src/index.js";
+import { type MemoryStream, QuantumMemory, type StreamOptions } from "../src/index.js";
 import { until } from "./server.js";
 
 type Said = Record<string, unknown>;
@@ -12,7 +12,7 @@ type Play = (say: (message: Said) => void, heard: Said, socket: WebSocket) => vo
 let server: WebSocketServer;
 let stream: MemoryStream;
 
-async function played(play: Play, heartbeat = 15, credit = 1024): Promise<{ stream: MemoryStream; heard: Said[] }> {
+async function played(play: Play, heartbeat = 15, credit = 1024, options: StreamOptions = {}): Promise<{ stream: MemoryStream; heard: Said[] }> {
   server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => "quantum-memory.v1" });
   await new Promise((resolve) => server.once("listening", resolve));
   const heard: Said[] = [];
@@ -26,7 +26,9 @@ async function played(play: Play, heartbeat = 15, credit = 1024): Promise<{ stre
     });
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  stream = new QuantumMemory(url, { backoff: { firstMs: 10, mostMs: 50 } }).stream({ agents: ["a"], channels: ["memories"] });
+  stream = new QuantumMemory(url, { backoff: { firstMs: 10, mostMs: 50 } }).stream({
+    agents: ["a"], channels: ["memories"], ...options,
+  });
   return { stream, heard };
 }
 
@@ -82,6 +84,22 @@ test("what a slow reader was not told is asked for again, in order", async () =>
   await until(() => told.length >= 5);
   expect(told).toEqual([10, 11, 12, 13, 14]);
   expect(lagged).toEqual([13]);
+});
+
+test("who is there is told to who asks for it, and what was left out to everybody", async () => {
+  const { stream, heard } = await played((say, message) => {
+    if (message["type"] !== "subscribe") return;
+    say({ type: "subscribed", id: "s", position: 9 });
+    say({ type: "presence", agent: "a", watching: 2 });
+    say({ type: "snapshot", subscription: "s", position: 9, branches: 1, complete: true });
+    say({ type: "snapshot", subscription: "s", position: 9, branches: 1024, complete: false });
+  }, 15, 1024, { presence: true });
+  const told: unknown[] = [];
+  stream.on("presence", ({ agent, watching }) => told.push([agent, watching]));
+  stream.on("snapshot", ({ branches }) => told.push(branches));
+  await until(() => told.length >= 2);
+  expect(told).toEqual([["a", 2], 1024]);
+  expect(heard[0]?.["features"]).toEqual(["snapshots", "presence"]);
 });
 
 test("a server that falls silent is left for another connection", async () => {

@@ -198,7 +198,8 @@ class Stream:
             raise Faulty(POLICY, "no common version")
         features = tuple(name for name in FEATURES if name in hello.features)
         await send(written(Welcome(common[-1], features, self._hub.position, HEARTBEAT_S, CREDIT)))
-        session = Session(self._hub, self._encoder, guest.principal, guest.stands, send, guest.denied, guest.counted)
+        one = guest.principal, guest.stands, send, guest.denied, guest.counted
+        session = Session(self._hub, self._encoder, *one, frozenset(features))
         try:
             await self._both(socket, session, guest)
         finally:

@@ -16,6 +16,7 @@ from quantum_memory.cluster.service.stream.arrears import Arrears, Counted
 from quantum_memory.cluster.service.stream.audience import Audience, Follower
 from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.moods import Moods
+from quantum_memory.cluster.service.stream.presence import Watchers
 from quantum_memory.cluster.service.stream.window import Window
 from quantum_memory.memory.vault.feed import MOST, Feed, FeedEntry, Wanted
 
@@ -62,7 +63,7 @@ class Hub:
     """
 
     def __init__(self, follow: Follow, moods: Moods) -> None:
-        self._follow, self.moods = follow, moods
+        self._follow, self.moods, self.watchers = follow, moods, Watchers()
         self._window, self._audience, self._arrears = Window(0), Audience(), Arrears(follow)
         self._bells: set[asyncio.Event] = set()
         self.position = 0
@@ -88,6 +89,7 @@ class Hub:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
+        self.watchers.stop()
         await self.moods.stop()
 
     @contextmanager

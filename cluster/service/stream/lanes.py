@@ -64,10 +64,6 @@ class Lane:
             del self._named[agent]
         return self._named[agent] == (more > 0)
 
-    def named(self, agent: AgentName) -> int:
-        """How many watch an agent by its name."""
-        return self._named[agent]
-
     def covers(self, agent: AgentName) -> bool:
         """Whether an agent is watched."""
         if agent in self._named:
@@ -148,10 +144,6 @@ class Lanes:
         if lane.idle:
             del self._lanes[who]
         return gone
-
-    def naming(self, agent: AgentName) -> int:
-        """How many watch an agent by its name."""
-        return sum(lane.named(agent) for lane in self._naming.get(agent, ()))
 
     def covering(self, agent: AgentName) -> list[Lane]:
         """Who watches an agent."""

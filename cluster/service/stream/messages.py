@@ -13,7 +13,8 @@ from quantum_memory.cluster.service.principals import Channel
 
 VERSIONS = (1,)
 """Versions of this protocol that are spoken here."""
-FEATURES = ("resume", "snapshots", "presence")
+FEATURES = ("snapshots", "presence")
+"""What is said only to a client that asks for it in ``hello``: ``snapshot``, and ``presence``."""
 MOST_AGENTS = 256
 NAMES = 16
 """Agents that a subscription names for the cost of one request."""
@@ -30,8 +31,8 @@ class FromClient(msgspec.Struct, tag_field="type", frozen=True, forbid_unknown_f
 
 
 class Hello(FromClient, tag="hello", frozen=True):
-    """The first message: which versions the client speaks, what it makes use of, and its credential where the request
-    that opened the connection brought none.
+    """The first message: which versions the client speaks, which features of ``welcome`` it makes use of, and its
+    credential where the request that opened the connection brought none.
     """
 
     versions: Annotated[tuple[int, ...], msgspec.Meta(min_length=1, max_length=16)] = VERSIONS
@@ -177,7 +178,10 @@ class Heartbeat(FromServer, tag="heartbeat", frozen=True):
 
 
 class Presence(FromServer, tag="presence", frozen=True):
-    """How many subscriptions to an agent there are on this replica."""
+    """How many subscriptions on this replica cover an agent, by its name or with all; of ``*``, how many are to all.
+
+    Told to whoever watches the agent and has the feature ``presence``: at once, and within a second after it changed.
+    """
 
     agent: str
     watching: int
@@ -193,6 +197,19 @@ class Lagging(FromServer, tag="lagging", frozen=True):
     subscription: str
     after: int
     upto: int
+
+
+class Snapshot(FromServer, tag="snapshot", frozen=True):
+    """All up to ``position`` was told. So many branches felt something meanwhile: their moods come, as they are now.
+
+    Told with the feature ``snapshots``: once to whoever subscribes to moods with ``after``, and whenever it is not
+    ``complete``: more moods changed than are told, which are told when they change the next time.
+    """
+
+    subscription: str
+    position: int
+    branches: int
+    complete: bool
 
 
 class Pong(FromServer, tag="pong", frozen=True):
@@ -231,6 +248,7 @@ SERVER: tuple[type[FromServer], ...] = (
     Heartbeat,
     Presence,
     Lagging,
+    Snapshot,
     Pong,
     Refused,
     Closing,

@@ -73,10 +73,6 @@ class Moods:
                 self._unseen(who)
         self._go_on()
 
-    def watching(self, agent: AgentName) -> int:
-        """How many watch an agent, those left out that watch all."""
-        return self._lanes.naming(agent)
-
     def omitted(self, by: Principal) -> int:
         """How many moods were not read for a principal, because too many waited. It rises as long as he watches."""
         lane = self._lanes.lane(by)
@@ -92,8 +88,12 @@ class Moods:
         """A principal that watches them wants to know moods. Those are read that are not known already."""
         lane = self._lanes.lane(by)
         for who in moods if lane is not None else ():
-            if lane is not None and who not in self.seen and lane.covers(who.agent):
+            if lane is not None and lane.covers(who.agent) and not self._known(who):
                 self._wanted([lane], who, position)
+
+    def _known(self, who: Watched) -> bool:
+        """Whether a mood is known as it is, or is just being read: what is felt meanwhile has it read again."""
+        return who in self.seen or who in self._reading
 
     def anew(self, position: int) -> None:
         """Nothing that was read is so any more; what somebody watches is read again."""

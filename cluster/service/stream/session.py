@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -18,11 +18,13 @@ from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import problem_of
 from quantum_memory.cluster.service.stream.arrears import Counted
 from quantum_memory.cluster.service.stream.audience import Follower
+from quantum_memory.cluster.service.stream.away import Away
 from quantum_memory.cluster.service.stream.encoding import Encoder, counts
-from quantum_memory.cluster.service.stream.hub import Hub, Page
+from quantum_memory.cluster.service.stream.hub import FELT, Hub, Page
 from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.messages import (
     ALL,
+    FEATURES,
     Ack,
     Closing,
     EmotionalUpdate,
@@ -40,12 +42,14 @@ from quantum_memory.cluster.service.stream.messages import (
     Pong,
     Presence,
     Refused,
+    Snapshot,
     Subscribe,
     Subscribed,
     Unsubscribe,
     Unsubscribed,
     written,
 )
+from quantum_memory.cluster.service.stream.presence import Onlooker
 from quantum_memory.cluster.service.stream.readings import Seen
 from quantum_memory.cluster.service.tenants import NAMING, inside, outside
 from quantum_memory.errors import (
@@ -73,6 +77,7 @@ SILENT_S = 120.0
 COME_BACK_S = 1.0
 AGAIN_S = 1.0
 """How soon the vault is asked again for what somebody was not told, when it did not answer."""
+SNAPSHOTS, PRESENCE = FEATURES
 FIRST = "main"
 """The branch that is told of at once where a subscription names none."""
 NAMED, DIGITS = 5, 4
@@ -96,6 +101,8 @@ class Subscription(Follower):
         restored: how often the vault had been restored when it was told of last.
         heard: the number of the last reading of a mood that he was told.
         likeliest: of each mood that he was told, the likeliest emotion then.
+        away: what he missed of moods, until he is told of it.
+        omitted: how many moods were not read for him when he was told of it last.
     """
 
     id: str
@@ -103,11 +110,16 @@ class Subscription(Follower):
     restored: int
     heard: int = 0
     likeliest: dict[Watched, str] = field(default_factory=dict)
+    away: Away | None = None
+    omitted: int = 0
 
-    def watches(self) -> Iterator[AgentName | None]:
+    def whom(self) -> Collection[AgentName | None]:
+        """Whom it covers: nothing stands for all that he may see."""
+        return (None,) if self.agents is None else self.agents
+
+    def watches(self) -> Collection[AgentName | None]:
         """Whose moods are to be read for it."""
-        if self.moods:
-            yield from (None,) if self.agents is None else self.agents
+        return self.whom() if self.moods else ()
 
     def named(self) -> list[AgentName]:
         """Whose moods it wants to know, whatever happens."""
@@ -129,6 +141,7 @@ class Session:
         send: says something; it returns when that was handed on, and does not take for ever.
         denied: told of what he may not do.
         counted: counts what he asks of the vault; it raises RateLimited where that is too much.
+        features: what he asked for, of ``FEATURES``.
     """
 
     def __init__(
@@ -140,10 +153,11 @@ class Session:
         send: Send,
         denied: Callable[[Denied], None],
         counted: Counted,
+        features: frozenset[str] = frozenset(),
     ) -> None:
         self._encoder = encoder
         self._hub, self._who, self._stands, self._send, self._denied = hub, who, stands, send, denied
-        self._counted = counted
+        self._counted, self._features = counted, features
         self._subscriptions: dict[str, Subscription] = {}
         self._sent = self._acknowledged = self._owed_bytes = 0
         self._owed: deque[int] = deque()
@@ -152,6 +166,7 @@ class Session:
         self._again_s = math.inf
         self._heard_s = asyncio.get_running_loop().time()
         self._own, self._saying = asyncio.Event(), asyncio.Lock()
+        self._onlooker = Onlooker(who, self._own.set) if PRESENCE in features else None
 
     async def heard(self, message: FromClient) -> None:
         """Do what the client asks for, or say why not.
@@ -266,14 +281,14 @@ class Session:
         made = self._made(wanted, agents, start, times)
         there = await self._watched(made)
         self._drop(wanted.id)
+        self._hub.watchers.come(who, made.whom(), self._onlooker)
         self._subscriptions[wanted.id] = made
         self._hub.join(made)
+        made.omitted = self._hub.moods.omitted(who)
         self._hub.moods.wanted(who, there, start)
         await self._say(Subscribed(wanted.id, start))
         if wanted.after is not None and start < wanted.after:
             await self._say(Lagging(wanted.id, wanted.after, start))
-        for agent in agents or ():
-            await self._say(Presence(outside(who.tenant, agent) or "", max(1, self._hub.moods.watching(agent))))
         self._own.set()
 
     async def _watched(self, one: Subscription) -> list[Watched]:
@@ -297,19 +312,19 @@ class Session:
 
     def _made(self, wanted: Subscribe, agents: frozenset[AgentName] | None, start: int, restored: int) -> Subscription:
         channels = frozenset(wanted.channels)
-        kinds = {"memories": MEMORIES, "history": HISTORY}
-        told = frozenset[str]().union(*(kinds[channel] for channel in channels & kinds.keys()))
+        back = "mood" in channels and wanted.after is not None
         return Subscription(
             id=wanted.id,
             who=self._who,
             agents=agents,
             channels=channels,
-            actions=told,
+            actions=_told_of(channels) | FELT if back else _told_of(channels),
             moods="mood" in channels,
             branch=wanted.branch,
             position=start,
             bell=self._own,
             restored=restored,
+            away=Away(self._hub.position) if back else None,
         )
 
     def _drop(self, name: str) -> None:
@@ -317,6 +332,7 @@ class Session:
         if gone is not None:
             self._hub.leave(gone)
             self._unwatch(gone)
+            self._hub.watchers.go(self._who, gone.whom(), self._onlooker)
 
     def _acknowledge(self, received: int) -> None:
         """Raises: OutOfRange for more than was sent, or less than was acknowledged."""
@@ -353,11 +369,21 @@ class Session:
         for one in list(self._subscriptions.values()):
             if await self._tell_changes(one):
                 await self._tell_moods(one)
+        await self._tell_presence()
+
+    async def _tell_presence(self) -> None:
+        """Who else is there, where that changed, as long as there is credit."""
+        for whom, number in self._onlooker.news(self._hub.watchers) if self._onlooker is not None else ():
+            await self._say(Presence(ALL if whom is None else outside(self._who.tenant, whom) or "", number))
+            if self._blocked_s is not None:
+                return
 
     async def _skip(self, one: Subscription) -> None:
         """Tell a subscription no more of what was."""
         if one.due and one.position < self._hub.position:
             left, one.position, one.due = one.position, self._hub.position, False
+            if one.away is not None and one.away.lasts(left):
+                one.away.complete = False
             await self._say(Lagging(one.id, left, one.position))
 
     async def _tell_changes(self, one: Subscription) -> bool:
@@ -412,6 +438,8 @@ class Session:
         agent = self._seen(one, entry.agent, entry.name)
         if agent is None:
             return
+        if one.away is not None and entry.action in FELT:
+            one.away.note(entry)
         told = (one.id, entry.position, entry.at.isoformat(), agent, entry.name)
         if "memories" in one.channels and entry.action in MEMORIES:
             brought = self._encoder.encoded(entry)
@@ -422,6 +450,8 @@ class Session:
             await self._say(History(*told, entry.action, {} if entry.action in NAMING else counts(entry.told)))
 
     async def _tell_moods(self, one: Subscription) -> None:
+        if one.moods:
+            await self._tell_missed(one)
         if not (one.moods and one.felt):
             return
         one.felt = False  # what is read from here on is told in the next turn
@@ -434,6 +464,20 @@ class Session:
                 return
         if len(one.likeliest) > 2 * len(self._hub.moods.seen):
             one.likeliest = {who: told for who, told in one.likeliest.items() if who in self._hub.moods.seen}
+
+    async def _tell_missed(self, one: Subscription) -> None:
+        """Have those moods told that changed while somebody was away, and say so; or that not all are."""
+        moods, back = self._hub.moods, one.away
+        touched: list[Watched] = []
+        if back is not None and not (one.due and back.lasts(one.position)):
+            one.away, touched = None, back.touched()
+            one.actions = _told_of(one.channels)
+            moods.wanted(self._who, touched, one.position)
+        omitted, came_back = moods.omitted(self._who), back is not None and one.away is None
+        complete = omitted <= one.omitted and not (came_back and back is not None and not back.complete)
+        one.omitted = omitted
+        if SNAPSHOTS in self._features and (came_back or not complete):
+            await self._say(Snapshot(one.id, one.position, len(touched), complete))
 
     async def _tell_mood(self, one: Subscription, who: Watched, agent: str, seen: Seen) -> bool:
         """Tell a mood, and from what it turned; whether credit was left for both."""
@@ -481,6 +525,12 @@ def feeling(mood: Mood) -> Feeling:
     emotions = {name: round(chance, DIGITS) for name, chance in mood.emotions[:NAMED]}
     at = None if mood.at is None else mood.at.isoformat()
     return Feeling(pad, (round(spread[0], DIGITS), round(spread[1], DIGITS), round(spread[2], DIGITS)), emotions, at)
+
+
+def _told_of(channels: frozenset[str]) -> frozenset[str]:
+    """The kinds of changes that are told on channels."""
+    kinds = {"memories": MEMORIES, "history": HISTORY}
+    return frozenset[str]().union(*(kinds[channel] for channel in channels & kinds.keys()))
 
 
 async def _rung(bell: asyncio.Event, within_s: float) -> None:

@@ -65,10 +65,16 @@ class _Door:
         return f"ws{self.url.removeprefix('http')}{PATH}", options
 
     def following(
-        self, agents: str | Sequence[str], channels: Sequence[Channel], branch: str | None, after: int | None
+        self,
+        agents: str | Sequence[str],
+        channels: Sequence[Channel],
+        branch: str | None,
+        after: int | None,
+        *,
+        presence: bool,
     ) -> Following:
         names = [agents] if isinstance(agents, str) else agents
-        return Following(names, channels, branch, after, self.retries, time.monotonic)
+        return Following(names, channels, branch, after, self.retries, time.monotonic, presence=presence)
 
 
 class Client(Operations, Downloads, Blocking):
@@ -150,12 +156,16 @@ class Client(Operations, Downloads, Blocking):
         *,
         branch: str | None = None,
         after: int | None = None,
+        presence: bool = False,
     ) -> Iterator[Iterator[Event]]:
         """What happens to agents from here on, or from after a position on, over as many connections as it takes.
 
+        With ``presence`` also how many subscriptions cover each agent, when that changes.
+
         Raises: Forbidden, InvalidInput, Unauthenticated, NoAnswer when it cannot begin; Revoked when it may not go on.
         """
-        with closing(self._follow(self._door.following(agents, channels, branch, after))) as events:
+        following = self._door.following(agents, channels, branch, after, presence=presence)
+        with closing(self._follow(following)) as events:
             next(events)
             yield (event for event in events if event is not None)
 
@@ -276,12 +286,16 @@ class AsyncClient(Operations, Downloads, Awaiting):
         *,
         branch: str | None = None,
         after: int | None = None,
+        presence: bool = False,
     ) -> AsyncIterator[AsyncIterator[Event]]:
         """What happens to agents from here on, or from after a position on, over as many connections as it takes.
 
+        With ``presence`` also how many subscriptions cover each agent, when that changes.
+
         Raises: Forbidden, InvalidInput, Unauthenticated, NoAnswer when it cannot begin; Revoked when it may not go on.
         """
-        async with aclosing(self._follow(self._door.following(agents, channels, branch, after))) as events:
+        following = self._door.following(agents, channels, branch, after, presence=presence)
+        async with aclosing(self._follow(following)) as events:
             await anext(events)
             yield (event async for event in events if event is not None)
 

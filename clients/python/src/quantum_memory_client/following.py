@@ -32,7 +32,7 @@ PATH: Final = "/v1/stream"
 NAME: Final = "events"
 CHANGES = frozenset({"memory_operation", "history", "equation_evolution"})
 """What has its place in the order of changes; moods are states."""
-HANDED_ON = CHANGES | {"emotional_update", "phase_transition", "lagging"}
+HANDED_ON = CHANGES | {"emotional_update", "phase_transition", "lagging", "presence", "snapshot"}
 UNCOUNTED = frozenset({"welcome", "heartbeat", "closing"})
 UNFIT = (
     "InvalidInput EmptyText TooLong ShapeMismatch NotFinite OutOfRange InvalidValue ZeroMass UnknownLabels "
@@ -79,6 +79,7 @@ class Following:
         after: the position to go on from; from now on when left out.
         retries: how to come back; its deadline is for being let in, and not for how long a subscription lasts.
         clock: in seconds.
+        presence: whether it is to be told how many subscriptions cover each agent.
 
     Attributes:
         silence_s: how long a connection that lives may say nothing.
@@ -92,7 +93,10 @@ class Following:
         after: int | None,
         retries: Retries,
         clock: Callable[[], float],
+        *,
+        presence: bool = False,
     ) -> None:
+        self._features = ["snapshots", "presence"] if presence else ["snapshots"]
         self._wanted = {"agents": list(agents), "channels": list(channels), "branch": branch}
         self._after, self._retries, self._clock = after, retries, clock
         self._at: int | None = None
@@ -115,7 +119,7 @@ class Following:
         self._connection = _Connection()
         after = {} if self._after is None else {"after": self._after}
         subscribe = {"type": "subscribe", "id": NAME, **self._wanted, **after}
-        return [json.dumps({"type": "hello", "versions": [1], "features": ["resume"]}), json.dumps(subscribe)]
+        return [json.dumps({"type": "hello", "versions": [1], "features": self._features}), json.dumps(subscribe)]
 
     def heard(self, text: str | bytes) -> Event | None:
         """A message came: the event that is to be handed on, if it is one. Raises: ClientError where it is the end."""
@@ -172,6 +176,8 @@ class Following:
             return True
         if message["type"] == "emotional_update":
             return self._is_new_mood(message)
+        if message["type"] == "snapshot":
+            return not message["complete"]  # else nothing was left out, and nobody need know
         return message["type"] not in CHANGES or self._is_new_change(int(message["position"]))
 
     def _lagging(self, after: int, upto: int) -> None:

@@ -623,6 +623,16 @@ class PhaseTransition(TypedDict):
     after: str
 
 
+class Presence(TypedDict):
+    """How many subscriptions on this replica cover an agent, by its name or with all; of ``*``, how many are to
+    all. Told to whoever watches the agent and has the feature ``presence``: at once, and within a second after
+    it changed."""
+
+    type: Literal["presence"]
+    agent: str
+    watching: int
+
+
 class Lagging(TypedDict):
     """The reader was too slow: it is not told of what lies between two positions. Moods come as they are now. With
     ``subscribe`` and ``after`` the rest can be had later. Where ``upto`` is smaller than ``after``, the vault
@@ -635,5 +645,19 @@ class Lagging(TypedDict):
     upto: int
 
 
-Event = MemoryOperation | History | EquationEvolution | EmotionalUpdate | PhaseTransition | Lagging
+class Snapshot(TypedDict):
+    """All up to ``position`` was told. So many branches felt something meanwhile: their moods come, as they are
+    now. Told with the feature ``snapshots``: once to whoever subscribes to moods with ``after``, and whenever
+    it is not ``complete``: more moods changed than are told, which are told when they change the next time."""
+
+    type: Literal["snapshot"]
+    subscription: str
+    position: int
+    branches: int
+    complete: bool
+
+
+Event = (
+    MemoryOperation | History | EquationEvolution | EmotionalUpdate | PhaseTransition | Lagging | Snapshot | Presence
+)
 """What a stream tells; ``type`` says which it is."""

@@ -75,7 +75,7 @@ export interface components {
             ];
         };
         FromClient: components["schemas"]["Hello"] | components["schemas"]["Subscribe"] | components["schemas"]["Unsubscribe"] | components["schemas"]["Ping"] | components["schemas"]["Ack"];
-        FromServer: components["schemas"]["Welcome"] | components["schemas"]["Subscribed"] | components["schemas"]["Unsubscribed"] | components["schemas"]["MemoryOperation"] | components["schemas"]["History"] | components["schemas"]["EquationEvolution"] | components["schemas"]["EmotionalUpdate"] | components["schemas"]["PhaseTransition"] | components["schemas"]["Heartbeat"] | components["schemas"]["Presence"] | components["schemas"]["Lagging"] | components["schemas"]["Pong"] | components["schemas"]["Refused"] | components["schemas"]["Closing"];
+        FromServer: components["schemas"]["Welcome"] | components["schemas"]["Subscribed"] | components["schemas"]["Unsubscribed"] | components["schemas"]["MemoryOperation"] | components["schemas"]["History"] | components["schemas"]["EquationEvolution"] | components["schemas"]["EmotionalUpdate"] | components["schemas"]["PhaseTransition"] | components["schemas"]["Heartbeat"] | components["schemas"]["Presence"] | components["schemas"]["Lagging"] | components["schemas"]["Snapshot"] | components["schemas"]["Pong"] | components["schemas"]["Refused"] | components["schemas"]["Closing"];
         /**
          * Heartbeat
          * @description The connection lives, and everything up to ``position`` was told: where to resume after it.
@@ -87,8 +87,8 @@ export interface components {
         };
         /**
          * Hello
-         * @description The first message: which versions the client speaks, what it makes use of, and its credential where the request
-         *         that opened the connection brought none.
+         * @description The first message: which versions the client speaks, which features of ``welcome`` it makes use of, and its
+         *         credential where the request that opened the connection brought none.
          */
         Hello: {
             /** @default [] */
@@ -188,7 +188,9 @@ export interface components {
         };
         /**
          * Presence
-         * @description How many subscriptions to an agent there are on this replica.
+         * @description How many subscriptions on this replica cover an agent, by its name or with all; of ``*``, how many are to all.
+         *
+         *         Told to whoever watches the agent and has the feature ``presence``: at once, and within a second after it changed.
          */
         Presence: {
             agent: string;
@@ -209,6 +211,21 @@ export interface components {
             retry_after_s?: number | null;
             /** @enum {unknown} */
             type: "refused";
+        };
+        /**
+         * Snapshot
+         * @description All up to ``position`` was told. So many branches felt something meanwhile: their moods come, as they are now.
+         *
+         *         Told with the feature ``snapshots``: once to whoever subscribes to moods with ``after``, and whenever it is not
+         *         ``complete``: more moods changed than are told, which are told when they change the next time.
+         */
+        Snapshot: {
+            branches: number;
+            complete: boolean;
+            position: number;
+            subscription: string;
+            /** @enum {unknown} */
+            type: "snapshot";
         };
         /**
          * Subscribe
