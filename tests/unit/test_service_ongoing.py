@@ -16,7 +16,6 @@ from quantum_memory.cluster.service import replica as replica_module
 from quantum_memory.cluster.service.envelope import Envelope
 from quantum_memory.cluster.service.listening import Address
 from quantum_memory.cluster.service.ongoing import Ongoing
-from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.replica import Replica
 from tests.unit.door_served import Direct, free_port
 from tests.unit.doors import problem
@@ -122,7 +121,7 @@ def test_a_replica_that_listens_itself_keeps_to_it(tmp_path: Path, monkeypatch: 
     front = Front(tmp_path, service={"replicas": {"ongoing": 4}})
     now = most = 0
 
-    async def slowly(_: Principal) -> list[str]:
+    async def slowly(*_: Any) -> list[str]:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -134,7 +133,7 @@ def test_a_replica_that_listens_itself_keeps_to_it(tmp_path: Path, monkeypatch: 
     async def listening() -> Any:
         address = Address("127.0.0.1", free_port())
         made = Replica(front.memory, front.settings, Direct(front), None, address)
-        monkeypatch.setattr(made._backend, "agents", slowly)
+        monkeypatch.setattr(made._backend, "agents_page", slowly)
         async with made._life(made.app):
             key = await Served(front, "").key("reader")
             headers = {"Authorization": f"Bearer {key}"}
