@@ -18,6 +18,7 @@ from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.document import TITLE, document
 from quantum_memory.cluster.service.door import Door
 from quantum_memory.cluster.service.envelope import Envelope
+from quantum_memory.cluster.service.kept import Kept
 from quantum_memory.cluster.service.ongoing import Ongoing
 from quantum_memory.cluster.service.routes import SUBJECTS
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
@@ -56,7 +57,7 @@ def create_app(
     app = FastAPI(
         title=TITLE,
         version=quantum_memory.__version__,
-        openapi_url=DOCUMENT_PATH,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -76,6 +77,7 @@ def create_app(
         return document(app)
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
+    app.add_route(DOCUMENT_PATH, Kept(openapi, "application/json").answer, include_in_schema=False)
     return app
 
 

@@ -67,6 +67,10 @@ class Exposition:
         """All series, each metric in one piece; a node that did not answer is a series of its own, with 0."""
         nodes = [node for node in await self._living() if node.metrics_port]
         told = await asyncio.gather(*(self._told(node) for node in nodes))
+        return await asyncio.to_thread(self._written, nodes, told)
+
+    def _written(self, nodes: Sequence[Node], told: Sequence[str | None]) -> str:
+        """What nodes told as one page. Goes through all of it, so it is not for an event loop."""
         families: dict[str, _Family] = {}
         for text in told:
             _gather(families, (text or "").splitlines())

@@ -16,7 +16,6 @@ from fastapi import FastAPI, Request
 from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -39,6 +38,7 @@ from quantum_memory.cluster.service.counting import Counting
 from quantum_memory.cluster.service.exposition import Exposition
 from quantum_memory.cluster.service.health import Health
 from quantum_memory.cluster.service.health_routes import health_router
+from quantum_memory.cluster.service.kept import Kept
 from quantum_memory.cluster.service.limits.limiter import Limiter
 from quantum_memory.cluster.service.limits.remote import Leases, RemoteLeases
 from quantum_memory.cluster.service.listening import Address, Listener
@@ -142,7 +142,7 @@ class Replica:
         self.app.include_router(health_router(self._health, page, self._administering, self._scraping))
         self._stream = Stream(self._hub, self._knocking, self._listening, wanted.limits.streams)
         self.app.add_api_websocket_route(STREAM, self._stream.open)
-        self.app.add_route(f"{STREAM}/schema", _schema)
+        self.app.add_route(f"{STREAM}/schema", Kept(schema, "application/schema+json").answer)
         served = self._tools.streamable_http_app(
             streamable_http_path=TOOLS, stateless_http=True, transport_security=UNGUARDED
         )
@@ -294,7 +294,7 @@ class Guarded:
         called = request.state.request_id
         try:
             request.state.principal = await self._known(request)
-            body = await BoundedRequest(request, self._limits, upload=False).body()
+            body = await BoundedRequest(request, self._limits, upload=False).take_json()
         except QuantumMemoryError as error:
             await answer(problem_of(error, called), headers_of(error))(scope, receive, send)
         except Refusal as error:
@@ -318,7 +318,3 @@ def _require_all(who: Principal, action: str) -> None:
     who.require("admin", action)
     if who.tenant != DEFAULT:
         raise Forbidden(action, f"it tells of all tenants, and takes an admin of the tenant {DEFAULT!r}")
-
-
-async def _schema(_: Request) -> JSONResponse:
-    return JSONResponse(schema(), media_type="application/schema+json")

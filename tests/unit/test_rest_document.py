@@ -47,6 +47,16 @@ def document(rest: Rest) -> dict[str, Any]:
     return found
 
 
+def test_the_document_is_encoded_once_and_not_sent_to_whoever_has_it(rest: Rest) -> None:
+    answer = rest.get("/openapi.json", who="stranger")
+    tag = answer.headers["etag"]
+    for told in (tag, f"W/{tag}", f'"another", {tag}'):
+        again = rest.get("/openapi.json", who="stranger", headers={"If-None-Match": told})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    other = rest.get("/openapi.json", who="stranger", headers={"If-None-Match": '"another"'})
+    assert (other.status_code, other.content) == (200, answer.content)
+
+
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     return [(path, method, one) for path, found in document["paths"].items() for method, one in found.items()]
 

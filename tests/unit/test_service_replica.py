@@ -195,6 +195,29 @@ def test_a_body_for_the_tools_has_to_come_in_time_and_to_be_no_longer_than_other
         front.close()
 
 
+def test_the_tools_read_json_as_strictly_as_the_routes(front: Front) -> None:
+    async def play(door: Served) -> None:
+        key = await door.key()
+        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+        call = '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "remember", "arguments": %s}}'
+        deep = f'{{"agent": "alice", "texts": ["a"], "at": {"[" * 40}1{"]" * 40}}}'
+        async with door.client(key) as client:
+            for arguments in (
+                '{"agent": "alice", "agent": "bob", "texts": ["a"]}',
+                '{"agent": "alice", "texts": ["a"], "importance": NaN}',
+                '{"agent": "alice", "texts": ["a"], "importance": 1e999}',
+                deep,
+            ):
+                answer = await client.post("/mcp", content=call % arguments, headers=headers)
+                assert answer.status_code == 400, (arguments, answer.text)
+                assert answer.json()["type"] == "/problems/malformed-body"
+            good = '{"agent": "alice", "texts": ["a"], "importance": 0.5}'
+            answer = await client.post("/mcp", content=call % good, headers=headers)
+            assert answer.status_code == 200, answer.text
+
+    served(front, play)
+
+
 def test_who_asks_too_often_is_told_when_he_may_ask_again(front: Front) -> None:
     async def play(door: Served) -> None:
         async with door.client(await door.key()) as client:

@@ -45,7 +45,7 @@ def caller_of(scope: Mapping[str, Any]) -> Caller:
     passed_on = passed_on or scope.get("http_version") == "1.0"
     passed_on = passed_on or any(site not in ("same-origin", "none") for site in values("sec-fetch-site"))
     hosts, origins = values("host"), values("origin")
-    here = len(hosts) == 1 and _local_name(f"//{hosts[0]}") and all(_local_name(origin) for origin in origins)
+    here = len(hosts) == 1 and _local_name(f"//{hosts[0]}") and all(_is_of(origin, hosts[0]) for origin in origins)
     return Caller(
         ", ".join(credentials) if credentials else None, client[0] if client else None, here and not passed_on
     )
@@ -60,6 +60,14 @@ def is_loopback(address: str | None) -> bool:
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         return found.ipv4_mapped.is_loopback
     return found.is_loopback
+
+
+def _is_of(origin: str, host: str) -> bool:
+    """Whether a page is of the very host that is asked: another port of this machine is another site."""
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
 
 
 def _local_name(url: str) -> bool:
