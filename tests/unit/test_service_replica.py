@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket as sockets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,12 +15,14 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
+import typer
 import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from websockets.asyncio.client import connect
 
 from quantum_memory.actors.vault import utc_now
+from quantum_memory.cluster import cli
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.backend import Backend
@@ -29,6 +32,7 @@ from quantum_memory.cluster.service.replica import Replica
 from quantum_memory.settings import load
 from tests.unit.front import Front
 
+ROOT = Path(__file__).parents[2]
 ADMIN = Principal("tests", "acme", "admin")
 
 
@@ -214,6 +218,29 @@ def test_the_tools_read_json_as_strictly_as_the_routes(front: Front) -> None:
             good = '{"agent": "alice", "texts": ["a"], "importance": 0.5}'
             answer = await client.post("/mcp", content=call % good, headers=headers)
             assert answer.status_code == 200, answer.text
+
+    served(front, play)
+
+
+def test_the_readme_tells_assistants_of_the_tools_as_they_are(front: Front) -> None:
+    readme, tools = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/mcp.md"))
+    stdio, http = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", readme, re.DOTALL))
+    assert stdio == json.loads(re.findall(r"```json\n(.*?)```", tools, re.DOTALL)[0])
+    server = stdio["mcpServers"]["memory"]
+    assert server["command"] == "qmem"
+    called, *options = server["args"]
+    command = typer.main.get_command(cli.app).commands[called]  # type: ignore[attr-defined]
+    assert command.make_context(called, [*options]).params["storage"] == options[-1]
+
+    async def play(door: Served) -> None:
+        told = http["mcpServers"]["memory"]
+        headers = {name: value.replace("qm_…", await door.key()) for name, value in told["headers"].items()}
+        headers["Accept"] = "application/json, text/event-stream"
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        async with httpx.AsyncClient(headers=headers) as client:
+            answer = await client.post(told["url"].replace("http://127.0.0.1:8000", door.url), json=asked)
+        assert answer.status_code == 200, answer.text
+        assert '"remember"' in answer.text
 
     served(front, play)
 
