@@ -137,7 +137,11 @@ def _gains(parts: Mapping[str, Floats], weights: RecallWeights) -> _Gains:
 
 def _sum(gains: _Gains, parts: Mapping[str, Floats]) -> Floats:
     """(m,) what all parts add, one after the other in the order of the weights."""
-    scores: Floats = np.add.reduce(gains.table, axis=0, initial=0.0)
+    table = gains.table
+    if table.shape[1] == 1:  # numpy adds one column in pairs, and then the reasons come to another last bit
+        scores: Floats = np.add.accumulate(table, axis=0)[-1]
+    else:
+        scores = np.add.reduce(table, axis=0, initial=0.0)
     if not np.isfinite(scores).all():  # what is not finite in a part is not finite in the sum
         for name in gains.names:
             _check_finite(name, np.asarray(parts[name], dtype=np.float64))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidValue, NotFinite, OutOfRange, ShapeMismatch
@@ -29,8 +31,14 @@ def weights(draw: st.DrawFn) -> RecallWeights:
     return RecallWeights(*values)
 
 
+ONE = {name: np.array([value]) for name, value in zip(PART_NAMES, np.linspace(0.1, 0.7, len(PART_NAMES)), strict=True)}
+
+
 @settings(deadline=None)
 @given(parts(), weights(), st.none() | st.integers(-1, 15))
+@example(
+    ONE, RecallWeights(*np.linspace(0.3, 3.0999999999999996, len(PART_NAMES)).tolist()), None
+)  # one alone is added up alike
 def test_why_adds_up_to_the_score_and_scores_never_rise(
     given_parts: dict[str, np.ndarray], chosen: RecallWeights, k: int | None
 ) -> None:
@@ -39,7 +47,7 @@ def test_why_adds_up_to_the_score_and_scores_never_rise(
     size = len(next(iter(given_parts.values())))
     assert len(ranking.order) == len(ranking.scores) == len(ranking.why) == min(size, size if k is None else max(k, 0))
     for index, score, why in zip(ranking.order, ranking.scores, ranking.why, strict=True):
-        assert sum(why.values()) == score
+        assert reduce(add, why.values(), 0.0) == score
         assert list(why) == [name for name in PART_NAMES if name in given_parts]
         for name, gain in why.items():
             assert gain == getattr(chosen, name) * given_parts[name][index]
