@@ -235,6 +235,14 @@ def test_where_the_orchestrator_is_away_everybody_is_told_and_the_next_may_ask(f
     asyncio.run(scene())
 
 
+async def one_among_others(front: Front) -> list[Any]:
+    """What seven questions come to that travel together, the third another than the rest."""
+    recalls = Recalls(front.memory, SILENT)
+    asked = [recalls.recall(question(front, TEXTS[0])) for _ in range(6)]
+    asked.insert(2, recalls.recall(question(front, "Which one?")))
+    return await asyncio.gather(*asked, return_exceptions=True)
+
+
 def test_a_fault_that_one_question_meets_on_its_way_is_its_own(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where nobody could tell by the answer whose it was."""
     front.agent().remember(TEXTS)
@@ -247,13 +255,7 @@ def test_a_fault_that_one_question_meets_on_its_way_is_its_own(front: Front, mon
 
     monkeypatch.setattr(front.host, "recall_each", lost)
 
-    async def scene() -> list[Any]:
-        recalls = Recalls(front.memory, SILENT)
-        asked = [recalls.recall(question(front, TEXTS[0])) for _ in range(6)]
-        asked.insert(2, recalls.recall(question(front, "Which one?")))
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    found = asyncio.run(scene())
+    found = asyncio.run(one_among_others(front))
     assert isinstance(found.pop(2), ValueError)
     assert [told(one)[0] for one in found] == [TEXTS[0]] * 6
 
@@ -270,13 +272,7 @@ def test_a_fault_that_one_question_meets_behind_the_door_is_its_own(
 
     monkeypatch.setattr(front.host._recaller, "recall", faulty)
 
-    async def scene() -> list[Any]:
-        recalls = Recalls(front.memory, SILENT)
-        asked = [recalls.recall(question(front, TEXTS[0])) for _ in range(6)]
-        asked.insert(2, recalls.recall(question(front, "Which one?")))
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    found = asyncio.run(scene())
+    found = asyncio.run(one_among_others(front))
     assert isinstance(found.pop(2), InternalError)
     assert [told(one)[0] for one in found] == [TEXTS[0]] * 6
     assert calls.sizes == [7], "the orchestrator tells them apart, and nobody is asked again by the door"
