@@ -70,18 +70,17 @@ class Backend:
         while True:
             names = await self.memory.call_vault("agents_between", low, high, most).begin()
             for name in names:
+                if name <= low:
+                    continue  # of a tenant that is passed by
                 own = outside(who.tenant, name)
                 low = name if own is not None else skipped(who.tenant, name)
                 if own is not None and who.sees(own):
                     found.append(own)
-                if low != name or len(found) == limit:
-                    break
-            else:
-                if len(names) < most:
+                if len(found) == limit:
                     return found
-                most = min(2 * most, READ_AT_ONCE)  # there are some that he does not see
-            if len(found) == limit:
+            if len(names) < most:
                 return found
+            most = min(2 * most, READ_AT_ONCE)  # there are some that he does not see
 
     async def agent(
         self, who: Principal, name: str, branch: str | None = None, *, create: bool = False, op: str | None = None

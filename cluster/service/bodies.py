@@ -87,6 +87,12 @@ class Refusable:
                     left -= len((await self.receive()).get("body", b""))
 
 
+def announced(headers: Headers) -> int:
+    """How many bytes a body is to have, as its request says before it comes; 0 where it does not say."""
+    told = headers.get("content-length", "")
+    return int(told) if told.isdecimal() else 0
+
+
 class BoundedRequest(Request):
     """A request whose body is measured, and whose JSON is strict.
 
@@ -103,8 +109,7 @@ class BoundedRequest(Request):
         super().__init__(request.scope, Measured(request.receive, most, limits.idle_s, whole_s))
         self._depth = limits.depth
         self._value: Any = None
-        told = self.headers.get("content-length", "")
-        if told.isdecimal() and int(told) > most:
+        if announced(self.headers) > most:
             raise too_large(most)
 
     @property

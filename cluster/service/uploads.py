@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
+from quantum_memory.cluster.service.bodies import announced
 from quantum_memory.cluster.service.refusals import no_room
 
 DIGEST_BYTES = 16
@@ -70,8 +71,7 @@ class Upload:
 
     async def keep(self, request: Request, path: Path) -> bytes:
         """Write a request's body to a file; its digest. Raises: Refusal (413, 408, 503); ClientDisconnect."""
-        told = request.headers.get("content-length", "")
-        self._room(int(told) if told.isdecimal() else 0)
+        self._room(announced(request.headers))
         held, digest, nbytes = bytearray(), blake2b(digest_size=DIGEST_BYTES), 0
         await _to_the_end(partial(path.touch, 0o600))
         async for chunk in request.stream():

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.tenants import DEFAULT, SEPARATOR, outside
+from quantum_memory.cluster.service.tenants import outside, owned
 from quantum_memory.types import AgentName
 
 K = TypeVar("K")
@@ -148,8 +148,8 @@ class Lanes:
     def covering(self, agent: AgentName) -> list[Lane]:
         """Who watches an agent."""
         named = self._naming.get(agent, {})
-        owner, separator, _ = agent.partition(SEPARATOR)
-        everybody = self._all.get(owner if separator else DEFAULT, {})
+        found = owned(agent)
+        everybody = {} if found is None else self._all.get(found.tenant, {})
         return [*named, *(lane for lane in everybody if lane not in named and lane.covers(agent))]
 
     def put(self, lane: Lane, who: Watched, position: int) -> Watched | None:

@@ -157,7 +157,6 @@ class Moods:
     def _take(self, who: Watched, position: int, mood: Mood) -> None:
         self._failures.pop(who, None)
         self._number += 1
-        self.seen.pop(who, None)
         self.seen[who] = Seen(self._number, position, mood)
         while len(self.seen) > KEPT:
             self.seen.pop(next(iter(self.seen)))
