@@ -15,6 +15,7 @@ from quantum_memory.errors import Conflict, Fenced, InternalError, InvalidInput,
 
 T = TypeVar("T")
 R = TypeVar("R")
+E = TypeVar("E", bound=Exception)
 OWN = (InvalidInput, NotFound, Conflict)
 """Errors that are somebody's own: others may fare better. Where a part is away or the disk is full nobody does."""
 logger = logging.getLogger(__name__)
@@ -29,36 +30,18 @@ async def apart(
     anew; not where somebody else has them now, who is to be asked for all of them. So it must be harmless to repeat: a
     read, or a write with an operation id.
     """
-    try:
-        return list(await work(items)) if items else []
-    except QuantumMemoryError as error:
-        if len(items) == 1 or not _own(error):
-            return [error] * len(items)
-    middle = len(items) // 2
-    return [*await apart(work, items[:middle]), *await apart(work, items[middle:])]
+    return await _halved(work, items, QuantumMemoryError)
 
 
 async def asked_apart(
-    work: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]], questions: Sequence[T], *, told: bool = False
+    work: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]], questions: Sequence[T]
 ) -> list[R | Exception]:
     """The same for questions, which are harmless to ask again whatever happened.
 
     So they are asked by halves also where something was raised that is none of this package's errors: one of them may
     have met a fault that the others do not. The log is told of it once.
     """
-    try:
-        return list(await work(questions)) if questions else []
-    except Exception as error:
-        if len(questions) == 1 or not _own(error):
-            return [error] * len(questions)
-        if not isinstance(error, QuantumMemoryError) and not told:
-            told = True
-            logger.warning("%d questions failed together, and are asked apart", len(questions), exc_info=error)
-    middle = len(questions) // 2
-    return [
-        *await asked_apart(work, questions[:middle], told=told),
-        *await asked_apart(work, questions[middle:], told=told),
-    ]
+    return await _halved(work, questions, Exception)
 
 
 def foreseen(what: str, outcomes: Sequence[R | Exception]) -> list[R | QuantumMemoryError]:
@@ -69,6 +52,24 @@ def foreseen(what: str, outcomes: Sequence[R | Exception]) -> list[R | QuantumMe
         _fault(what, one) if isinstance(one, Exception) and not isinstance(one, QuantumMemoryError) else one
         for one in outcomes
     ]
+
+
+async def _halved(
+    work: Callable[[Sequence[T]], Awaitable[Sequence[R | E]]], items: Sequence[T], kind: type[E], *, told: bool = False
+) -> list[R | E]:
+    """What each item came to, or the error of this kind that refused it; the log is told of a fault once at most."""
+    try:
+        return list(await work(items)) if items else []
+    except kind as error:
+        if len(items) == 1 or not _own(error):
+            return [error] * len(items)
+        if not isinstance(error, QuantumMemoryError) and not told:
+            told = True
+            logger.warning("%d questions failed together, and are asked apart", len(items), exc_info=error)
+    middle = len(items) // 2
+    first: list[R | E] = await _halved(work, items[:middle], kind, told=told)
+    second: list[R | E] = await _halved(work, items[middle:], kind, told=told)
+    return first + second
 
 
 def _own(error: Exception) -> bool:
