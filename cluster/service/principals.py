@@ -41,6 +41,11 @@ def channel_named(name: str) -> Channel:
     raise InvalidValue("channel", repr(name), f"one of {', '.join(CHANNELS)}")
 
 
+def matched(agent: str, patterns: tuple[str, ...]) -> bool:
+    """Whether one of some patterns matches an agent, by the tenant's name for it."""
+    return any(fnmatchcase(agent, pattern) for pattern in patterns)
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks.
@@ -90,7 +95,7 @@ class Principal:
 
     def sees(self, agent: str) -> bool:
         """Whether an agent, by the tenant's name for it, is one of his."""
-        return any(fnmatchcase(agent, pattern) for pattern in self.agents)
+        return matched(agent, self.agents)
 
     def require(self, role: Role, action: str) -> None:
         """Let through who may do what takes this role. Raises: Forbidden."""

@@ -597,9 +597,12 @@ def test_who_watches_is_told_how_many_do_when_that_changes_and_if_he_asked(front
                 await watched(one, alice=2, carl=1)
                 await three.say("subscribe", id="s", agents=["*"], channels=["mood"])
                 await watched(one, alice=2, carl=2)
+                await watched(three, **{"*": 1})
                 await two.say("subscribe", id="t", agents=["carl"], channels=["history"])
-                await watched(three, **{"*": 1, "carl": 3})
                 await watched(one, alice=2, carl=3)
+                await three.say("ping")
+                await three.until("pong")
+                assert [told["watching"] for told in three.got if told["type"] == "presence"] == [1], "of all alone"
                 await two.say("ping")
                 await two.until("pong")
                 assert "presence" not in {told["type"] for told in two.got}
@@ -611,6 +614,7 @@ def test_who_watches_is_told_how_many_do_when_that_changes_and_if_he_asked(front
         while server.hub.watchers._named or server.hub.watchers._everybody:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         assert not server.hub.watchers._onlookers
+        assert not server.hub.watchers._naming
 
     served(front, play)
 

@@ -420,3 +420,28 @@ def test_the_vault_is_asked_for_exactly_whom_somebody_sees(tenant: str, patterns
         wanted = Wanted(belonging(tenant, who.agents), None, frozenset())
         known = outside(tenant, agent)
         assert wanted.agent(agent) == (known is not None and who.sees(known))
+
+
+def test_what_one_is_told_does_not_hold_up_all_others() -> None:
+    """Though sending waits for nobody who keeps up: after some messages whatever else happens has its turn."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        said = 0
+
+        async def send(_: bytes) -> None:
+            nonlocal said
+            said += 1
+
+        to = Listener(hub)
+        to.session._send = send
+        await to.session.heard(Subscribe("s", ("*",), ("memories",)))
+        await settled()
+        vault.happens(hub, *["acme:alice"] * 500)
+        most, seen = 0, said
+        while said < 501:
+            await asyncio.sleep(0)
+            most, seen = max(most, said - seen), said
+        assert most <= session.IN_ONE_GO
+        await to.stop()
+
+    played(play)

@@ -40,7 +40,7 @@ export interface StreamEvents {
   lagging: Messages["Lagging"];
   /** More moods changed than are told: those that were left out are told when they change the next time. */
   snapshot: Messages["Snapshot"];
-  /** With `presence`: how many subscriptions cover an agent now; of `*`, how many are to all. */
+  /** With `presence`: how many subscriptions cover an agent that is named; of `*`, how many are to all. */
   presence: Messages["Presence"];
   /** It is told from here on, or again: everything after `position`. */
   connected: { position: number; resumed: boolean };

@@ -77,6 +77,8 @@ SILENT_S = 120.0
 COME_BACK_S = 1.0
 AGAIN_S = 1.0
 """How soon the vault is asked again for what somebody was not told, when it did not answer."""
+IN_ONE_GO = 16
+"""Messages that one connection is told before all others have their turn: sending waits for nobody who keeps up."""
 SNAPSHOTS, PRESENCE = FEATURES
 FIRST = "main"
 """The branch that is told of at once where a subscription names none."""
@@ -373,8 +375,12 @@ class Session:
 
     async def _tell_presence(self) -> None:
         """Who else is there, where that changed, as long as there is credit."""
-        for whom, number in self._onlooker.news(self._hub.watchers) if self._onlooker is not None else ():
-            await self._say(Presence(ALL if whom is None else outside(self._who.tenant, whom) or "", number))
+        news = self._onlooker.news(self._hub.watchers) if self._onlooker is not None else ()
+        for times, (whom, number) in enumerate(news, 1):
+            if number is not None:
+                await self._say(Presence(ALL if whom is None else outside(self._who.tenant, whom) or "", number))
+            elif times % IN_ONE_GO == 0:
+                await asyncio.sleep(0)
             if self._blocked_s is not None:
                 return
 
@@ -510,6 +516,8 @@ class Session:
             await self._send(text)
         if self._owes(1) and self._blocked_s is None:
             self._blocked_s = asyncio.get_running_loop().time()
+        if self._sent % IN_ONE_GO == 0:
+            await asyncio.sleep(0)
 
 
 def refusal(error: QuantumMemoryError, tenant: str, subscription: str | None = None) -> Refused:

@@ -160,7 +160,7 @@ class Client(Operations, Downloads, Blocking):
     ) -> Iterator[Iterator[Event]]:
         """What happens to agents from here on, or from after a position on, over as many connections as it takes.
 
-        With ``presence`` also how many subscriptions cover each agent, when that changes.
+        With ``presence`` also how many subscriptions cover each agent that is named, when that changes.
 
         Raises: Forbidden, InvalidInput, Unauthenticated, NoAnswer when it cannot begin; Revoked when it may not go on.
         """
@@ -290,7 +290,7 @@ class AsyncClient(Operations, Downloads, Awaiting):
     ) -> AsyncIterator[AsyncIterator[Event]]:
         """What happens to agents from here on, or from after a position on, over as many connections as it takes.
 
-        With ``presence`` also how many subscriptions cover each agent, when that changes.
+        With ``presence`` also how many subscriptions cover each agent that is named, when that changes.
 
         Raises: Forbidden, InvalidInput, Unauthenticated, NoAnswer when it cannot begin; Revoked when it may not go on.
         """

@@ -79,7 +79,7 @@ class Following:
         after: the position to go on from; from now on when left out.
         retries: how to come back; its deadline is for being let in, and not for how long a subscription lasts.
         clock: in seconds.
-        presence: whether it is to be told how many subscriptions cover each agent.
+        presence: whether it is to be told how many subscriptions cover each agent that is named.
 
     Attributes:
         silence_s: how long a connection that lives may say nothing.

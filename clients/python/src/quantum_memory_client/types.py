@@ -625,8 +625,8 @@ class PhaseTransition(TypedDict):
 
 class Presence(TypedDict):
     """How many subscriptions on this replica cover an agent, by its name or with all; of ``*``, how many are to
-    all. Told to whoever watches the agent and has the feature ``presence``: at once, and within a second after
-    it changed."""
+    all. Told, with the feature ``presence``, of an agent to whoever names it, and of ``*`` to whoever watches
+    all: at once, and within a second or two after it changed."""
 
     type: Literal["presence"]
     agent: str

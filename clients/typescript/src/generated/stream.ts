@@ -190,7 +190,8 @@ export interface components {
          * Presence
          * @description How many subscriptions on this replica cover an agent, by its name or with all; of ``*``, how many are to all.
          *
-         *         Told to whoever watches the agent and has the feature ``presence``: at once, and within a second after it changed.
+         *         Told, with the feature ``presence``, of an agent to whoever names it, and of ``*`` to whoever watches all: at once,
+         *         and within a second or two after it changed.
          */
         Presence: {
             agent: string;
