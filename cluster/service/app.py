@@ -20,6 +20,7 @@ from quantum_memory.cluster.service.door import Door
 from quantum_memory.cluster.service.envelope import Envelope
 from quantum_memory.cluster.service.kept import Kept
 from quantum_memory.cluster.service.ongoing import Ongoing
+from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.routes import SUBJECTS
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
 from quantum_memory.cluster.service.tenants import DEFAULT
@@ -84,8 +85,8 @@ def create_app(
 async def _of_the_domain(request: Request, error: Exception) -> Response:
     if not isinstance(error, QuantumMemoryError):
         raise error
-    tenant = getattr(request.state, "tenant", DEFAULT)
-    told = problems.problem_of(error, request.state.request_id, tenant)
+    who: Principal | None = getattr(request.state, "principal", None)
+    told = problems.problem_of(error, request.state.request_id, DEFAULT if who is None else who.tenant)
     return problems.answer(told, problems.headers_of(error))
 
 

@@ -15,8 +15,7 @@ from fastapi.routing import APIRoute
 
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.library import Library
-from quantum_memory.cluster.service.access.caller import caller_of
-from quantum_memory.cluster.service.access.entry import admitted, connection_of
+from quantum_memory.cluster.service.access.entry import entered, note
 from quantum_memory.cluster.service.backend import Backend, session_of
 from quantum_memory.cluster.service.bodies import BoundedRequest
 from quantum_memory.cluster.service.idempotency import READS, Key, key_of
@@ -169,19 +168,16 @@ async def _let_in(
     upload: Sequence[str],
     headers: Sequence[str],
 ) -> Response:
-    who: Principal | None = None
-    caller, key = caller_of(request.scope), None
+    key = None
 
-    def may(known: Principal) -> None:
-        nonlocal who
-        who, request.state.tenant = known, known.tenant
-        known.require(role, action)
+    def may(who: Principal) -> None:
+        who.require(role, action)
         if upload and AGENT in request.path_params:
-            known.require_agent(request.path_params[AGENT], action)
+            who.require_agent(request.path_params[AGENT], action)
         _spelled(request)
 
     try:
-        who = (await admitted(door.authenticator, door.limiter, caller, connection_of(request), may)).principal
+        who = (await entered(door.authenticator, door.limiter, request, may)).principal
         taken = BoundedRequest(request, door.limits, upload=bool(upload))
         if upload and taken.media_type not in upload:
             raise unsupported(taken.media_type, " or ".join(upload))
@@ -195,8 +191,7 @@ async def _let_in(
         raise
     except Denied as error:
         if door.denied is not None:
-            agent, called = request.path_params.get(AGENT), request.state.request_id
-            door.denied.note(error, action, who=who, address=caller.address, agent=agent, request=called)
+            note(door.denied, request, error, action, request.path_params.get(AGENT))
         raise
 
 

@@ -27,7 +27,7 @@ from quantum_memory.cluster.service import tools
 from quantum_memory.cluster.service.access.authenticator import Admitted, Authenticator
 from quantum_memory.cluster.service.access.caller import Caller, caller_of
 from quantum_memory.cluster.service.access.denials import Denials
-from quantum_memory.cluster.service.access.entry import admitted, connection_of
+from quantum_memory.cluster.service.access.entry import anybody, connection_of, entered, note
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.access.scraping import Scrapers
 from quantum_memory.cluster.service.app import create_app
@@ -93,10 +93,6 @@ def replica(
     return made
 
 
-def _anything(_: Principal, __: str) -> None:
-    """Let through whoever is known."""
-
-
 class Replica:
     """The door to one cluster.
 
@@ -135,7 +131,7 @@ class Replica:
             limiter=self._limiter,
             ledger=ledger,
             denied=self._denials,
-            ongoing=None if address is None else wanted.replicas.ongoing,
+            ongoing=wanted.replicas.ongoing,
             lifespan=self._life,
         )
         page = Exposition(self._client)
@@ -203,29 +199,23 @@ class Replica:
     async def _admitted(
         self,
         request: HTTPConnection,
-        caller: Caller,
         action: str,
+        may: Callable[[Principal], None] = anybody,
         *,
+        caller: Caller | None = None,
         knocked: bool = False,
-        may: Callable[[Principal, str], None] = _anything,
     ) -> Admitted:
         """Who it is, if he may ask again already, and may do this; also one whom nobody knows may not try too often."""
-        who: Principal | None = None
-
-        def asked(known: Principal) -> None:
-            nonlocal who
-            who = known
-            may(known, action)
-
         try:
-            return await admitted(self._gate, self._limiter, caller, None if knocked else connection_of(request), asked)
+            return await entered(self._gate, self._limiter, request, may, caller=caller, knocked=knocked)
         except Denied as error:
-            self._denials.note(error, action, who=who, address=caller.address, request=request.state.request_id)
+            note(self._denials, request, error, action)
             raise
 
     async def _administering(self, request: Request) -> None:
         """Let through who may see what is so of the whole cluster. Raises: Unauthenticated, Forbidden, RateLimited."""
-        await self._admitted(request, caller_of(request.scope), f"GET {request.url.path}", may=_require_all)
+        action = f"GET {request.url.path}"
+        await self._admitted(request, action, partial(_require_all, action=action))
 
     async def _scraping(self, request: Request) -> None:
         """Let through who may read metrics. Raises: Unauthenticated, Forbidden, RateLimited."""
@@ -249,22 +239,21 @@ class Replica:
         caller, connection = caller_of(socket.scope), connection_of(socket)
         if caller.authorization is None and token is not None:
             caller = caller._replace(authorization=f"Bearer {token}")
-        guest = await self._admitted(socket, caller, STREAM, knocked=True)
+        guest = await self._admitted(socket, STREAM, caller=caller, knocked=True)
         socket.state.stranger.known()
-        who, called = guest.principal, socket.state.request_id
         return Guest(
-            who,
+            guest.principal,
             partial(self._gate.stands, guest),
             partial(self._heard, guest, connection),
-            partial(self._denials.note, action=STREAM, who=who, address=caller.address, request=called),
+            partial(note, self._denials, socket, action=STREAM),
         )
 
     async def _heard(self, guest: Admitted, connection: str, cost: float) -> None:
         """Count something that was said on a stream."""
         await self._limiter.admit(guest.principal, connection, cost)
 
-    async def _using(self, request: Request) -> Principal:
-        return (await self._admitted(request, caller_of(request.scope), TOOLS)).principal
+    async def _using(self, request: Request) -> None:
+        await self._admitted(request, TOOLS)
 
     async def _calling(self, context: Context[Any, Any]) -> Principal:
         who: Principal = context.request_context.request.state.principal  # type: ignore[union-attr]  # see ``Guarded``
@@ -273,8 +262,7 @@ class Replica:
     def _forbidden(self, error: Denied, call: tools.ToolCall) -> None:
         """Note what a tool was denied."""
         request: Request = call.context.request_context.request  # type: ignore[assignment]  # see ``Guarded``
-        address, called = caller_of(request.scope).address, request.state.request_id
-        self._denials.note(error, call.what, who=call.who, address=address, agent=call.agent, request=called)
+        note(self._denials, request, error, call.what, call.agent)
 
 
 class Guarded:
@@ -282,18 +270,19 @@ class Guarded:
 
     Args:
         app: the library's.
-        known: who asks. Raises: Unauthenticated, RateLimited, Unavailable.
+        known: lets through whoever is known, and has the request's state say who asks; see ``entered``. Raises:
+            Unauthenticated, RateLimited, Unavailable.
         limits: what a request may bring, and how slowly.
     """
 
-    def __init__(self, app: ASGIApp, known: Callable[[Request], Awaitable[Principal]], limits: HttpSettings) -> None:
+    def __init__(self, app: ASGIApp, known: Callable[[Request], Awaitable[None]], limits: HttpSettings) -> None:
         self._app, self._known, self._limits = app, known, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         called = request.state.request_id
         try:
-            request.state.principal = await self._known(request)
+            await self._known(request)
             body = await BoundedRequest(request, self._limits, upload=False).take_json()
         except QuantumMemoryError as error:
             await answer(problem_of(error, called), headers_of(error))(scope, receive, send)

@@ -508,12 +508,16 @@ class Forbidden(Denied):
         return f"{self.action}: {self.reason}"
 
 
+_HAD = {"streams": "the number of open streams", "requests": "the share of requests under way"}
+"""What a caller has as much of as he may, by the scope of ``RateLimited``."""
+
+
 class RateLimited(Unavailable):
     """More was asked for than the caller's rate allows. Nothing of it was done.
 
     Attributes:
-        scope: whose rate it is: "key", "connection", "global", or "address" of callers whom nobody knows; or
-            "streams", of which one has as many as he may.
+        scope: whose rate it is: "key", "connection", "global", or "address" of callers whom nobody knows; or of what
+            the caller has as much as he may: "streams", "requests" under way.
         retry_after_s: in how many seconds it may be asked again.
     """
 
@@ -522,7 +526,7 @@ class RateLimited(Unavailable):
         self.scope, self.retry_after_s = scope, retry_after_s
 
     def __str__(self) -> str:
-        what = "the number of open streams" if self.scope == "streams" else f"the rate of this {self.scope}"
+        what = _HAD.get(self.scope, f"the rate of this {self.scope}")
         return f"over {what}; ask again in {self.retry_after_s:.2g} s"
 
 

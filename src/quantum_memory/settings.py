@@ -615,9 +615,9 @@ class HttpSettings(Section):
 class ReplicasSettings(Section):
     """How many replicas of the door there are: one more where each has over ``target`` requests under way.
 
-    One has ``ongoing`` under way at most, and others wait; where replicas listen themselves as many, for 5 s, and the
-    others are told to come again. Streams, health and metrics are not counted there. One that is to go finishes what
-    it has, for ``drain_s`` at most.
+    One has ``ongoing`` under way at most, a quarter of them for one principal, and others wait; where replicas listen
+    themselves as many, for 5 s, and the others are told to come again. Streams, health and metrics are not counted
+    there. One that is to go finishes what it has, for ``drain_s`` at most.
     """
 
     least: Count = 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ from quantum_memory.cluster.service import replica as replica_module
 from quantum_memory.cluster.service.envelope import Envelope
 from quantum_memory.cluster.service.listening import Address
 from quantum_memory.cluster.service.ongoing import Ongoing
+from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.problems import answer, headers_of, problem_of
 from quantum_memory.cluster.service.replica import Replica
+from quantum_memory.cluster.service.routes import exchange
+from quantum_memory.errors import Busy, RateLimited
 from tests.unit.door_served import Direct, free_port
 from tests.unit.doors import problem
 from tests.unit.front import Front
@@ -24,12 +29,24 @@ from tests.unit.test_service_replica import Served
 
 
 class Slow:
-    """Answers when it is told to, and knows how many it has under way."""
+    """Answers when it is told to, and knows how many it has under way.
+
+    Each is of whom its query names, or of another one.
+    """
 
     def __init__(self) -> None:
         self.on, self.now, self.most = asyncio.Event(), 0, 0
 
-    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        called = dict(scope["headers"])[b"x-request-id"].decode()
+        try:
+            if "place" in scope["state"]:
+                await scope["state"]["place"].take(
+                    Principal(scope["query_string"].decode() or called, "acme", "reader")
+                )
+        except (Busy, RateLimited) as error:
+            await answer(problem_of(error, called), headers_of(error))(scope, receive, send)
+            return
         self.now += 1
         self.most = max(self.most, self.now)
         try:
@@ -43,11 +60,18 @@ class Slow:
             self.now -= 1
 
 
-def played(wait_s: float, play: Callable[[Slow, httpx.AsyncClient], Awaitable[None]]) -> None:
+def played(wait_s: float, play: Callable[[Slow, httpx.AsyncClient], Awaitable[None]], most: int = 2) -> None:
     async def going() -> None:
         slow = Slow()
-        transport = httpx.ASGITransport(Envelope(Ongoing(slow, 2, wait_s)))
-        async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+        transport = httpx.ASGITransport(Envelope(Ongoing(slow, most, wait_s)))
+        numbers = itertools.count()
+
+        async def named(request: httpx.Request) -> None:
+            request.headers["X-Request-ID"] = f"r{next(numbers)}"
+
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://door", event_hooks={"request": [named]}
+        ) as client:
             await play(slow, client)
 
     asyncio.run(going())
@@ -91,6 +115,46 @@ def test_nobody_waits_for_longer_than_he_may() -> None:
     played(0.1, play)
 
 
+def test_nobody_has_more_than_his_share_and_what_he_has_is_his_until_it_is_answered() -> None:
+    async def play(slow: Slow, client: httpx.AsyncClient) -> None:
+        asked = [asyncio.create_task(client.get("/slow?ann")) for _ in range(8)]
+        done, under_way = await asyncio.wait(asked, timeout=0.2)
+        assert (slow.now, len(done), len(under_way)) == (2, 6, 2), "a quarter of eight"
+        for one in done:
+            told = one.result()
+            assert problem(told, 429, "rate-limited")["scope"] == "requests"
+            assert told.headers["retry-after"] == "1"
+        bobs = [asyncio.create_task(client.get("/slow?bob")) for _ in range(2)]
+        assert (await client.get("/fast?eve")).status_code == 200
+        under_way.pop().cancel()
+        await asyncio.sleep(0.01)
+        assert (await client.get("/failed?ann")).status_code == 500, "whoever left gave his place back"
+        assert (await client.get("/fast?ann")).status_code == 200, "and so did what failed"
+        slow.on.set()
+        assert {(await one).status_code for one in (*under_way, *bobs)} == {200}
+        again = await asyncio.gather(*(client.get(f"/slow?{who}") for who in ("ann", "ann", "bob", "bob")))
+        assert {one.status_code for one in again} == {200}
+
+    played(30.0, play, 8)
+
+
+def test_whoever_waits_has_his_share_too_and_leaves_nothing() -> None:
+    async def play(slow: Slow, client: httpx.AsyncClient) -> None:
+        first = [asyncio.create_task(client.get("/slow")) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        waits = asyncio.create_task(client.get("/slow?ann"))
+        await asyncio.sleep(0.02)
+        problem(await client.get("/slow?ann"), 429, "rate-limited")
+        waits.cancel()
+        await asyncio.sleep(0.01)
+        problem(await client.get("/slow?ann"), 503, "busy")
+        slow.on.set()
+        assert [(await one).status_code for one in first] == [200, 200]
+        assert (await client.get("/slow?ann")).status_code == 200
+
+    played(0.1, play)
+
+
 def test_what_is_no_request_is_not_counted() -> None:
     async def work() -> None:
         entered, on = 0, asyncio.Event()
@@ -116,8 +180,23 @@ def test_what_is_no_request_is_not_counted() -> None:
     asyncio.run(work())
 
 
-def test_a_replica_that_listens_itself_keeps_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@asynccontextmanager
+async def listening(front: Front, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Replica, Address]]:
     monkeypatch.setattr(replica_module, "GOODBYE_S", 0.1)
+    address = Address("127.0.0.1", free_port())
+    made = Replica(front.memory, front.settings, Direct(front), None, address)
+    async with made._life(made.app):
+        yield made, address
+
+
+@asynccontextmanager
+async def client_of(front: Front, address: Address) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Authorization": f"Bearer {await Served(front, '').key()}"}
+    async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as client:
+        yield client
+
+
+def test_a_replica_that_listens_itself_keeps_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     front = Front(tmp_path, service={"replicas": {"ongoing": 4}})
     now = most = 0
 
@@ -129,24 +208,73 @@ def test_a_replica_that_listens_itself_keeps_to_it(tmp_path: Path, monkeypatch: 
         now -= 1
         return []
 
-    @asynccontextmanager
-    async def listening() -> Any:
-        address = Address("127.0.0.1", free_port())
-        made = Replica(front.memory, front.settings, Direct(front), None, address)
-        monkeypatch.setattr(made._backend, "agents_page", slowly)
-        async with made._life(made.app):
-            key = await Served(front, "").key("reader")
-            headers = {"Authorization": f"Bearer {key}"}
-            async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as client:
-                yield client
-
     async def going() -> None:
-        async with listening() as client:
-            answers = await asyncio.gather(*(client.get("/v1/agents") for _ in range(20)))
+        async with AsyncExitStack() as stack:
+            made, address = await stack.enter_async_context(listening(front, monkeypatch))
+            monkeypatch.setattr(made._backend, "agents_page", slowly)
+            clients = [await stack.enter_async_context(client_of(front, address)) for _ in range(20)]
+            answers = await asyncio.gather(*(client.get("/v1/agents") for client in clients))
             found = [one.status_code for one in answers]
             assert (most, set(found)) == (4, {200, 503})
             assert found.count(200) >= 8
-            assert (await client.get("/health")).status_code == 200
+            assert (await clients[0].get("/health")).status_code == 200
+            again = await asyncio.gather(*(clients[0].get("/v1/agents") for _ in range(4)))
+            assert sorted(one.status_code for one in again) == [200, 429, 429, 429]
+
+    try:
+        asyncio.run(going())
+    finally:
+        front.close()
+
+
+async def endless(*_: Any) -> AsyncIterator[bytes]:
+    while True:
+        yield b"x" * (1 << 20)
+        await asyncio.sleep(0.001)
+
+
+async def asked(address: Address, *lines: str, times: int = 1) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which something is asked that is not read."""
+    reader, writer = await asyncio.open_connection(*address, limit=1)
+    writer.write("\r\n".join((*lines, "Host: door", "", "")).encode() * times)
+    return reader, writer
+
+
+def test_whoever_reads_and_says_slowly_is_in_nobodys_way_but_his_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of his share goes to bodies that do not come, half to answers that are not read; strangers have none."""
+    front = Front(tmp_path, service={"replicas": {"ongoing": 16}})
+
+    async def play(address: Address, ann: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
+        assert (await ann.put("/v1/agents/alice")).status_code == 201
+        monkeypatch.setattr(exchange, "_written", endless)
+        alice, who = "/v1/agents/alice", f"Authorization: {ann.headers['authorization']}"
+        bodies = (("import", "text/plain"), ("remember", "application/json"))
+        slow = [
+            await asked(address, f"POST {alice}/{path} HTTP/1.1", who, f"Content-Type: {kind}", "Content-Length: 9")
+            for path, kind in bodies
+        ]
+        slow += [await asked(address, f"GET {alice}/export HTTP/1.1", who) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        for method, path in (("GET", "/v1/agents"), ("POST", "/mcp")):
+            assert problem(await ann.request(method, path), 429, "rate-limited")["scope"] == "requests"
+        slow += [await asked(address, "GET /v1/openapi.json HTTP/1.1", times=100) for _ in range(16)]
+        await asyncio.sleep(0.3)
+        for path in ("/v1/agents", "/health"):
+            assert (await bob.get(path)).status_code == 200
+        for _, writer in slow:
+            writer.transport.abort()
+        await asyncio.sleep(0.2)
+        assert (await ann.get("/v1/agents")).status_code == 200
+
+    async def going() -> None:
+        async with (
+            listening(front, monkeypatch) as (_, address),
+            client_of(front, address) as ann,
+            client_of(front, address) as bob,
+        ):
+            await play(address, ann, bob)
 
     try:
         asyncio.run(going())
