@@ -240,7 +240,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.actor:
         import ray
 
-        from quantum_memory.cluster.launch import start_ray
+        from quantum_memory.cluster.rays import start_ray
         from quantum_memory.settings import Settings
 
         start_ray(Settings.model_validate({"ray": {"dashboard": False}}))

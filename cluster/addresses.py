@@ -1,13 +1,29 @@
-"""Addresses of Ray: which ones only this machine reaches, and whether anybody listens there. Loads no Ray."""
+"""Addresses of Ray: which this user's processes serve, which only this machine reaches, who listens. Loads no Ray."""
 
 from __future__ import annotations
 
+import os
 import socket
+from pathlib import Path
+
+import psutil
 
 AUTO = "auto"
-"""A Ray of this machine, whichever Ray finds."""
+"""This user's Ray on this machine."""
 LOOPBACKS = frozenset({"127.0.0.1", "localhost"})
 KNOCK_S = 5.0
+RAYLET, FLAG = "raylet", "--gcs-address="
+"""The process that every node of a Ray has, and its word for the address of that Ray."""
+
+
+def own_rays() -> frozenset[str]:
+    """The addresses of the Rays that have a node on this machine which is a process of this user."""
+    found: set[str] = set()
+    for process in psutil.process_iter(["uids", "cmdline"]):
+        uids, words = process.info["uids"], process.info["cmdline"]
+        if uids is not None and uids.effective == os.geteuid() and words and Path(words[0]).name == RAYLET:
+            found.update(word.removeprefix(FLAG) for word in words if word.startswith(FLAG))
+    return frozenset(found)
 
 
 def on_loopback(address: str) -> bool:

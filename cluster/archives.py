@@ -17,7 +17,7 @@ from uuid import uuid4
 from quantum_memory.actors.caretaker import Caretaker
 from quantum_memory.actors.folds import plain_folds
 from quantum_memory.actors.homes import Home
-from quantum_memory.cluster.addresses import AUTO, answers, on_loopback
+from quantum_memory.cluster.addresses import own_rays
 from quantum_memory.errors import QuantumMemoryError, StorageLocked, Unavailable, VaultUnavailable
 from quantum_memory.memory.archive import Exported, Imported, Views, examine_archive, export_archive, import_archive
 from quantum_memory.memory.archive.frame import PIECE_BYTES, replacing_bytes
@@ -30,7 +30,7 @@ from quantum_memory.settings import Settings, load
 from quantum_memory.types import AgentName
 
 if TYPE_CHECKING:
-    from quantum_memory.cluster.cli_session import Options, Session
+    from quantum_memory.cluster.cli_session import Session
     from quantum_memory.cluster.connect import MemoryCluster
 
 CONFIG_FILE = "ray_config.yaml"
@@ -146,8 +146,8 @@ def door(session: Session, *, reading: bool = False, there: bool = False) -> Ite
     that. With ``reading``, a vault that is not there is not made: nothing is in its way.
     With ``there``, it has to be there already.
 
-    Raises: VaultUnavailable if it has to be there and is not, StorageLocked if it is held open by no cluster that
-        answers; what opening a vault raises.
+    Raises: VaultUnavailable if it has to be there and is not, StorageLocked if it is held open by no cluster of this
+        user that answers; what opening a vault raises.
     """
     asked = session.options
     if asked.address or os.environ.get("RAY_ADDRESS"):
@@ -167,39 +167,27 @@ def door(session: Session, *, reading: bool = False, there: bool = False) -> Ite
 
 @contextmanager
 def _elsewhere(session: Session, locked: StorageLocked, storage: str) -> Iterator[Door]:
-    before = session.options
-    session.options = _holding(before, locked, storage)
+    """Through the cluster that holds the vault open, where its lock says that it lives: a Ray of this user here.
+
+    Raises: StorageLocked where nobody says so, as of a database, or it is no such Ray or does not answer;
+        SettingsDiffer if the cluster that is found there holds another vault.
+    """
+    before, home = session.options, Home.read(holder_of(storage))
     try:
+        if home is None or home.address not in own_rays():
+            raise locked
+        session.options = replace(before, address=home.address, namespace=home.namespace, storage=storage)
         entered = session.memory()
-        try:
-            memory = entered.__enter__()
-        except Unavailable:
-            raise locked from None
+        memory = entered.__enter__()
+    except (StorageLocked, Unavailable):
+        session.note("qmem: where a cluster holds it, name that with --address")
+        raise locked from None
     finally:
         session.options = before
     try:
         yield ClusterDoor(memory)
     finally:
         entered.__exit__(None, None, None)
-
-
-def _holding(asked: Options, locked: StorageLocked, storage: str) -> Options:
-    """The same options for the cluster that holds the vault open, where it says that it lives.
-
-    A Ray that others than this machine reach, and one that holds a database, which says nothing, is looked for here.
-
-    Raises: StorageLocked where no cluster holds it, or none that answers.
-    """
-    home, (_, file) = Home.read(holder_of(storage)), located(storage)
-    if home is None:
-        if file is not None:
-            raise locked
-        return replace(asked, address=AUTO)
-    if not on_loopback(home.address):
-        return replace(asked, address=AUTO, namespace=home.namespace)
-    if not answers(home.address):
-        raise locked
-    return replace(asked, address=home.address, namespace=home.namespace)
 
 
 def settings_of(config: Path | None, storage: str | None = None) -> Settings:

@@ -48,7 +48,7 @@ Address = Annotated[
     typer.Option(
         "--address",
         metavar="ADDRESS",
-        help="A Ray cluster that runs already; 'auto' finds one on this machine.",
+        help="A Ray cluster that runs already; 'auto' is yours on this machine.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -33,12 +33,11 @@ from quantum_memory.cluster.launch import (
     close_vault,
     each_status,
     end_actors,
-    join_ray,
     launch,
-    start_ray,
     statuses,
     with_sizes,
 )
+from quantum_memory.cluster.rays import join_ray, start_ray
 from quantum_memory.cluster.resizing import resize
 from quantum_memory.cluster.whoami import whoami
 from quantum_memory.errors import QuantumMemoryError, StorageFailure, Unavailable
@@ -70,9 +69,9 @@ def connect(
     """Connect to a memory, and start what is not running yet.
 
     Args:
-        address: of a Ray cluster ("auto" finds one on this machine). ``None`` uses the Ray that this process is
-            connected to, else the one that the variable RAY_ADDRESS names, else it is as "local": a Ray is started
-            here, on loopback, and ends with ``close``.
+        address: of a Ray cluster ("auto" is the one that the variable RAY_ADDRESS names, else this user's on this
+            machine). ``None`` uses the Ray that this process is connected to, else the one that RAY_ADDRESS names, else
+            it is as "local": a Ray is started here, on loopback, and ends with ``close``.
         storage: the vault's folder or database URL; by default what the settings say.
         config: a YAML file, settings, or a mapping; ``None`` reads ``ray_config.yaml`` in the working folder if it is
             there, else the defaults.

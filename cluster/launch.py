@@ -1,12 +1,10 @@
-"""Bringing the actors up: Ray on loopback if none runs, then each pool by name, found or made.
+"""Bringing the actors up on a Ray that this process is connected to: each pool by name, found or made.
 
 Owns names, resources and environment of the actors. Never stops what it did not start.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,11 +16,6 @@ from uuid import uuid4
 
 import ray
 import ray.exceptions
-from ray._private import (
-    ray_constants,  # the only switch for loopback once Ray is imported
-    services,  # the only way to know which Ray it means by "auto"
-)
-from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 from sqlalchemy import make_url
 
 from quantum_memory.actors.agent import QuantumMemoryAgent
@@ -35,7 +28,6 @@ from quantum_memory.actors.quantum_state import QuantumStateActor
 from quantum_memory.actors.semantic_graph import SemanticGraphActor
 from quantum_memory.actors.vault import VaultActor
 from quantum_memory.actors.views import RemoteHistory
-from quantum_memory.cluster.addresses import AUTO, answers, on_loopback
 from quantum_memory.cluster.groups import Groups
 from quantum_memory.cluster.groups import remove as remove_groups
 from quantum_memory.cluster.service.limits.remote import end as end_limits
@@ -45,7 +37,6 @@ from quantum_memory.policies.placement import Layout
 from quantum_memory.settings import PoolSettings, Settings
 
 Kind = tuple[Any, tuple[object, ...]]
-LOOPBACK = "127.0.0.1"
 LAYOUT_SHARE = 0.25
 """How much of what all may take to say how they are the vault may take to say how many there are."""
 INLINE_POOLS = ("agents", "vault")
@@ -82,52 +73,6 @@ class Running:
     directory: Directory
     dashboard_url: str | None
     detached: bool = True
-
-
-def start_ray(settings: Settings) -> str | None:
-    """Start Ray here, on loopback, with token authentication and no usage reports; the dashboard's address.
-
-    Ray 2.60 turns token authentication on by itself for a cluster that ``ray.init`` starts, unless RAY_AUTH_MODE says
-    otherwise. It reads the loopback switch when it is imported, so the constant is set beside the variable.
-    """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    _over_loopback()
-    wanted = settings.ray
-    context = ray.init(
-        address="local",
-        num_cpus=wanted.num_cpus,
-        num_gpus=wanted.num_gpus,
-        object_store_memory=wanted.object_store_mb * 2**20,
-        include_dashboard=wanted.dashboard,
-        dashboard_host=LOOPBACK,
-        dashboard_port=wanted.dashboard_port,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _node_ip_address=LOOPBACK,
-    )
-    return f"http://{context.dashboard_url}" if context.dashboard_url else None
-
-
-def join_ray(address: str) -> None:
-    """Connect this process to a Ray that runs; "auto" is the one that RAY_ADDRESS names, else one of this machine.
-
-    One that listens on loopback alone, as those that ``start_ray`` starts, is asked there, and with this user's token.
-    Ray by itself would look for it at this machine's address for others, for minutes.
-
-    Raises: ConnectionError, RuntimeError if it does not answer.
-    """
-    found: str = services.get_ray_address_from_environment(AUTO, None) if address == AUTO else address
-    if on_loopback(found) and answers(found):
-        address = found
-        _over_loopback()
-        logging.getLogger("ray").setLevel(logging.ERROR)
-        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-
-
-def _over_loopback() -> None:
-    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
-    ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def launch(asked: Settings, wishes: Settings, namespace: str, *, detached: bool, dashboard_url: str | None) -> Running:

@@ -129,6 +129,7 @@ class Database:
             for engine in self._engines:
                 engine.dispose()
             if self._lock_fd is not None:
+                _tell(self._lock_fd, "")
                 os.close(self._lock_fd)
                 self._lock_fd = None
 
@@ -194,7 +195,7 @@ def located(storage: str | Path) -> tuple[sa.URL, Path | None]:
 
 
 def holder_of(storage: str | Path) -> str:
-    """What the vault that holds a local storage says of itself; nothing where it says nothing.
+    """What the vault that holds a local storage says of itself; nothing where it says nothing, or is another user's.
 
     It is true as long as it holds it, so it is for whoever was refused just now. Raises: InvalidValue.
     """
@@ -202,7 +203,8 @@ def holder_of(storage: str | Path) -> str:
     if file is None:
         return ""
     try:
-        return _lock_of(file).read_text(encoding="utf-8")
+        with _lock_of(file).open(encoding="utf-8") as lock:
+            return lock.read() if os.fstat(lock.fileno()).st_uid == os.geteuid() else ""
     except (OSError, UnicodeDecodeError):
         return ""
 
