@@ -44,7 +44,12 @@ MOST = 256
 MOST_BYTES = 4 << 20
 """Bytes of events of one answer, from which on it brings no further one; sealed events are not counted."""
 SPAN = 16_384
-"""Positions that are gone through for one answer, where not every change is asked for."""
+"""Positions that are gone through for one answer, where not every change is asked for.
+
+That is a scan, also for who sees nothing of it: whom a pattern means is known only from the names found there, so an
+index on (agent, position) is not used for it. One that holds all that is asked spares a third of the scan's work, and
+costs an entry for every change that is ever written: there is none.
+"""
 Row = Sequence[Any]
 _A, _J, _B = schema.audit.c, schema.journal.c, schema.branches.c
 _p = sa.bindparam
