@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import threading
 from pathlib import Path
 
 from quantum_memory.actors.folds import plain_folds
+from quantum_memory.actors.scratch import scratch
 from quantum_memory.errors import InvalidValue, VaultUnavailable
 from quantum_memory.memory.archive import (
     SUFFIX,
@@ -85,5 +85,5 @@ class ArchiveDesk:
         if not _TICKET.fullmatch(ticket):
             raise InvalidValue("ticket", repr(ticket), "32 hex digits")
         with self._making:
-            self._folder = self._folder or tempfile.mkdtemp(prefix="qmem-archives-")
+            self._folder = self._folder or str(scratch("qmem-archives-"))
         return Path(self._folder) / f"{ticket}{SUFFIX}"

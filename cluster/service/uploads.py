@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,12 +16,14 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
+from quantum_memory.actors.scratch import scratch
 from quantum_memory.cluster.service.bodies import announced
 from quantum_memory.cluster.service.refusals import no_room
 
 DIGEST_BYTES = 16
 WRITTEN_BYTES = 1 << 20
 """What is written at once."""
+PREFIX = "qmem-door-"
 R = TypeVar("R")
 
 
@@ -42,7 +43,7 @@ class Uploads:
     @asynccontextmanager
     async def folder(self) -> AsyncIterator[Upload]:
         """A folder that is gone afterwards, and what was in it counts no more: also where its caller has left."""
-        upload = Upload(self, await _to_the_end(_made, _gone))
+        upload = Upload(self, await _to_the_end(partial(scratch, PREFIX), _gone))
         try:
             yield upload
         finally:
@@ -106,10 +107,6 @@ async def _to_the_end(work: Callable[[], R], undo: Callable[[R], object] | None 
         if undo is not None and not doing.cancelled() and doing.exception() is None:
             undo(doing.result())
         raise
-
-
-def _made() -> Path:
-    return Path(tempfile.mkdtemp(prefix="qmem-door-"))
 
 
 def _gone(folder: Path) -> None:

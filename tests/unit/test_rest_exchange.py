@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import tempfile
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from quantum_memory.actors import scratch
 from quantum_memory.cluster.service import streams
 from quantum_memory.cluster.service.bodies import lines
 from quantum_memory.cluster.service.door import UPLOAD, Asked, DoorRoute
@@ -251,7 +251,7 @@ def test_an_export_is_read_page_by_page_at_one_place(rest: Rest, monkeypatch: py
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where uploads are kept."""
     (made := tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(made))
+    monkeypatch.setattr(scratch, "_own", [made])
     return made
 
 
@@ -459,14 +459,16 @@ def test_of_two_that_bring_one_archive_under_one_key_both_are_told_whichever_is_
 
 
 @pytest.mark.parametrize("cut", [0, 10, 500, -20])
-def test_archives_that_are_damaged_are_refused_without_a_word_of_where_they_lay(rest: Rest, cut: int) -> None:
+def test_archives_that_are_damaged_are_refused_without_a_word_of_where_they_lay(
+    rest: Rest, cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "_own", [tmp_path])
     streamed(rest, ndjson(said(1)))
     out = rest.get(f"{ALICE}/archive").content
-    before = set(Path(tempfile.gettempdir()).glob("qmem-door-*"))
     answer = rest.ask("POST", "/agents/bob/archive", content=out[:cut] + b"x", headers=BYTES)
     problem(answer, 422, "unreadable-file")
-    assert tempfile.gettempdir() not in answer.text
-    assert set(Path(tempfile.gettempdir()).glob("qmem-door-*")) <= before
+    assert str(tmp_path) not in answer.text
+    assert not list(tmp_path.glob("qmem-door-*"))
 
 
 def test_uploads_over_the_limit_are_refused(rest: Rest) -> None:

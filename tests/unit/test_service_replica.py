@@ -21,6 +21,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from websockets.asyncio.client import connect
 
+from quantum_memory.actors import scratch
 from quantum_memory.actors.vault import utc_now
 from quantum_memory.cluster import cli
 from quantum_memory.cluster.service.access.keys import mint
@@ -311,7 +312,7 @@ def test_nobody_is_looked_up_who_asks_too_often(front: Front, monkeypatch: pytes
 def test_an_archive_that_was_sent_leaves_nothing_behind(
     front: Front, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch, "_own", [tmp_path])
     front.agent("acme:alice").remember("Bob lent me his umbrella.")
 
     async def play(door: Served) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.importing import ImportJob, ImportReport
+from quantum_memory.actors.scratch import scratch
 from quantum_memory.cluster.archives import ClusterDoor
 from quantum_memory.cluster.formats import Written, write_json_lines, write_transcript
 from quantum_memory.cluster.service.bodies import lines
@@ -31,6 +31,7 @@ from quantum_memory.cluster.service.places import pinned
 from quantum_memory.cluster.service.routes.remembering import Create
 from quantum_memory.cluster.service.streams import Duplex, Remembering
 from quantum_memory.cluster.service.tenants import inside
+from quantum_memory.cluster.service.uploads import PREFIX
 from quantum_memory.errors import AlreadyExists, CorruptRecord, InvalidValue, NewerSchema, UnreadableFile
 from quantum_memory.memory.archive import SUFFIX, Imported, Views, describe_archive
 from quantum_memory.memory.archive.frame import verified
@@ -285,7 +286,7 @@ async def export_archive(
     """
     handle = await asked.agent(agent)
     way = ClusterDoor(await asked.door.backend.cluster(asked.who), alone=True)
-    into = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="qmem-door-"))
+    into = await asyncio.to_thread(scratch, PREFIX)
     path = into / f"archive{SUFFIX}"
     made = asyncio.ensure_future(asyncio.to_thread(way.export, handle.name, path, views))
     try:
