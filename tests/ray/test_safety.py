@@ -11,6 +11,7 @@ import psutil
 import pytest
 import ray
 
+from quantum_memory.cluster.addresses import own_rays
 from quantum_memory.cluster.connect import MemoryCluster, connect
 from quantum_memory.cluster.launch import HOSTS_OF_VIEWS
 from quantum_memory.errors import (
@@ -53,6 +54,11 @@ def test_strangers_need_the_token_and_nobody_is_told(cluster: MemoryCluster) -> 
         environment = psutil.Process(pid).environ()
         assert environment["RAY_AUTH_MODE"] == "token"
         assert environment["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_the_ray_that_runs_is_known_as_this_users(cluster: MemoryCluster) -> None:
+    """By the process that every node has, or another Ray has another name for it."""
+    assert ray.get_runtime_context().gcs_address in own_rays()
 
 
 def test_every_actor_has_one_blas_thread_and_no_way_to_a_hub(cluster: MemoryCluster) -> None:
