@@ -102,6 +102,9 @@ class Importer:
         agent: whose memory; ``{conversation}`` in it stands for the conversation that an entry belongs to.
         find: an agent by its name, made where it is not there and this is no dry run.
         bounds: what the cluster can remember.
+
+    Attributes:
+        report: how far it came.
     """
 
     def __init__(
@@ -119,7 +122,7 @@ class Importer:
         self._waiting: dict[AgentName, list[Entry]] = {}
         self._sent: deque[tuple[int, Callable[[], object]]] = deque()
         self._begun = time.monotonic()
-        self._report = ImportReport(source.name, job.form or registry.detect(source), total=source.total)
+        self.report = ImportReport(source.name, job.form or registry.detect(source), total=source.total)
 
     def run(self) -> ImportReport:
         """Do it.
@@ -128,11 +131,23 @@ class Importer:
             remembering raises. What stands before it was remembered unless the check ahead found it; whatever was
             acknowledged stays, and the same import goes on from there.
         """
-        if self._job.check and not self._job.skip_bad and not self._job.dry_run:
-            for one in self._entries():
+        for _ in self.pieces():
+            pass
+        return self.report
+
+    def pieces(self) -> Iterator[int]:
+        """Do it piece by piece: how many entries each has read for the first time, good and bad. Raises: as ``run``.
+
+        Whoever does not go on leaves what was read so far remembered, or on its way to be.
+        """
+        ahead = self._job.check and not self._job.skip_bad and not self._job.dry_run
+        if ahead:
+            for number, one in enumerate(self._entries(), 1):
                 _good(one)
+                if number % self._batch == 0:
+                    yield self._batch
         try:
-            self._bring()
+            yield from (0 if ahead else self._batch for _ in self._brought())
         except (UnreadableLine, UnreadableEntry, UnreadableFile):
             self._flush()  # what stands before it
             self._settle(0)
@@ -140,24 +155,22 @@ class Importer:
         self._flush()
         self._settle(0)
         self._tell(done=True)
-        return self._report
 
-    def _bring(self) -> None:
-        count = 0
-        for one in self._entries():
-            if not isinstance(one.found, Utterance):
+    def _brought(self) -> Iterator[None]:
+        """Send what there is, batch by batch."""
+        for number, one in enumerate(self._entries(), 1):
+            if isinstance(one.found, Utterance):
+                self._waiting.setdefault(self._name(one), []).append(one)
+            else:
                 self._refuse(one.found)
-                continue
-            self._waiting.setdefault(self._name(one), []).append(one)
-            count += 1
-            if count == self._batch:
+            if number % self._batch == 0:
                 self._flush()
-                count = 0
+                yield
 
     def _entries(self) -> Iterator[Entry]:
         bounds = self._bounds
         return registry.read(
-            self._source, self._report.form, self._job.reading, text_chars=bounds.text_chars, dim=bounds.dim
+            self._source, self.report.form, self._job.reading, text_chars=bounds.text_chars, dim=bounds.dim
         )
 
     def _name(self, one: Entry) -> AgentName:
@@ -173,12 +186,12 @@ class Importer:
         for name, entries in waiting.items():
             handle = self._handle(name)
             fresh = entries if handle is None else self._unknown(handle, entries)
-            counts = dict(self._report.agents)
+            counts = dict(self.report.agents)
             counts[name] = counts.get(name, 0) + len(fresh)
-            self._report = replace(
-                self._report,
-                read=self._report.read + len(entries),
-                added=self._report.added + len(fresh),
+            self.report = replace(
+                self.report,
+                read=self.report.read + len(entries),
+                added=self.report.added + len(fresh),
                 agents=counts,
             )
             if fresh and handle is not None and not self._job.dry_run:
@@ -214,7 +227,7 @@ class Importer:
                 known += 1  # an id made of this text is this text's, also where it was revised since
             else:
                 self._refuse(one.refused(f"id: the agent has another text under {identity!r}").found)
-        self._report = replace(self._report, known=self._report.known + known)
+        self.report = replace(self.report, known=self.report.known + known)
         return fresh
 
     def _refuse(self, error: Utterance | Unreadable) -> None:
@@ -222,16 +235,16 @@ class Importer:
             return
         if not self._job.skip_bad:
             raise error
-        report = self._report
+        report = self.report
         bad = report.bad if len(report.bad) == LISTED else (*report.bad, error)
-        self._report = replace(report, skipped=report.skipped + 1, bad=bad)
+        self.report = replace(report, skipped=report.skipped + 1, bad=bad)
 
     def _tell(self, *, done: bool = False) -> None:
-        self._report = replace(
-            self._report, seconds=time.monotonic() - self._begun, done=done, position=self._source.position
+        self.report = replace(
+            self.report, seconds=time.monotonic() - self._begun, done=done, position=self._source.position
         )
         if self._job.progress is not None:
-            self._job.progress(self._report)
+            self._job.progress(self.report)
 
 
 def _good(one: Entry) -> Utterance:

@@ -25,6 +25,7 @@ from quantum_memory.cluster.service.routes import SUBJECTS
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
 from quantum_memory.cluster.service.tenants import DEFAULT
 from quantum_memory.cluster.service.uploads import Uploads
+from quantum_memory.cluster.service.workers import Workers
 from quantum_memory.errors import QuantumMemoryError
 from quantum_memory.settings import HttpSettings
 
@@ -64,7 +65,8 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.door = Door(backend, authenticator, http, limiter, ledger, denied, Uploads(http.uploads_bytes))
+    uploads = Uploads(http.uploads_bytes, http.upload_bytes)
+    app.state.door = Door(backend, authenticator, http, limiter, ledger, denied, uploads, Workers())
     for subject in SUBJECTS:
         subject.add_to(app)
     app.add_exception_handler(QuantumMemoryError, _of_the_domain)

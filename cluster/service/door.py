@@ -24,6 +24,7 @@ from quantum_memory.cluster.service.principals import ROLES, Principal, Role
 from quantum_memory.cluster.service.refusals import unsupported
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Ledger, Limiter
 from quantum_memory.cluster.service.uploads import Uploads
+from quantum_memory.cluster.service.workers import Workers
 from quantum_memory.errors import Denied, InvalidInput, InvalidValue, PlaceNotFound
 from quantum_memory.settings import HttpSettings
 
@@ -45,7 +46,8 @@ class Door:
         limiter: how often somebody may ask; as often as he likes without one.
         ledger: which idempotency keys were used; a key is refused without one.
         denied: who is told of what was denied.
-        uploads: what uploads have on disk.
+        uploads: what files that come and go have on disk.
+        workers: the threads that read and write them.
     """
 
     backend: Backend
@@ -55,6 +57,7 @@ class Door:
     ledger: Ledger | None
     denied: Denials | None
     uploads: Uploads
+    workers: Workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,11 @@ def too_large(limit: int) -> Refusal:
     return Refusal(413, "body-too-large", f"the body is over the limit of {limit} bytes", {"Connection": "close"})
 
 
-def no_room() -> Refusal:
-    """All uploads together have as much on disk as they may."""
+def no_room(others: str) -> Refusal:
+    """All uploads together, or one caller's, have as much on disk as they may."""
     headers = {"Connection": "close", "Retry-After": str(ROOM_S)}
-    return Refusal(503, "uploads-full", f"other uploads take all the room; ask again in {ROOM_S} s", headers)
+    detail = f"{others} take all the room that there is for files; ask again in {ROOM_S} s"
+    return Refusal(503, "uploads-full", detail, headers)
 
 
 def too_slow(limit_s: float) -> Refusal:

@@ -1,30 +1,33 @@
-"""Files that come through the door: kept in a folder of their own for as long as they are read. Opens none of them.
+"""Files that come and go through the door: kept in a folder of their own as long as they are needed. Opens none.
 
-Owns the account of what all uploads of a replica have on disk together.
+Owns the account of what all of a replica have on disk together, and each principal of that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeVar
+from typing import Final
 
 from starlette.requests import Request
 
 from quantum_memory.actors.scratch import scratch
-from quantum_memory.cluster.service.bodies import announced
+from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.refusals import no_room
+from quantum_memory.cluster.service.workers import to_the_end
 
 DIGEST_BYTES = 16
 WRITTEN_BYTES = 1 << 20
 """What is written at once."""
-PREFIX = "qmem-door-"
-R = TypeVar("R")
+PREFIX: Final = "qmem-door-"
+SHARE: Final = 4
+"""Of the room, a principal has one part of so many at most, but always enough for the longest."""
 
 
 class Uploads:
@@ -32,18 +35,22 @@ class Uploads:
 
     Args:
         most: bytes that all of them may have on disk together.
-
-    Attributes:
-        held: bytes that are on disk, or will be where an upload says before how long it is.
+        longest: bytes that one may have.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self.held = most, 0
+    def __init__(self, most: int, longest: int) -> None:
+        self._most, self._share = most, max(longest, most // SHARE)
+        self._had: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def held(self) -> int:
+        """Bytes that are on disk."""
+        return self._had.total()
 
     @asynccontextmanager
-    async def folder(self) -> AsyncIterator[Upload]:
+    async def folder(self, who: Principal) -> AsyncIterator[Upload]:
         """A folder that is gone afterwards, and what was in it counts no more: also where its caller has left."""
-        upload = Upload(self, await _to_the_end(partial(scratch, PREFIX), _gone))
+        upload = Upload(self, (who.tenant, who.subject), await to_the_end(partial(scratch, PREFIX), _gone))
         try:
             yield upload
         finally:
@@ -51,62 +58,56 @@ class Uploads:
             removing.add_done_callback(lambda _: upload.end())
             await asyncio.shield(removing)
 
-    def take(self, nbytes: int) -> None:
-        """Let there be so many more. Raises: Refusal (503)."""
-        if self.held + nbytes > self._most:
-            raise no_room()
-        self.held += nbytes
+    def take(self, whose: tuple[str, str], nbytes: int) -> None:
+        """Let there be so many more; what is alone may be as long as it is. Raises: Refusal (503)."""
+        for had, most, others in ((self._had[whose], self._share, "your others"), (self.held, self._most, "others")):
+            if had and had + nbytes > most:
+                raise no_room(others)
+        self._had[whose] += nbytes
+
+    def give_back(self, whose: tuple[str, str], nbytes: int) -> None:
+        """So many are there no more."""
+        self._had[whose] -= nbytes
+        if not self._had[whose]:
+            del self._had[whose]
 
 
 class Upload:
-    """What one request brings.
+    """What one request brings, or takes along.
 
     Args:
         uploads: those that it is one of.
+        whose: the principal's.
         folder: where it is kept.
     """
 
-    def __init__(self, uploads: Uploads, folder: Path) -> None:
-        self._uploads, self.folder = uploads, folder
+    def __init__(self, uploads: Uploads, whose: tuple[str, str], folder: Path) -> None:
+        self._uploads, self._whose, self.folder = uploads, whose, folder
         self._held = 0
 
     async def keep(self, request: Request, path: Path) -> bytes:
         """Write a request's body to a file; its digest. Raises: Refusal (413, 408, 503); ClientDisconnect."""
-        self._room(announced(request.headers))
         held, digest, nbytes = bytearray(), blake2b(digest_size=DIGEST_BYTES), 0
-        await _to_the_end(partial(path.touch, 0o600))
+        await to_the_end(partial(path.touch, 0o600))
         async for chunk in request.stream():
             held += chunk
             nbytes += len(chunk)
-            self._room(nbytes)
+            self.hold(nbytes)
             if len(held) >= WRITTEN_BYTES:
-                await _to_the_end(partial(_append, path, bytes(held), digest))
+                await to_the_end(partial(_append, path, bytes(held), digest))
                 held.clear()
-        await _to_the_end(partial(_append, path, bytes(held), digest))
+        await to_the_end(partial(_append, path, bytes(held), digest))
         return digest.digest()
 
     def end(self) -> None:
         """It is on disk no more."""
-        self._uploads.held -= self._held
+        self._uploads.give_back(self._whose, self._held)
         self._held = 0
 
-    def _room(self, nbytes: int) -> None:
-        """Have room for so many in all. Raises: Refusal (503)."""
-        if nbytes > self._held:
-            self._uploads.take(nbytes - self._held)
-            self._held = nbytes
-
-
-async def _to_the_end(work: Callable[[], R], undo: Callable[[R], object] | None = None) -> R:
-    """Do it in a thread, and let nobody go on before it is done, who has left either; then it is undone."""
-    doing = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(doing)
-    except asyncio.CancelledError:
-        await asyncio.wait((doing,))
-        if undo is not None and not doing.cancelled() and doing.exception() is None:
-            undo(doing.result())
-        raise
+    def hold(self, nbytes: int) -> None:
+        """Have room for so many in all, no fewer than before. Raises: Refusal (503)."""
+        self._uploads.take(self._whose, nbytes - self._held)
+        self._held = nbytes
 
 
 def _gone(folder: Path) -> None:

@@ -582,7 +582,7 @@ class HttpSettings(Section):
     """What one request through the door may bring, and how slowly it may come.
 
     ``body_bytes`` bounds what is read at once, ``upload_bytes`` what is taken in as a stream, one line of which is no
-    longer than a body, and ``uploads_bytes`` the files that a replica has on disk at once while it takes them in;
+    longer than a body, and ``uploads_bytes`` the files that a replica has on disk at once, coming and going;
     ``depth`` how deep its JSON is nested. Where replicas listen themselves, the line of a request
     and its headers are no longer than ``head_bytes``, and have to be there within ``head_s``, and whoever takes nothing
     of an answer or a stream for ``write_s`` is cut off. A body has to be there within ``body_s``, a stream within

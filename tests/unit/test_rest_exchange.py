@@ -7,12 +7,14 @@ import itertools
 import json
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from quantum_memory.actors import scratch
 from quantum_memory.cluster.service import streams
@@ -20,10 +22,11 @@ from quantum_memory.cluster.service.bodies import lines
 from quantum_memory.cluster.service.door import UPLOAD, Asked, DoorRoute
 from quantum_memory.cluster.service.limits.meter import Meter
 from quantum_memory.cluster.service.routes import exchange
+from quantum_memory.cluster.service.workers import Workers
 from quantum_memory.errors import Busy
 from quantum_memory.memory.archive import layout, open_archive
 from quantum_memory.memory.archive.columns import rows
-from tests.unit.doors import Rest, problem, said
+from tests.unit.doors import PEOPLE, Rest, problem, said
 
 ALICE = "/agents/alice"
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -300,13 +303,13 @@ def test_uploads_have_only_so_much_on_disk_together(tmp_path: Path, temporary: P
         room = rest.app.state.door.uploads
 
         async def play() -> None:
-            async with rest.client() as client:
+            async with rest.client() as ann, rest.client("admin") as another:
                 first = Slow(b"\n" * 15_000, line)
 
-                def bring(content: Any) -> Coroutine[Any, Any, httpx.Response]:
+                def bring(content: Any, client: httpx.AsyncClient = another) -> Coroutine[Any, Any, httpx.Response]:
                     return client.post(f"{ALICE}/import?format=jsonl", content=content, headers=BYTES)
 
-                slow = asyncio.create_task(bring(first))
+                slow = asyncio.create_task(bring(first, ann))
                 await first.begun.wait()
                 assert room.held >= 15_000
                 told = await bring(b"\n" * 16_000)
@@ -316,6 +319,8 @@ def test_uploads_have_only_so_much_on_disk_together(tmp_path: Path, temporary: P
                 unsaid.on.set()
                 problem(await bring(unsaid), 503, "uploads-full")
                 problem(await bring(b"\n" * 20_001), 413, "body-too-large")
+                own = problem(await bring(b"\n" * 8_000 + ndjson(said(2)), ann), 503, "uploads-full")
+                assert "your others" in own["detail"]
                 assert (await bring(b"\n" * 8_000 + ndjson(said(2)))).json()["added"] == 1
                 first.on.set()
                 assert (await slow).json()["added"] == 1
@@ -325,6 +330,149 @@ def test_uploads_have_only_so_much_on_disk_together(tmp_path: Path, temporary: P
         assert list(temporary.iterdir()) == []
     finally:
         rest.close()
+
+
+def test_what_an_upload_says_that_it_will_be_takes_no_room_before_it_comes(tmp_path: Path, temporary: Path) -> None:
+    http = {"upload_bytes": 20_000, "uploads_bytes": 80_000, "idle_s": 30.0}
+    rest = Rest(tmp_path / "vault", service={"http": http})
+    try:
+        rest.put(ALICE)
+        room = rest.app.state.door.uploads
+
+        async def play() -> None:
+            async with rest.client() as ann, rest.client("admin") as another:
+                path = f"{ALICE}/import?format=jsonl"
+                bodies = [Slow(b"\n", b"\n" * 18_000) for _ in range(8)]
+                headers = BYTES | {"content-length": "18001"}
+                slow = [asyncio.create_task(ann.post(path, content=body, headers=headers)) for body in bodies]
+                await asyncio.gather(*(body.begun.wait() for body in bodies))
+                await asyncio.sleep(0.05)
+                assert room.held == 8
+                for client in (ann, another):
+                    whole = ndjson(said(1)) + b"\n" * 18_000
+                    assert (await client.post(path, content=whole, headers=BYTES)).status_code == 200
+                for body in bodies:
+                    body.on.set()
+                found = [(await one).status_code for one in slow]
+                assert found.count(200) == 1, "a quarter of the room is his"
+
+        rest.run(play())
+        assert room.held == 0
+        assert list(temporary.iterdir()) == []
+    finally:
+        rest.close()
+
+
+def test_an_archive_that_goes_out_takes_room_until_it_was_read(tmp_path: Path, temporary: Path) -> None:
+    rest = Rest(tmp_path / "vault", service={"http": {"upload_bytes": 1024, "uploads_bytes": 1024}})
+    try:
+        rest.put(ALICE)
+        room, read = rest.app.state.door.uploads, asyncio.Event()
+
+        async def sent(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                await read.wait()
+
+        async def nothing() -> Any:
+            await read.wait()
+            return {"type": "http.disconnect"}
+
+        async def play() -> None:
+            raw = [(b"authorization", b"Bearer ann"), (b"host", b"door")]
+            path = f"/v1{ALICE}/archive"
+            scope: dict[str, Any] = {
+                "type": "http",
+                "method": "GET",
+                "path": path,
+                "raw_path": path.encode(),
+                "query_string": b"",
+            }
+            scope |= {"headers": raw, "http_version": "1.1", "scheme": "http", "server": ("door", 80), "state": {}}
+            slow = asyncio.create_task(rest.app(scope, nothing, sent))
+            while not room.held:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+            assert room.held > 1024, "what is alone may be as long as it is"
+            async with rest.client() as client:
+                problem(await client.get(f"{ALICE}/archive"), 503, "uploads-full")
+                read.set()
+                await slow
+                assert (await client.get(f"{ALICE}/archive")).status_code == 200
+
+        rest.run(asyncio.wait_for(play(), 30.0))
+        assert room.held == 0
+        assert list(temporary.glob("qmem-door-*")) == []
+    finally:
+        rest.close()
+
+
+def test_imports_that_wait_for_their_rate_hold_no_thread_and_end_with_their_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits behind them, and when their callers are gone nothing of them goes on."""
+    monkeypatch.setattr(exchange, "WAITED_S", 0.01)
+    rest = Rest(tmp_path)
+    left, paid = asyncio.Event(), 0
+
+    class Stopped:
+        async def pay(self) -> float:
+            return 3600.0
+
+        def add(self, memories: int) -> None:
+            nonlocal paid
+            paid += memories
+
+    async def gone(_: Any) -> bool:
+        return left.is_set()
+
+    try:
+        rest.put(ALICE)
+        monkeypatch.setattr(Asked, "meter", lambda _: Stopped())
+        monkeypatch.setattr(Request, "is_disconnected", gone)
+
+        async def play() -> None:
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4))
+            async with rest.client() as client, rest.client("admin") as another:
+                content = ndjson(*(said(number) for number in range(300)))
+                path = f"{ALICE}/import?skip_bad=true"
+                waiting = [asyncio.create_task(client.post(path, content=content, headers=NDJSON)) for _ in range(20)]
+                async with asyncio.timeout(20.0):
+                    while paid < 20 * 128:  # noqa: ASYNC110 - nobody tells
+                        await asyncio.sleep(0.01)
+                    assert await asyncio.to_thread(lambda: 1) == 1
+                    assert (await another.get(f"{ALICE}/archive")).status_code == 200
+                    left.set()
+                    await asyncio.gather(*waiting, return_exceptions=True)
+                assert paid == 20 * 128, "the rest was not read"
+
+        rest.run(play())
+        assert rest.app.state.door.uploads.held == 0
+    finally:
+        rest.close()
+
+
+def test_no_principal_has_all_threads_for_files() -> None:
+    async def play() -> None:
+        workers, on, now = Workers(8), threading.Event(), itertools.count(1)
+
+        def work() -> int:
+            number = next(now)
+            assert on.wait(20.0)
+            return number
+
+        ann = [asyncio.create_task(workers.run(PEOPLE["ann"], work)) for _ in range(20)]
+        await asyncio.sleep(0.1)
+        assert next(now) == 3, "two are at it"
+        assert await workers.run(PEOPLE["other"], lambda: 7) == 7
+        left, stays = ann[0], ann[1:]
+        left.cancel()
+        await asyncio.sleep(0.05)
+        assert not left.done(), "what has begun is let come to its end"
+        on.set()
+        assert len(await asyncio.gather(*stays)) == 19
+        assert (await asyncio.gather(left, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+        assert ("other", "key:other") not in workers._turns, "who has nothing to do is forgotten"
+
+    asyncio.run(play())
 
 
 def test_an_upload_whose_request_ends_before_leaves_nothing(rest: Rest, temporary: Path) -> None:

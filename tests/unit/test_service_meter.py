@@ -143,6 +143,36 @@ def test_what_comes_as_a_stream_pays_as_it_goes_and_waits_where_it_has_to(tmp_pa
         rest.close()
 
 
+@pytest.mark.parametrize("skip", [False, True])
+def test_an_import_pays_for_all_that_it_reads_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, skip: bool
+) -> None:
+    rest, limiter = limited(tmp_path, 50.0, 20.0)
+    admit_caller, taken = limiter.admit_caller, 0.0
+
+    async def counted(principal: Principal, cost: float = 1.0) -> None:
+        nonlocal taken
+        await admit_caller(principal, cost)
+        taken += cost
+
+    def bring(body: bytes) -> tuple[int, float]:
+        nonlocal taken
+        taken = 0.0
+        path = f"{ALICE}/import?format=jsonl&skip_bad={str(skip).lower()}"
+        return rest.ask("POST", path, content=body, headers=NDJSON).status_code, taken
+
+    try:
+        assert rest.put(ALICE).is_success
+        monkeypatch.setattr(limiter, "admit_caller", counted)
+        assert bring(lines(640)) == (200, 10.0)
+        bad = b'{"txt": "x"}\n' * 640
+        assert bring(bad) == ((200, 10.0) if skip else (422, 1.0))
+        assert bring(lines(640) + bad[:13]) == ((200, 10.0) if skip else (422, 10.0)), "also what was read in vain"
+        rest.run(limiter.close())
+    finally:
+        rest.close()
+
+
 def test_an_archive_waits_for_its_events_and_never_for_more_than_a_burst(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

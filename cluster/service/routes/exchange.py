@@ -6,20 +6,20 @@ What comes is a body and never a path: nothing of this machine's files can be na
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from fastapi import Query, Request, Response
 from pydantic import Field
+from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from quantum_memory.actors.handle import AgentHandle
-from quantum_memory.actors.importing import ImportJob, ImportReport
-from quantum_memory.actors.scratch import scratch
+from quantum_memory.actors.importing import Importer, ImportJob, ImportReport
 from quantum_memory.cluster.archives import ClusterDoor
 from quantum_memory.cluster.formats import Written, write_json_lines, write_transcript
 from quantum_memory.cluster.service.bodies import lines
@@ -29,9 +29,8 @@ from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, 
 from quantum_memory.cluster.service.operations import Operations
 from quantum_memory.cluster.service.places import pinned
 from quantum_memory.cluster.service.routes.remembering import Create
-from quantum_memory.cluster.service.streams import Duplex, Remembering
+from quantum_memory.cluster.service.streams import WAITED_S, Duplex, Remembering
 from quantum_memory.cluster.service.tenants import inside
-from quantum_memory.cluster.service.uploads import PREFIX
 from quantum_memory.errors import AlreadyExists, CorruptRecord, InvalidValue, NewerSchema, UnreadableFile
 from quantum_memory.memory.archive import SUFFIX, Imported, Views, describe_archive
 from quantum_memory.memory.archive.frame import verified
@@ -202,14 +201,14 @@ async def import_memories(
     again adds nothing.
     """
     reading = Reading(zone_of(zone), dates)
-    async with asked.door.uploads.folder() as upload:
+    async with asked.door.uploads.folder(asked.who) as upload:
         path = upload.folder / UPLOAD
         digest = await upload.keep(request, path)
         if asked.key is not None:
             await asked.key.claim(digest)
         handle = await asked.agent(agent, branch, create=create and not dry_run)
-        job = ImportJob(UPLOAD, form, reading, skip_bad, dry_run, check=True, progress=_paying(asked.meter()))
-        told = _report(await asyncio.to_thread(_import, handle, path, job))
+        job = ImportJob(UPLOAD, form, reading, skip_bad, dry_run, check=True)
+        told = _report(await _imported(asked, handle, path, job, request))
     if asked.key is None:
         return told
     # What the first one added is known by now: that it did is told as it was then.
@@ -217,26 +216,37 @@ async def import_memories(
     return told.model_copy(update={"added": added, "known": told.known + told.added - added})
 
 
-def _paying(meter: Meter) -> Callable[[ImportReport], None]:
-    """What an import's thread calls batch by batch: it goes on once what it has read so far is paid."""
-    loop, read = asyncio.get_running_loop(), 0
+async def _imported(asked: Asks, handle: AgentHandle, path: Path, job: ImportJob, request: Request) -> ImportReport:
+    """Import a file, and pay for each piece of it before the next. While it waits it has no thread.
 
-    def pay(report: ImportReport) -> None:
-        nonlocal read
-        meter.add(report.read - read)
-        read = report.read
-        asyncio.run_coroutine_threadsafe(meter.paid(), loop).result()
+    Raises: what an import raises; ClientDisconnect for a caller who has left: what he wants to know nobody hears.
+    """
+    workers, meter = asked.door.workers, asked.meter()
+    importer = await workers.run(asked.who, partial(_importer, handle, path, job))
+    pieces = importer.pieces()
+    while (read := await workers.run(asked.who, partial(next, pieces, None))) is not None:
+        meter.add(read)
+        await _paid(meter, request)
+    return importer.report
 
-    return pay
+
+async def _paid(meter: Meter, request: Request) -> None:
+    """Wait until what came is paid. Raises: ClientDisconnect, Unavailable."""
+    wait_s: float | None = None
+    while wait_s != 0.0:
+        await asyncio.sleep(min(wait_s or 0.0, WAITED_S))
+        if await request.is_disconnected():
+            raise ClientDisconnect
+        wait_s = await meter.pay()
 
 
-def _import(handle: AgentHandle, path: Path, job: ImportJob) -> ImportReport:
-    """Raises: what an import raises; InvalidValue for a format that is not taken from strangers."""
+def _importer(handle: AgentHandle, path: Path, job: ImportJob) -> Importer:
+    """Raises: InvalidValue for a format that is not taken from strangers; UnreadableFile."""
     source = of_path(path)
     source.name = UPLOAD
     if job.form is None and registry.detect(source) not in get_args(Readable):
         raise InvalidValue("format", "a database", f"one of {', '.join(get_args(Readable))}")
-    return job.into(source, handle.name, lambda _: handle, handle.bounds())
+    return Importer(job, source, handle.name, lambda _: handle, handle.bounds())
 
 
 def _report(done: ImportReport) -> ImportTold:
@@ -258,13 +268,23 @@ def _place(bad: object) -> str:
 
 
 class OnceResponse(FileResponse):
-    """A file whose folder goes once it was sent, also where its caller left before."""
+    """A file that goes once it was sent, also where its caller left before.
+
+    Args:
+        path: of the file.
+        gone: lets it go.
+        name: what the caller may call it.
+    """
+
+    def __init__(self, path: Path, gone: Callable[[], Awaitable[None]], name: str) -> None:
+        super().__init__(path, media_type=BYTES, filename=name)
+        self._gone = gone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            shutil.rmtree(Path(self.path).parent, ignore_errors=True)
+            await self._gone()
 
 
 @asks(
@@ -286,16 +306,12 @@ async def export_archive(
     """
     handle = await asked.agent(agent)
     way = ClusterDoor(await asked.door.backend.cluster(asked.who), alone=True)
-    into = await asyncio.to_thread(scratch, PREFIX)
-    path = into / f"archive{SUFFIX}"
-    made = asyncio.ensure_future(asyncio.to_thread(way.export, handle.name, path, views))
-    try:
-        await asyncio.shield(made)
-    except BaseException:
-        # The thread goes on writing where its caller has left: the folder goes when it is through.
-        made.add_done_callback(lambda _: shutil.rmtree(into, ignore_errors=True))
-        raise
-    return OnceResponse(path, media_type=BYTES, filename=f"{agent}{SUFFIX}")
+    async with AsyncExitStack() as stack:
+        kept = await stack.enter_async_context(asked.door.uploads.folder(asked.who))
+        path = kept.folder / f"archive{SUFFIX}"
+        await asked.door.workers.run(asked.who, partial(way.export, handle.name, path, views))
+        kept.hold(path.stat().st_size)
+        return OnceResponse(path, stack.pop_all().aclose, f"{agent}{SUFFIX}")
 
 
 @asks(
@@ -316,17 +332,18 @@ async def import_archive(
     """Whatever it was called, it is called this here, and its branches and checkpoints get ids of their own."""
     full = inside(asked.who.tenant, agent)
     memory, key = await asked.door.backend.cluster(asked.who), asked.key
-    async with asked.door.uploads.folder() as upload:
+    async with asked.door.uploads.folder(asked.who) as upload:
         path = upload.folder / f"{UPLOAD}{SUFFIX}"
         digest = await upload.keep(request, path)
         if key is not None:
             await key.claim(digest)
         way = ClusterDoor(memory, None if key is None else memory.op_id(key.op))
-        done = told = await asyncio.to_thread(_described, path, full)
+        done = told = await asked.door.workers.run(asked.who, partial(_described, path, full))
         if not await asked.done(agent):
             await asked.wait(told.events)
             try:
-                done = await asyncio.to_thread(_brought, partial(way.bring, path, full, dry_run=dry_run))
+                bring = partial(way.bring, path, full, dry_run=dry_run)
+                done = await asked.door.workers.run(asked.who, partial(_brought, bring))
             except AlreadyExists:
                 if key is None or await asked.door.backend.outcome(asked.who, agent, key.op) is None:
                     raise  # else this very request, sent twice, was faster
