@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -405,6 +406,56 @@ def test_a_token_that_a_rate_or_a_role_refused_opens_the_door_later_and_then_onc
             with pytest.raises(Unauthenticated):
                 await admitted(gates[0], limiter, token, "1")
         await admitted(gates[0], limiter, Caller(f"Bearer {signed(jti='c2')}", "10.0.0.1", direct=False), "1")
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("one_use", [False, True])
+def test_a_flood_of_bad_tokens_costs_no_more_signatures_than_its_address_may_try(
+    front: Front, clock: Clock, monkeypatch: pytest.MonkeyPatch, *, one_use: bool
+) -> None:
+    """And nobody whom the replica knows is in its way, at the same address."""
+    looked, real = 0, Tokens._decoded
+
+    def counted(self: Tokens, token: str, key: Any) -> Any:
+        nonlocal looked
+        looked += 1
+        return real(self, token, key)
+
+    monkeypatch.setattr(Tokens, "_decoded", counted)
+    gate, at_s, numbers = gate_of(front, clock=clock, one_use=one_use), 1_000.0, count()
+    limits = RatesSettings(key=None, connection=None, everyone=None, unknown=RateSettings(per_s=1.0, burst=20.0))
+    limiter = Limiter(limits, Direct(front), clock=lambda: at_s)
+
+    async def asks(token: str) -> str:
+        try:
+            await admitted(gate, limiter, Caller(f"Bearer {token}", "10.0.0.1", direct=False), str(next(numbers)))
+        except (RateLimited, Unauthenticated) as error:
+            return getattr(error, "scope", "nobody")
+        return "in"
+
+    async def play() -> None:
+        nonlocal at_s, looked
+        good = [signed(jti=f"d{number}") for number in range(30)]
+        assert [await asks(one) for one in good] == ["in"] * 30, "what a good token pays comes back"
+        looked = 0
+        flood = [await asks(signed(OTHER, jti=f"e{number}")) for number in range(200)]
+        assert (flood.count("nobody"), flood.count("address")) == (20, 180)
+        assert looked == (200 if one_use else 20)
+        new = signed(jti="f")
+        if one_use:
+            assert await asks(new) == "in"
+        else:
+            assert [await asks(one) for one in good] == ["in"] * 30
+            assert await asks(new) == "address"
+            at_s += 1.0
+            assert [await asks(new) for _ in range(3)] == ["in"] * 3
+            at_s += 86_400.0
+            clock.tick(86_400)
+            looked = 0
+            for one in good + good:
+                assert await asks(one) in ("nobody", "address")
+            assert looked == 30, "a token that is over is known no more"
 
     asyncio.run(play())
 

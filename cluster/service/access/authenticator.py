@@ -93,7 +93,8 @@ class Authenticator:
 
         Args:
             caller: what is known of him.
-            pay: called before the catalog is asked about a key of which nothing here says that it is his; may raise.
+            pay: called before the catalog is asked about a key of which nothing here says that it is his, and before
+                the signature of a token that is new here is looked at; may raise.
 
         Raises: Unauthenticated, with the same text whatever is wrong; what it was is a note of the error's, for the log
             and the catalog. Unavailable and StorageFailure where it cannot be told now.
@@ -135,7 +136,7 @@ class Authenticator:
             return await self._by_key(credential, pay)
         if self._tokens is None:
             raise Refused("a token where none are taken")
-        principal, until, once = await self._tokens.verify(credential)
+        principal, until, once = await self._tokens.verify(credential, pay)
         return Admitted(principal, until=until, once=once)
 
     def _anonymous(self, caller: Caller) -> Admitted:

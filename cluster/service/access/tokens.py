@@ -29,6 +29,8 @@ MOST_CHARS = 8192
 MOST_JTI_CHARS = 256
 MOST_USED = 10_000
 """Tokens of which it is held here that they were used; of all others the catalog is asked."""
+MOST_KNOWN = 10_000
+"""Tokens of which it is held here that they held before."""
 USED = "a token for one use that was used before"
 NOT_TAKEN = frozenset({"crit", "b64"})
 """Header fields that change what a signature is of, or that must be understood: none is."""
@@ -56,13 +58,26 @@ class Tokens:
     def __init__(self, settings: JwtSettings, signers: Signers, ledger: Ledger, now: Callable[[], datetime]) -> None:
         self._settings, self._signers, self._ledger, self._now = settings, signers, ledger, now
         self._used: Held[str, bool] = Held(MOST_USED)
+        self._known: Held[bytes, bool] = Held(MOST_KNOWN)
 
-    async def verify(self, token: str) -> Verified:
-        """Who comes with a token, which is not used by that. Raises: Refused; Unavailable where it cannot be told."""
-        settings = self._settings
-        claims = await self._signed(token)
-        until = self._valid(claims)
-        return Verified(_principal(claims, settings), until, self._once(claims) if settings.one_use else None)
+    async def verify(self, token: str, pay: Callable[[], None] = lambda: None) -> Verified:
+        """Who comes with a token, which is not used by that.
+
+        ``pay`` is called before a signature is looked at that was not found good here before; may raise. Not where each
+        token is for one use: there none was, and who comes with a good one would pay for the others of his address.
+
+        Raises: Refused; Unavailable where it cannot be told; what ``pay`` raises.
+        """
+        settings, digest = self._settings, blake2b(token.encode(), digest_size=32).digest()
+        try:
+            claims = await self._signed(token, settings.one_use or self._known.get(digest) is not None, pay)
+            until = self._valid(claims)
+            who = Verified(_principal(claims, settings), until, self._once(claims) if settings.one_use else None)
+        except Refused:
+            self._known.drop(digest)
+            raise
+        self._known.put(digest, True)
+        return who
 
     async def use(self, once: str, until: datetime) -> None:
         """Use a token that was verified. Raises: Refused, for all but the first; Unavailable, StorageFailure."""
@@ -82,8 +97,8 @@ class Tokens:
             raise Refused(USED)
         return once
 
-    async def _signed(self, token: str) -> Mapping[str, Any]:
-        """What a token says, if the issuer signed it for us. Raises: Refused, Unavailable."""
+    async def _signed(self, token: str, known: bool, pay: Callable[[], None]) -> Mapping[str, Any]:
+        """What a token says, if the issuer signed it for us. Raises: Refused, Unavailable, what ``pay`` raises."""
         if len(token) > MOST_CHARS:
             raise Refused("a token that is too long")
         try:
@@ -92,6 +107,8 @@ class Tokens:
             raise Refused("no token") from None
         if header.get("alg") not in ALGORITHMS or NOT_TAKEN & set(header):
             raise Refused("a token of another kind")
+        if not known:
+            pay()
         for key in await self._signers.keys(header["alg"], header.get("kid")):
             try:
                 return self._decoded(token, key)
