@@ -14,14 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.stream import arrears, session, window
+from quantum_memory.cluster.service.stream import arrears, moods, session, window
 from quantum_memory.cluster.service.stream.arrears import Arrears
 from quantum_memory.cluster.service.stream.encoding import Encoder
 from quantum_memory.cluster.service.stream.hub import FELT, Hub
 from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.messages import (
     Ack,
+    Ping,
     Subscribe,
+    Unsubscribe,
 )
 from quantum_memory.cluster.service.stream.moods import Moods
 from quantum_memory.cluster.service.stream.readings import Readings, Seen
@@ -76,10 +78,10 @@ class Vault:
 class Listener:
     """A session whose client notes what it is told, and acknowledges when it is asked to."""
 
-    def __init__(self, hub: Hub, who: Principal = ACME) -> None:
+    def __init__(self, hub: Hub, who: Principal = ACME, features: frozenset[str] = frozenset()) -> None:
         self.got: list[dict[str, Any]] = []
         self.tokens, self.turns = 10_000, 0
-        self.session = Session(hub, Encoder(), who, self._stands, self._send, _never, self._counted)
+        self.session = Session(hub, Encoder(), who, self._stands, self._send, _never, self._counted, features)
         tell = self.session._tell
 
         async def counting() -> None:
@@ -110,6 +112,13 @@ class Listener:
             one["position"] for one in self.got if one["type"] == "memory_operation" and one["subscription"] == name
         ]
 
+    def felt(self, known: dict[str, int]) -> dict[str, int]:
+        """Up to which position he knows each mood, with what he was told."""
+        for one in self.got:
+            if one["type"] == "emotional_update":
+                known = known | {one["agent"]: max(one["position"], known.get(one["agent"], 0))}
+        return known
+
     def moods(self) -> list[str]:
         return [one["agent"] for one in self.got if one["type"] == "emotional_update"]
 
@@ -125,6 +134,19 @@ def _never(_: Denied) -> None:
 
 async def _no_mood(_: Watched) -> Mood:
     raise Unavailable("nobody reads moods here")
+
+
+class Gate:
+    """Moods that are read as long as it is open."""
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.open = asyncio.Event()
+        if is_open:
+            self.open.set()
+
+    async def read(self, _: Watched) -> Mood:
+        await self.open.wait()
+        return MOOD
 
 
 async def _all_there(names: Sequence[str]) -> Sequence[str]:
@@ -290,6 +312,7 @@ def test_who_is_told_of_moods_alone_has_only_read_in_the_vault_what_was_felt_whi
     async def play(vault: Vault, hub: Hub) -> None:
         vault.happens(hub, *["acme:alice"] * 12)
         await hub.start(12)
+        hub.moods._read = Gate().read
         to = Listener(hub)
         await to.session.heard(Subscribe("s", ("alice",), ("mood",)))
         await settled()
@@ -301,8 +324,8 @@ def test_who_is_told_of_moods_alone_has_only_read_in_the_vault_what_was_felt_whi
         pages = len(vault.asked)
         assert pages == 4
         vault.happens(hub, *["acme:alice"] * 12)
-        await settled()
-        assert (len(vault.asked), to.session._told_upto()) == (pages, 24)
+        await until(lambda: to.session._told_upto() == 24)
+        assert len(vault.asked) == pages
         await to.stop()
 
     played(play)
@@ -442,6 +465,250 @@ def test_what_one_is_told_does_not_hold_up_all_others() -> None:
             await asyncio.sleep(0)
             most, seen = max(most, said - seen), said
         assert most <= session.IN_ONE_GO
+        await to.stop()
+
+    played(play)
+
+
+def test_what_happens_is_handed_on_some_at_a_time() -> None:
+    async def play(vault: Vault, hub: Hub) -> None:
+        changes = tuple(change(position, "acme:alice") for position in range(1, 101))
+        taking = asyncio.create_task(hub._take_in_turns(Feed(changes, 105)))
+        most, seen = 0, 0
+        while not taking.done():
+            await asyncio.sleep(0)
+            most, seen = max(most, hub.position - seen), hub.position
+        assert (most, hub.position) == (16, 105)
+        assert hub._window.after(0, lambda _: True) == list(changes)
+
+    played(play)
+
+
+def test_a_feed_whose_answer_is_cancelled_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever it waited for, and not because the replica stops."""
+    monkeypatch.setattr("quantum_memory.cluster.service.stream.hub.AGAIN_S", 0.01)
+
+    async def play() -> None:
+        asked = 0
+
+        async def follow(after: int, limit: int, wait_s: float, wanted: Wanted | None = None) -> Feed:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                raise asyncio.CancelledError
+            if asked == 2:
+                return Feed((), 7)
+            return await asyncio.Event().wait()  # type: ignore[return-value]
+
+        hub = Hub(follow, Moods(_no_mood, _all_there))
+        await hub.start(0)
+        await until(lambda: hub.position == 7)
+        await hub.stop()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("agents", [("*",), ("alice", "bob")])
+def test_a_position_is_told_only_when_all_moods_up_to_it_were(agents: tuple[str, ...]) -> None:
+    """Not while one waits, is read, rests and was felt again, or could not be said: who resumes there is told of it."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        gate = Gate(is_open=False)
+        hub.moods._read = gate.read
+        vault.happens(hub, *["acme:carl"] * 5)
+        to, changes = Listener(hub), Listener(hub)
+        await to.session.heard(Subscribe("s", agents, ("mood",)))
+        await changes.session.heard(Subscribe("s", agents, ("memories",)))
+        await settled()
+        vault.happens(hub, "acme:alice", "acme:bob")
+        await settled()
+        assert (to.session._told_upto(), changes.session._told_upto()) == (5, 7)
+        late = Listener(hub)
+        await late.session.heard(Subscribe("s", ("*",), ("mood",), after=5))
+        await settled()
+        assert late.session._told_upto() == 5, "it has not begun with what it missed"
+        gate.open.set()
+        for one in (to, late):
+            await until(lambda one=one: one.session._told_upto() == 7)  # type: ignore[misc]
+            assert set(one.moods()) == {"alice", "bob"}
+        vault.happens(hub, "acme:alice")
+        assert to.session._told_upto() == 7, "it rests"
+        await until(lambda: to.session._told_upto() == 8)
+        to.session._blocked_s = asyncio.get_running_loop().time()
+        to.session._sent += session.CREDIT
+        to.session._owed.extend([0] * session.CREDIT)
+        vault.happens(hub, "acme:bob")
+        await until(lambda: late.session._told_upto() == 9)
+        assert to.session._told_upto() == 8, "it was read, and there is no credit"
+        await to.session.heard(Ack(to.session._sent))
+        await until(lambda: to.session._told_upto() == 9)
+        for one in (to, changes, late):
+            await one.stop()
+
+    played(play)
+
+
+BREAKS = st.one_of(
+    st.tuples(st.just("happens"), st.lists(st.sampled_from(NAMES), min_size=1, max_size=4)),
+    st.tuples(st.just("takes"), st.none()),
+    st.tuples(st.just("turns"), st.integers(0, 9)),
+    st.tuples(st.just("reads"), st.booleans()),
+    st.tuples(st.just("breaks"), st.none()),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(BREAKS, max_size=40), st.sampled_from([1, 4, 4096]), st.sampled_from([3, 1024]))
+def test_who_resumes_where_he_was_told_to_misses_no_mood(acts: list[tuple[str, Any]], most: int, credit: int) -> None:
+    """However often the connection breaks, and whatever was waiting, being read or unsaid then."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        gate, heard = Gate(), dict[str, int]()
+        hub.moods._read = gate.read
+
+        async def begun(after: int | None) -> Listener:
+            made = Listener(hub)
+            await made.session.heard(Subscribe("s", ("*",), ("mood", "memories"), after=after))
+            return made
+
+        async def left(one: Listener) -> int:
+            upto = one.session._told_upto()
+            await one.stop()
+            heard.update(one.felt(heard))
+            return upto
+
+        to = await begun(None)
+        for act, value in acts:
+            if act == "happens":
+                vault.happens(hub, *value)
+            elif act == "takes":
+                await to.takes()
+            elif act == "turns":
+                for _ in range(value):
+                    await asyncio.sleep(0)
+            elif act == "reads":
+                gate.open.set() if value else gate.open.clear()
+            else:
+                to = await begun(await left(to))
+        gate.open.set()
+        while to.session._told_upto() < hub.position:
+            await to.takes()
+            await asyncio.sleep(0.002)
+        await left(to)
+        last = {name: one.position for one in vault.all if (name := outside("acme", one.agent or ""))}
+        assert not [name for name, position in last.items() if heard.get(name, 0) < position]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window, "MOST_ENTRIES", most)
+        patch.setattr(session, "CREDIT", credit)
+        patch.setattr(session, "AGAIN_S", 0.01)
+        patch.setattr(moods, "PAUSE_S", 0.005)
+        played(play)
+
+
+def test_whose_readings_are_kept_no_more_before_he_was_told_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And another tenant's many moods take nothing from him."""
+    monkeypatch.setattr(moods, "KEPT", 8)
+    monkeypatch.setattr(session, "CREDIT", 2)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = Gate().read
+        other = Principal("key:dan", "other", "reader")
+        snapshots = frozenset({"snapshots"})
+        slow, many = Listener(hub, features=snapshots), Listener(hub, other, snapshots)
+        for one in (slow, many):
+            await one.session.heard(Subscribe("s", ("*",), ("mood",)))
+            await one.session.heard(Ping("n"))
+        await settled()
+        vault.happens(hub, "acme:alice", "acme:bob", "acme:anna")
+        await until(lambda: len(hub.moods.seen) == 3)
+        vault.happens(hub, *(f"other:{number}" for number in range(20)))
+        await until(lambda: hub.moods._number == 23)
+        await settled()
+        assert (len(hub.moods.seen), slow.moods(), many.moods()) == (8, [], [])
+        for one in (slow, many):
+            while len(one.moods()) < {slow: 3, many: 5}[one]:
+                await one.takes()
+                await settled()
+        assert (sorted(slow.moods()), many.moods()) == (["alice", "anna", "bob"], [str(one) for one in range(15, 20)])
+        assert not [one for one in slow.got if one["type"] == "snapshot"]
+        assert {one["complete"] for one in many.got if one["type"] == "snapshot"} == {False}
+        for one in (slow, many):
+            await one.stop()
+
+    played(play)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_of_a_subscription_that_is_no_more_in_force_nothing_is_said(*, again: bool) -> None:
+    """Neither moods nor changes, though it was just being told of them; nor of one whose place another took."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = Gate().read
+        to = Listener(hub)
+        going: list[asyncio.Task[None]] = []
+        asked = Subscribe("s", ("bob",), ("mood",)) if again else Unsubscribe("s")
+
+        async def send(text: bytes) -> None:
+            to.got.append(json.loads(text))
+            if to.got[-1]["type"] == "emotional_update" and not going:
+                going.append(asyncio.create_task(to.session.heard(asked)))
+                await settled()
+
+        to.session._send = send
+        vault.happens(hub, "acme:alice", "acme:bob", "acme:anna")
+        await to.session.heard(Subscribe("s", ("alice", "bob", "anna"), ("mood",)))
+        await until(lambda: len(hub.moods.seen) == 3 and bool(going))
+        await asyncio.gather(*going)
+        await settled()
+        ended = [one["type"] for one in to.got].index("subscribed" if again else "unsubscribed", 1)
+        assert to.moods()[:1] == ["alice"]
+        assert [one["agent"] for one in to.got[ended + 1 :]] == (["bob"] if again else [])
+        await to.stop()
+
+    played(play)
+
+
+def test_who_did_not_look_between_two_restores_goes_back_to_the_smaller_end() -> None:
+    async def play(vault: Vault, hub: Hub) -> None:
+        vault.happens(hub, *["acme:alice"] * 10)
+        to = Listener(hub)
+        await to.session.heard(Subscribe("s", ("alice",), ("memories",)))
+        await settled()
+        vault.all = vault.all[:5]
+        hub._go_back(5)
+        vault.happens(hub, *["acme:alice"] * 3)
+        vault.all = vault.all[:7]
+        hub._go_back(7)
+        await until(lambda: to.session._told_upto() == 7)
+        (back,) = [one for one in to.got if one["type"] == "lagging"]
+        assert (back["after"], back["upto"]) == (10, 5)
+        assert to.told() == [6, 7], "which are others than those that were known"
+        await to.stop()
+
+    played(play)
+
+
+def test_a_change_that_brings_more_than_the_credit_is_told_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks meanwhile has done nothing wrong, no more is owed than the credit, and nothing is told twice."""
+    monkeypatch.setattr(session, "CREDIT", 8)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        to = Listener(hub)
+        await to.session.heard(Subscribe("s", ("alice",), ("memories",)))
+        told = {"memories": [{"id": str(number), "kind": "equation"} for number in range(50)]}
+        large = FeedEntry(1, AT, "acme:alice", "b", "main", 1, "remembered", told)
+        vault.all = [large, change(2, "acme:alice")]
+        hub._take(Feed(tuple(vault.all), 2))
+        while len(to.told()) < 2:
+            await settled()
+            owed = to.session._sent - to.session._acknowledged
+            assert owed <= session.CREDIT
+            if not to.told()[1:]:
+                await to.session.heard(Ping("n"))
+            await to.takes()
+        told_of = [one["memory"] for one in to.got if one["type"] == "equation_evolution"]
+        assert told_of == [str(number) for number in range(50)]
         await to.stop()
 
     played(play)

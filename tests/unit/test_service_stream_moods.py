@@ -234,3 +234,45 @@ def test_of_too_many_that_fail_some_are_left_out_and_it_is_known(monkeypatch: py
         await moods.stop()
 
     asyncio.run(play())
+
+
+class Odd(BaseException):
+    """What nobody foresaw."""
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), Odd()])
+def test_however_a_reading_ends_its_place_is_free(error: BaseException) -> None:
+    """Also where it was cancelled by others than who has it read: then it is read again."""
+
+    async def play() -> None:
+        async def failing(_: Watched) -> Mood:
+            moods._read = reading
+            raise error
+
+        reading = Reading()
+        moods = Moods(failing, all_there)
+        moods.watch(ANN, "alice")
+        moods.touched(felt(ALICE, 1))
+        await asyncio.sleep(0.01)
+        assert not moods._reading
+        if isinstance(error, Odd):
+            moods.touched(felt(ALICE, 2))
+        await until(moods, lambda: ALICE in moods.seen)
+        await moods.stop()
+
+    asyncio.run(play())
+
+
+def test_when_it_is_stopped_nothing_is_read_any_more() -> None:
+    async def play() -> None:
+        reading = Reading(takes_s=60.0)
+        moods = Moods(reading, all_there)
+        moods.watch(ANN, None)
+        moods.watch(BOB, "alice")
+        moods.wanted(ANN, some(2 * READING), 1)
+        await asyncio.sleep(0)
+        await moods.stop()
+        moods.unwatch(BOB, "alice")
+        assert (reading.now, len(reading.begun), moods._reading) == (0, READING, {})
+
+    asyncio.run(play())

@@ -30,6 +30,8 @@ class Follower:
         bell: set when there is something for him.
         due: whether something after the position may concern him.
         felt: whether a mood was read that may concern him.
+        heard: the number of the last reading of a mood that he was told.
+        lost: whether a reading after it that concerns him is kept no more.
     """
 
     who: Principal
@@ -41,6 +43,8 @@ class Follower:
     bell: asyncio.Event
     due: bool = True
     felt: bool = True
+    heard: int = 0
+    lost: bool = False
 
     def concerned(self, entry: FeedEntry) -> bool:
         """Whether he is told of a change, if he may see the agent."""
@@ -101,6 +105,15 @@ class Audience:
         for one in self._of(agent):
             if one.moods and one.follows(agent, branch):
                 one.felt = True
+                one.bell.set()
+
+    def unkept(self, agent: AgentName, branch: str, number: int) -> None:
+        """Wake whoever was not told of a reading of a mood that is kept no more."""
+        found = owned(agent)
+        for one in self._of(agent):
+            told = not one.moods or one.heard >= number or not one.follows(agent, branch)
+            if not told and found is not None and one.who.sees(found.name):
+                one.lost = True
                 one.bell.set()
 
     def restored(self, position: int) -> None:

@@ -20,26 +20,23 @@ class Away:
 
     Attributes:
         complete: whether these are all.
+        touched: whose moods he is to be told, and where each felt something last.
     """
 
     def __init__(self, upto: int) -> None:
         self._upto, self.complete = upto, True
-        self._touched: set[Watched] = set()
+        self.touched: dict[Watched, int] = {}
 
     def note(self, entry: FeedEntry) -> None:
         """Something was felt that he may be told of."""
         if entry.agent is None or entry.name is None or entry.position > self._upto:
             return
         who = Watched(entry.agent, entry.name)
-        if len(self._touched) < MOST:
-            self._touched.add(who)
-        elif who not in self._touched:
+        if who in self.touched or len(self.touched) < MOST:
+            self.touched[who] = entry.position
+        else:
             self.complete = False
 
     def lasts(self, position: int) -> bool:
         """Whether he was told only up to a position, and more was felt after it."""
         return position < self._upto
-
-    def touched(self) -> list[Watched]:
-        """Whose moods he is to be told."""
-        return sorted(self._touched)

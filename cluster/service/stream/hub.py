@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from quantum_memory.cluster.service.stream.arrears import Arrears, Counted
 from quantum_memory.cluster.service.stream.audience import Audience, Follower
 from quantum_memory.cluster.service.stream.lanes import Watched
-from quantum_memory.cluster.service.stream.moods import Moods
+from quantum_memory.cluster.service.stream.moods import Moods, is_cancelled
 from quantum_memory.cluster.service.stream.presence import Watchers
 from quantum_memory.cluster.service.stream.window import Window
 from quantum_memory.memory.vault.feed import MOST, Feed, FeedEntry, Wanted
@@ -24,6 +24,8 @@ WAIT_S = 10.0
 """How long one call to the vault waits for news."""
 AGAIN_S, AGAIN_MOST_S = 0.25, 5.0
 """How soon the vault is asked again when it did not answer: after the first time, and after many."""
+TAKEN = 16
+"""Changes that are handed on in one go; whatever else happens has its turn before the next of them."""
 FELT = frozenset({"remembered", "felt", "merged", "picked", "rolled_back"})
 """Kinds of events by which a mood may change."""
 logger = logging.getLogger(__name__)
@@ -42,13 +44,6 @@ class Page(NamedTuple):
     upto: int
 
 
-class Restored(NamedTuple):
-    """How often a vault was restored while it was followed, and where it ended when that was seen last."""
-
-    times: int
-    position: int
-
-
 class Hub:
     """What has happened, as far as this replica knows. Used on one event loop.
 
@@ -58,7 +53,7 @@ class Hub:
 
     Attributes:
         position: everything up to it is known here.
-        restored: how often the vault was found to be as it was earlier, and where it stood then, last.
+        ends: where the vault ended, each time it was found to be as it was earlier.
         closing: set when the replica is going to stop.
     """
 
@@ -67,10 +62,10 @@ class Hub:
         self._window, self._audience, self._arrears = Window(0), Audience(), Arrears(follow)
         self._bells: set[asyncio.Event] = set()
         self.position = 0
-        self.restored = Restored(0, 0)
+        self.ends: list[int] = []
         self._task: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
-        moods.told = self._felt
+        moods.told, moods.unkept = self._felt, self._unkept
 
     async def start(self, position: int) -> None:
         """Follow the vault from a position on: that of the last change, as it was just asked."""
@@ -134,7 +129,9 @@ class Hub:
         while True:
             try:
                 found = await self._follow(self.position, MOST, WAIT_S)
-            except Exception as error:  # noqa: BLE001 (whatever it is, nobody would hear of anything any more)
+            except (Exception, asyncio.CancelledError) as error:  # else nobody would hear of anything any more
+                if is_cancelled():
+                    raise
                 if pause_s == AGAIN_S:
                     logger.warning("the vault does not tell what happens, and is asked again: %s", error)
                 await asyncio.sleep(pause_s)
@@ -142,7 +139,7 @@ class Hub:
                 continue
             pause_s = AGAIN_S
             if found.upto > self.position:
-                self._take(found)
+                await self._take_in_turns(found)
             elif found.upto < self.position:
                 self._go_back(found.upto)
 
@@ -158,8 +155,15 @@ class Hub:
         logger.warning("the vault was restored: it ends at %d, and did at %d", position, self.position)
         self._audience.restored(self.position)
         self._window, self.position = Window(position), position
-        self.restored = Restored(self.restored.times + 1, position)
+        self.ends.append(position)
         self.moods.anew(position)
+
+    async def _take_in_turns(self, found: Feed) -> None:
+        for begin in range(0, len(found.entries), TAKEN):
+            some = found.entries[begin : begin + TAKEN]
+            self._take(Feed(some, some[-1].position))
+            await asyncio.sleep(0)
+        self._take(Feed((), found.upto))
 
     def _take(self, found: Feed) -> None:
         before, self.position = self.position, found.upto
@@ -171,3 +175,6 @@ class Hub:
 
     def _felt(self, who: Watched) -> None:
         self._audience.felt(who.agent, who.branch)
+
+    def _unkept(self, who: Watched, number: int) -> None:
+        self._audience.unkept(who.agent, who.branch, number)

@@ -88,6 +88,12 @@ class Lane:
             del self._wanted[who.agent]
         return position
 
+    def waits(self) -> Iterator[tuple[Watched, int]]:
+        """What waits, and up to which position it is wanted."""
+        for agent, branches in self._wanted.items():
+            for branch, position in branches.items():
+                yield Watched(agent, branch), position
+
     def oldest(self) -> Watched:
         """What has waited longest. Something waits."""
         agent, branches = next(iter(self._wanted.items()))

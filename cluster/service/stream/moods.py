@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.stream.lanes import Lane, Lanes, Watched
@@ -23,7 +25,8 @@ PAUSE_S = 0.1
 READING = 64
 """How many moods are read at once: whoever watches thousands waits, and the cluster is asked no more than that."""
 KEPT = 4096
-"""Moods that are kept after nobody asked for them any more; those read longest ago go."""
+"""Readings that are kept, whether anybody asks for them any more or not; those read longest ago go, of the tenant that
+has most of them. Who was not told of one that goes is told so."""
 AGAIN_S, AGAIN_MOST_S = 0.25, 5.0
 """How soon a mood is read again that could not be read: after the first time, and after many."""
 FAILING = 1024
@@ -35,6 +38,13 @@ Read = Callable[[Watched], Awaitable[Mood]]
 There = Callable[[Sequence[AgentName]], Awaitable[Collection[AgentName]]]
 
 
+class Begun(NamedTuple):
+    """A reading on its way, with all up to a position in it."""
+
+    task: asyncio.Task[None]
+    position: int
+
+
 class Moods:
     """The moods of watched agents. Used on one event loop.
 
@@ -44,34 +54,47 @@ class Moods:
 
     Attributes:
         told: called with whose mood was read, or left out.
+        unkept: called with whose reading is kept no more, and its number.
         seen: the last reading of each: as it is, or soon read anew.
     """
 
     def __init__(self, read: Read, there: There) -> None:
         self._read, self.there = read, there
         self.told: Callable[[Watched], None] = lambda _: None
+        self.unkept: Callable[[Watched, int], None] = lambda _, __: None
         self.seen = Readings()
         self._lanes = Lanes()
-        self._reading: dict[Watched, asyncio.Task[None]] = {}
+        self._reading: dict[Watched, Begun] = {}
         self._resting: dict[Watched, asyncio.TimerHandle] = {}
         self._later: dict[Watched, int] = {}
         self._failures: dict[Watched, int] = {}
         self._number = 0
+        self._stopped = False
 
-    def watch(self, by: Principal, agent: AgentName | None) -> None:
-        """One more of a principal's watches an agent, or all that he may see."""
-        self._lanes.watch(by, agent)
+    def watch(self, by: Principal, *agents: AgentName | None) -> None:
+        """One more of a principal's watches agents, or all that he may see."""
+        for agent in agents:
+            self._lanes.watch(by, agent)
 
-    def unwatch(self, by: Principal, agent: AgentName | None) -> None:
+    def unwatch(self, by: Principal, *agents: AgentName | None) -> None:
         """One less. What is read for nobody else is read no more."""
-        for who in self._lanes.unwatch(by, agent):
-            self._unseen(who)
-        for who, task in list(self._reading.items()):
-            if (agent is None or agent == who.agent) and not self._lanes.covering(who.agent):
-                task.cancel()
-                del self._reading[who]
+        for agent in agents:
+            for who in self._lanes.unwatch(by, agent):
+                self._unseen(who)
+        for who in list(self._reading):
+            if not self._lanes.covering(who.agent):
+                self._reading.pop(who).task.cancel()
                 self._unseen(who)
         self._go_on()
+
+    def unread(self, by: Principal) -> dict[Watched, int]:
+        """What is yet to be read for a principal, and a position from which on each was not told."""
+        lane = self._lanes.lane(by)
+        if lane is None:
+            return {}
+        begun = ((who, one.position) for who, one in self._reading.items())
+        others = chain(self._later.items(), begun)  # of both that which is just being read is older
+        return dict(chain(lane.waits(), (one for one in others if lane.covers(one[0].agent))))
 
     def omitted(self, by: Principal) -> int:
         """How many moods were not read for a principal, because too many waited. It rises as long as he watches."""
@@ -103,9 +126,11 @@ class Moods:
 
     async def stop(self) -> None:
         """Read no more."""
+        self._stopped = True
         for timer in self._resting.values():
             timer.cancel()
-        tasks = list(self._reading.values())
+        tasks = [one.task for one in self._reading.values()]
+        self._reading.clear()
         for task in tasks:
             task.cancel()
         if tasks:
@@ -134,32 +159,41 @@ class Moods:
 
     def _go_on(self) -> None:
         """Read what waits, as far as there is room."""
-        while len(self._reading) < READING and (found := self._lanes.next()) is not None:
+        while not self._stopped and len(self._reading) < READING and (found := self._lanes.next()) is not None:
             who, position = found
-            self._reading[who] = asyncio.create_task(self._read_once(who, position))
+            self._reading[who] = Begun(asyncio.create_task(self._read_once(who, position)), position)
 
     async def _read_once(self, who: Watched, position: int) -> None:
-        """Read a mood that has all up to a position in it, and let it rest. One that cannot be read is read again."""
+        """Read a mood that has all up to a position in it, and let it rest. One that cannot be read is read again.
+
+        Whoever cancels a reading has taken it out of those that are on their way. However else one ends, its place is
+        free: also where what it waited for was cancelled, which is a failure like others.
+        """
         pause_s = PAUSE_S
         try:
             self._take(who, position, await self._read(who))
         except NotFound:
             self.seen.pop(who, None)
             self._failures.pop(who, None)
-        except Exception as error:  # noqa: BLE001 (whatever it is, it may be over in a moment)
+        except (Exception, asyncio.CancelledError) as error:  # whatever it is, it may be over in a moment
+            if is_cancelled():
+                raise
             logger.info("a mood could not be read for those who watch it: %s", error)
             pause_s = self._failed(who, position)
-        if self._reading.get(who) is asyncio.current_task():
-            del self._reading[who]
-            self._resting[who] = asyncio.get_running_loop().call_later(pause_s, self._rested, who)
-            self._go_on()
+        finally:
+            begun = self._reading.get(who)
+            if begun is not None and begun.task is asyncio.current_task():
+                del self._reading[who]
+                self._resting[who] = asyncio.get_running_loop().call_later(pause_s, self._rested, who)
+                self._go_on()
 
     def _take(self, who: Watched, position: int, mood: Mood) -> None:
         self._failures.pop(who, None)
         self._number += 1
         self.seen[who] = Seen(self._number, position, mood)
         while len(self.seen) > KEPT:
-            self.seen.pop(next(iter(self.seen)))
+            oldest = self.seen.oldest()
+            self.unkept(oldest, self.seen.pop(oldest).number)
         self.told(who)
 
     def _failed(self, who: Watched, position: int) -> float:
@@ -183,3 +217,9 @@ class Moods:
             self._failures.pop(who, None)
         if position is not None:
             self._wanted(lanes, who, position)
+
+
+def is_cancelled() -> bool:
+    """Whether the task that asks is to end; else what it waits for was cancelled, and not the task itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -52,6 +52,11 @@ class Readings(MutableMapping[Watched, Seen]):
         if not self._tenants[_tenant(who)]:
             del self._tenants[_tenant(who)]
 
+    def oldest(self) -> Watched:
+        """What was read longest ago, of the tenant of which most is kept: nobody's are in the way of another's."""
+        tenant = max(self._tenants, key=lambda one: len(self._tenants[one]))
+        return next(iter(self._tenants[tenant]))
+
     def since(self, number: int, tenant: str, agents: frozenset[AgentName] | None) -> list[Reading]:
         """What was read after the reading of this number, of these agents or of all of a tenant, in that order."""
         if agents is None:

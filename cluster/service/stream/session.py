@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import problem_of
@@ -101,18 +102,22 @@ class Subscription(Follower):
 
     Attributes:
         restored: how often the vault had been restored when it was told of last.
-        heard: the number of the last reading of a mood that he was told.
+        start: the position from which on he is told.
+        said: how many messages he was told of the next change, of which there are more than he has credit for.
         likeliest: of each mood that he was told, the likeliest emotion then.
-        away: what he missed of moods, until he is told of it.
+        away: what he missed of moods, until they are read.
+        missed: where that was felt, until he is told.
         omitted: how many moods were not read for him when he was told of it last.
     """
 
     id: str
     channels: frozenset[str]
     restored: int
-    heard: int = 0
+    start: int
+    said: int = 0
     likeliest: dict[Watched, str] = field(default_factory=dict)
     away: Away | None = None
+    missed: dict[Watched, int] = field(default_factory=dict)
     omitted: int = 0
 
     def whom(self) -> Collection[AgentName | None]:
@@ -265,7 +270,20 @@ class Session:
 
     def _told_upto(self) -> int:
         """Everything up to here was told, to every subscription."""
-        return min(map(self._hub.upto, self._subscriptions.values()), default=self._hub.position)
+        unread = self._hub.moods.unread(self._who)
+        return min((self._upto(one, unread) for one in self._subscriptions.values()), default=self._hub.position)
+
+    def _upto(self, one: Subscription, unread: Mapping[Watched, int]) -> int:
+        """Everything up to here was told to a subscription: changes, and every mood that was felt."""
+        upto = self._hub.upto(one)
+        if not one.moods:
+            return upto
+        fresh = self._hub.moods.seen.since(one.heard, self._who.tenant, one.agents)
+        unsaid = {who: seen.position for who, seen in fresh if self._seen(one, *who) is not None}
+        missed = [at for who, at in one.missed.items() if who in unsaid or who in unread]
+        away = () if one.away is None else one.away.touched.values()
+        first = min((*unread.values(), *unsaid.values(), *missed, *away), default=upto + 1)
+        return max(one.start, min(upto, first - 1))
 
     async def _subscribe(self, wanted: Subscribe) -> None:
         """Raises: Forbidden, InvalidValue, TooLong, OutOfRange."""
@@ -278,7 +296,7 @@ class Session:
             who.require_agent(name, "subscribe")
         if wanted.id not in self._subscriptions and len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
             raise TooLong("subscriptions", len(self._subscriptions) + 1, MOST_SUBSCRIPTIONS, "of one connection")
-        times = self._hub.restored.times
+        times = len(self._hub.ends)
         start = self._hub.position if wanted.after is None else await self._hub.end(wanted.after)
         made = self._made(wanted, agents, start, times)
         there = await self._watched(made)
@@ -298,8 +316,7 @@ class Session:
 
         Raises: Unavailable, StorageFailure.
         """
-        for agent in one.watches():
-            self._hub.moods.watch(self._who, agent)
+        self._hub.moods.watch(self._who, *one.watches())
         try:
             named = one.named()
             there = await self._hub.moods.there(named) if named else ()
@@ -309,8 +326,7 @@ class Session:
         return [Watched(agent, one.branch or FIRST) for agent in there]
 
     def _unwatch(self, one: Subscription) -> None:
-        for agent in one.watches():
-            self._hub.moods.unwatch(self._who, agent)
+        self._hub.moods.unwatch(self._who, *one.watches())
 
     def _made(self, wanted: Subscribe, agents: frozenset[AgentName] | None, start: int, restored: int) -> Subscription:
         channels = frozenset(wanted.channels)
@@ -326,6 +342,7 @@ class Session:
             position=start,
             bell=self._own,
             restored=restored,
+            start=start,
             away=Away(self._hub.position) if back else None,
         )
 
@@ -390,7 +407,8 @@ class Session:
             left, one.position, one.due = one.position, self._hub.position, False
             if one.away is not None and one.away.lasts(left):
                 one.away.complete = False
-            await self._say(Lagging(one.id, left, one.position))
+            one.said = 0
+            await self._say_to(one, Lagging(one.id, left, one.position))
 
     async def _tell_changes(self, one: Subscription) -> bool:
         """A page of what happened since; whether that was all that can be told now, and credit is left."""
@@ -414,10 +432,9 @@ class Session:
     async def _tell_page(self, one: Subscription, page: Page) -> bool:
         """Tell a page; whether that was all that there is."""
         for entry in page.entries:
-            if self._hub.closing.is_set() or self._subscriptions.get(one.id) is not one:
+            if self._hub.closing.is_set() or not await self._tell_change(one, entry):
                 return False
-            await self._tell_change(one, entry)
-            one.position = entry.position
+            one.position, one.said = entry.position, 0
             if self._blocked_s is not None:
                 return False
         one.position = max(one.position, page.upto)
@@ -429,31 +446,43 @@ class Session:
 
     async def _go_back(self, one: Subscription) -> None:
         """Tell a subscription that is beyond the end of a restored vault, and begin there with it again."""
-        times, end = self._hub.restored
-        if one.restored == times:
+        ends = self._hub.ends[one.restored :]
+        if not ends:
             return
-        one.restored = times
+        one.restored += len(ends)
+        end, one.said = min(ends), 0
         if one.position > end:
-            left, one.position = one.position, end
+            left, one.position, one.start = one.position, end, min(one.start, end)
             one.likeliest.clear()
+            one.missed.clear()
             one.heard, one.felt = 0, True
             self._hub.moods.wanted(self._who, [Watched(agent, one.branch or FIRST) for agent in one.named()], end)
-            await self._say(Lagging(one.id, left, end))
+            await self._say_to(one, Lagging(one.id, left, end))
 
-    async def _tell_change(self, one: Subscription, entry: FeedEntry) -> None:
+    async def _tell_change(self, one: Subscription, entry: FeedEntry) -> bool:
+        """Tell what one change brought, or go on with it, as long as there is credit; whether all of it was told."""
         agent = self._seen(one, entry.agent, entry.name)
         if agent is None:
-            return
+            return self._holds(one)
         if one.away is not None and entry.action in FELT:
             one.away.note(entry)
+        for message in islice(self._brought(one, entry, agent), one.said, None):
+            if self._blocked_s is not None or not self._holds(one):
+                return False
+            await self._say(message)
+            one.said += 1
+        return self._holds(one)
+
+    def _brought(self, one: Subscription, entry: FeedEntry, agent: str) -> Iterator[FromServer]:
+        """What is said of a change: the same, in the same order, whenever it is asked."""
         told = (one.id, entry.position, entry.at.isoformat(), agent, entry.name)
         if "memories" in one.channels and entry.action in MEMORIES:
             brought = self._encoder.encoded(entry)
-            await self._say(EncodedOperation(*told, entry.action, brought.told, brought.brief))
+            yield EncodedOperation(*told, entry.action, brought.told, brought.brief)
             for memory in brought.equations:
-                await self._say(EquationEvolution(*told, memory))
+                yield EquationEvolution(*told, memory)
         if "history" in one.channels and entry.action in HISTORY:
-            await self._say(History(*told, entry.action, {} if entry.action in NAMING else counts(entry.told)))
+            yield History(*told, entry.action, {} if entry.action in NAMING else counts(entry.told))
 
     async def _tell_moods(self, one: Subscription) -> None:
         if one.moods:
@@ -465,7 +494,7 @@ class Session:
             agent = self._seen(one, who.agent, who.branch)
             if agent is None or await self._tell_mood(one, who, agent, seen):
                 one.heard = seen.number
-            if self._blocked_s is not None:
+            if self._blocked_s is not None or not self._holds(one):
                 one.felt = True
                 return
         if len(one.likeliest) > 2 * len(self._hub.moods.seen):
@@ -474,29 +503,31 @@ class Session:
     async def _tell_missed(self, one: Subscription) -> None:
         """Have those moods told that changed while somebody was away, and say so; or that not all are."""
         moods, back = self._hub.moods, one.away
-        touched: list[Watched] = []
         if back is not None and not (one.due and back.lasts(one.position)):
-            one.away, touched = None, back.touched()
+            one.away, one.missed = None, back.touched
             one.actions = _told_of(one.channels)
-            moods.wanted(self._who, touched, one.position)
+            for who, position in sorted(back.touched.items()):
+                moods.wanted(self._who, [who], position)
         omitted, came_back = moods.omitted(self._who), back is not None and one.away is None
-        complete = omitted <= one.omitted and not (came_back and back is not None and not back.complete)
-        one.omitted = omitted
+        complete = omitted <= one.omitted and not one.lost and (back is None or not came_back or back.complete)
+        one.omitted, one.lost = omitted, False
         if SNAPSHOTS in self._features and (came_back or not complete):
-            await self._say(Snapshot(one.id, one.position, len(touched), complete))
+            branches = len(back.touched) if back is not None and came_back else 0
+            await self._say_to(one, Snapshot(one.id, one.position, branches, complete))
 
     async def _tell_mood(self, one: Subscription, who: Watched, agent: str, seen: Seen) -> bool:
         """Tell a mood, and from what it turned; whether credit was left for both."""
         mood = feeling(seen.mood)
         before, likeliest = one.likeliest.get(who, ""), next(iter(mood.emotions), "")
         one.likeliest[who] = likeliest
-        await self._say(EmotionalUpdate(one.id, seen.position, agent, who.branch, mood))
+        one.missed.pop(who, None)
+        await self._say_to(one, EmotionalUpdate(one.id, seen.position, agent, who.branch, mood))
         if not before or before == likeliest:
             return True
         if self._blocked_s is not None:  # with credit again: the mood as it is then, and from what it turned
             one.likeliest[who] = before
             return False
-        await self._say(PhaseTransition(one.id, seen.position, agent, who.branch, before, likeliest))
+        await self._say_to(one, PhaseTransition(one.id, seen.position, agent, who.branch, before, likeliest))
         return True
 
     def _seen(self, one: Subscription, agent: AgentName | None, branch: str | None) -> str | None:
@@ -505,6 +536,15 @@ class Session:
             return None
         own = outside(self._who.tenant, agent)
         return own if own is not None and self._who.sees(own) else None
+
+    def _holds(self, one: Subscription) -> bool:
+        """Whether a subscription is in force still; another may have taken its place while something was said."""
+        return self._subscriptions.get(one.id) is one
+
+    async def _say_to(self, one: Subscription, message: FromServer) -> None:
+        """Say something of a subscription, if it is in force still."""
+        if self._holds(one):
+            await self._say(message)
 
     async def _say(self, message: FromServer) -> None:
         """Say something that is to be acknowledged. Beyond the credit nothing more is told until some of it is."""
