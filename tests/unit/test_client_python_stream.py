@@ -17,6 +17,7 @@ from quantum_memory import errors
 from quantum_memory.cluster.service.stream import endpoint, session
 from quantum_memory_client import (
     AsyncClient,
+    Channel,
     Client,
     Event,
     Forbidden,
@@ -181,9 +182,9 @@ def test_a_stream_ends_when_its_key_is_revoked(tmp_path: Path, monkeypatch: pyte
 class Reader:
     """A reader, and what it handed on."""
 
-    def __init__(self, after: int | None = None) -> None:
-        self.now_s = 0.0
-        self.core = Following(["ann"], ["memories", "mood"], None, after, Retries(draw=lambda: 0.0), lambda: self.now_s)
+    def __init__(self, after: int | None = None, *channels: Channel) -> None:
+        self.now_s, wanted = 0.0, channels or ("memories", "mood")
+        self.core = Following(["ann"], wanted, None, after, Retries(draw=lambda: 0.0), lambda: self.now_s)
         self.events: list[Event] = []
         self.said: list[dict[str, Any]] = []
 
@@ -212,7 +213,7 @@ class Reader:
 
 
 def test_a_cut_within_a_change_hands_on_what_is_left_of_it() -> None:
-    reader = Reader()
+    reader = Reader(None, "memories")
     assert reader.open(10) is None
     reader.change(12, 1)
     reader.change(15, 2, 3)
@@ -227,6 +228,23 @@ def test_a_cut_within_a_change_hands_on_what_is_left_of_it() -> None:
     reader.core.lost(OSError("cut"))
     assert reader.open(20) == 20
     assert reader.numbers == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("channels", "again"), [(["mood", "memories"], 10), (["memories"], 11)])
+def test_with_moods_a_connection_goes_on_where_all_moods_were_told(channels: list[Channel], again: int) -> None:
+    """What it tells again of changes is known, and handed on once."""
+    following = Following("*", channels, None, None, Retries(), lambda: 0.0)
+    events = []
+    for position in ([10, 11, 12], [11, 12, 13]):
+        subscribe = json.loads(following.opened()[1])
+        following.heard(json.dumps({"type": "subscribed", "id": "s", "position": 9}))
+        for one in position:
+            event = following.heard(json.dumps({"type": "memory_operation", "position": one, "told": {}}))
+            events += [one] if event is not None else []
+            if one == 11:
+                following.heard(json.dumps({"type": "heartbeat", "position": 10}))
+    assert subscribe["after"] == again
+    assert events == [10, 11, 12, 13]
 
 
 def test_moods_are_states_and_do_not_move_the_place() -> None:

@@ -7,18 +7,23 @@
  * a later position is told; until then it is asked for again after a break, and as many of its messages as came are left out.
  */
 export class Progress {
+  /** Everything up to it was told, moods too: changes beyond it may have been told before those. */
+  whole: number | null;
   #at: number | null = null;
   #told = 0;
   #again = 0;
 
   constructor(
-    /** Everything up to it was told; nothing as long as that is where the vault stands when the server is asked. */
+    /** Every change up to it was told; nothing as long as that is where the vault stands when the server is asked. */
     public after: number | null,
-  ) {}
+  ) {
+    this.whole = after;
+  }
 
   /** Telling begins, after `after`, or after a position where that is not known. */
   begin(position: number): void {
     this.after ??= position;
+    this.whole ??= position;
     this.#again = 0;
   }
 
@@ -39,13 +44,14 @@ export class Progress {
 
   /** The vault was restored: what was told after a position never was, and telling begins there anew. */
   back(position: number): void {
-    this.after = position;
+    this.after = this.whole = position;
     this.#at = null;
     this.#told = this.#again = 0;
   }
 
   /** Everything up to a position was told, or is not going to be. */
   upto(position: number): void {
+    this.whole = Math.max(position, this.whole ?? 0);
     this.after = Math.max(position, this.after ?? 0);
     if (this.#at !== null && this.#at <= this.after) this.#at = null;
   }

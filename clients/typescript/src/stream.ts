@@ -100,7 +100,7 @@ export class MemoryStream {
     void this.#run();
   }
 
-  /** Everything up to it was told: where another stream can go on. Nothing before the first connection. */
+  /** Every change up to it was told: where another stream can go on. Nothing before the first connection. */
   get position(): number | null {
     return this.#progress.after;
   }
@@ -156,16 +156,18 @@ export class MemoryStream {
     return same;
   }
 
-  #subscribe(): void {
+  /** With moods, a new connection goes on where all of them were told; what it tells again is known. */
+  #subscribe(anew: boolean): void {
     this.#telling = false;
     const { agents = ["*"], channels = ["mood", "memories", "history"], branch = null } = this.options;
-    this.#connection?.say({ type: "subscribe", id: ID, agents, channels, branch, after: this.#progress.after });
+    const after = anew && channels.includes("mood") ? this.#progress.whole : this.#progress.after;
+    this.#connection?.say({ type: "subscribe", id: ID, agents, channels, branch, after });
   }
 
   #hear(message: FromServer): void {
     switch (message.type) {
       case "welcome":
-        return this.#subscribe();
+        return this.#subscribe(true);
       case "subscribed":
         return this.#started(message.position);
       case "refused":
@@ -223,7 +225,7 @@ export class MemoryStream {
       this.#progress.back(message.upto);
       this.#feelings.begin();
     } else if (this.options.catchUp === false) this.#progress.upto(message.upto);
-    else this.#subscribe();
+    else this.#subscribe(false);
     this.#tell("lagging", message);
   }
 

@@ -86,6 +86,24 @@ test("what a slow reader was not told is asked for again, in order", async () =>
   expect(lagged).toEqual([13]);
 });
 
+test("with moods a connection goes on where all moods were told, and no change is told again", async () => {
+  let connections = 0;
+  const { stream, heard } = await played((say, message, socket) => {
+    if (message["type"] !== "subscribe") return;
+    connections += 1;
+    say({ type: "subscribed", id: "s", position: Number(message["after"] ?? 9) });
+    [10, 11, 12].forEach((position) => say(remembered(position)));
+    if (connections > 1) return say(remembered(13));
+    say({ type: "closing", reason: "shutdown", position: 10, reconnect_after_s: 0 });
+    socket.close(1012);
+  }, 15, 1024, { channels: ["mood", "memories"] });
+  const told: number[] = [];
+  stream.on("memory_operation", ({ position }) => told.push(position));
+  await until(() => told.length >= 4);
+  expect(told).toEqual([10, 11, 12, 13]);
+  expect(heard.filter((one) => one["type"] === "subscribe").map((one) => one["after"])).toEqual([null, 10]);
+});
+
 test("who is there is told to who asks for it, and what was left out to everybody", async () => {
   const { stream, heard } = await played((say, message) => {
     if (message["type"] !== "subscribe") return;

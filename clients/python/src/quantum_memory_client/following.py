@@ -99,6 +99,7 @@ class Following:
         self._features = ["snapshots", "presence"] if presence else ["snapshots"]
         self._wanted = {"agents": list(agents), "channels": list(channels), "branch": branch}
         self._after, self._retries, self._clock = after, retries, clock
+        self._upto, self._feels = after, "mood" in channels
         self._at: int | None = None
         self._told = 0
         self._moods: dict[tuple[str, str], Any] = {}
@@ -117,7 +118,8 @@ class Following:
     def opened(self) -> list[str]:
         """A connection is open: what is to be said first."""
         self._connection = _Connection()
-        after = {} if self._after is None else {"after": self._after}
+        begin = self._upto if self._feels else self._after
+        after = {} if begin is None else {"after": begin}
         subscribe = {"type": "subscribe", "id": NAME, **self._wanted, **after}
         return [json.dumps({"type": "hello", "versions": [1], "features": self._features}), json.dumps(subscribe)]
 
@@ -183,7 +185,8 @@ class Following:
     def _lagging(self, after: int, upto: int) -> None:
         """What lies between is not told; with ``upto`` before ``after`` the vault was restored, and goes on there."""
         if upto < after:
-            self._after, self._at, self._told, self._connection.position = upto, None, 0, -1
+            self._after = self._upto = upto
+            self._at, self._told, self._connection.position = None, 0, -1
             self._moods.clear()
         else:
             self._complete(upto)
@@ -213,14 +216,15 @@ class Following:
         return not (first and known == message["mood"])
 
     def _complete(self, position: int) -> None:
-        """Everything up to here was told."""
+        """Everything up to here was told, moods too: changes beyond it may have been told before those."""
+        self._upto = position if self._upto is None else max(self._upto, position)
         self._after = position if self._after is None else max(self._after, position)
         if self._at is not None and self._at <= position:
             self._at, self._told = None, 0
 
     def _subscribed(self, position: int) -> None:
         if self._after is None:
-            self._after = position
+            self._after = self._upto = position
         self._connection.begun = self._was_begun = True
         self._away_since_s, self._attempt = None, 0
 
