@@ -35,11 +35,14 @@ class Uploads:
 
     Args:
         most: bytes that all of them may have on disk together.
-        longest: bytes that one may have.
+        longest: bytes that one may bring.
+
+    Attributes:
+        share: bytes of them that one principal may have.
     """
 
     def __init__(self, most: int, longest: int) -> None:
-        self._most, self._share = most, max(longest, most // SHARE)
+        self._most, self.share = most, max(longest, most // SHARE)
         self._had: Counter[tuple[str, str]] = Counter()
 
     @property
@@ -59,10 +62,11 @@ class Uploads:
             await asyncio.shield(removing)
 
     def take(self, whose: tuple[str, str], nbytes: int) -> None:
-        """Let there be so many more; what is alone may be as long as it is. Raises: Refusal (503)."""
-        for had, most, others in ((self._had[whose], self._share, "your others"), (self.held, self._most, "others")):
-            if had and had + nbytes > most:
-                raise no_room(others)
+        """Let there be so many more. Raises: Refusal (503)."""
+        if self._had[whose] + nbytes > self.share:
+            raise no_room("your others")
+        if self.held + nbytes > self._most:
+            raise no_room("others")
         self._had[whose] += nbytes
 
     def give_back(self, whose: tuple[str, str], nbytes: int) -> None:
@@ -105,9 +109,13 @@ class Upload:
         self._held = 0
 
     def hold(self, nbytes: int) -> None:
-        """Have room for so many in all, no fewer than before. Raises: Refusal (503)."""
-        self._uploads.take(self._whose, nbytes - self._held)
-        self._held = nbytes
+        """Have room for so many in all, no fewer than before. Raises: Refusal (503).
+
+        What goes out may be longer than a share, and counts for one: nobody takes more from the others.
+        """
+        counted = min(nbytes, self._uploads.share)
+        self._uploads.take(self._whose, counted - self._held)
+        self._held = counted
 
 
 def _gone(folder: Path) -> None:
