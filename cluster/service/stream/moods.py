@@ -184,8 +184,9 @@ class Moods:
             begun = self._reading.get(who)
             if begun is not None and begun.task is asyncio.current_task():
                 del self._reading[who]
-                self._resting[who] = asyncio.get_running_loop().call_later(pause_s, self._rested, who)
-                self._go_on()
+                if not is_cancelled():  # else all that runs here is ended
+                    self._resting[who] = asyncio.get_running_loop().call_later(pause_s, self._rested, who)
+                    self._go_on()
 
     def _take(self, who: Watched, position: int, mood: Mood) -> None:
         self._failures.pop(who, None)

@@ -271,9 +271,10 @@ class Session:
     def _told_upto(self) -> int:
         """Everything up to here was told, to every subscription."""
         unread = self._hub.moods.unread(self._who)
-        return min((self._upto(one, unread) for one in self._subscriptions.values()), default=self._hub.position)
+        first = min(unread.values(), default=self._hub.position + 1)
+        return min((self._upto(one, unread, first) for one in self._subscriptions.values()), default=self._hub.position)
 
-    def _upto(self, one: Subscription, unread: Mapping[Watched, int]) -> int:
+    def _upto(self, one: Subscription, unread: Mapping[Watched, int], first: int) -> int:
         """Everything up to here was told to a subscription: changes, and every mood that was felt."""
         upto = self._hub.upto(one)
         if not one.moods:
@@ -282,8 +283,8 @@ class Session:
         unsaid = {who: seen.position for who, seen in fresh if self._seen(one, *who) is not None}
         missed = [at for who, at in one.missed.items() if who in unsaid or who in unread]
         away = () if one.away is None else one.away.touched.values()
-        first = min((*unread.values(), *unsaid.values(), *missed, *away), default=upto + 1)
-        return max(one.start, min(upto, first - 1))
+        untold: list[int] = [first, *unsaid.values(), *missed, *away]
+        return max(one.start, min(upto, min(untold) - 1))
 
     async def _subscribe(self, wanted: Subscribe) -> None:
         """Raises: Forbidden, InvalidValue, TooLong, OutOfRange."""
