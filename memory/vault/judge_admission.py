@@ -25,6 +25,9 @@ from quantum_memory.types import Place
 
 MADE, REVOKED = "key_made", "key_revoked"
 MOST_DENIALS = 10_000
+"""How many are kept of a tenant's, and of those whom nobody knew."""
+LOOKED_OVER_EVERY = 100
+"""After so many denials there may be more than that: to count them costs as much as a few."""
 REQUESTS_KEPT = timedelta(days=1)
 NOWHERE = Place("", 0)
 FREE = ""
@@ -93,8 +96,21 @@ def _note_denial(batch: Batch, write: NoteDenial) -> Written:
     row = {name: getattr(write, name) for name in told}
     row |= {"ordinal": ordinal, "at": to_us(write.at), "position": batch.next()}
     batch.execute(sa.insert(schema.denials), row)
-    batch.execute(sa.delete(schema.denials).where(_D.ordinal <= ordinal - MOST_DENIALS))
+    if ordinal % LOOKED_OVER_EVERY == 0:
+        _let_go(batch, ordinal)
     return _outcome(row["at"])
+
+
+def _let_go(batch: Batch, ordinal: int) -> None:
+    """Keep the last denials of everybody who was denied something since this was done before.
+
+    Each tenant has a bound of its own, and so have those whom nobody knew: they wash nothing of a tenant's away.
+    """
+    lately = sa.select(_D.tenant).where(_D.ordinal > ordinal - LOOKED_OVER_EVERY).distinct()
+    for tenant in batch.execute(lately).scalars().all():
+        theirs = _D.tenant == tenant
+        last = sa.select(_D.ordinal).where(theirs).order_by(_D.ordinal.desc()).limit(1).offset(MOST_DENIALS)
+        batch.execute(sa.delete(schema.denials).where(theirs, _D.ordinal <= last.scalar_subquery()))
 
 
 def _note_request(batch: Batch, write: NoteRequest) -> Written:

@@ -493,6 +493,20 @@ def test_denials_that_could_not_be_written_are_once_and_very_many_are_counted(fr
     assert many.reason == "995 more were denied in a short time"
 
 
+def test_very_many_who_are_unknown_leave_room_for_who_is_known(ledger: Ledger) -> None:
+    async def play() -> None:
+        denials = Denials(ledger, every_s=60.0, most=10)
+        for _ in range(2):
+            for number in range(1_000):
+                denials.note(Unauthenticated("no"), "GET /v1/agents", address="10.0.0.1", request=f"s-{number}")
+            denials.note(Forbidden("remember", "no"), "washed", who=Principal("key:4", "washed", "reader"))
+            await denials.flush()
+        await denials.close()
+
+    asyncio.run(play())
+    assert [one.action for one in done(ledger.denials("washed"))] == ["washed", "washed"]
+
+
 def test_what_waits_is_written_at_the_end(front: Front, ledger: Ledger) -> None:
     async def play() -> None:
         denials = Denials(ledger, every_s=60.0)

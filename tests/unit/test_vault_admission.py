@@ -131,9 +131,47 @@ def test_denials_are_told_newest_first_and_once(vault: Vault) -> None:
 
 def test_only_the_last_denials_are_kept(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judged, "MOST_DENIALS", 5)
+    monkeypatch.setattr(judged, "LOOKED_OVER_EVERY", 1)
     for start in range(0, 23, 4):
         vault.write([replace(DENIED, id=f"d{n}") for n in range(start, start + 4)])
     assert [one.number for one in vault.denials()] == [24, 23, 22, 21, 20]
+
+
+def test_who_is_unknown_or_of_another_tenant_washes_no_denial_away(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judged, "MOST_DENIALS", 20)
+    monkeypatch.setattr(judged, "LOOKED_OVER_EVERY", 7)
+    vault.write([DENIED])
+    for start in range(0, 300, 6):
+        flood = [replace(DENIED, id=f"f{start + n}", tenant=(None, "other")[n % 2]) for n in range(6)]
+        vault.write(flood)
+    assert [one.number for one in vault.denials("acme")] == [1], "a denial of 'acme' is there still"
+    kept = vault.denials(limit=1_000)
+    for owner in (None, "other"):
+        assert 20 <= sum(one.tenant == owner for one in kept) < 20 + 7, "both have a bound of their own"
+    assert kept[0].number == 301
+
+
+def test_denials_are_counted_by_an_index(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked over now and then is the index of who asked, never the table."""
+    vault = Vault.open("memory://", now=clock)
+    monkeypatch.setattr(judged, "MOST_DENIALS", 20)
+    monkeypatch.setattr(judged, "LOOKED_OVER_EVERY", 7)
+    told: list[tuple[str, Any]] = []
+    sa.event.listen(sa.Engine, "before_cursor_execute", listener := lambda *args: told.append((args[2], args[3])))
+    try:
+        vault.write([replace(DENIED, id=f"d{n}", tenant=(None, "acme")[n % 2]) for n in range(7)])
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", listener)
+    deletions = [one for one in told if one[0].startswith("DELETE")]
+    assert len(deletions) == 2
+    with vault.database.read() as connection:
+        for statement, values in deletions:
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all())
+            assert "SCAN denials" not in plan
+            assert "denials_by_tenant" in plan
+    vault.close()
 
 
 def test_an_idempotency_key_names_one_request_of_a_session(vault: Vault, clock: Clock) -> None:

@@ -23,7 +23,7 @@ class Denials:
     """Denials on their way to the catalog. Used on one event loop.
 
     Whoever is refused over and over costs the vault one write every so often: of very many denials at once some are
-    only counted.
+    only counted. Callers whom nobody knew have half of the room: they are in the way of nobody's who is known.
 
     Args:
         ledger: the catalog.
@@ -42,7 +42,7 @@ class Denials:
     ) -> None:
         self._ledger, self._now, self._every_s, self._most = ledger, now, every_s, most
         self._waiting: deque[NoteDenial] = deque()
-        self._uncounted = 0
+        self._strangers = self._uncounted = 0
         self._writing: asyncio.Task[None] | None = None
         self._flushing = asyncio.Lock()
 
@@ -66,9 +66,10 @@ class Denials:
             agent: which agent it was about, as he called it.
             request: the id of his request.
         """
-        if len(self._waiting) >= self._most:
+        if len(self._waiting) >= self._most or (who is None and self._strangers >= self._most // 2):
             self._uncounted += 1
             return
+        self._strangers += who is None
         reason = "; ".join((str(error), *getattr(error, "__notes__", ())))
         tenant, subject = (None, None) if who is None else (who.tenant, who.subject)
         self._wait(action, reason, tenant, subject, address, agent, request)
@@ -84,12 +85,14 @@ class Denials:
         async with self._flushing:
             if self._uncounted and len(self._waiting) <= self._most:
                 uncounted, self._uncounted = self._uncounted, 0
+                self._strangers += 1
                 self._wait("many", f"{uncounted} more were denied in a short time")
             batch = list(self._waiting)
             if batch:
                 await self._ledger.write(*batch)
-                for _ in batch:
+                for one in batch:
                     self._waiting.popleft()
+                    self._strangers -= one.tenant is None
 
     async def close(self) -> None:
         """Write what waits, if that can be, and stop."""
