@@ -382,11 +382,11 @@ class QuantumMemoryHost:
         return await self._parts.graph.ask(SemanticGraphHost.knowledge, lineage, place)
 
     async def neighbours(
-        self, branch: Branch, name: str, depth: int, at: datetime | None, as_of: Where
+        self, branch: Branch, name: str, bounds: tuple[int, int], at: datetime | None, as_of: Where
     ) -> list[Neighbour]:
-        """What is near a concept at a place."""
+        """What is near a concept at a place, at most so far and so many."""
         lineage, place = await self._reading(branch, as_of)
-        near = await self._parts.graph.ask(SemanticGraphHost.neighbours, lineage, Near(place, name, depth, at))
+        near = await self._parts.graph.ask(SemanticGraphHost.neighbours, lineage, Near(place, name, *bounds, at))
         return list(near)
 
     async def paths(

@@ -51,7 +51,7 @@ from quantum_memory.memory.library.shelves import agent_named
 from quantum_memory.memory.portable import AgentState
 from quantum_memory.memory.prompting.block import SECTIONS, Context, Level
 from quantum_memory.memory.prompting.material import Wish
-from quantum_memory.memory.semantic.bonds import MAX_DEPTH, MAX_HOPS, MAX_SEED, MAX_WAYS
+from quantum_memory.memory.semantic.bonds import MAX_DEPTH, MAX_HOPS, MAX_NEAR, MAX_SEED, MAX_WAYS
 from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.semantic.names import unified
 from quantum_memory.memory.semantic.relations import KeyLike, checked, checked_key, keys_of
@@ -679,14 +679,14 @@ class AgentHandle:
 
     @operation
     def neighbours(
-        self, name: str, depth: int = 1, *, at: datetime | None = None, as_of: PlaceLike = None
+        self, name: str, depth: int = 1, limit: int = 100, *, at: datetime | None = None, as_of: PlaceLike = None
     ) -> Call[list[Neighbour]]:
         """What is at most ``depth`` steps from something in the semantic graph, nearest first, and what binds it.
 
-        With ``at`` only relations are followed: those that held at that time.
+        There are at most ``limit``. With ``at`` only relations are followed: those that held at that time.
         """
-        steps = whole("depth", depth, 1, MAX_DEPTH)
-        return self._ask("neighbours", self._here, visible("name", name), steps, _time("at", at), _place(as_of))
+        bounds = whole("depth", depth, 1, MAX_DEPTH), whole("limit", limit, 1, MAX_NEAR)
+        return self._ask("neighbours", self._here, visible("name", name), bounds, _time("at", at), _place(as_of))
 
     @operation
     def paths(
@@ -701,6 +701,7 @@ class AgentHandle:
     ) -> Call[list[Way]]:
         """The ways between two things in the semantic graph, shortest first, of at most ``longest`` steps.
 
+        Of very many concepts not all are looked at: ways that are left out are no shorter than those told.
         With ``at`` only relations are followed: those that held at that time.
         """
         ends = visible("start", start), visible("goal", goal)

@@ -66,6 +66,7 @@ class Near(NamedTuple):
     place: Place
     name: str
     depth: int
+    limit: int
     at: datetime | None
 
 
@@ -144,7 +145,7 @@ class SemanticGraphHost(ViewHost):
 
     def neighbours(self, asked: Sequence[Near]) -> list[tuple[Neighbour, ...]]:
         """What is near a concept at each place."""
-        return [around.neighbours(self._at(one.place), one.name, one.depth, one.at) for one in asked]
+        return [around.neighbours(self._at(one.place), one.name, one.depth, one.limit, one.at) for one in asked]
 
     def paths(self, asked: Sequence[Between]) -> list[tuple[Way, ...]]:
         """The shortest ways between two concepts at each place."""

@@ -11,12 +11,23 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 
 from quantum_memory.checks import bounded, whole
-from quantum_memory.memory.semantic.bonds import MAX_DEPTH, MAX_HOPS, MAX_SEED, MAX_WAYS, Bond, Neighbour, Way
+from quantum_memory.memory.semantic.bonds import (
+    LOOK,
+    MAX_DEPTH,
+    MAX_HOPS,
+    MAX_NEAR,
+    MAX_SEED,
+    MAX_STEPS,
+    MAX_WAYS,
+    Bond,
+    Neighbour,
+    Way,
+)
 from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.semantic.graph import GraphState, settled
 from quantum_memory.memory.semantic.relations import ends
@@ -27,7 +38,11 @@ STRONGEST = 10.0
 
 
 class _Around:
-    """The bonds of each concept that was asked for."""
+    """The bonds of each concept that was asked for.
+
+    Attributes:
+        steps: how much was looked at.
+    """
 
     def __init__(self, state: GraphState, at: datetime | None) -> None:
         self._state, self._then = state, at is not None
@@ -36,11 +51,15 @@ class _Around:
             for end in ends(state.relations.names, relation.key):
                 self._told[end].append(relation)
         self._known: dict[str, dict[str, Bond]] = {}
+        self._concepts: dict[str, Concept] = {}
+        self.steps = 0
 
     def bonds(self, key: str) -> dict[str, Bond]:
         """The concepts that hang together with one, in order of their keys, and how."""
         if key not in self._known:
             self._known[key] = self._look(key)
+            self.steps += LOOK
+        self.steps += len(self._known[key])
         return self._known[key]
 
     def there(self, key: str) -> bool:
@@ -49,6 +68,11 @@ class _Around:
 
     def concept(self, key: str) -> Concept:
         """A concept by its key; one that relations alone know is named as they name it."""
+        if key not in self._concepts:
+            self._concepts[key] = self._named(key)
+        return self._concepts[key]
+
+    def _named(self, key: str) -> Concept:
         known = self._state.concepts.get(key)
         if known is not None:
             return known.concept()
@@ -72,18 +96,24 @@ class _Around:
         return {other: Bond(tuple(told.get(other, ())), links.get(other, 0)) for other in sorted({*told, *links})}
 
 
-def neighbours(state: GraphState, name: str, depth: int = 1, at: datetime | None = None) -> tuple[Neighbour, ...]:
+def neighbours(
+    state: GraphState, name: str, depth: int = 1, limit: int = 100, at: datetime | None = None
+) -> tuple[Neighbour, ...]:
     """What is at most so many steps from a concept, nearest first, of these the strongest bonds first.
+
+    No more concepts are looked at than are told.
 
     Args:
         state: the graph.
         name: of the concept, in any form; one that nothing is known of has no neighbours.
         depth: how many steps.
+        limit: how many at most.
         at: follow the relations that held at this time instead.
 
     Raises: InvalidValue, OutOfRange.
     """
     whole("depth", depth, 1, MAX_DEPTH)
+    whole("limit", limit, 1, MAX_NEAR)
     state = settled(state)
     around, start = _Around(state, at), state.relations.names.of(name)
     found: list[Neighbour] = []
@@ -95,10 +125,12 @@ def neighbours(state: GraphState, name: str, depth: int = 1, at: datetime | None
                 if other not in seen and (other not in reached or bond.weight > reached[other][1].weight):
                     reached[other] = key, bond
         seen.update(reached)
-        edge = sorted(reached, key=lambda key: (-reached[key][1].weight, key))
+        edge = sorted(reached, key=lambda key: (-reached[key][1].weight, key))[: limit - len(found)]
         found += [
             Neighbour(around.concept(key), distance, around.concept(reached[key][0]), reached[key][1]) for key in edge
         ]
+        if len(found) == limit:
+            break
     return tuple(found)
 
 
@@ -115,7 +147,8 @@ def paths(
         longest: how many steps a way may have.
         at: follow the relations that held at this time instead.
 
-    There is none where nothing is known of an end, or both are one. Raises: InvalidValue, OutOfRange.
+    There is none where nothing is known of an end, or both are one. The search ends after ``MAX_STEPS``: among very
+    many concepts those that are left out are no shorter than those that are told. Raises: InvalidValue, OutOfRange.
     """
     whole("limit", limit, 1, MAX_WAYS)
     whole("longest", longest, 1, MAX_HOPS)
@@ -128,12 +161,16 @@ def paths(
     found: list[tuple[str, ...]] = []
     for total in range(1, longest + 1):
         if any(other in left for other in around.bonds(first)):
-            found = _shortest(around, left, first, last, limit, total)
+            # Both are the first of the same ways: a search that was broken off may have come less far than the last.
+            found = max(found, _shortest(around, left, first, last, limit, total), key=len)
         if len(found) == limit or total == longest:
             break
         # How many steps it is to the goal is found out no further than the ways that are still wanted can lead.
-        edge = list(dict.fromkeys(other for key in edge for other in around.bonds(key) if other not in left))
+        looked = takewhile(lambda _: around.steps < MAX_STEPS, edge)
+        edge = list(dict.fromkeys(other for key in looked for other in around.bonds(key) if other not in left))
         left.update(dict.fromkeys(edge, total))
+        if around.steps >= MAX_STEPS:
+            break
     return tuple(
         Way(tuple(map(around.concept, way)), tuple(around.bonds(here)[there] for here, there in pairwise(way)))
         for way in found
@@ -149,7 +186,7 @@ def _shortest(
     """
     found: list[tuple[str, ...]] = []
     queue: list[tuple[int, tuple[str, ...]]] = [(0, (first,))]
-    while queue and len(found) < limit:
+    while queue and len(found) < limit and around.steps < MAX_STEPS:
         _, way = heapq.heappop(queue)
         if way[-1] == last:
             found.append(way)

@@ -10,8 +10,11 @@ from quantum_memory.types import Relation
 
 MAX_DEPTH = 16
 MAX_HOPS = 8
+MAX_NEAR = 1000
 MAX_WAYS = 1000
 MAX_SEED = 2**32 - 1
+LOOK, MAX_STEPS = 60, 300_000
+"""What looking a concept up costs in steps from one to another, and the steps that one search for ways may make."""
 
 
 class Bond(NamedTuple):

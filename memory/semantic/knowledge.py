@@ -215,10 +215,12 @@ class SemanticGraph:
         """The concepts that matter most by quantum PageRank, best first."""
         return concepts(self.state, top)
 
-    def neighbours(self, name: str, depth: int = 1, as_of: datetime | None = None) -> tuple[Neighbour, ...]:
+    def neighbours(
+        self, name: str, depth: int = 1, limit: int = 100, as_of: datetime | None = None
+    ) -> tuple[Neighbour, ...]:
         """What is at most so many steps from a concept; see ``around.neighbours``."""
         visible("name", name)
-        return neighbours(self.state, name, depth, None if as_of is None else utc("as_of", as_of))
+        return neighbours(self.state, name, depth, limit, None if as_of is None else utc("as_of", as_of))
 
     def paths(
         self, start: str, goal: str, limit: int = 5, longest: int = 4, as_of: datetime | None = None

@@ -511,6 +511,7 @@ def test_relations_are_known_ended_and_walked(rest: Rest) -> None:
     )
     near = good(rest.get(f"{ALICE}/neighbours", params={"name": "Ann", "depth": 2}, who="reader"))["items"]
     assert {"Lisbon", "Portugal"} <= {one["concept"]["label"] for one in near}
+    assert good(rest.get(f"{ALICE}/neighbours", params={"name": "Ann", "depth": 2, "limit": 1}))["items"] == near[:1]
     ways = good(rest.get(f"{ALICE}/paths", params={"start": "Ann", "goal": "Portugal"}, who="reader"))["items"]
     assert [one["label"] for one in ways[0]["concepts"]] == ["Ann", "Lisbon", "Portugal"]
     moved = {
@@ -529,6 +530,9 @@ def test_relations_are_known_ended_and_walked(rest: Rest) -> None:
     problem(rest.post(f"{ALICE}/relations/end", end), 404, "relation-not-found")
     problem(rest.post(f"{ALICE}/relations", {**end, "weight": 0}), 422, "invalid-request")
     problem(rest.post(f"{ALICE}/relations", {**end, "memory": "nothing"}), 404, "memory-not-found")
+    problem(rest.get(f"{ALICE}/neighbours", params={"name": "Ann", "limit": 1001}), 422, "invalid-request")
+    ends = {"start": "Ann", "goal": "Portugal"}
+    problem(rest.get(f"{ALICE}/paths", params={**ends, "limit": 21}), 422, "invalid-request")
     problem(rest.get(f"{ALICE}/neighbours"), 422, "invalid-request")
     problem(rest.get(f"{ALICE}/neighbours", params={"name": "Ann", "depth": 99}), 422, "invalid-request")
     assert good(rest.get(f"{ALICE}/concepts?top=3", who="reader"))["items"][0]["rank"] > 0

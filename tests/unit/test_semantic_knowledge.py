@@ -16,10 +16,10 @@ from quantum_memory.errors import EmptyText, InvalidValue, MemoryNotFound, OutOf
 from quantum_memory.memory import semantic
 from quantum_memory.memory.events import Event, Forgotten, Spoken, Unified
 from quantum_memory.memory.merging import MAX_WEIGHT
-from quantum_memory.memory.semantic import SemanticGraph
-from quantum_memory.memory.semantic.around import paths
-from quantum_memory.memory.semantic.bonds import Bond, Way
-from quantum_memory.memory.semantic.extract import key_of
+from quantum_memory.memory.semantic import SemanticGraph, around
+from quantum_memory.memory.semantic.around import _Around, paths
+from quantum_memory.memory.semantic.bonds import MAX_NEAR, Bond, Way
+from quantum_memory.memory.semantic.extract import Concept, key_of
 from quantum_memory.memory.semantic.names import Names
 from quantum_memory.memory.semantic.spread import spread
 from quantum_memory.types import Relation, RelationKey
@@ -308,6 +308,53 @@ def test_neighbours_come_nearest_first_with_what_binds_them() -> None:
     for depth in (0, 17):
         with pytest.raises(OutOfRange, match="depth"):
             graph.neighbours("Bob", depth)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from("ABCDEFGH"), st.sampled_from("ABCDEFGH")), max_size=16), st.integers(1, 7))
+def test_fewer_neighbours_are_the_first_of_all(pairs: list[tuple[str, str]], limit: int) -> None:
+    graph = SemanticGraph()
+    for one, other in pairs:
+        graph.relate(f"Ada {one}", "leads to", f"Ada {other}")
+    for depth in (1, 2, 4):
+        assert graph.neighbours("Ada A", depth, limit) == graph.neighbours("Ada A", depth, MAX_NEAR)[:limit]
+
+
+def test_no_more_concepts_are_looked_at_than_are_told_and_each_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = SemanticGraph()
+    for n in range(60):
+        graph.relate("Ada", "met", f"Berta{n}")
+        graph.relate(f"Berta{n}", "met", f"Cilla{n}")
+    looked: list[str] = []
+    named: list[str] = []
+
+    class Counting(_Around):
+        def _look(self, key: str) -> dict[str, Bond]:
+            looked.append(key)
+            return super()._look(key)
+
+        def _named(self, key: str) -> Concept:
+            named.append(key)
+            return super()._named(key)
+
+    monkeypatch.setattr(around, "_Around", Counting)
+    assert len(graph.neighbours("Ada", 8, 20)) == 20
+    assert looked == ["ada"]
+    assert len(named) == len(set(named)) == 21
+    with pytest.raises(OutOfRange, match="limit"):
+        graph.neighbours("Ada", 1, MAX_NEAR + 1)
+
+
+def test_a_search_for_ways_ends_where_there_are_very_many_that_lead_nowhere() -> None:
+    graph = SemanticGraph()
+    for n in range(40):
+        graph.relate("Hub", "knows", f"Leaf{n}")
+        for other in range(n):
+            graph.relate(f"Leaf{n}", "knows", f"Leaf{other}")
+    graph.relate("Start", "knows", "Hub")
+    graph.relate("Hub", "knows", "Goal")
+    (way,) = graph.paths("Start", "Goal", 5, 8)
+    assert [one.label for one in way.concepts] == ["Start", "Hub", "Goal"]
 
 
 CITIES = ("Ada", "Berlin", "Carol", "Delft", "Essen", "Faro")

@@ -130,8 +130,8 @@ def test_names_that_were_merged_come_over_and_go_with_a_rollback_of_the_graph(pa
     for branch in (pair.ours, pair.theirs):
         found = pair.run(pair.host.relations(branch, "Robert", None))
         assert [one.key for one in found] == [ACME]
-        near = pair.run(pair.host.neighbours(branch, "Robert", 1, None, None))
-        assert near == pair.run(pair.host.neighbours(branch, "Bob", 1, None, None))
+        near = pair.run(pair.host.neighbours(branch, "Robert", (1, 100), None, None))
+        assert near == pair.run(pair.host.neighbours(branch, "Bob", (1, 100), None, None))
         assert {one.concept.label for one in near} >= {"Acme"}
     pair.run(pair.host.rollback(pair.theirs, before, ("graph",), pair.op()))
     assert pair.run(pair.host.relations(pair.theirs, "Robert", None)) == []

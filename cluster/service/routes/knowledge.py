@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Query
 
 from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.limits.meter import MEMORIES
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, When
 from quantum_memory.cluster.service.models_graph import (
     ConceptList,
@@ -23,9 +24,11 @@ from quantum_memory.cluster.service.models_graph import (
 )
 from quantum_memory.cluster.service.operations import Operations
 from quantum_memory.cluster.service.places import place
-from quantum_memory.memory.semantic.bonds import MAX_DEPTH, MAX_HOPS, MAX_WAYS
+from quantum_memory.memory.semantic.bonds import MAX_DEPTH, MAX_HOPS, MAX_NEAR
 
 asks = Operations("knowledge")
+MOST_WAYS = 20
+"""Ways that are told of at once. Each costs as ``MEMORIES`` memories do."""
 At = Annotated[
     When | None, Query(description="Those relations that held at this time.", examples=["2025-01-11T18:02:00Z"])
 ]
@@ -93,13 +96,17 @@ async def list_neighbours(
     agent: AgentPath,
     name: Thing,
     depth: Annotated[int, Query(ge=1, le=MAX_DEPTH, description="How many steps at most.")] = 1,
+    limit: Annotated[int, Query(ge=1, le=MAX_NEAR, description="How many at most.")] = 100,
     branch: BranchQuery = None,
     as_of: AsOf = None,
     at: At = None,
 ) -> NeighbourList:
-    """With a time only relations are followed: those that held then."""
+    """The nearest first, and of these the strongest bonds. With a time only relations are followed: those that held
+    then.
+    """
+    await asked.pay(limit)
     handle = await asked.agent(agent, branch)
-    found = await handle.neighbours.begin(name, depth, at=at, as_of=place(handle, as_of))
+    found = await handle.neighbours.begin(name, depth, limit, at=at, as_of=place(handle, as_of))
     return NeighbourList(items=[neighbour_told(one) for one in found])
 
 
@@ -109,13 +116,16 @@ async def list_paths(
     agent: AgentPath,
     start: Thing,
     goal: Thing,
-    limit: Annotated[int, Query(ge=1, le=MAX_WAYS, description="How many at most.")] = 5,
+    limit: Annotated[int, Query(ge=1, le=MOST_WAYS, description="How many at most.")] = 5,
     longest: Annotated[int, Query(ge=1, le=MAX_HOPS, description="Of so many steps at most.")] = 4,
     branch: BranchQuery = None,
     as_of: AsOf = None,
     at: At = None,
 ) -> WayList:
-    """With a time only relations are followed: those that held then."""
+    """The shortest first. With a time only relations are followed: those that held then. Among very many concepts not
+    all are looked at; ways that are left out are no shorter than those told.
+    """
+    await asked.pay(limit * MEMORIES)
     handle = await asked.agent(agent, branch)
     found = await handle.paths.begin(start, goal, limit, longest=longest, at=at, as_of=place(handle, as_of))
     return WayList(items=[way_told(one) for one in found])

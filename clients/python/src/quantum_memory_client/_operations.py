@@ -761,19 +761,20 @@ def list_neighbours(
     name: str,
     *,
     depth: int | None = None,
+    limit: int | None = None,
     branch: str | None = None,
     as_of: str | None = None,
     at: str | datetime | None = None,
 ) -> Call[types.NeighbourList]:
-    """What is near something, and what binds it. With a time only relations are followed: those that held then.
-    Takes the role `reader`.
+    """What is near something, and what binds it. The nearest first, and of these the strongest bonds. With a time
+    only relations are followed: those that held then. Takes the role `reader`.
     """
     return Call(
         name="listNeighbours",
         method="GET",
         path=f"/v1/agents/{calls.segment(agent)}/neighbours",
         read=calls.read_json,
-        query=calls.query(name=name, depth=depth, branch=branch, as_of=as_of, at=at),
+        query=calls.query(name=name, depth=depth, limit=limit, branch=branch, as_of=as_of, at=at),
     )
 
 
@@ -788,8 +789,9 @@ def list_paths(
     as_of: str | None = None,
     at: str | datetime | None = None,
 ) -> Call[types.WayList]:
-    """The ways between two things. With a time only relations are followed: those that held then. Takes the role
-    `reader`.
+    """The ways between two things. The shortest first. With a time only relations are followed: those that held
+    then. Among very many concepts not all are looked at; ways that are left out are no shorter than those told.
+    Takes the role `reader`.
     """
     return Call(
         name="listPaths",

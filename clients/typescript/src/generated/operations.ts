@@ -28,7 +28,7 @@ export const OPERATIONS = {
   listConcepts: {"method":"GET","path":"/v1/agents/{agent}/concepts","query":["top","branch","as_of"],"writes":false,"upload":false},
   listEntries: {"method":"GET","path":"/v1/projects/{project}/entries","query":["kind","tag","tier","limit","cursor"],"writes":false,"upload":false},
   listMemories: {"method":"GET","path":"/v1/agents/{agent}/memories","query":["branch","as_of","limit","cursor","embeddings","newest_first"],"writes":false,"upload":false},
-  listNeighbours: {"method":"GET","path":"/v1/agents/{agent}/neighbours","query":["name","depth","branch","as_of","at"],"writes":false,"upload":false},
+  listNeighbours: {"method":"GET","path":"/v1/agents/{agent}/neighbours","query":["name","depth","limit","branch","as_of","at"],"writes":false,"upload":false},
   listPaths: {"method":"GET","path":"/v1/agents/{agent}/paths","query":["start","goal","limit","longest","branch","as_of","at"],"writes":false,"upload":false},
   listProjects: {"method":"GET","path":"/v1/projects","query":["limit","cursor"],"writes":false,"upload":false},
   listRelations: {"method":"GET","path":"/v1/agents/{agent}/relations","query":["about","branch","as_of","at"],"writes":false,"upload":false},

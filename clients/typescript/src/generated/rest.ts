@@ -629,7 +629,8 @@ export interface paths {
         };
         /**
          * What is near something, and what binds it.
-         * @description With a time only relations are followed: those that held then.
+         * @description The nearest first, and of these the strongest bonds. With a time only relations are followed: those that held
+         *     then.
          *
          *     Takes the role `reader`.
          */
@@ -651,7 +652,8 @@ export interface paths {
         };
         /**
          * The ways between two things.
-         * @description With a time only relations are followed: those that held then.
+         * @description The shortest first. With a time only relations are followed: those that held then. Among very many concepts not
+         *     all are looked at; ways that are left out are no shorter than those told.
          *
          *     Takes the role `reader`.
          */
@@ -4737,6 +4739,8 @@ export interface operations {
                 branch?: string | null;
                 /** @description How many steps at most. */
                 depth?: number;
+                /** @description How many at most. */
+                limit?: number;
                 /** @description A name, in any form. */
                 name: string;
             };
