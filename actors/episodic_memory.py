@@ -138,7 +138,7 @@ class EpisodicMemoryHost(ViewHost):
 
     def seeds(self, asked: Sequence[Question]) -> list[dict[MemoryId, float]]:
         """For each question the memories from which the graph is to be asked, and how well they match, best first."""
-        return [self._seeker.seeds(one) for one in asked]
+        return self._seeker.seeds(asked)
 
     def contenders(self, asked: Sequence[Led]) -> list[Contenders]:
         """For each question the memories that may be among its best, and the parts of their scores but for the mood."""

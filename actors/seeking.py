@@ -6,6 +6,7 @@ not there any more, after a restart or among very many questions, it is found ag
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from quantum_memory.actors import life_rules
+from quantum_memory.memory.episodic.dense import Company, Multiply, all_products
 from quantum_memory.memory.episodic.records import felt
 from quantum_memory.memory.episodic.search import Query, Sighting
 from quantum_memory.memory.episodic.state import EpisodicState
@@ -22,7 +24,7 @@ from quantum_memory.memory.scoring import Sought
 from quantum_memory.memory.semantic.bridges import Bridges
 from quantum_memory.policies.recall import contenders
 from quantum_memory.settings import Settings
-from quantum_memory.types import Floats, Memory, MemoryId, Place
+from quantum_memory.types import Floats, Memory, MemoryId, Place, Vector
 
 KEPT = 256
 """Questions between their two steps whose candidates are kept."""
@@ -77,9 +79,20 @@ class Seeker:
         self._decay, self._reinforced = life_rules.decay(settings.life), settings.life.reinforce != "off"
         self._kept: Held[str, Sought] = Held(KEPT)
 
-    def seeds(self, question: Question) -> dict[MemoryId, float]:
-        """The memories from which the graph is to be asked, and how well they match. Raises: what ``Sought`` raises."""
-        sought = self._found(question)
+    def seeds(self, questions: Sequence[Question]) -> list[dict[MemoryId, float]]:
+        """For each question the memories from which the graph is to be asked, and how well they match.
+
+        Those of one place look at its vectors in one pass. Raises: what ``Sought`` raises.
+        """
+        embeddings: defaultdict[Place, list[Vector]] = defaultdict(list)
+        for one in questions:
+            if one.query.embedding is not None:
+                embeddings[one.place].append(one.query.embedding)
+        companies = {place: Company(some) for place, some in embeddings.items()}
+        return [self._seeds(one, companies.get(one.place)) for one in questions]
+
+    def _seeds(self, question: Question, company: Company | None) -> dict[MemoryId, float]:
+        sought = self._found(question, all_products if company is None else company.all_products)
         self._kept.put(question.token, sought)
         return sought.seeds(self._weights)
 
@@ -99,8 +112,8 @@ class Seeker:
         memories = tuple(sought.look.memories(sought.found.numbers[chosen]))
         return Contenders(memories, {name: part[chosen] for name, part in parts.items()}, felt(memories)[:, :4])
 
-    def _found(self, question: Question) -> Sought:
-        return Sought(self._memories(question.place), question.query, question.now)
+    def _found(self, question: Question, multiply: Multiply = all_products) -> Sought:
+        return Sought(self._memories(question.place), question.query, question.now, multiply)
 
     def _recency(self, place: Place, sought: Sought) -> Floats:
         if not self._weights.recency:

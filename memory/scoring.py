@@ -14,7 +14,7 @@ from heapq import nsmallest
 import numpy as np
 
 from quantum_memory.memory.episodic.columnar import Ints
-from quantum_memory.memory.episodic.dense import Mask
+from quantum_memory.memory.episodic.dense import Mask, Multiply, all_products
 from quantum_memory.memory.episodic.look import Look
 from quantum_memory.memory.episodic.parts import matching, nearness_by_code, spoken_by
 from quantum_memory.memory.episodic.search import Chosen, Found, Query, Sighting
@@ -59,13 +59,14 @@ class Sought:
         state: what is remembered; it does not change.
         query: what is asked, and under which filters.
         now: when it is asked.
+        multiply: what multiplies all rows of an array with the embedding.
 
     Raises: ShapeMismatch if the embedding is not as long as those of the state.
     """
 
-    def __init__(self, state: EpisodicState, query: Query, now: datetime) -> None:
+    def __init__(self, state: EpisodicState, query: Query, now: datetime, multiply: Multiply = all_products) -> None:
         self._query, self._now = query, now
-        self._sighting = Sighting(state, query)
+        self._sighting = Sighting(state, query, multiply=multiply)
         first, *others = searches(query, now)
         self.found = self._sighting.measured(self._sighting.chosen(first))
         for one in others:

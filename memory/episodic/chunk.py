@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantum_memory.memory.episodic.columnar import Ints
-from quantum_memory.memory.episodic.dense import FlatIndex, Mask, Nearest, scan
+from quantum_memory.memory.episodic.dense import FlatIndex, Mask, Multiply, Nearest, scan
 from quantum_memory.memory.episodic.lexical import POSTING, Group, Postings, Terms, match_flat
 from quantum_memory.memory.episodic.parts import statements
 from quantum_memory.memory.episodic.records import Records, felt, micros
@@ -229,8 +229,17 @@ class Chunk:
     def nearest(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - it is exact anyway
         return scan(self._vectors[:length], query, k, allowed)
 
-    def near(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - it is exact anyway
-        return FlatIndex(self._vectors[:length]).near(query, k, allowed)
+    def near(
+        self,
+        query: Vector,
+        k: int,
+        allowed: Mask | None,
+        length: int,
+        *,
+        exact: bool,  # noqa: ARG002 - it is exact anyway
+        multiply: Multiply,
+    ) -> Nearest:
+        return FlatIndex(self._vectors[:length]).near(query, k, allowed, multiply=multiply)
 
     def vectors(self, rows: Ints) -> Vector:
         return self._vectors[rows]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.columnar import Ints
-from quantum_memory.memory.episodic.dense import DenseIndex, FlatIndex, Mask, Nearest
+from quantum_memory.memory.episodic.dense import DenseIndex, FlatIndex, Mask, Multiply, Nearest
 from quantum_memory.memory.episodic.lexical import Group, Terms
 from quantum_memory.memory.episodic.parts import statements_of
 from quantum_memory.memory.episodic.rows import Rows
@@ -193,8 +193,17 @@ class Run:
     def nearest(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - a run is always seen whole
         return self.index.nearest(query, k, allowed, exact=exact)
 
-    def near(self, query: Vector, k: int, allowed: Mask | None, length: int, *, exact: bool) -> Nearest:  # noqa: ARG002 - a run is always seen whole
-        return self.index.near(query, k, allowed, exact=exact)
+    def near(
+        self,
+        query: Vector,
+        k: int,
+        allowed: Mask | None,
+        length: int,  # noqa: ARG002 - a run is always seen whole
+        *,
+        exact: bool,
+        multiply: Multiply,
+    ) -> Nearest:
+        return self.index.near(query, k, allowed, exact=exact, multiply=multiply)
 
     def vectors(self, rows: Ints) -> Vector:
         return self._table.vectors[rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from quantum_memory.checks import bounded, vector
 from quantum_memory.errors import InvalidValue, MemoryNotFound
 from quantum_memory.memory.episodic.columnar import Ints, ascending
 from quantum_memory.memory.episodic.context import Context
-from quantum_memory.memory.episodic.dense import Mask
+from quantum_memory.memory.episodic.dense import Mask, Multiply, all_products
 from quantum_memory.memory.episodic.filtering import Allowed
 from quantum_memory.memory.episodic.lexical import Bm25
 from quantum_memory.memory.episodic.look import NOTHING, Look, Stamps
@@ -168,17 +169,23 @@ class Sighting:
         query: its text and its embedding count; which filters and what limit, ``chosen`` is told.
         bm25: the knobs of the words' score.
         context: how far surroundings reach.
+        multiply: what multiplies all rows of an array with the embedding.
 
     Raises: ShapeMismatch if the embedding is not as long as those of the state.
     """
 
     def __init__(
-        self, state: EpisodicState, query: Query, bm25: Bm25 | None = None, context: Context | None = None
+        self,
+        state: EpisodicState,
+        query: Query,
+        bm25: Bm25 | None = None,
+        context: Context | None = None,
+        multiply: Multiply = all_products,
     ) -> None:
         if query.embedding is not None and state.dim is not None:
             vector("embedding", query.embedding, state.dim)
         self.look = Look(state)
-        self._embedding, self._context = query.embedding, context or Context()
+        self._embedding, self._context, self._multiply = query.embedding, context or Context(), multiply
         self._wanted = np.empty(0) if query.embedding is None else query.embedding.astype(np.float64)
         self._phrase = Phrase(state, self.look, query.text, bm25 or Bm25(), query.limit, query.over)
         self._allowed: list[Allowed] = []
@@ -279,7 +286,7 @@ class Sighting:
         swift = self.look.heads is not None and query.limit <= MOST_KEPT
         numbered = []
         for index, (begin, part) in enumerate(zip(self.look.begins, self.look.slices, strict=False)):
-            find = part.block.near if swift else part.block.nearest
+            find = partial(part.block.near, multiply=self._multiply) if swift else part.block.nearest
             found = find(self._embedding, query.limit, allowed.of_slice(index), part.length, exact=query.exact)
             numbered.append((begin + found.rows, found.products))
         if not swift or not numbered:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from quantum_memory.checks import whole
 from quantum_memory.errors import InvalidValue, ShapeMismatch
+from quantum_memory.memory.episodic.dense.company import Multiply
 from quantum_memory.memory.episodic.dense.library import Rows, all_products, fit_array, fit_query, products
 from quantum_memory.types import Vector
 
@@ -51,12 +52,12 @@ def best_of(array: Vector, query: Vector, k: int, allowed: Mask | None) -> Neare
     return ordered(every(array, query, allowed), k)
 
 
-def every(array: Vector, query: Vector, allowed: Mask | None) -> Nearest:
+def every(array: Vector, query: Vector, allowed: Mask | None, multiply: Multiply = all_products) -> Nearest:
     """Every allowed row, in order. Everything has been checked."""
     if allowed is not None:
         rows = np.flatnonzero(allowed)
         return Nearest(rows, products(array, query, rows))
-    return Nearest(np.arange(len(array), dtype=np.int64), all_products(array, query))
+    return Nearest(np.arange(len(array), dtype=np.int64), multiply(array, query))
 
 
 def _likely(values: Vector, k: int) -> Rows:

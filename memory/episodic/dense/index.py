@@ -14,6 +14,7 @@ import numpy as np
 from quantum_memory.checks import whole
 from quantum_memory.errors import OutOfRange
 from quantum_memory.memory.episodic.dense import frame
+from quantum_memory.memory.episodic.dense.company import Multiply
 from quantum_memory.memory.episodic.dense.exact import (
     MOST_ROWS,
     NOTHING,
@@ -23,7 +24,7 @@ from quantum_memory.memory.episodic.dense.exact import (
     every,
     ordered,
 )
-from quantum_memory.memory.episodic.dense.library import Rows, fit_array, fit_query, products
+from quantum_memory.memory.episodic.dense.library import Rows, all_products, fit_array, fit_query, products
 from quantum_memory.types import Vector
 
 Kind: TypeAlias = Literal["flat", "pq", "hnsw", "ivf"]
@@ -61,10 +62,19 @@ class DenseIndex(Protocol):
         Raises: ShapeMismatch, NotFinite, InvalidValue, OutOfRange.
         """
 
-    def near(self, query: Vector, k: int, allowed: Mask | None = None, *, exact: bool = False) -> Nearest:
+    def near(
+        self,
+        query: Vector,
+        k: int,
+        allowed: Mask | None = None,
+        *,
+        exact: bool = False,
+        multiply: Multiply = all_products,
+    ) -> Nearest:
         """Distinct allowed rows in any order, among which are those that ``nearest`` gives, and their products.
 
-        Who has several indexes chooses among what all of them found at once. Raises: as ``nearest``.
+        Who has several indexes chooses among what all of them found at once. Where all rows are looked at, ``multiply``
+        gives their products. Raises: as ``nearest``.
         """
 
     def vectors(self, rows: Rows) -> Vector:
@@ -100,7 +110,15 @@ class Indexed(ABC):
     def nearest(self, query: Vector, k: int, allowed: Mask | None = None, *, exact: bool = False) -> Nearest:
         return ordered(self.near(query, k, allowed, exact=exact), k)
 
-    def near(self, query: Vector, k: int, allowed: Mask | None = None, *, exact: bool = False) -> Nearest:
+    def near(
+        self,
+        query: Vector,
+        k: int,
+        allowed: Mask | None = None,
+        *,
+        exact: bool = False,
+        multiply: Multiply = all_products,
+    ) -> Nearest:
         query = fit_query(query, self._array.shape[1])
         whole("k", k, 0, MOST_ROWS)
         size = count = len(self._array)
@@ -114,7 +132,7 @@ class Indexed(ABC):
             return NOTHING
         found = None if exact or k == count else self._found(query, k, allowed, count)
         if found is None:
-            return every(self._array, query, allowed)
+            return every(self._array, query, allowed, multiply)
         return Nearest(found, products(self._array, query, found))
 
     @abstractmethod
