@@ -30,7 +30,7 @@ KEPT = 10_000
 
 SESSION_BYTES = 16
 READ_AT_ONCE = 1000
-"""Names of agents, where all are wanted."""
+"""Names of agents, at most, where there are some that a caller does not see."""
 
 
 class Backend:
@@ -48,15 +48,6 @@ class Backend:
         self._callers: Held[tuple[str, str], MemoryCluster] = Held(KEPT)
         self._recalls = Recalls(memory, ray_metrics() if memory.settings.telemetry.metrics else SILENT)
         self._first: Held[tuple[str, str, str], AgentHandle] = Held(KEPT)
-
-    async def agents(self, who: Principal) -> list[str]:
-        """The names of all agents that a caller sees, in order."""
-        found: list[str] = []
-        while True:
-            page = await self.agents_page(who, found[-1] if found else None, READ_AT_ONCE)
-            found += page
-            if len(page) < READ_AT_ONCE:
-                return found
 
     async def agents_page(self, who: Principal, after: str | None, limit: int) -> list[str]:
         """The names of the first agents that a caller sees after one, in order, and so many at most.

@@ -14,6 +14,15 @@ NAMED = 5
 """Named emotions that are told."""
 
 
+class Agents(BaseModel):
+    """Some of the agents, in the order of their names."""
+
+    names: list[str]
+    next: str | None = Field(
+        description="What to give as `after` for those that follow; nothing if these are the last."
+    )
+
+
 class Added(BaseModel):
     """What was remembered."""
 
@@ -82,13 +91,14 @@ class Moved(BaseModel):
 
 
 class Merged(BaseModel):
-    """What a merge took over; all empty if there was nothing new."""
+    """What a merge took over, the first hundred of each kind; all empty if there was nothing new."""
 
     added: list[str]
     revised: list[str]
     forgotten: list[str]
     skills: list[str]
     conflicts: list[str] = Field(description="What both sides had changed, and whose word counts.")
+    untold: int = Field(description="How many there are of all kinds beyond those that are named.")
 
 
 class Forgot(BaseModel):

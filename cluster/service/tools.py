@@ -22,9 +22,10 @@ from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.principals import Principal, Role
 from quantum_memory.cluster.service.problems import problem_of
 from quantum_memory.cluster.service.tenants import DEFAULT
-from quantum_memory.cluster.service.tool_hints import reads, writes
+from quantum_memory.cluster.service.tool_hints import reads, strict, writes
 from quantum_memory.cluster.service.tool_values import (
     Added,
+    Agents,
     Block,
     Branched,
     Checkpointed,
@@ -78,7 +79,8 @@ Forbidding = Callable[[Denied, ToolCall], None]
 """Told of what a call was denied."""
 _CALL: ContextVar[ToolCall | None] = ContextVar("the call of a tool that is under way", default=None)
 LIMIT = 100
-"""Memories that one call may bring or ask for."""
+"""Memories that one call may bring or ask for, and ids of each kind that it tells of a merge."""
+MOST_NAMES = 1000
 
 
 def server(backend: Backend, caller: Caller, denied: Forbidding) -> MCPServer[Any]:
@@ -98,13 +100,12 @@ class _Tools:
     def __init__(self, backend: Backend, caller: Caller, denied: Forbidding) -> None:
         self._backend, self._caller, self._denied = backend, caller, denied
         self.server: MCPServer[Any] = MCPServer(
-            "quantum_memory", instructions=INSTRUCTIONS, version=version("quantum-memory"), log_level="WARNING"
+            "quantum_memory",
+            instructions=INSTRUCTIONS,
+            version=version("quantum-memory"),
+            tools=strict(self, _ANNOTATED) + strict(LibraryTools(self._library, self._told), LIBRARY),
+            log_level="WARNING",
         )
-        for tool, (title, hints) in _ANNOTATED.items():
-            self.server.tool(title=title, annotations=hints)(getattr(self, tool))
-        library = LibraryTools(self._library, self._told)
-        for tool, (title, hints) in LIBRARY.items():
-            self.server.tool(title=title, annotations=hints)(getattr(library, tool))
         self.server.resource(
             "memory://{agent}/{branch}/{memory}",
             name="memory",
@@ -148,10 +149,17 @@ class _Tools:
                 self._denied(error, call)
             raise
 
-    async def agents(self, ctx: Context[Any, Any]) -> list[str]:
-        """The names of the agents whose memories you can use."""
+    async def agents(
+        self,
+        ctx: Context[Any, Any],
+        limit: Annotated[int, Field(ge=1, le=MOST_NAMES, description="How many names at most.")] = LIMIT,
+        after: Annotated[str | None, Field(description="Only those after this name: `next` of the last call.")] = None,
+    ) -> Agents:
+        """The names of the agents whose memories you can use, in order, page by page."""
         with self._told():
-            return await self._backend.agents(await self._who(ctx, "reader", "agents"))
+            who = await self._who(ctx, "reader", "agents")
+            names = await self._backend.agents_page(who, after, limit + 1)
+            return Agents(names=names[:limit], next=names[limit - 1] if len(names) > limit else None)
 
     async def remember(
         self,
@@ -276,12 +284,14 @@ class _Tools:
             handle = await self._backend.agent(who, agent, branch)
             other = await self._backend.agent(who, agent, source)
             told = await handle.merge.begin(other, policy=policy)
+            parts = (told.added, told.revised, told.forgotten, told.skills, told.conflicts)
             return Merged(
-                added=list(told.added),
-                revised=list(told.revised),
-                forgotten=list(told.forgotten),
-                skills=list(told.skills),
-                conflicts=[conflict_told(conflict) for conflict in told.conflicts],
+                added=list(told.added[:LIMIT]),
+                revised=list(told.revised[:LIMIT]),
+                forgotten=list(told.forgotten[:LIMIT]),
+                skills=list(told.skills[:LIMIT]),
+                conflicts=[conflict_told(conflict) for conflict in told.conflicts[:LIMIT]],
+                untold=sum(max(0, len(part) - LIMIT) for part in parts),
             )
 
     async def forget(

@@ -74,7 +74,7 @@ def test_an_assistant_remembers_recalls_tries_out_and_takes_back(front: Front) -
     async def play(to: Talk) -> None:
         ids = (await to.call("remember", agent="alice", texts=[RAIN, "Carol plays chess."], speaker="Alice"))["ids"]
         assert len(ids) == 2
-        assert (await to.call("agents"))["result"] == ["alice"]
+        assert (await to.call("agents")) == {"names": ["alice"], "next": None}
         found = await to.call("recall", agent="alice", query="who lent an umbrella?", k=1)
         (hit,) = found["memories"]
         assert (hit["text"], hit["speaker"], hit["id"], found["missing"]) == (RAIN, "Alice", ids[0], [])
@@ -156,6 +156,7 @@ def test_every_tool_says_what_it_does_and_whether_it_changes_anything(front: Fro
             assert len(tool.description or "") > 30
             assert tool.output_schema is not None
             assert tool.annotations is not None
+            assert tool.input_schema["additionalProperties"] is False
             properties = dict(tool.input_schema["properties"])
             assert all(one.get("description") for one in properties.values()), tool.name
         assert {name for name, tool in found.items() if tool.annotations and tool.annotations.read_only_hint} == {
@@ -176,12 +177,61 @@ def test_every_tool_says_what_it_does_and_whether_it_changes_anything(front: Fro
         ("remember", {"agent": "alice", "texts": []}, "at least 1"),
         ("recall", {"agent": "alice", "query": "x", "k": 1_000}, "less than or equal to 100"),
         ("rollback", {"agent": "alice", "to": "never"}, "no agent"),
+        ("agents", {"limit": 1_001}, "less than or equal to 1000"),
+        ("agents", {"after": "a:b"}, "without ':'"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_words(front: Front, tool: str, arguments: dict[str, Any], told: str) -> None:
     async def play(to: Talk) -> None:
         text = await to.refused(tool, **arguments)
         assert any(one in text for one in told.split("|")), text
+
+    talk(front, play)
+
+
+def test_agents_come_in_pages_and_each_is_one_value(front: Front) -> None:
+    names = [f"agent-{n}" for n in range(7)]
+    for name in names:
+        front.agent(f"acme:{name}")
+
+    async def play(to: Talk) -> None:
+        found: list[str] = []
+        after = None
+        while True:
+            answer = await to.client.call_tool("agents", {"limit": 3} | ({"after": after} if after else {}))
+            page = answer.structured_content
+            assert page is not None
+            assert len(answer.content) == 1
+            found += page["names"]
+            after = page["next"]
+            if after is None:
+                break
+            assert len(page["names"]) == 3
+        assert found == names
+
+    talk(front, play)
+
+
+@pytest.mark.parametrize("misspelt", [{"branche": "what-if"}, {"Branch": "what-if"}, {"as_of": "x"}])
+def test_what_a_tool_does_not_know_is_refused_and_nothing_is_done(front: Front, misspelt: dict[str, str]) -> None:
+    ids = front.agent("acme:alice").remember([RAIN])
+
+    async def play(to: Talk) -> None:
+        text = await to.refused("forget", agent="alice", ids=ids, **misspelt)
+        assert next(iter(misspelt)) in text
+        assert "Extra inputs" in text
+
+    talk(front, play)
+    assert front.agent("acme:alice").memory(ids[0]).text == RAIN
+
+
+def test_a_large_merge_is_told_in_part_with_how_much_is_left_out(front: Front) -> None:
+    alice = front.agent("acme:alice")
+    ids = alice.fork("what-if").remember([f"Thing {n}." for n in range(tools.LIMIT + 5)])
+
+    async def play(to: Talk) -> None:
+        told = await to.call("merge", agent="alice", source="what-if")
+        assert (told["added"], told["untold"]) == (ids[: tools.LIMIT], 5)
 
     talk(front, play)
 
@@ -234,7 +284,7 @@ def test_what_goes_wrong_inside_is_not_told(front: Front, monkeypatch: pytest.Mo
     async def broken(*_: object) -> list[str]:
         raise ZeroDivisionError("the baker's daughter")
 
-    monkeypatch.setattr(Backend, "agents", broken)
+    monkeypatch.setattr(Backend, "agents_page", broken)
 
     async def play(to: Talk) -> None:
         assert "baker" not in await to.refused("agents")

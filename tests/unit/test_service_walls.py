@@ -299,7 +299,7 @@ class Walls(RuleBasedStateMachine):
             return
         if does == "list":
             own = sorted(known for tenant, known in self.told if tenant == held.tenant and held.sees(known))
-            assert self.wait(self.backends[replica].agents(who)) == own
+            assert self.wait(self.backends[replica].agents_page(who, None, 10_000)) == own
             return
         writes = does == "remember"
         try:
@@ -391,7 +391,7 @@ class Walls(RuleBasedStateMachine):
             page = self.did(partial(library.entries.begin, project))
             listed += [one.id for one in page.entries]
         assert sorted(listed) == sorted(mine)
-        assert not any(":" in name for name in self.wait(self.backends[replica].agents(who)))
+        assert not any(":" in name for name in self.wait(self.backends[replica].agents_page(who, None, 10_000)))
         for id_, (_, project, _) in self.kept.items():
             try:
                 found = self.did(partial(library.entry.begin, project, id_))
