@@ -305,6 +305,27 @@ def test_what_something_in_between_says_for_good_is_not_asked_again(status: int)
     assert isinstance(of_answer(status, {"content-type": "text/plain"}, b"no"), ServerFailure)
 
 
+@pytest.mark.parametrize(
+    ("first", "gone"),
+    [(("busy", 503), False), (("rate-limited", 429), False), (("", 503), True), (("", 502), True), (None, True)],
+)
+def test_nothing_that_was_never_there_was_deleted(first: tuple[str, int] | None, gone: bool) -> None:
+    """What is not there at the second attempt was deleted by the first only where nobody knows what came of that."""
+    steps = performed(forget_memory("ann", "m1"), Retries(draw=lambda: 0.0), 30.0, Clock())
+    next(steps)
+    steps.send(NoAnswer("gone") if first is None else _problem(*first))
+    steps.send(None)
+    with pytest.raises(StopIteration if gone else NotFound):
+        steps.send(_problem("memory-not-found", 404))
+
+
+def _problem(kind: str, status: int) -> Answer:
+    if not kind:
+        return Answer(status, {}, b"")
+    body = json.dumps({"type": f"/problems/{kind}", "status": status}).encode()
+    return Answer(status, {"content-type": "application/problem+json"}, body)
+
+
 @pytest.mark.parametrize("name", [".", ".."])
 def test_a_name_that_clients_take_for_a_step_of_the_path_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no name"):

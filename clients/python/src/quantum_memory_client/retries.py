@@ -67,9 +67,9 @@ def performed(call: Call[T], retries: Retries, timeout_s: float, clock: Callable
         try:
             return _read(call, outcome)
         except ClientError as error:
-            lost = lost or isinstance(error, NoAnswer | DeadlineExceeded)
+            lost = lost or _is_lost(error)
             error.idempotency_key, error.may_be_done = call.key, lost and call.key is not None
-            if attempt and _is_gone(call, error):
+            if lost and _is_gone(call, error):
                 return call.read(Answer(204, {}, b""))
             if not isinstance(error, NoAnswer) and error.status not in AGAIN:
                 raise
@@ -88,6 +88,11 @@ def _read(call: Call[T], outcome: Answer | NoAnswer | None) -> T:
     raise outcome
 
 
+def _is_lost(error: ClientError) -> bool:
+    """Whether nobody knows what came of an attempt: it was not the server that said that nothing of it was done."""
+    return isinstance(error, NoAnswer | DeadlineExceeded) or (error.status in (502, 503) and not error.kind)
+
+
 def _is_gone(call: Call[Any], error: ClientError) -> bool:
-    """Whether what was to be deleted is not there: an attempt before this one may have done it and lost its answer."""
+    """Whether what was to be deleted is not there: then the attempt whose answer was lost may have done it."""
     return call.method == "DELETE" and isinstance(error, NotFound) and error.kind not in ("", "agent-not-found")
