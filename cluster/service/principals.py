@@ -72,7 +72,8 @@ class Principal:
     projects: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        within("subject", visible("subject", self.subject), MAX_SUBJECT_CHARS)
+        if not within("subject", visible("subject", self.subject), MAX_SUBJECT_CHARS).isprintable():
+            raise InvalidValue("subject", repr(self.subject), "a text without control characters")
         tenant_named(self.tenant)
         role_named(self.role)
         if not 1 <= len(self.agents) <= MAX_PATTERNS or not all(self.agents):

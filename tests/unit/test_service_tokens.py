@@ -181,6 +181,9 @@ def test_claims_have_the_names_that_the_settings_give_them(front: Front) -> None
         {"sub": None},
         {"sub": ""},
         {"sub": "s" * 300},
+        {"sub": "a\nb"},
+        {"sub": "a\x1b[2J"},
+        {"sub": "a\u2028b"},
         {"sub": 7},
         {"sub": {"a": 1}},
         {"tenant": None},
@@ -507,6 +510,16 @@ def test_keys_are_read_from_pem_jwk_and_jwks() -> None:
     curve = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(elliptic(SECP256R1()).public_key()))
     mixed = jwks(jwk(ED, "a", use="sig"), jwk(RSA, "b", use="enc"), jwk(RSA, "c", alg="RS512"), curve, jwk(RSA, "d"))
     assert [key.id for key in verifying_keys("k", mixed)] == ["a", "d"]
+
+
+def test_a_key_of_a_set_that_is_unfit_is_in_the_way_of_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    weak = jwk(rsa(65537, 1024), "weak")  # noqa: S505  (it is left out)
+    damaged = {"kty": "RSA", "n": "!", "e": "AQAB"}
+    found = verifying_keys("k", jwks(jwk(ED, "a"), weak, damaged, {"kid": "no kty"}, jwk(OTHER, "new")))
+    assert [key.id for key in found] == ["a", "new"]
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [one.split(":")[1] for one in told] == [" k, key 2", " k, key 3", " k, key 4"]
+    assert "RSAPublicKey of 1024 bits" in told[0]
 
 
 SECRET = ED.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())

@@ -6,6 +6,7 @@ A key has one algorithm, and no token can choose another for it. Reads no file.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ PublicKey: TypeAlias = Ed25519PublicKey | RSAPublicKey
 MOST_KEYS = 64
 LEAST_RSA_BITS = 2048
 WANT = "public keys for EdDSA (Ed25519) or RS256 (RSA of 2048 bits or more) as PEM, JWK or JWKS"
+UNFIT = (ValueError, TypeError, KeyError, AttributeError, RecursionError, PyJWTError, UnsupportedAlgorithm)
+"""What comes of reading something that is no key."""
+logger = logging.getLogger(__name__)
 _PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
 
 
@@ -44,14 +48,15 @@ class VerifyingKey:
 def verifying_keys(where: str, data: bytes) -> tuple[VerifyingKey, ...]:
     """The keys in a file's content.
 
-    What is for something else (encryption, other algorithms) is left out. Private and shared keys are refused: they
-    have no business here.
+    What is for something else (encryption, other algorithms) is left out, and so is with a warning what a set of keys
+    has that is too weak or damaged: it is in the way of no other. Private and shared keys are refused: they have no
+    business here.
 
     Raises: InvalidValue, which tells nothing of the content.
     """
     try:
         found = _of_pem(where, data) if b"-----BEGIN" in data else _of_json(where, data)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, PyJWTError, UnsupportedAlgorithm) as error:
+    except UNFIT as error:
         if isinstance(error, InvalidValue):
             raise
         raise InvalidValue(where, f"something else ({type(error).__name__})", WANT) from None
@@ -72,14 +77,23 @@ def _of_pem(where: str, data: bytes) -> tuple[VerifyingKey, ...]:
 def _of_json(where: str, data: bytes) -> tuple[VerifyingKey, ...]:
     tree = json.loads(data)
     listed: Sequence[Mapping[str, Any]] = tree.get("keys", [tree])
-    keys = [_of_jwk(where, jwk) for jwk in listed]
-    return tuple(key for key in keys if key is not None)
+    found = []
+    for number, jwk in enumerate(listed, 1):
+        if isinstance(jwk, dict) and ("d" in jwk or jwk.get("kty") == "oct"):
+            raise InvalidValue(where, "a private or shared key", WANT)
+        try:
+            key = _of_jwk(f"{where}, key {number}", jwk)
+        except InvalidValue as error:
+            logger.warning("left out: %s", error)
+        except UNFIT as error:
+            logger.warning("left out: %s, key %d: %s", where, number, type(error).__name__)
+        else:
+            found += [] if key is None else [key]
+    return tuple(found)
 
 
 def _of_jwk(where: str, jwk: Mapping[str, Any]) -> VerifyingKey | None:
     """The key, if it is one for signatures that are taken here."""
-    if "d" in jwk or jwk["kty"] == "oct":
-        raise InvalidValue(where, "a private or shared key", WANT)
     algorithm: Algorithm | None = None
     if jwk["kty"] == "RSA":
         algorithm = "RS256"
@@ -101,4 +115,5 @@ def _known(where: str, kid: str | None, key: object) -> VerifyingKey:
         return VerifyingKey(kid, "EdDSA", key)
     if isinstance(key, RSAPublicKey) and key.key_size >= LEAST_RSA_BITS:
         return VerifyingKey(kid, "RS256", key)
-    raise InvalidValue(where, f"a {type(key).__name__.strip('_')}", WANT)
+    bits = getattr(key, "key_size", None)
+    raise InvalidValue(where, f"a {type(key).__name__.strip('_')}" + (f" of {bits} bits" if bits else ""), WANT)
