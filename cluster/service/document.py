@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from quantum_memory.cluster.service.door import ROLE, UPLOAD
 from quantum_memory.cluster.service.envelope import HEADER
-from quantum_memory.cluster.service.idempotency import KEY_HEADER
+from quantum_memory.cluster.service.idempotency import KEY_HEADER, takes_key
 from quantum_memory.cluster.service.problems import MEDIA_TYPE, TYPES, Problem
 
 TITLE = "Quantum memory"
@@ -92,7 +92,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     upload = operation.pop(UPLOAD, False)
     parameters = operation.setdefault("parameters", [])
     parameters.append({"$ref": "#/components/parameters/RequestId"})
-    if method != "get":
+    if ROLE in operation and takes_key(method, operation[ROLE]):
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     for answer in operation["responses"].values():
         answer.setdefault("headers", {})[HEADER] = {"$ref": "#/components/headers/RequestId"}

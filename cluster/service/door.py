@@ -18,7 +18,7 @@ from quantum_memory.actors.library import Library
 from quantum_memory.cluster.service.access.entry import entered, note
 from quantum_memory.cluster.service.backend import Backend, session_of
 from quantum_memory.cluster.service.bodies import BoundedRequest
-from quantum_memory.cluster.service.idempotency import READS, Key, key_of
+from quantum_memory.cluster.service.idempotency import READS, Key, key_of, takes_key
 from quantum_memory.cluster.service.limits.meter import MEMORIES, Meter, beside
 from quantum_memory.cluster.service.principals import ROLES, Principal, Role
 from quantum_memory.cluster.service.refusals import unsupported
@@ -185,7 +185,8 @@ async def _let_in(
         if upload and taken.media_type not in upload:
             raise unsupported(taken.media_type, " or ".join(upload))
         body = b"" if upload or request.method == READS else await taken.take_json()
-        key = key_of(taken, body, session_of(who).id, door.ledger, headers)
+        if takes_key(request.method, role):
+            key = key_of(taken, body, session_of(who).id, door.ledger, headers)
         taken.state.asked = Asked(door, who, request.state.request_id, key, bool(upload))
         return await work(taken)
     except InvalidInput:

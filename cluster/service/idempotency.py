@@ -13,6 +13,7 @@ from typing import Final
 
 from quantum_memory.cluster.service.access.ledger import digest_of
 from quantum_memory.cluster.service.bodies import BoundedRequest
+from quantum_memory.cluster.service.principals import Role
 from quantum_memory.cluster.service.seams import Ledger
 from quantum_memory.errors import InvalidValue, KeysNotKept, QuantumMemoryError
 
@@ -70,6 +71,11 @@ class Key:
         return await self._ledger.first_told(self._session, f"{what} of {self.op}", told)
 
 
+def takes_key(method: str, role: Role) -> bool:
+    """Whether an operation of a method and for a role is a change: what only asks takes no key."""
+    return method.upper() != READS and role != "reader"
+
+
 def key_of(
     request: BoundedRequest, body: bytes, session: str, ledger: Ledger | None, headers: Sequence[str] = ()
 ) -> Key | None:
@@ -85,7 +91,7 @@ def key_of(
     Raises: InvalidValue, KeysNotKept.
     """
     key = request.headers.get(KEY_HEADER)
-    if key is None or request.method == READS:
+    if key is None:
         return None
     if _KEY.fullmatch(key) is None:
         raise InvalidValue(KEY_HEADER, repr(key[:64]), "1 to 255 visible characters of ASCII")

@@ -4013,8 +4013,6 @@ export interface operations {
                 branch?: string | null;
             };
             header?: {
-                /** @description A name of the caller's for this change: it is made once. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
                 "X-Request-ID"?: components["parameters"]["RequestId"];
             };
@@ -4878,8 +4876,6 @@ export interface operations {
                 branch?: string | null;
             };
             header?: {
-                /** @description A name of the caller's for this change: it is made once. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
                 "X-Request-ID"?: components["parameters"]["RequestId"];
             };
@@ -5667,8 +5663,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name of the caller's for this change: it is made once. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
                 "X-Request-ID"?: components["parameters"]["RequestId"];
             };
