@@ -21,13 +21,13 @@ from quantum_memory.cluster.addresses import own_rays
 from quantum_memory.errors import QuantumMemoryError, StorageLocked, Unavailable, VaultUnavailable
 from quantum_memory.memory.archive import Exported, Imported, Views, examine_archive, export_archive, import_archive
 from quantum_memory.memory.archive.frame import PIECE_BYTES, replacing_bytes
-from quantum_memory.memory.vault.admission import ApiKey
+from quantum_memory.memory.vault.admission import ApiKey, Denial
 from quantum_memory.memory.vault.database import holder_of, located
 from quantum_memory.memory.vault.opening import blocks_of
 from quantum_memory.memory.vault.vault import Vault
 from quantum_memory.memory.vault.writes import Write, Written
 from quantum_memory.settings import Settings, load
-from quantum_memory.types import AgentName
+from quantum_memory.types import AgentName, AuditEntry
 
 if TYPE_CHECKING:
     from quantum_memory.cluster.cli_session import Session
@@ -39,7 +39,7 @@ TEXTS = 10_000
 
 
 class Door(Protocol):
-    """Who takes agents out of a vault and into it, cares for it, and knows its keys."""
+    """Who takes agents out of a vault and into it, cares for it, and knows its keys and its audit."""
 
     def export(self, agent: AgentName, path: Path, views: Views) -> Exported:
         """See ``export_archive``."""
@@ -55,6 +55,14 @@ class Door(Protocol):
 
     def keys(self, tenant: str | None) -> list[ApiKey]:
         """See ``Vault.api_keys``."""
+        ...
+
+    def audit(self, agent: AgentName | None, limit: int) -> list[AuditEntry]:
+        """See ``Vault.audit``."""
+        ...
+
+    def denials(self, tenant: str | None, limit: int) -> list[Denial]:
+        """See ``Vault.denials``."""
         ...
 
     def write(self, writes: Sequence[Write]) -> list[Written | QuantumMemoryError]:
@@ -79,6 +87,12 @@ class VaultDoor:
 
     def keys(self, tenant: str | None) -> list[ApiKey]:
         return self._vault.api_keys(tenant)
+
+    def audit(self, agent: AgentName | None, limit: int) -> list[AuditEntry]:
+        return self._vault.audit(agent, limit)
+
+    def denials(self, tenant: str | None, limit: int) -> list[Denial]:
+        return self._vault.denials(tenant, limit)
 
     def write(self, writes: Sequence[Write]) -> list[Written | QuantumMemoryError]:
         return self._vault.write(writes)
@@ -122,6 +136,14 @@ class ClusterDoor:
 
     def keys(self, tenant: str | None) -> list[ApiKey]:
         found: list[ApiKey] = self._ask("api_keys", tenant)
+        return found
+
+    def audit(self, agent: AgentName | None, limit: int) -> list[AuditEntry]:
+        found: list[AuditEntry] = self._ask("audit", agent, limit)
+        return found
+
+    def denials(self, tenant: str | None, limit: int) -> list[Denial]:
+        found: list[Denial] = self._ask("denials", tenant, limit)
         return found
 
     def write(self, writes: Sequence[Write]) -> list[Written | QuantumMemoryError]:

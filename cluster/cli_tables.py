@@ -16,6 +16,7 @@ from rich.text import Text
 
 from quantum_memory.cluster import branch_graph
 from quantum_memory.cluster.formats import AXES, record
+from quantum_memory.memory.vault.admission import Denial
 from quantum_memory.types import (
     AuditEntry,
     Branch,
@@ -293,6 +294,18 @@ def audit_table(entries: Sequence[AuditEntry]) -> RenderableType:
         place = "" if one.seq is None else f" :{one.seq}"
         what = called(f"{one.action}{place}  {one.detail}".rstrip())
         table.add_row(str(one.position), when(one.at), called(one.who), called(one.agent or ""), what)
+    return table
+
+
+def denials_table(denials: Sequence[Denial]) -> RenderableType:
+    """What callers from outside were denied, newest first."""
+    if not denials:
+        return words("nobody was denied anything")
+    table = Table("time", "tenant", "who", "address", "what", "why")
+    for one in denials:
+        what = called(f"{one.action}  {one.agent or ''}".rstrip())
+        told = (called(text or "") for text in (one.tenant, one.who, one.address))
+        table.add_row(when(one.at), *told, what, called(one.reason))
     return table
 
 

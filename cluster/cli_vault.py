@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from quantum_memory.checks import named
 from quantum_memory.cluster import cli_tables as tables
 from quantum_memory.cluster.cli_agents import Kind, Speaker
 from quantum_memory.cluster.cli_session import Session, command, moment
@@ -55,11 +56,28 @@ def audit(
     session: Session,
     agent: Annotated[str | None, typer.Argument(metavar="[AGENT]", help="Only what was done to this agent.")] = None,
     limit: Limit = 100,
+    *,
+    denied: Annotated[
+        bool, typer.Option("--denied", help="What callers from outside were denied, instead of changes.")
+    ] = False,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", metavar="NAME", help="Only what this tenant's callers were denied.")
+    ] = None,
 ) -> None:
-    """Who changed what, and when: newest first."""
-    with session.memory() as memory:
-        entries = memory.audit(agent, limit)
-    session.show(tables.data(entries), lambda: tables.audit_table(entries))
+    """Who changed what, and when, or who was denied what: newest first."""
+    from quantum_memory.cluster.archives import door
+
+    if denied and agent is not None:
+        raise typer.BadParameter("what was denied is told of a tenant, with --tenant", param_hint="AGENT")
+    if tenant is not None and not denied:
+        raise typer.BadParameter("it goes with --denied", param_hint="--tenant")
+    with door(session, reading=True) as way:
+        if denied:
+            denials = way.denials(tenant, limit)
+            session.show(tables.data(denials), lambda: tables.denials_table(denials))
+        else:
+            entries = way.audit(None if agent is None else named("agent", agent), limit)
+            session.show(tables.data(entries), lambda: tables.audit_table(entries))
 
 
 @command(app)

@@ -134,6 +134,8 @@ def test_help_loads_neither_ray_nor_torch() -> None:
         ["demo", "--address", "auto"],
         ["resize", "agents", "2"],
         ["resize", "agents", "0", "--address", "auto"],
+        ["audit", "--tenant", "acme"],
+        ["audit", "alice", "--denied"],
         ["keys", "create"],
         ["keys", "create", "x", "--days", "0"],
         ["keys", "revoke"],

@@ -14,7 +14,7 @@ from quantum_memory.cluster.cli import app
 from quantum_memory.cluster.service.access.keys import matches, mint, presented
 from quantum_memory.errors import KeyNotFound
 from quantum_memory.memory.vault import Vault
-from quantum_memory.memory.vault.admission import RevokeKey
+from quantum_memory.memory.vault.admission import NoteDenial, RevokeKey
 from quantum_memory.memory.vault.writes import Written
 from tests.unit.front import Front
 
@@ -105,6 +105,28 @@ def test_what_no_key_can_have_is_refused_and_nothing_made(home: Path, args: list
     assert json.loads(call("keys", "list", "--json")[1]) == []
 
 
+def test_the_audit_and_what_was_denied_are_read_without_a_cluster(home: Path) -> None:
+    assert call("audit", "--json") == (0, "[]\n", "")
+    assert call("audit", "--denied", "--json") == (0, "[]\n", "")
+    assert not (home / "vault").exists(), "who only reads makes no vault"
+    call("keys", "create", "laptop", "--tenant", "acme")
+    with Vault.open("vault", now=now) as vault:
+        mine = NoteDenial("d1", now(), "recall", "not his", "acme", "key:k1", "10.0.0.1", "al\u202eice", "r-1")
+        vault.write([mine, NoteDenial("d2", now(), "connect", "no credential")])
+    (made, opened) = json.loads(call("audit", "--json")[1])
+    assert (made["action"], opened["action"]) == ("key_made", "session_opened")
+    newest, oldest = json.loads(call("audit", "--denied", "--json")[1])
+    assert (newest["action"], newest["tenant"]) == ("connect", None)
+    assert (oldest["who"], oldest["address"], oldest["request"]) == ("key:k1", "10.0.0.1", "r-1")
+    assert json.loads(call("audit", "--denied", "--tenant", "acme", "--json")[1]) == [oldest]
+    assert json.loads(call("audit", "--denied", "-n", "1", "--json")[1]) == [newest]
+    table = call("audit", "--denied")[1]
+    assert "10.0.0.1" in table
+    assert "\u202e" not in table
+    assert "key_made" in call("audit")[1]
+    assert call("audit", "nobody")[0] == 1
+
+
 def test_keys_are_made_through_a_cluster_that_holds_the_vault_open(tmp_path: Path) -> None:
     front = Front(tmp_path)
     try:
@@ -116,5 +138,9 @@ def test_keys_are_made_through_a_cluster_that_holds_the_vault_open(tmp_path: Pat
         assert door.keys("other") == []
         (refusal,) = door.write([RevokeKey(minted.write.id, "other", "0123456789ab.r")])
         assert isinstance(refusal, KeyNotFound)
+        assert [entry.action for entry in door.audit(None, 1)] == ["key_made"]
+        door.write([NoteDenial("d1", now(), "recall", "not his", "acme"), NoteDenial("d2", now(), "stream", "nobody")])
+        assert [one.action for one in door.denials("acme", 10)] == ["recall"]
+        assert [one.action for one in door.denials(None, 1)] == ["stream"]
     finally:
         front.close()
