@@ -21,6 +21,7 @@ from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.tenants import beyond, inside, outside, skipped
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.memory.held import Held
+from quantum_memory.memory.vault.admission import Denial
 from quantum_memory.memory.vault.writes import DERIVED, OpenSession, Written
 from quantum_memory.telemetry import SILENT
 from quantum_memory.types import AgentName, Branch, Hits, Mood, Tree
@@ -72,6 +73,11 @@ class Backend:
             if len(names) < most:
                 return found
             most = min(2 * most, READ_AT_ONCE)  # there are some that he does not see
+
+    async def denials(self, who: Principal, limit: int, before: int | None) -> list[Denial]:
+        """What callers of a caller's tenant were denied lately, newest first, before the one with this number."""
+        found: list[Denial] = await self.memory.call_vault("denials", who.tenant, limit, before).begin()
+        return found
 
     async def agent(
         self, who: Principal, name: str, branch: str | None = None, *, create: bool = False, op: str | None = None

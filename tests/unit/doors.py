@@ -26,6 +26,7 @@ PEOPLE = {
     "ann": ANN,
     "admin": Principal("key:admin", "acme", "admin"),
     "team": Principal("key:team", "acme", "writer", ("team-*",)),
+    "warden": Principal("key:warden", "acme", "admin", ("team-*",)),
     "other": Principal("key:other", "other", "admin"),
     "driver": Principal("key:driver", "default", "admin"),
 }

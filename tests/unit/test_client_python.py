@@ -104,6 +104,7 @@ async def everything(ask: Ask, folder: Path) -> None:
     assert (await ask("make_agent", ANN))["name"] == ANN
     assert (await ask("read_agent", ANN))["branch"] == "main"
     assert (await ask("read_caller"))["role"] == "admin"
+    assert await ask("list_denials") == []
     assert {"name": ANN} in await ask("list_agents")
     at = datetime(2025, 3, 4, tzinfo=UTC)
     assert (await ask("remember", ANN, "We moved to Lisbon.", id="a/b?", at=at, speaker="Ann"))["ids"] == ["a/b?"]

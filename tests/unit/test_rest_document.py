@@ -20,7 +20,8 @@ from tests.unit.doors import Rest, said
 
 DOCS = Path(__file__).parents[2] / "docs" / "rest.md"
 OPERATIONS = {
-    "readCaller", "listAgents", "makeAgent", "readAgent", "remember", "rememberMany", "rememberStream", "recall",
+    "readCaller", "listDenials", "listAgents", "makeAgent", "readAgent", "remember", "rememberMany", "rememberStream",
+    "recall",
     "context", "readMood", "readMoodHistory", "feel", "listMemories", "readMemory", "readProvenance", "reviseMemory",
     "forgetMemory", "forget", "readLog", "checkpoint", "listCommits", "listTags", "putTag", "dropTag",
     "diff", "readTree", "readAudit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ import pytest
 
 from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.runs import Run
+from quantum_memory.memory.vault.admission import NoteDenial
 from tests.unit.doors import Rest, problem, said
 
 ALICE = "/agents/alice"
@@ -53,6 +55,22 @@ def pages(rest: Rest, path: str, limit: int, between: Any = None, who: str = "an
             return items
         if between is not None:
             between()
+
+
+def test_an_admin_reads_what_callers_of_his_tenant_were_denied(rest: Rest) -> None:
+    told = [("acme", "alice"), ("other", "alice"), ("acme", None), (None, None), ("acme", "team-a"), ("default", "bob")]
+    for n, (tenant, agent) in enumerate(told):
+        rest.front.vault.write([NoteDenial(f"d{n}", datetime.now(UTC), f"action {n}", "no", tenant, agent=agent)])
+
+    def actions(who: str, limit: int = 1) -> list[str]:
+        return [one["action"] for one in pages(rest, "/denials", limit, who=who)]
+
+    assert actions("admin") == actions("admin", 100) == ["action 4", "action 2", "action 0"]
+    assert actions("warden") == ["action 4"], "he sees agents of his team, and what was about those"
+    assert (actions("other"), actions("driver")) == (["action 1"], ["action 5"])
+    newest = good(rest.get("/denials", who="admin", params={"limit": 1}))["items"][0]
+    assert newest.keys() == {"at", "who", "address", "action", "agent", "request", "reason"}
+    assert rest.get("/denials", who="ann").status_code == 403
 
 
 # Remembering and asking

@@ -107,6 +107,11 @@ export class QuantumMemory implements Caller {
     return this.json("readCaller", {}, options);
   }
 
+  /** What callers of the tenant were denied, newest first, a page of it: for an admin. */
+  listDenials(options: Options<"listDenials"> = {}): Promise<Answer<"listDenials">> {
+    return this.json("listDenials", {}, options);
+  }
+
   /** The agents that the caller sees, by name, a page of them. */
   listAgents(options: Options<"listAgents"> = {}): Promise<Answer<"listAgents">> {
     return this.json("listAgents", {}, options);

@@ -1,4 +1,4 @@
-"""Agents: which there are, and making one."""
+"""Agents: which there are, and making one; who asks, and who was denied something."""
 
 from __future__ import annotations
 
@@ -46,6 +46,29 @@ class CallerTold(Told):
 async def read_caller(asked: Asks) -> CallerTold:
     """So that nothing is offered that would be refused."""
     return CallerTold.model_validate(asked.who)
+
+
+class DenialTold(Told):
+    """Something that a caller was denied."""
+
+    at: When
+    who: str | None
+    address: str | None
+    action: str = Field(examples=["remember"])
+    agent: str | None = Field(description="As the caller named it.")
+    request: str | None = Field(description="The id of the request.")
+    reason: str
+
+
+@asks("admin", "GET", "/denials", "listDenials", "What callers of the tenant were denied lately, newest first.")
+async def list_denials(asked: Asks, limit: Limit = 100, cursor: Cursor = None) -> Page[DenialTold]:
+    """Of who sees all agents also what was about none. A page may hold fewer than were asked for."""
+    most, before = min(limit, asked.limits.page), None if cursor is None else cursors.number("denials", cursor)
+    found = await asked.door.backend.denials(asked.who, most + 1, before)
+    page = found[:most]
+    following = cursors.written("denials", page[-1].number) if len(found) > most else None
+    told = [one for one in page if "*" in asked.who.agents or (one.agent is not None and asked.who.sees(one.agent))]
+    return Page(items=[DenialTold.model_validate(one) for one in told], next=following)
 
 
 @asks("reader", "GET", "/agents", "listAgents", "The agents that the caller sees, by name.")

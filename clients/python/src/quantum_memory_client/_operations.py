@@ -17,6 +17,19 @@ def read_caller() -> Call[types.CallerTold]:
     return Call(name="readCaller", method="GET", path="/v1/caller", read=calls.read_json)
 
 
+def list_denials(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[types.DenialTold]]:
+    """What callers of the tenant were denied lately, newest first. Of who sees all agents also what was about
+    none. A page may hold fewer than were asked for. Takes the role `admin`.
+    """
+    return Call(
+        name="listDenials",
+        method="GET",
+        path="/v1/denials",
+        read=calls.read_json,
+        query=calls.query(limit=limit, cursor=cursor),
+    )
+
+
 def list_agents(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[types.AgentName]]:
     """The agents that the caller sees, by name. An agent that is made while somebody reads the pages is on one of
     them, or not; nothing else moves for it. Takes the role `reader`.
@@ -1185,6 +1198,7 @@ class Operations:
     """All of them as methods, but streams."""
 
     read_caller = Operation(read_caller)
+    list_denials = Listing(list_denials)
     list_agents = Listing(list_agents)
     make_agent = Operation(make_agent)
     read_agent = Operation(read_agent)

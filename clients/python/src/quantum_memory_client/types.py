@@ -136,6 +136,18 @@ class ContextTold(TypedDict):
     missing: list[str]
 
 
+class DenialTold(TypedDict):
+    """Something that a caller was denied."""
+
+    at: str
+    who: str | None
+    address: str | None
+    action: str
+    agent: str | None
+    request: str | None
+    reason: str
+
+
 class DiffTold(TypedDict):
     """What one place has and another has not, or otherwise; pairs are as on the left and as on the right."""
 

@@ -26,6 +26,7 @@ export const OPERATIONS = {
   listBranches: {"method":"GET","path":"/v1/agents/{agent}/branches","query":["limit","cursor"],"writes":false,"upload":false},
   listCommits: {"method":"GET","path":"/v1/agents/{agent}/commits","query":["limit","cursor"],"writes":false,"upload":false},
   listConcepts: {"method":"GET","path":"/v1/agents/{agent}/concepts","query":["top","branch","as_of"],"writes":false,"upload":false},
+  listDenials: {"method":"GET","path":"/v1/denials","query":["limit","cursor"],"writes":false,"upload":false},
   listEntries: {"method":"GET","path":"/v1/projects/{project}/entries","query":["kind","tag","tier","limit","cursor"],"writes":false,"upload":false},
   listMemories: {"method":"GET","path":"/v1/agents/{agent}/memories","query":["branch","as_of","limit","cursor","embeddings","newest_first"],"writes":false,"upload":false},
   listNeighbours: {"method":"GET","path":"/v1/agents/{agent}/neighbours","query":["name","depth","limit","branch","as_of","at"],"writes":false,"upload":false},

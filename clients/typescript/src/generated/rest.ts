@@ -1016,6 +1016,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/denials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What callers of the tenant were denied lately, newest first.
+         * @description Of who sees all agents also what was about none. A page may hold fewer than were asked for.
+         *
+         *     Takes the role `admin`.
+         */
+        get: operations["listDenials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/library/search": {
         parameters: {
             query?: never;
@@ -1475,6 +1497,38 @@ export interface components {
             text: string;
             /** Tokens */
             tokens: number;
+        };
+        /**
+         * DenialTold
+         * @description Something that a caller was denied.
+         */
+        DenialTold: {
+            /**
+             * Action
+             * @example remember
+             */
+            action: string;
+            /** Address */
+            address: string | null;
+            /**
+             * Agent
+             * @description As the caller named it.
+             */
+            agent: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Request
+             * @description The id of the request.
+             */
+            request: string | null;
+            /** Who */
+            who: string | null;
         };
         /**
          * Detailed
@@ -2141,6 +2195,16 @@ export interface components {
         Page_CommitTold_: {
             /** Items */
             items: components["schemas"]["CommitTold"][];
+            /**
+             * Next
+             * @description The `cursor` of the next page; nothing after the last.
+             */
+            next: string | null;
+        };
+        /** Page[DenialTold] */
+        Page_DenialTold_: {
+            /** Items */
+            items: components["schemas"]["DenialTold"][];
             /**
              * Next
              * @description The `cursor` of the next page; nothing after the last.
@@ -5646,6 +5710,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallerTold"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    listDenials: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description The most that a page holds; the server may hold less. */
+                limit?: number;
+            };
+            header?: {
+                /** @description What to call the request: 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'. Made if not. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DenialTold_"];
                 };
             };
             401: components["responses"]["Problem401"];
