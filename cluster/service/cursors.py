@@ -13,11 +13,13 @@ from quantum_memory.errors import InvalidValue, QuantumMemoryError
 T = TypeVar("T")
 CursorValue = str | int
 MAX_NUMBER = 2**53
+LONGEST = 1280
+"""Characters of any cursor: a name or an id of 128 characters has 768 bytes in JSON at most, six each."""
 
 
 def written(kind: str, *values: CursorValue) -> str:
     """A cursor of one kind of list: nothing that a caller is to read."""
-    return base64.urlsafe_b64encode(json.dumps([kind, *values]).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps([kind, *values], ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def read(kind: str, cursor: str, forms: Sequence[type[CursorValue]]) -> list[CursorValue]:

@@ -5,12 +5,14 @@ Owns the order of these; what is asked for is the routes' business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from quantum_memory.actors.handle import AgentHandle
@@ -154,10 +156,11 @@ class DoorRoute(APIRoute):
         work = super().get_route_handler()
         upload = tuple(told["requestBody"]["content"]) if told.get(UPLOAD) else ()
         headers = tuple(one.alias for one in self.dependant.header_params)
+        known = _asked_for(self.dependant)
 
         async def handle(request: Request) -> Response:
             door: Door = request.app.state.door
-            return await _let_in(door, request, work, action, role, upload, headers)
+            return await _let_in(door, request, work, action, role, upload, headers, known)
 
         return handle
 
@@ -170,6 +173,7 @@ async def _let_in(
     role: Role,
     upload: Sequence[str],
     headers: Sequence[str],
+    known: Collection[str],
 ) -> Response:
     key = None
 
@@ -178,6 +182,7 @@ async def _let_in(
         if upload and AGENT in request.path_params:
             who.require_agent(request.path_params[AGENT], action)
         _spelled(request)
+        _no_other(request, known)
 
     try:
         who = (await entered(door.authenticator, door.limiter, request, may)).principal
@@ -207,6 +212,20 @@ def _spelled(request: Request) -> None:
             unquote_to_bytes(raw).decode("utf-8")
         except UnicodeDecodeError:
             raise InvalidValue("url", repr(raw[:64]), "percent-encoded UTF-8") from None
+
+
+def _asked_for(dependant: Dependant) -> frozenset[str]:
+    """The names of the query's parameters that a route takes, or what it depends on."""
+    own = frozenset(one.alias for one in dependant.query_params)
+    return own.union(*map(_asked_for, dependant.dependencies))
+
+
+def _no_other(request: Request, known: Collection[str]) -> None:
+    """A branch that is misspelt is not the first one. Raises: RequestValidationError."""
+    other = [name for name in request.query_params if name not in known]
+    if other:
+        message = "no parameter of this operation"
+        raise RequestValidationError([{"loc": ("query", name), "msg": message, "type": "extra"} for name in other])
 
 
 async def asked_of(request: Request) -> Asked:

@@ -12,6 +12,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from quantum_memory.checks import utc
+from quantum_memory.cluster.service.cursors import LONGEST
 from quantum_memory.errors import InvalidValue
 from quantum_memory.types import PAD
 
@@ -67,7 +68,7 @@ AsOf = Annotated[
         examples=["2025-01-11T18:02:00Z"],
     ),
 ]
-Cursor = Annotated[str | None, Query(description="`next` of the page before.", min_length=1, max_length=512)]
+Cursor = Annotated[str | None, Query(description="`next` of the page before.", min_length=1, max_length=LONGEST)]
 Limit = Annotated[int, Query(description="The most that a page holds; the server may hold less.", ge=1, le=10_000)]
 
 

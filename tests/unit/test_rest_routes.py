@@ -10,7 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from quantum_memory.cluster.service import cursors
 from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.vault.admission import NoteDenial
@@ -273,6 +276,45 @@ def test_memories_are_listed_as_they_were(rest: Rest) -> None:
     assert len(good(rest.get(f"{ALICE}/memories?embeddings=true"))["items"][0]["embedding"]) == 16
     good(rest.post(f"{ALICE}/fork", {"name": "what-if"}), 201)
     assert len(texts(rest.get(f"{ALICE}/memories?branch=what-if"))) == 2
+
+
+LONG = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128)
+
+
+@given(LONG, st.integers(0, cursors.MAX_NUMBER))
+@example("\x01" * 128, cursors.MAX_NUMBER)
+@example("\U0001f600" * 128, cursors.MAX_NUMBER)
+def test_every_cursor_that_is_handed_out_can_be_read_back(name: str, number: int) -> None:
+    made = cursors.written("projects", number, name)
+    assert len(made) <= cursors.LONGEST
+    assert cursors.read("projects", made, [int, str]) == [number, name]
+
+
+def test_lists_of_the_longest_names_go_on(rest: Rest) -> None:
+    names = ["\u8a18" * 122 + end for end in ("a", "b")]
+    for name in names:
+        good(rest.ask("PUT", f"/agents/{quote(name)}"), 201)
+        good(rest.ask("PUT", f"{ALICE}/tags/{quote(name)}", json={}))
+    for path in ("/agents", f"{ALICE}/tags"):
+        found: list[str] = []
+        cursor = None
+        while True:
+            page = good(rest.get(path, params={"limit": 1} | ({"cursor": cursor} if cursor else {})))
+            found += [one["name"] for one in page["items"]]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        assert set(names) <= set(found)
+
+
+def test_a_parameter_that_an_operation_does_not_take_is_refused_and_nothing_is_done(rest: Rest) -> None:
+    memory = good(rest.post(f"{ALICE}/remember", said(1)))["ids"][0]
+    refused = problem(
+        rest.ask("DELETE", f"{ALICE}/memories/{memory}", params={"branche": "what-if"}), 422, "invalid-request"
+    )
+    assert refused["errors"] == [{"at": "query.branche", "message": "no parameter of this operation"}]
+    good(rest.get(f"{ALICE}/memories/{memory}"))
+    problem(rest.get("/agents", params={"limit": 1, "Limit": 2}), 422, "invalid-request")
 
 
 @pytest.mark.parametrize("cursor", ["x", "!", "é", "W10", "WyJtZW1vcmllcyIsIC0xLCAwXQ", "bnVsbA", "W1tbW1tbW1tbW1tb"])
