@@ -47,6 +47,8 @@ def health_router(
             response.status_code = DRAINING
         return told
 
+    router.add_api_route("/health", brief, methods=["HEAD"], include_in_schema=False)
+
     @router.get("/health/detailed", operation_id="healthDetailed", dependencies=admins, openapi_extra=BY_ADMINS)
     async def detailed(response: Response) -> Detailed:
         """The pools, the vault, how far views are behind, and what went wrong last. What is away is named."""

@@ -38,6 +38,7 @@ class Operations:
         *,
         status: int = 200,
         upload: Sequence[str] = (),
+        examples: Mapping[str, str] | None = None,
         answers: Mapping[int | str, Mapping[str, Any]] | None = None,
         plain: bool = False,
     ) -> Callable[[F], F]:
@@ -51,12 +52,15 @@ class Operations:
             summary: what it is for.
             status: of a good answer.
             upload: the media types that its body may have, where it takes a stream.
+            examples: such a body of some of these types.
             answers: what is to be told of answers besides.
             plain: whether a good answer is no JSON, and ``answers`` says what it is.
         """
         extra: dict[str, Any] = {ROLE: role}
         if upload:
-            content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in upload}
+            content: dict[str, Any] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in upload}
+            for kind, example in (examples or {}).items():
+                content[kind]["example"] = example
             extra |= {UPLOAD: True, "requestBody": {"required": True, "content": content}}
         options = {
             "methods": [method],

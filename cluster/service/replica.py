@@ -135,7 +135,7 @@ class Replica:
             lifespan=self._life,
         )
         page = Exposition(self._client)
-        self.app.include_router(health_router(self._health, page, self._administering, self._scraping))
+        self.app.router.routes.extend(health_router(self._health, page, self._administering, self._scraping).routes)
         self._stream = Stream(self._hub, self._knocking, self._listening, wanted.limits.streams)
         self.app.add_api_websocket_route(STREAM, self._stream.open)
         self.app.add_route(f"{STREAM}/schema", Kept(schema, "application/schema+json").answer)

@@ -26,6 +26,8 @@ MAX_TAGS, MAX_TAG_CHARS = 32, 64
 MAX_PRIORITY = 1000
 MARK = ":"
 """What tags begin with that no caller gives."""
+SCHEMES = ("doi", "file", "ftp", "http", "https", "s3", "urn")
+"""Of what an entry may lie under: none that a browser would run."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DOI = re.compile(r"(?:doi:)?10\.\d{4,9}/\S+", re.IGNORECASE)
 _BLANK = re.compile(rf"(?<!\s)\s{{{MAX_BLANK_CHARS + 1}}}")
@@ -121,9 +123,9 @@ def _check_text(kind: Kind, text: object) -> None:
 def _check_uri(uri: object) -> None:
     """Raises: InvalidInput."""
     told = within("uri", visible("uri", uri), MAX_URI_CHARS)
-    want = "a URL with its scheme, or a DOI as in '10.1000/182'"
+    want = f"a URL ({', '.join(SCHEMES)}), or a DOI as in '10.1000/182'"
     try:
-        absolute = bool(urlsplit(told).scheme) or _DOI.fullmatch(told) is not None
+        absolute = urlsplit(told).scheme in SCHEMES or _DOI.fullmatch(told) is not None
     except ValueError:
         absolute = False
     if not absolute or any(char.isspace() or not char.isprintable() for char in told):

@@ -638,3 +638,17 @@ def test_tables_become_cards_on_a_phone(opened: Opener) -> None:
         expect(cell).to_be_visible()
         assert cell.evaluate("one => getComputedStyle(one, '::before').content") == '"Pleasure"'
         assert fits(page)
+
+
+def test_many_tags_of_one_place_leave_room_for_what_happened(opened: Opener, api: httpx.Client, agent: str) -> None:
+    for tag in ("v1.0.0", "release-candidate", "before-the-move", "audited-by-ann"):
+        assert api.put(f"/agents/{agent}/tags/{tag}", json={}).is_success
+    for viewport in (PHONE, WIDE):
+        with opened(f"#/agents/{agent}/history", viewport=viewport) as page:
+            tagged = rows(page).filter(has_text="release-candidate")
+            expect(tagged).to_be_visible()
+            assert fits(page)
+            assert tagged.locator(".row-said").evaluate("one => one.getBoundingClientRect().width") > 60
+            edge = tagged.evaluate("one => one.getBoundingClientRect().right")
+            for chip in tagged.locator(".chip").all():
+                assert chip.evaluate("one => one.getBoundingClientRect().right") <= edge + 0.5

@@ -102,6 +102,11 @@ def test_what_is_no_shelf_is_none(name: str) -> None:
         {"tags": tuple(map(str, range(33)))},
         {"uri": "not absolute"},
         {"uri": "https://a b"},
+        {"uri": "javascript:alert(1)"},
+        {"uri": "JaVaScRiPt:alert(1)"},
+        {"uri": "data:text/html,<script>alert(1)</script>"},
+        {"uri": "vbscript:msgbox(1)"},
+        {"uri": "blob:https://example.org/1"},
         {"kind": "rule", "uri": "https://example.org"},
         {"kind": "reference"},
         {"priority": 5},
@@ -114,6 +119,14 @@ def test_content_is_checked(fields: dict[str, object]) -> None:
     good: dict[str, object] = {"kind": "document", "title": "A title", "text": "A text."}
     with pytest.raises(InvalidInput):
         Content(**(good | fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://example.org/a?b#c", "HTTP://example.org", "doi:10.1000/182", "10.1000/182", "urn:isbn:0451450523",
+            "file:///srv/manual.pdf", "s3://papers/one.pdf", "ftp://example.org/a"],
+)  # fmt: skip
+def test_an_entry_lies_where_something_can_lie(uri: str) -> None:
+    assert Content("reference", "A title", uri=uri).uri == uri
 
 
 def test_white_space_is_looked_through_once() -> None:

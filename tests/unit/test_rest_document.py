@@ -85,7 +85,7 @@ def test_operations_show_by_example_what_they_take(document: dict[str, Any]) -> 
     schemas = document["components"]["schemas"]
     for path, _, one in operations(document):
         for parameter in one["parameters"]:
-            if parameter.get("in") == "path":
+            if parameter.get("in") in ("path", "query") and parameter["required"]:
                 assert parameter["schema"]["examples"] or parameter["examples"], path
         body = one.get("requestBody", {}).get("content", {}).get("application/json")
         if body is not None and body["schema"].get("format") != "binary":
@@ -94,6 +94,20 @@ def test_operations_show_by_example_what_they_take(document: dict[str, Any]) -> 
             validator = Draft202012Validator({**schema, "components": document["components"]})
             for example in schema["examples"]:
                 validator.validate(example)
+
+
+def test_streams_are_shown_by_examples_that_can_be_sent(rest: Rest, document: dict[str, Any]) -> None:
+    sent = 0
+    for path, method, one in operations(document):
+        for kind, told in one.get("requestBody", {}).get("content", {}).items():
+            if told["schema"].get("format") == "binary" and "example" in told:
+                url = path.removeprefix("/v1").format(agent=f"agent-{sent}")
+                headers = {"Content-Type": kind}
+                answer = rest.ask(method, f"{url}?create=true", content=told["example"], headers=headers)
+                assert answer.status_code == 200, answer.text
+                assert len(rest.get(f"/agents/agent-{sent}/memories").json()["items"]) == 2, (path, kind)
+                sent += 1
+    assert sent == 5
 
 
 def test_problems_have_an_example_each_and_say_when_to_ask_again(document: dict[str, Any]) -> None:

@@ -115,6 +115,17 @@ def test_a_replica_says_whether_it_serves_and_asks_nobody() -> None:
     assert cluster.asked == 0
 
 
+def test_whoever_balances_load_may_ask_for_the_head_alone() -> None:
+    async def work() -> tuple[int, str]:
+        async with httpx.AsyncClient() as scraping:
+            app = application(Health(Cluster()), Exposition(scraping, list))
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
+                answer = await client.head("/health")
+                return answer.status_code, answer.headers["cache-control"]
+
+    assert asyncio.run(work()) == (200, "no-store")
+
+
 def test_details_need_an_admin_and_metrics_a_scraper() -> None:
     health = Health(Cluster(), nodes=list)
 

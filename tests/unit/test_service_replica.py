@@ -154,6 +154,10 @@ def test_who_is_not_known_may_ask_for_health_alone_and_what_was_denied_is_in_the
         reader = await door.key("reader", agents=("bob",))
         async with door.client(None) as nobody, door.client(reader) as client:
             assert (await nobody.get("/health")).json()["status"] == "serving"
+            assert ((await nobody.head("/health")).status_code, (await nobody.head("/health")).content) == (200, b"")
+            for path, methods in (("/health", "GET, HEAD"), ("/health/detailed", "GET"), ("/metrics", "GET")):
+                answer = await nobody.post(path)
+                assert (answer.status_code, answer.headers["allow"]) == (405, methods)
             for path in ("/v1/agents", "/health/detailed", "/metrics"):
                 answer = await nobody.get(path)
                 assert answer.status_code == 401, path

@@ -43,6 +43,14 @@ from quantum_memory.types import Memory, Place
 asks = Operations("exchange")
 NDJSON, TEXT, BYTES = "application/x-ndjson", "text/plain", "application/octet-stream"
 FILES = (BYTES, NDJSON, "application/json", "application/zip", TEXT, "text/csv")
+LINES = """\
+{"text": "We moved to Lisbon in March.", "speaker": "Ann", "at": "2025-03-04T09:00:00Z"}
+{"text": "The balcony faces south."}
+"""
+CHAT = """\
+25/03/2025, 09:00 - Ann: We moved to Lisbon.
+25/03/2025, 09:01 - Bob: The balcony faces south.
+"""
 UPLOAD = "upload"
 """What messages call the file that came."""
 EXPORTED = 500
@@ -104,6 +112,7 @@ class ArchiveTold(Told):
     "rememberStream",
     "Remember a stream of JSON lines, with progress.",
     upload=(NDJSON, "application/jsonl"),
+    examples={NDJSON: LINES, "application/jsonl": LINES},
     plain=True,
     answers={
         200: {
@@ -182,6 +191,7 @@ def _bytes(write: Callable[[Sequence[Memory]], Iterator[str]], found: Sequence[M
     "importMemories",
     "Remember what a file holds: JSON lines, chats, exports of other memories.",
     upload=FILES,
+    examples={BYTES: LINES, NDJSON: LINES, TEXT: CHAT},
 )
 async def import_memories(
     asked: Asks,
@@ -329,7 +339,9 @@ async def import_archive(
     request: Request,
     dry_run: Annotated[bool, Query(description="Write nothing, and say what would be done.")] = False,
 ) -> ArchiveTold:
-    """Whatever it was called, it is called this here, and its branches and checkpoints get ids of their own."""
+    """It is what `exportArchive` answers. Whatever the agent was called, it is called this here, and its branches and
+    checkpoints get ids of their own.
+    """
     full = inside(asked.who.tenant, agent)
     memory, key = await asked.door.backend.cluster(asked.who), asked.key
     async with asked.door.uploads.folder(asked.who) as upload:

@@ -87,7 +87,9 @@ async def read_memory(
 async def read_provenance(
     asked: Asks,
     agent: AgentPath,
-    memory: Annotated[str, Query(description="The memory's id.", min_length=1, max_length=128)],
+    memory: Annotated[
+        str, Query(description="The memory's id.", min_length=1, max_length=128, examples=["3f6c2a9d1be04c7a8e55"])
+    ],
     branch: BranchQuery = None,
     as_of: AsOf = None,
 ) -> Traced:

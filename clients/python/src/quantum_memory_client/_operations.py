@@ -1004,8 +1004,9 @@ def import_archive(
     media_type: str = "application/octet-stream",
     idempotency_key: str | None = None,
 ) -> Call[types.ArchiveTold]:
-    """Take in an archive as an agent that is not there yet. Whatever it was called, it is called this here, and
-    its branches and checkpoints get ids of their own. Takes the role `writer`.
+    """Take in an archive as an agent that is not there yet. It is what `exportArchive` answers. Whatever the agent
+    was called, it is called this here, and its branches and checkpoints get ids of their own. Takes the role
+    `writer`.
     """
     return Call(
         name="importArchive",

@@ -155,7 +155,8 @@ export interface paths {
         put?: never;
         /**
          * Take in an archive as an agent that is not there yet.
-         * @description Whatever it was called, it is called this here, and its branches and checkpoints get ids of their own.
+         * @description It is what `exportArchive` answers. Whatever the agent was called, it is called this here, and its branches and
+         *     checkpoints get ids of their own.
          *
          *     Takes the role `writer`.
          */
@@ -4385,10 +4386,22 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": string;
+                /**
+                 * @example {"text": "We moved to Lisbon in March.", "speaker": "Ann", "at": "2025-03-04T09:00:00Z"}
+                 *     {"text": "The balcony faces south."}
+                 */
                 "application/octet-stream": string;
+                /**
+                 * @example {"text": "We moved to Lisbon in March.", "speaker": "Ann", "at": "2025-03-04T09:00:00Z"}
+                 *     {"text": "The balcony faces south."}
+                 */
                 "application/x-ndjson": string;
                 "application/zip": string;
                 "text/csv": string;
+                /**
+                 * @example 25/03/2025, 09:00 - Ann: We moved to Lisbon.
+                 *     25/03/2025, 09:01 - Bob: The balcony faces south.
+                 */
                 "text/plain": string;
             };
         };
@@ -5248,7 +5261,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {"text": "We moved to Lisbon in March.", "speaker": "Ann", "at": "2025-03-04T09:00:00Z"}
+                 *     {"text": "The balcony faces south."}
+                 */
                 "application/jsonl": string;
+                /**
+                 * @example {"text": "We moved to Lisbon in March.", "speaker": "Ann", "at": "2025-03-04T09:00:00Z"}
+                 *     {"text": "The balcony faces south."}
+                 */
                 "application/x-ndjson": string;
             };
         };
