@@ -301,11 +301,13 @@ def denials_table(denials: Sequence[Denial]) -> RenderableType:
     """What callers from outside were denied, newest first."""
     if not denials:
         return words("nobody was denied anything")
-    table = Table("time", "tenant", "who", "address", "what", "why")
+    table = Table("time", "who", "what", "why")
+    table.columns[1].overflow = "fold"
+    table.columns[3].ratio = 1
     for one in denials:
+        who = "\n".join(one_line(part) for part in (one.tenant, one.who, one.address) if part)
         what = called(f"{one.action}  {one.agent or ''}".rstrip())
-        told = (called(text or "") for text in (one.tenant, one.who, one.address))
-        table.add_row(when(one.at), *told, what, called(one.reason))
+        table.add_row(when(one.at), words(who), what, called(one.reason))
     return table
 
 

@@ -27,6 +27,7 @@ from quantum_memory.errors import (
     InvalidInput,
     InvalidSettings,
     KeyReused,
+    RateLimited,
     Unauthenticated,
     Unavailable,
     VaultUnavailable,
@@ -291,6 +292,26 @@ def test_unknown_keys_are_not_held_without_bound(front: Front, ledger: Counting)
     asyncio.run(play())
 
 
+def test_whose_key_was_known_pays_for_no_stranger_after_the_catalog_was_away(front: Front, ledger: Counting) -> None:
+    minted, seconds = made(front), Seconds()
+    gate = Authenticator(ledger, AccessSettings(fresh_s=2.0), seconds=seconds)
+    caller = Caller(bearer(minted.text), None, direct=False)
+
+    def pay() -> None:
+        raise RateLimited("address", 1.0)
+
+    async def play() -> None:
+        await gate.admit(caller)
+        ledger.away, seconds.time = True, 2.0
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await gate.admit(caller, pay)
+        ledger.away = False
+        assert (await gate.admit(caller, pay)).key == minted.write.id
+
+    asyncio.run(play())
+
+
 def test_a_catalog_that_is_away_is_no_wrong_credential(front: Front, ledger: Counting) -> None:
     minted, seconds = made(front), Seconds()
     gate = Authenticator(ledger, OFF, seconds=seconds)
@@ -495,10 +516,11 @@ def test_denials_that_could_not_be_written_are_once_and_very_many_are_counted(fr
 
 def test_very_many_who_are_unknown_leave_room_for_who_is_known(ledger: Ledger) -> None:
     async def play() -> None:
-        denials = Denials(ledger, every_s=60.0, most=10)
+        denials = Denials(ledger, every_s=60.0, most=20)
         for _ in range(2):
             for number in range(1_000):
                 denials.note(Unauthenticated("no"), "GET /v1/agents", address="10.0.0.1", request=f"s-{number}")
+            assert len(denials._waiting) == 2, "a tenth"
             denials.note(Forbidden("remember", "no"), "washed", who=Principal("key:4", "washed", "reader"))
             await denials.flush()
         await denials.close()

@@ -574,6 +574,19 @@ def test_a_key_that_is_new_at_the_issuer_is_found_and_none_is_asked_for_too_ofte
     assert source.read == 2, "whatever names come"
 
 
+def test_a_key_that_was_withdrawn_while_nobody_came_opens_nothing(front: Front) -> None:
+    source, token = Source(), signed()
+    gate = gate_of(front, source, refresh_s=60)
+
+    async def play() -> None:
+        await who_is(gate, Caller(f"Bearer {token}", None, direct=False))
+        source.data, source.seconds = jwks(jwk(OTHER, "new")), 120.0
+        with pytest.raises(Unauthenticated):
+            await who_is(gate, Caller(f"Bearer {token}", None, direct=False))
+
+    asyncio.run(play())
+
+
 def test_keys_are_kept_while_their_source_is_away(front: Front, caplog: pytest.LogCaptureFixture) -> None:
     source, token = Source(), signed()
     gate = gate_of(front, source, refresh_s=60)

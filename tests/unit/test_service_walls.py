@@ -134,9 +134,10 @@ class Walls(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.front = Front(self.folder.name)
         self.loop = asyncio.new_event_loop()
-        self.seconds, self.denied, self.numbers = 0.0, 0, 0
-        self.before = judged.MOST_DENIALS
-        judged.MOST_DENIALS = MOST_DENIALS
+        self.seconds, self.numbers = 0.0, 0
+        self.denied: list[str | None] = []
+        self.before = judged.MOST_DENIALS, judged.LOOKED_OVER_EVERY
+        judged.MOST_DENIALS, judged.LOOKED_OVER_EVERY = MOST_DENIALS, 1
         self.told: dict[tuple[str, str], list[str]] = {}
         self.kept: dict[str, tuple[str, str, Tier]] = {}
         self.ledger = Ledger(self.front.memory)
@@ -163,7 +164,7 @@ class Walls(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.wait(self.denials.close())
-        judged.MOST_DENIALS = self.before
+        judged.MOST_DENIALS, judged.LOOKED_OVER_EVERY = self.before
         self.front.close()
         self.loop.close()
         self.folder.cleanup()
@@ -285,7 +286,7 @@ class Walls(RuleBasedStateMachine):
             await self.denials.flush()
 
         self.wait(note())
-        self.denied += 1
+        self.denied.append(None if who is None else who.tenant)
 
     @rule(
         held=credentials,
@@ -428,9 +429,12 @@ class Walls(RuleBasedStateMachine):
 
     @invariant()
     def denials_are_there_and_bounded(self) -> None:
+        """The last of each tenant, and of those whom nobody knew: none washes another's away."""
         kept = self.wait(self.ledger.denials(None, 100))
-        assert len(kept) == min(self.denied, MOST_DENIALS)
-        assert not kept or kept[0].number == self.denied
+        numbered = list(enumerate(self.denied, 1))[::-1]
+        of_each = [[n for n, whose in numbered if whose == one][:MOST_DENIALS] for one in set(self.denied)]
+        assert [one.number for one in kept] == sorted((n for those in of_each for n in those), reverse=True)
+        assert all(one.tenant == self.denied[one.number - 1] for one in kept)
 
     @invariant()
     def the_cluster_has_what_was_told_and_under_whose_name(self) -> None:

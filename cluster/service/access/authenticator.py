@@ -193,12 +193,15 @@ class Authenticator:
         return _Looked(self._seconds(), await self._ledger.key(id_))
 
     def _looked(self, id_: str, done: asyncio.Task[_Looked]) -> None:
-        """Hold the answer. An error is that of whoever waits, and of nobody if all have left."""
+        """Hold the answer. An error is that of whoever waits, and what was said before stays: it tells whose key it is.
+
+        It opens nothing by that: it is as old as it was.
+        """
         self._asking.pop(id_, None)
-        self._known.drop(id_)
-        self._unknown.drop(id_)
         if not done.cancelled() and done.exception() is None:
             looked = done.result()
+            self._known.drop(id_)
+            self._unknown.drop(id_)
             (self._known if looked.key is not None else self._unknown).put(id_, looked)
 
 

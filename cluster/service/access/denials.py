@@ -16,6 +16,8 @@ from quantum_memory.memory.vault.admission import MAX_TOLD_CHARS, NoteDenial
 
 logger = logging.getLogger(__name__)
 MOST_WAITING = 1_000
+STRANGERS = 10
+"""Callers whom nobody knew have one of so many parts of the room."""
 EVERY_S = 1.0
 
 
@@ -23,7 +25,8 @@ class Denials:
     """Denials on their way to the catalog. Used on one event loop.
 
     Whoever is refused over and over costs the vault one write every so often: of very many denials at once some are
-    only counted. Callers whom nobody knew have half of the room: they are in the way of nobody's who is known.
+    only counted. Callers whom nobody knew have a tenth of the room: they are in the way of nobody's who is known, and
+    of nobody's writes.
 
     Args:
         ledger: the catalog.
@@ -66,7 +69,7 @@ class Denials:
             agent: which agent it was about, as he called it.
             request: the id of his request.
         """
-        if len(self._waiting) >= self._most or (who is None and self._strangers >= self._most // 2):
+        if len(self._waiting) >= self._most or (who is None and self._strangers >= self._most // STRANGERS):
             self._uncounted += 1
             return
         self._strangers += who is None

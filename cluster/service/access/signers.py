@@ -44,7 +44,8 @@ class Signers:
     async def keys(self, algorithm: str, kid: str | None) -> list[VerifyingKey]:
         """The keys for an algorithm by which a token that names this key, or none, may be verified.
 
-        A name that nobody knows makes it look again: the issuer may have a new key. Raises: Unavailable as long as the
+        A name that nobody knows makes it look again: the issuer may have a new key. Where nobody came for long, it is
+        waited for: a key that was withdrawn meanwhile is none. Raises: Unavailable as long as the
         source could not be read even once.
         """
         if not self._fitting(algorithm, kid):
@@ -52,7 +53,10 @@ class Signers:
             if renewing is not None:
                 await asyncio.shield(renewing)
         elif self._now() - self._since >= self._refresh_s:
-            self._renew()
+            forgotten = self._now() - self._tried >= 2 * self._refresh_s
+            renewing = self._renew()
+            if forgotten and renewing is not None:
+                await asyncio.shield(renewing)
         if not self._held:
             raise Unavailable("the keys that tokens are verified by cannot be had now")
         return self._fitting(algorithm, kid)
