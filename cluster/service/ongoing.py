@@ -9,19 +9,21 @@ after the replica are not counted: these have to come through just when it is fu
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
+from weakref import WeakValueDictionary
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quantum_memory.cluster.service.access.entry import PLACE
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.errors import Busy, RateLimited
+from quantum_memory.errors import Busy, QuantumMemoryError, RateLimited
 
 SHARE: Final = 4
-"""A principal has one part of so many at most, under way or waiting: one place where there are fewer."""
+"""A principal has one part of so many at most: one place where there are fewer."""
 WAIT_S: Final = 5.0
-"""How long a request may wait until one that is under way is answered."""
+"""How long a request may wait for a place of its principal's share, and then for one of all."""
 AGAIN_S: Final = 1.0
 """After which time one that could not may come again."""
 UNCOUNTED: Final = ("/health", "/metrics")
@@ -34,76 +36,74 @@ class Ongoing:
     Args:
         app: the application; it takes the place that is in the state of a request once it knows who asks.
         most: how many.
-        wait_s: how long one may wait.
+        wait_s: how long one may wait for each of its two places.
     """
 
     def __init__(self, app: ASGIApp, most: int, wait_s: float = WAIT_S) -> None:
-        self._app, self._most, self._wait_s = app, most, wait_s
+        self._app, self._wait_s = app, wait_s
         self._share = max(1, most // SHARE)
-        self._room, self._waiting = asyncio.Semaphore(most), 0
-        self._had: Counter[tuple[str, str]] = Counter()
+        self._all = _Room(most, wait_s)
+        self._shares: WeakValueDictionary[tuple[str, str], _Room] = WeakValueDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _uncounted(scope):
             await self._app(scope, receive, send)
             return
-        place = scope["state"][PLACE] = _Place(self)
-        try:
+        with ExitStack() as held:
+            scope["state"][PLACE] = _Place(self, held)
             await self._app(scope, receive, send)
-        finally:
-            place.leave()
 
-    async def come(self, whose: tuple[str, str]) -> None:
-        """Be one of those under way. Raises: RateLimited, Busy."""
-        if self._had[whose] >= self._share:
-            raise RateLimited("requests", AGAIN_S)
-        if self._room.locked() and self._waiting >= self._most:
-            raise Busy("door", self._waiting, AGAIN_S)
-        self._had[whose] += 1
-        try:
-            await self._wait()
-        except BaseException:
-            self._left(whose)
-            raise
+    async def come(self, who: Principal, held: ExitStack) -> None:
+        """Be one of those under way until what is held is let go. Raises: RateLimited, Busy.
 
-    def go(self, whose: tuple[str, str]) -> None:
-        """Be one of them no more."""
-        self._left(whose)
-        self._room.release()
+        Whoever waits for his own share is in nobody's way, and who waits for a place of all has one of his share.
+        """
+        own = self._shares.setdefault((who.tenant, who.subject), _Room(self._share, self._wait_s))
+        await own.come(lambda _: RateLimited("requests", AGAIN_S))
+        held.callback(own.go)
+        await self._all.come(lambda waiting: Busy("door", waiting, AGAIN_S))
+        held.callback(self._all.go)
 
-    async def _wait(self) -> None:
+
+class _Room:
+    """So many places, and as many who wait for one.
+
+    Args:
+        most: how many.
+        wait_s: how long one may wait.
+    """
+
+    def __init__(self, most: int, wait_s: float) -> None:
+        self._most, self._wait_s = most, wait_s
+        self._free, self._waiting = asyncio.Semaphore(most), 0
+
+    async def come(self, full: Callable[[int], QuantumMemoryError]) -> None:
+        """Have one of the places. Raises: what ``full`` makes of how many wait, where there was none in time."""
+        if self._free.locked() and self._waiting >= self._most:
+            raise full(self._waiting)
         self._waiting += 1
         try:
             async with asyncio.timeout(self._wait_s):
-                await self._room.acquire()
+                await self._free.acquire()
         except TimeoutError:
-            raise Busy("door", self._waiting, AGAIN_S) from None
+            raise full(self._waiting) from None
         finally:
             self._waiting -= 1
 
-    def _left(self, whose: tuple[str, str]) -> None:
-        self._had[whose] -= 1
-        if not self._had[whose]:
-            del self._had[whose]
+    def go(self) -> None:
+        """Have it no more."""
+        self._free.release()
 
 
 class _Place:
     """The place of one request, from when it is known whose it is to the last of its answer."""
 
-    def __init__(self, ongoing: Ongoing) -> None:
-        self._ongoing = ongoing
-        self._whose: tuple[str, str] | None = None
+    def __init__(self, ongoing: Ongoing, held: ExitStack) -> None:
+        self._ongoing, self._held = ongoing, held
 
     async def take(self, who: Principal) -> None:
         """Be under way for somebody, once. Raises: RateLimited, Busy."""
-        whose = who.tenant, who.subject
-        await self._ongoing.come(whose)
-        self._whose = whose
-
-    def leave(self) -> None:
-        """The request is over."""
-        if self._whose is not None:
-            self._ongoing.go(self._whose)
+        await self._ongoing.come(who, self._held)
 
 
 def _uncounted(scope: Scope) -> bool:

@@ -74,7 +74,7 @@ class Place(Protocol):
     """A request's place among those under way; see ``Ongoing``."""
 
     async def take(self, who: Principal) -> None:
-        """Be under way for somebody. Raises: RateLimited where he has his share; Busy."""
+        """Be under way for somebody. Raises: RateLimited where he has his share, and keeps it; Busy."""
         ...
 
 
