@@ -55,7 +55,7 @@ class _Around:
         self.steps = 0
 
     def bonds(self, key: str) -> dict[str, Bond]:
-        """The concepts that hang together with one, in order of their keys, and how."""
+        """The concepts that hang together with one, and how."""
         if key not in self._known:
             self._known[key] = self._look(key)
             self.steps += LOOK
@@ -93,7 +93,9 @@ class _Around:
                 told[end].append(relation)
         known = None if self._then else self._state.concepts.get(key)
         links = known.links if known is not None else {}
-        return {other: Bond(tuple(told.get(other, ())), links.get(other, 0)) for other in sorted({*told, *links})}
+        found = {other: Bond((), count) for other, count in links.items()}
+        found.update((other, Bond(tuple(of), links.get(other, 0))) for other, of in told.items())
+        return found
 
 
 def neighbours(
@@ -125,7 +127,7 @@ def neighbours(
                 if other not in seen and (other not in reached or bond.weight > reached[other][1].weight):
                     reached[other] = key, bond
         seen.update(reached)
-        edge = sorted(reached, key=lambda key: (-reached[key][1].weight, key))[: limit - len(found)]
+        edge = heapq.nsmallest(limit - len(found), reached, key=lambda key: (-reached[key][1].weight, key))
         found += [
             Neighbour(around.concept(key), distance, around.concept(reached[key][0]), reached[key][1]) for key in edge
         ]
@@ -167,7 +169,7 @@ def paths(
             break
         # How many steps it is to the goal is found out no further than the ways that are still wanted can lead.
         looked = takewhile(lambda _: around.steps < MAX_STEPS, edge)
-        edge = list(dict.fromkeys(other for key in looked for other in around.bonds(key) if other not in left))
+        edge = sorted({other for key in looked for other in around.bonds(key) if other not in left})
         left.update(dict.fromkeys(edge, total))
         if around.steps >= MAX_STEPS:
             break

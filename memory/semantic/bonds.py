@@ -26,6 +26,8 @@ class Bond(NamedTuple):
     @property
     def weight(self) -> float:
         """How strong it is in all."""
+        if not self.relations:  # as most bonds of a common concept
+            return float(self.together)
         return self.together + math.fsum(relation.weight for relation in self.relations)
 
 
