@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import MutableMapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,9 @@ class Playing:
             if case.meta is not None and case.meta.generation.mode.is_positive:
                 if next(turns) % 2 and "agent" in (case.path_parameters or {}):
                     case.path_parameters["agent"] = THERE
-                if "deadline_s" in (case.query or {}):
-                    case.query["deadline_s"] = PATIENT_S
+                for given in (case.query, case.body):
+                    if isinstance(given, MutableMapping) and given.get("deadline_s") is not None:
+                        given["deadline_s"] = PATIENT_S
             return case
 
         return schema
