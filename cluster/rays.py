@@ -57,6 +57,7 @@ def join_ray(address: str) -> None:
     address = os.environ.get("RAY_ADDRESS") or address if address == AUTO else address
     address = _only(own) if address == AUTO else address
     if on_loopback(address):
+        address = f"{LOOPBACK}:{address.rpartition(':')[2]}"  # by this name Ray's own processes are known
         if not answers(address):
             raise ConnectionError("nobody listens there")
         _over_loopback()

@@ -236,6 +236,8 @@ def test_a_ray_on_loopback_is_asked_there_and_this_users_with_his_token(
     own.update((listening, "192.0.2.2:6379"))
     rays.join_ray(listening)
     assert joined.pop() == (listening, True, True)
+    rays.join_ray(listening.replace("127.0.0.1", "localhost"))
+    assert joined.pop() == (listening, True, True)
     rays.join_ray("192.0.2.2:6379")
     assert joined.pop() == ("192.0.2.2:6379", False, True)
     with pytest.raises(ConnectionError, match="nobody listens"):
