@@ -29,14 +29,17 @@ class Workers:
     """
 
     def __init__(self, most: int = THREADS) -> None:
-        self._threads = ThreadPoolExecutor(most, "door-files")
+        self._threads, self._free = ThreadPoolExecutor(most, "door-files"), asyncio.Semaphore(most)
         self._share = max(1, most // SHARE)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
 
     async def run(self, who: Principal, work: Callable[[], R]) -> R:
-        """Do it on somebody's behalf when it is his turn, to the end once it has begun. Raises: what it raises."""
+        """Do it on somebody's behalf when it is his turn and a thread is free, to the end once it has begun.
+
+        Raises: what it raises.
+        """
         turn = self._turns.setdefault((who.tenant, who.subject), asyncio.Semaphore(self._share))
-        async with turn:
+        async with turn, self._free:
             return await to_the_end(work, threads=self._threads)
 
 

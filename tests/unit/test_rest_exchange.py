@@ -26,7 +26,7 @@ from quantum_memory.cluster.service.workers import Workers
 from quantum_memory.errors import Busy
 from quantum_memory.memory.archive import layout, open_archive
 from quantum_memory.memory.archive.columns import rows
-from tests.unit.doors import PEOPLE, Rest, problem, said
+from tests.unit.doors import ANN, PEOPLE, Rest, problem, said
 
 ALICE = "/agents/alice"
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -471,6 +471,25 @@ def test_no_principal_has_all_threads_for_files() -> None:
         assert len(await asyncio.gather(*stays)) == 19
         assert (await asyncio.gather(left, return_exceptions=True))[0].__class__ is asyncio.CancelledError
         assert ("other", "key:other") not in workers._turns, "who has nothing to do is forgotten"
+
+    asyncio.run(play())
+
+
+def test_whoever_leaves_while_others_have_all_threads_for_files_is_gone_at_once() -> None:
+    async def play() -> None:
+        workers, on = Workers(1), threading.Event()
+        done: list[int] = []
+        other = asyncio.create_task(workers.run(PEOPLE["other"], partial(on.wait, 20.0)))
+        await asyncio.sleep(0.05)
+        ann = asyncio.create_task(workers.run(ANN, partial(done.append, 1)))
+        await asyncio.sleep(0.05)
+        ann.cancel()
+        await asyncio.wait((ann,), timeout=1.0)
+        assert ann.cancelled()
+        on.set()
+        assert await other
+        await workers.run(ANN, partial(done.append, 2))
+        assert done == [2], "what had not begun is not done"
 
     asyncio.run(play())
 
