@@ -1,7 +1,8 @@
 """Folders for files on their way through a process: all of them in one of its own, which goes with it.
 
 That one is locked as long as the process lives. Where it was killed, the next process of this user that needs a folder
-finds it free and removes it. systemd-tmpfiles leaves alone what is locked so.
+on this machine finds it free and removes it: on a disk that several share, no machine sees the locks of another.
+systemd-tmpfiles leaves alone what is locked so.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import atexit
 import fcntl
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
-PREFIX = "qmem-scratch-"
+PREFIX = f"qmem-scratch-{socket.gethostname()}@"
 NEW_S = 60.0
 """A folder in which something was made so lately is left: it may be locked the next moment."""
 _making = threading.Lock()

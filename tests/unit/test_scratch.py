@@ -84,6 +84,18 @@ def test_what_was_made_just_now_or_is_of_another_user_stays(within: Path, monkey
     assert names == {"young", "link", "file"}
 
 
+def test_what_another_machine_has_on_a_shared_disk_stays(within: Path) -> None:
+    """It may be locked there: on NFS the lock of a folder is known to its own machine alone."""
+    others = within / "qmem-scratch-elsewhere@x"
+    others.mkdir()
+    os.utime(others, LONG_AGO)
+    mine = within / f"{scratch.PREFIX}x"
+    mine.mkdir()
+    os.utime(mine, LONG_AGO)
+    scratch._sweep(within)
+    assert [path.name for path in within.iterdir()] == [others.name]
+
+
 def test_a_process_that_ends_takes_its_folder_along(within: Path) -> None:
     with another(within) as (process, folder):
         process.communicate("end")
