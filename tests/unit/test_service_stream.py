@@ -808,6 +808,7 @@ def test_a_vault_that_is_away_for_a_while_loses_nobody_anything(front: Front) ->
 
 def test_whoever_asks_too_often_or_takes_no_answer_is_refused(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "CREDIT", 8)
+    alice = front.agent("acme:alice")
 
     async def play(server: Server) -> None:
         async with server.client(acknowledges=False) as to:
@@ -820,6 +821,16 @@ def test_whoever_asks_too_often_or_takes_no_answer_is_refused(front: Front, monk
                 await to.say("ping")
             assert (await to.until("closing"))["reason"] == "protocol"
             assert to.received <= 2 * session.CREDIT
+        async with server.client(acknowledges=False) as to:
+            await to.say("subscribe", id="s", agents=["alice"], channels=["memories"])
+            await to.until("subscribed")
+            for number in range(12):
+                await quietly(alice.remember, [ready(number, f"{number}")])
+            await operations(to, session.CREDIT - 1)
+            last = max(one["position"] for one in to.got if one["type"] == "memory_operation")
+            for _ in range(20):
+                await to.say("ping")
+            assert (await to.until("closing"))["position"] == last, "the rest was not told"
 
     served(front, play)
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.stream import arrears, moods, session, window
-from quantum_memory.cluster.service.stream.arrears import Arrears
+from quantum_memory.cluster.service.stream.arrears import Arrears, Counted
+from quantum_memory.cluster.service.stream.audience import Follower
 from quantum_memory.cluster.service.stream.encoding import Encoder
-from quantum_memory.cluster.service.stream.hub import FELT, Hub
+from quantum_memory.cluster.service.stream.hub import FELT, Hub, Page
 from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.messages import (
     Ack,
@@ -189,8 +190,7 @@ def test_nobody_is_woken_by_what_does_not_concern_him() -> None:
         before = [one.turns for one in everybody]
         for _ in range(50):
             vault.happens(hub, "bob", "other:alice", "alice")
-            hub.moods.seen[Watched("other:alice", "main")] = Seen(1, 1, MOOD)
-            hub.moods.told(Watched("other:alice", "main"))
+            hub.moods._take(Watched("other:alice", "main"), 1, MOOD)
             await settled()
         assert [one.turns for one in everybody] == before
         assert [hub.upto(one) for each in everybody for one in each.session._subscriptions.values()] == [150] * 4
@@ -200,8 +200,7 @@ def test_nobody_is_woken_by_what_does_not_concern_him() -> None:
         vault.happens(hub, "acme:alice")
         await settled()
         assert [one.turns - was for one, was in zip(everybody, before, strict=True)] == [1, 2, 0, 0]
-        hub.moods.seen[Watched("acme:alice", "main")] = Seen(2, 152, MOOD)
-        hub.moods.told(Watched("acme:alice", "main"))
+        hub.moods._take(Watched("acme:alice", "main"), 152, MOOD)
         await settled()
         assert [one.turns - was for one, was in zip(everybody, before, strict=True)] == [2, 3, 1, 0]
         assert [one.told() for one in everybody] == [[152], [151, 152], [], []]
@@ -623,7 +622,7 @@ def test_whose_readings_are_kept_no_more_before_he_was_told_is_told_so(monkeypat
         vault.happens(hub, "acme:alice", "acme:bob", "acme:anna")
         await until(lambda: len(hub.moods.seen) == 3)
         vault.happens(hub, *(f"other:{number}" for number in range(20)))
-        await until(lambda: hub.moods._number == 23)
+        await until(lambda: hub.moods.number == 23)
         await settled()
         assert (len(hub.moods.seen), slow.moods(), many.moods()) == (8, [], [])
         for one in (slow, many):
@@ -710,5 +709,159 @@ def test_a_change_that_brings_more_than_the_credit_is_told_in_parts(monkeypatch:
         told_of = [one["memory"] for one in to.got if one["type"] == "equation_evolution"]
         assert told_of == [str(number) for number in range(50)]
         await to.stop()
+
+    played(play)
+
+
+def test_who_comes_anew_does_not_hide_what_another_was_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mood that waits for a principal waits from where it was felt, whoever of his connections asks for it later."""
+    monkeypatch.setattr(moods, "READING", 1)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = Gate(is_open=False).read
+        other, to, late = Listener(hub, Principal("key:dan", "other", "reader")), Listener(hub), Listener(hub)
+        await other.session.heard(Subscribe("s", ("*",), ("mood",)))
+        await to.session.heard(Subscribe("s", ("*",), ("mood",)))
+        await settled()
+        vault.happens(hub, "other:x", "acme:alice", "other:y", "other:z")
+        assert to.session._told_upto() == 1, "alice was felt at 2, and waits behind x"
+        await late.session.heard(Subscribe("s", ("alice",), ("mood",)))
+        assert to.session._told_upto() == 1
+        for one in (other, to, late):
+            await one.stop()
+
+    played(play)
+
+
+def test_a_position_that_was_told_is_never_taken_back() -> None:
+    """Whatever another connection of the principal asks for, and from where on."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = Gate(is_open=False).read
+        to, late = Listener(hub), Listener(hub)
+        await to.session.heard(Subscribe("s", ("*",), ("mood",)))
+        await settled()
+        vault.happens(hub, *["other:x"] * 9)
+        assert to.session._told_upto() == 9
+        await late.session.heard(Subscribe("s", ("alice",), ("mood",), after=2))
+        assert to.session._told_upto() == 9
+        assert late.session._told_upto() == 2
+        for one in (to, late):
+            await one.stop()
+
+    played(play)
+
+
+def test_what_takes_the_place_of_a_subscription_says_nothing_was_told_that_was_not() -> None:
+    """As where a slow reader asks again for what was left out, and a mood of before that is not read yet."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        gate = Gate(is_open=False)
+        hub.moods._read = gate.read
+        to = Listener(hub)
+        await to.session.heard(Subscribe("s", ("*",), ("mood", "memories")))
+        vault.happens(hub, "acme:alice", *["acme:alice/x"] * 9)
+        assert to.session._told_upto() == 0
+        await to.session.heard(Subscribe("s", ("*",), ("mood", "memories"), after=8))
+        await settled()
+        assert to.session._told_upto() == 0
+        gate.open.set()
+        await until(lambda: to.session._told_upto() == 10)
+        await to.stop()
+
+    played(play)
+
+
+def test_how_far_somebody_was_told_is_known_without_going_through_what_he_was_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of many readings, where he takes nothing, and where none of them concerns him."""
+    monkeypatch.setattr(session, "CREDIT", 8)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = Gate().read
+        slow, elsewhere = Listener(hub), Listener(hub)
+        await slow.session.heard(Subscribe("s", ("*",), ("mood",)))
+        await elsewhere.session.heard(Subscribe("s", ("*",), ("mood",), branch="nowhere"))
+        await settled()
+        vault.happens(hub, *(f"acme:{number}" for number in range(40)))
+        await until(lambda: len(hub.moods.seen) == 40)
+        await settled()
+        assert len(slow.moods()) < 8
+        with monkeypatch.context() as patch:
+            patch.setattr(Readings, "since", lambda *_: pytest.fail("all readings are gone through"))
+            assert (slow.session._told_upto(), elsewhere.session._told_upto()) == (0, 40)
+        while slow.session._told_upto() < 40:
+            await slow.takes()
+            await settled()
+        assert len(set(slow.moods())) == 40
+        for one in (slow, elsewhere):
+            await one.stop()
+
+    played(play)
+
+
+def test_a_mood_that_was_read_while_somebody_came_is_told() -> None:
+    async def play(vault: Vault, hub: Hub) -> None:
+        gate = asyncio.Event()
+
+        async def there(names: Sequence[str]) -> Sequence[str]:
+            await gate.wait()
+            return names
+
+        hub.moods._read, hub.moods.there = Gate().read, there
+        to = Listener(hub)
+        coming = asyncio.create_task(to.session.heard(Subscribe("s", ("alice",), ("mood",))))
+        await settled()
+        vault.happens(hub, "acme:alice")
+        await until(lambda: len(hub.moods.seen) == 1)
+        gate.set()
+        await coming
+        await until(lambda: to.moods() == ["alice"])
+        await to.stop()
+
+    played(play)
+
+
+def test_without_credit_nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the first of many subscriptions has used it up, the others are not gone through for nothing."""
+    monkeypatch.setattr(session, "CREDIT", 70)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        to = Listener(hub)
+        for number in range(32):
+            await to.session.heard(Subscribe(str(number), ("alice",), ("memories",)))
+        await to.takes()
+        await settled()
+        looked: list[Follower] = []
+        page = hub.page
+
+        async def counting(one: Follower, counted: Counted) -> Page:
+            looked.append(one)
+            return await page(one, counted)
+
+        monkeypatch.setattr(hub, "page", counting)
+        vault.happens(hub, *["acme:alice"] * 500)
+        await until(lambda: len(to.got) == 32 + 70)
+        await settled()
+        assert len(looked) == 1
+        await to.stop()
+
+    played(play)
+
+
+def test_the_end_of_a_connection_with_many_subscriptions_holds_up_nobody() -> None:
+    async def play(_: Vault, hub: Hub) -> None:
+        to = Listener(hub)
+        for number in range(8):
+            await to.session.heard(Subscribe(str(number), (f"a{number}", f"b{number}"), ("mood", "memories")))
+        await to.stop()
+        left = [len(to.session._subscriptions)]
+        while left[-1]:
+            await asyncio.sleep(0)
+            left.append(len(to.session._subscriptions))
+        assert left == [*range(7, -1, -1)]
+        await settled()
+        assert not any((hub.moods._lanes._lanes, hub.watchers._named, list(hub._audience)))
 
     played(play)

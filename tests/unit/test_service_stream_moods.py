@@ -236,6 +236,57 @@ def test_of_too_many_that_fail_some_are_left_out_and_it_is_known(monkeypatch: py
     asyncio.run(play())
 
 
+def test_moods_of_one_tenant_that_fail_leave_none_of_another_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "FAILING", 3)
+    monkeypatch.setattr(watching, "AGAIN_S", 0.02)
+    carl = Principal("key:carl", "acme", "reader")
+
+    async def play() -> None:
+        reading = Reading(failing=1 << 30)
+        moods = Moods(reading, all_there)
+        moods.watch(ANN, None)
+        moods.watch(carl, None)
+        moods.wanted(ANN, some(5), 1)
+        await until(moods, lambda: moods.omitted(ANN) == 2)
+        moods.wanted(carl, some(3, "acme:agent"), 1)
+        while len(moods._failures) < 6:  # noqa: ASYNC110 - a failure is told to nobody
+            await asyncio.sleep(0.01)
+        assert moods.omitted(carl) == 0
+        reading.failing = 0
+        await until(moods, lambda: len(moods.seen) == 6)
+        assert not moods._failing
+        await moods.stop()
+
+    asyncio.run(play())
+
+
+def test_a_mood_that_can_never_be_read_holds_no_position_back_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is left out, which is told, and read as soon as it can be all the same."""
+    monkeypatch.setattr(watching, "AGAIN_S", 0.001)
+    monkeypatch.setattr(watching, "AGAIN_MOST_S", 0.001)
+
+    async def play() -> None:
+        reading = Reading(failing=1 << 30)
+        moods = Moods(reading, all_there)
+        moods.watch(ANN, None)
+        moods.touched(felt(ALICE, 5))
+        assert moods.unread(ANN) == {ALICE: 5}
+        await until(moods, lambda: moods.omitted(ANN) == 1)
+        assert len(reading.begun) == watching.HELD
+        for position in (6, 7):
+            assert moods.unread(ANN) == {}
+            moods.touched(felt(ALICE, position))
+            await asyncio.sleep(0.02)
+        reading.failing = 0
+        await until(moods, lambda: ALICE in moods.seen)
+        assert (moods.seen[ALICE].position, moods.omitted(ANN)) == (7, 1)
+        moods.touched(felt(ALICE, 8))
+        assert moods.unread(ANN) == {ALICE: 8}
+        await moods.stop()
+
+    asyncio.run(play())
+
+
 class Odd(BaseException):
     """What nobody foresaw."""
 

@@ -29,8 +29,8 @@ class Follower:
         position: everything up to it was told. While nothing is due, so was everything that the hub knows.
         bell: set when there is something for him.
         due: whether something after the position may concern him.
-        felt: whether a mood was read that may concern him.
-        heard: the number of the last reading of a mood that he was told.
+        felt: the number of the last reading of a mood that may concern him.
+        heard: that of the last one up to which he was told all that concern him.
         lost: whether a reading after it that concerns him is kept no more.
     """
 
@@ -42,7 +42,7 @@ class Follower:
     position: int
     bell: asyncio.Event
     due: bool = True
-    felt: bool = True
+    felt: int = 0
     heard: int = 0
     lost: bool = False
 
@@ -100,11 +100,11 @@ class Audience:
                     one.position, one.due = max(one.position, before), True
                 one.bell.set()
 
-    def felt(self, agent: AgentName, branch: str) -> None:
-        """Wake whoever is to be told of a mood that was read."""
+    def felt(self, agent: AgentName, branch: str, number: int) -> None:
+        """Wake whoever is to be told of a mood that was read: of this reading, or of one before it."""
         for one in self._of(agent):
             if one.moods and one.follows(agent, branch):
-                one.felt = True
+                one.felt = number
                 one.bell.set()
 
     def unkept(self, agent: AgentName, branch: str, number: int) -> None:

@@ -202,6 +202,8 @@ class Stream:
         session = Session(self._hub, self._encoder, *one, frozenset(features))
         try:
             await self._both(socket, session, guest)
+        except Faulty as fault:
+            await _closed(socket, fault.code, session.closing("protocol"), fault.reason)
         finally:
             session.end()
 

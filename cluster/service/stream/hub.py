@@ -174,7 +174,7 @@ class Hub:
                 self.moods.touched(entry)
 
     def _felt(self, who: Watched) -> None:
-        self._audience.felt(who.agent, who.branch)
+        self._audience.felt(who.agent, who.branch, self.moods.number)
 
     def _unkept(self, who: Watched, number: int) -> None:
         self._audience.unkept(who.agent, who.branch, number)

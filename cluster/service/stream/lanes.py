@@ -77,11 +77,15 @@ class Lane:
         self.waiting += who.branch not in branches
         branches[who.branch] = max(position, branches.get(who.branch, 0))
 
+    def waits_for(self, who: Watched) -> bool:
+        """Whether a mood waits."""
+        return who.branch in self._wanted.get(who.agent, ())
+
     def taken(self, who: Watched) -> int:
         """A mood waits no more; up to which position it was wanted, 0 if it was not."""
-        branches = self._wanted.get(who.agent, {})
-        if who.branch not in branches:
+        if not self.waits_for(who):
             return 0
+        branches = self._wanted[who.agent]
         position = branches.pop(who.branch)
         self.waiting -= 1
         if not branches:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.stream.lanes import Lane, Lanes, Watched
-from quantum_memory.cluster.service.stream.readings import Readings, Seen
+from quantum_memory.cluster.service.stream.readings import Readings, Seen, tenant_of
 from quantum_memory.errors import NotFound
 from quantum_memory.memory.library.shelves import reserved
 from quantum_memory.memory.vault.feed import FeedEntry
@@ -30,7 +31,11 @@ has most of them. Who was not told of one that goes is told so."""
 AGAIN_S, AGAIN_MOST_S = 0.25, 5.0
 """How soon a mood is read again that could not be read: after the first time, and after many."""
 FAILING = 1024
-"""Moods that could not be read and are to be read again; what is more is left out, and whoever watches is told so."""
+"""Moods of one tenant that could not be read and are to be read again; what is more is left out, and whoever watches is
+told so."""
+HELD = 16
+"""Times that a mood cannot be read until whoever watches is told that it is left out, and positions go on without it:
+after about a minute. It is read again all the same."""
 logger = logging.getLogger(__name__)
 
 
@@ -55,6 +60,7 @@ class Moods:
     Attributes:
         told: called with whose mood was read, or left out.
         unkept: called with whose reading is kept no more, and its number.
+        number: that of the last reading.
         seen: the last reading of each: as it is, or soon read anew.
     """
 
@@ -68,7 +74,8 @@ class Moods:
         self._resting: dict[Watched, asyncio.TimerHandle] = {}
         self._later: dict[Watched, int] = {}
         self._failures: dict[Watched, int] = {}
-        self._number = 0
+        self._failing: Counter[str | None] = Counter()
+        self.number = 0
         self._stopped = False
 
     def watch(self, by: Principal, *agents: AgentName | None) -> None:
@@ -88,13 +95,17 @@ class Moods:
         self._go_on()
 
     def unread(self, by: Principal) -> dict[Watched, int]:
-        """What is yet to be read for a principal, and a position from which on each was not told."""
+        """What is yet to be read for a principal, and a position from which on each was not told.
+
+        Without what he was told is left out, because it could not be read so many times.
+        """
         lane = self._lanes.lane(by)
         if lane is None:
             return {}
         begun = ((who, one.position) for who, one in self._reading.items())
         others = chain(self._later.items(), begun)  # of both that which is just being read is older
-        return dict(chain(lane.waits(), (one for one in others if lane.covers(one[0].agent))))
+        found = chain(lane.waits(), (one for one in others if lane.covers(one[0].agent)))
+        return {who: at for who, at in found if self._failures.get(who, 0) < HELD}
 
     def omitted(self, by: Principal) -> int:
         """How many moods were not read for a principal, because too many waited. It rises as long as he watches."""
@@ -111,7 +122,7 @@ class Moods:
         """A principal that watches them wants to know moods. Those are read that are not known already."""
         lane = self._lanes.lane(by)
         for who in moods if lane is not None else ():
-            if lane is not None and lane.covers(who.agent) and not self._known(who):
+            if lane is not None and lane.covers(who.agent) and not (lane.waits_for(who) or self._known(who)):
                 self._wanted([lane], who, position)
 
     def _known(self, who: Watched) -> bool:
@@ -155,7 +166,7 @@ class Moods:
         if not self._lanes.covering(who.agent):
             self.seen.pop(who, None)
             self._later.pop(who, None)
-            self._failures.pop(who, None)
+            self._fails_no_more(who)
 
     def _go_on(self) -> None:
         """Read what waits, as far as there is room."""
@@ -174,7 +185,7 @@ class Moods:
             self._take(who, position, await self._read(who))
         except NotFound:
             self.seen.pop(who, None)
-            self._failures.pop(who, None)
+            self._fails_no_more(who)
         except (Exception, asyncio.CancelledError) as error:  # whatever it is, it may be over in a moment
             if is_cancelled():
                 raise
@@ -189,9 +200,9 @@ class Moods:
                     self._go_on()
 
     def _take(self, who: Watched, position: int, mood: Mood) -> None:
-        self._failures.pop(who, None)
-        self._number += 1
-        self.seen[who] = Seen(self._number, position, mood)
+        self._fails_no_more(who)
+        self.number += 1
+        self.seen[who] = Seen(self.number, position, mood)
         while len(self.seen) > KEPT:
             oldest = self.seen.oldest()
             self.unkept(oldest, self.seen.pop(oldest).number)
@@ -199,15 +210,27 @@ class Moods:
 
     def _failed(self, who: Watched, position: int) -> float:
         """Note that a mood is to be read again, if there is room; in how many seconds."""
-        if who not in self._failures and len(self._failures) >= FAILING:
+        tenant, times = tenant_of(who), self._failures.get(who, 0) + 1
+        full = times == 1 and self._failing[tenant] >= FAILING
+        if full or times == HELD:
             for lane in self._lanes.covering(who.agent):
                 lane.omitted += 1
             self.seen.pop(who, None)
             self.told(who)
+        if full:
             return PAUSE_S
-        times = self._failures[who] = self._failures.get(who, 0) + 1
+        self._failing[tenant] += times == 1
+        self._failures[who] = times
         self._later[who] = max(position, self._later.get(who, 0))
         return float(min(AGAIN_S * 2 ** min(times - 1, 16), AGAIN_MOST_S))
+
+    def _fails_no_more(self, who: Watched) -> None:
+        """A mood was read, or nobody has it read any more."""
+        if self._failures.pop(who, None) is not None:
+            tenant = tenant_of(who)
+            self._failing[tenant] -= 1
+            if not self._failing[tenant]:
+                del self._failing[tenant]
 
     def _rested(self, who: Watched) -> None:
         """A mood may be read again."""
@@ -215,7 +238,7 @@ class Moods:
         position = self._later.pop(who, None)
         lanes = self._lanes.covering(who.agent)
         if position is None or not lanes:
-            self._failures.pop(who, None)
+            self._fails_no_more(who)
         if position is not None:
             self._wanted(lanes, who, position)
 

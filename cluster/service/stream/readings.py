@@ -42,15 +42,15 @@ class Readings(MutableMapping[Watched, Seen]):
 
     def __setitem__(self, who: Watched, seen: Seen) -> None:
         self.pop(who, None)  # to the end
-        for some in (self._all, self._agents[who.agent], self._tenants[_tenant(who)]):
+        for some in (self._all, self._agents[who.agent], self._tenants[tenant_of(who)]):
             some[who] = seen
 
     def __delitem__(self, who: Watched) -> None:
-        del self._all[who], self._agents[who.agent][who], self._tenants[_tenant(who)][who]
+        del self._all[who], self._agents[who.agent][who], self._tenants[tenant_of(who)][who]
         if not self._agents[who.agent]:
             del self._agents[who.agent]
-        if not self._tenants[_tenant(who)]:
-            del self._tenants[_tenant(who)]
+        if not self._tenants[tenant_of(who)]:
+            del self._tenants[tenant_of(who)]
 
     def oldest(self) -> Watched:
         """What was read longest ago, of the tenant of which most is kept: nobody's are in the way of another's."""
@@ -71,6 +71,7 @@ def _later(some: dict[Watched, Seen], number: int) -> list[Reading]:
     return fresh
 
 
-def _tenant(who: Watched) -> str | None:
+def tenant_of(who: Watched) -> str | None:
+    """Whose an agent is; nothing where it is of no tenant."""
     found = owned(who.agent)
     return None if found is None else found.tenant

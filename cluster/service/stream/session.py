@@ -102,7 +102,7 @@ class Subscription(Follower):
 
     Attributes:
         restored: how often the vault had been restored when it was told of last.
-        start: the position from which on he is told.
+        upto: everything up to it was told, changes and moods, when that was looked at last.
         said: how many messages he was told of the next change, of which there are more than he has credit for.
         likeliest: of each mood that he was told, the likeliest emotion then.
         away: what he missed of moods, until they are read.
@@ -113,7 +113,7 @@ class Subscription(Follower):
     id: str
     channels: frozenset[str]
     restored: int
-    start: int
+    upto: int
     said: int = 0
     likeliest: dict[Watched, str] = field(default_factory=dict)
     away: Away | None = None
@@ -219,7 +219,7 @@ class Session:
         telling, staying = asyncio.create_task(self._telling()), asyncio.create_task(self._staying())
         try:
             await asyncio.wait((telling, staying), return_when=asyncio.FIRST_COMPLETED)
-            return self._closing((telling if telling.done() else staying).result())
+            return self.closing((telling if telling.done() else staying).result())
         finally:
             for task in (telling, staying):
                 task.cancel()
@@ -261,11 +261,13 @@ class Session:
             return True
 
     def end(self) -> None:
-        """Watch nothing any more."""
-        for name in list(self._subscriptions):
+        """Watch nothing any more: one subscription after the other, and whatever else happens has its turn between."""
+        for name in islice(self._subscriptions, 1):
             self._drop(name)
+            asyncio.get_running_loop().call_soon(self.end)
 
-    def _closing(self, reason: str) -> Closing:
+    def closing(self, reason: str) -> Closing:
+        """The last message: why it is the end, and up to where everything was told."""
         return Closing(reason, self._told_upto(), COME_BACK_S)  # type: ignore[arg-type]
 
     def _told_upto(self) -> int:
@@ -279,12 +281,19 @@ class Session:
         upto = self._hub.upto(one)
         if not one.moods:
             return upto
-        fresh = self._hub.moods.seen.since(one.heard, self._who.tenant, one.agents)
+        if self._blocked_s is None:  # else little was told since, and all that was not would be gone through
+            one.upto = max(one.upto, min(upto, self._untold(one, unread, first) - 1))
+        return one.upto
+
+    def _untold(self, one: Subscription, unread: Mapping[Watched, int], first: int) -> int:
+        """The smallest position of a mood that a subscription was not told, or that is not read yet."""
+        seen = self._hub.moods.seen
+        fresh = seen.since(one.heard, self._who.tenant, one.agents) if one.felt > one.heard else ()
         unsaid = {who: seen.position for who, seen in fresh if self._seen(one, *who) is not None}
         missed = [at for who, at in one.missed.items() if who in unsaid or who in unread]
         away = () if one.away is None else one.away.touched.values()
         untold: list[int] = [first, *unsaid.values(), *missed, *away]
-        return max(one.start, min(upto, min(untold) - 1))
+        return min(untold)
 
     async def _subscribe(self, wanted: Subscribe) -> None:
         """Raises: Forbidden, InvalidValue, TooLong, OutOfRange."""
@@ -301,11 +310,13 @@ class Session:
         start = self._hub.position if wanted.after is None else await self._hub.end(wanted.after)
         made = self._made(wanted, agents, start, times)
         there = await self._watched(made)
+        if (before := self._subscriptions.get(wanted.id)) is not None:  # what he was not told of moods then, he is now
+            made.upto = min(made.upto, before.upto)
         self._drop(wanted.id)
         self._hub.watchers.come(who, made.whom(), self._onlooker)
         self._subscriptions[wanted.id] = made
         self._hub.join(made)
-        made.omitted = self._hub.moods.omitted(who)
+        made.omitted, made.felt = self._hub.moods.omitted(who), self._hub.moods.number
         self._hub.moods.wanted(who, there, start)
         await self._say(Subscribed(wanted.id, start))
         if wanted.after is not None and start < wanted.after:
@@ -343,7 +354,7 @@ class Session:
             position=start,
             bell=self._own,
             restored=restored,
-            start=start,
+            upto=start,
             away=Away(self._hub.position) if back else None,
         )
 
@@ -368,6 +379,10 @@ class Session:
         """Whether so much was acknowledged that telling goes on."""
         return self._sent - self._acknowledged <= CREDIT // 2 and self._owed_bytes <= CREDIT_BYTES // 2
 
+    def _owing(self) -> bool:
+        """Whether nothing more is told until some is acknowledged."""
+        return self._blocked_s is not None
+
     def _owes(self, times: int) -> bool:
         """Whether the client owes his credit so many times."""
         return self._sent - self._acknowledged >= times * CREDIT or self._owed_bytes >= times * CREDIT_BYTES
@@ -389,6 +404,8 @@ class Session:
         for one in list(self._subscriptions.values()):
             if await self._tell_changes(one):
                 await self._tell_moods(one)
+            if self._owing():
+                return
         await self._tell_presence()
 
     async def _tell_presence(self) -> None:
@@ -453,10 +470,10 @@ class Session:
         one.restored += len(ends)
         end, one.said = min(ends), 0
         if one.position > end:
-            left, one.position, one.start = one.position, end, min(one.start, end)
+            left, one.position, one.upto = one.position, end, min(one.upto, end)
             one.likeliest.clear()
             one.missed.clear()
-            one.heard, one.felt = 0, True
+            one.heard = 0
             self._hub.moods.wanted(self._who, [Watched(agent, one.branch or FIRST) for agent in one.named()], end)
             await self._say_to(one, Lagging(one.id, left, end))
 
@@ -488,16 +505,16 @@ class Session:
     async def _tell_moods(self, one: Subscription) -> None:
         if one.moods:
             await self._tell_missed(one)
-        if not (one.moods and one.felt):
+        if not (one.moods and one.felt > one.heard):
             return
-        one.felt = False  # what is read from here on is told in the next turn
+        upto = one.felt  # what is read from here on is told in the next turn
         for who, seen in self._hub.moods.seen.since(one.heard, self._who.tenant, one.agents):
             agent = self._seen(one, who.agent, who.branch)
             if agent is None or await self._tell_mood(one, who, agent, seen):
                 one.heard = seen.number
             if self._blocked_s is not None or not self._holds(one):
-                one.felt = True
                 return
+        one.heard = max(one.heard, upto)
         if len(one.likeliest) > 2 * len(self._hub.moods.seen):
             one.likeliest = {who: told for who, told in one.likeliest.items() if who in self._hub.moods.seen}
 
@@ -521,8 +538,8 @@ class Session:
         mood = feeling(seen.mood)
         before, likeliest = one.likeliest.get(who, ""), next(iter(mood.emotions), "")
         one.likeliest[who] = likeliest
-        one.missed.pop(who, None)
         await self._say_to(one, EmotionalUpdate(one.id, seen.position, agent, who.branch, mood))
+        one.missed.pop(who, None)
         if not before or before == likeliest:
             return True
         if self._blocked_s is not None:  # with credit again: the mood as it is then, and from what it turned
