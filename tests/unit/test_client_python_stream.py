@@ -30,7 +30,7 @@ from quantum_memory_client import (
     Unavailable,
 )
 from quantum_memory_client.errors import of_answer
-from quantum_memory_client.following import REFUSALS, Following
+from quantum_memory_client.following import MOODS, REFUSALS, Following
 from tests.unit.door_served import Door, Proxy, free_port, proxied
 
 QUICK = Retries(deadline_s=20.0, first_s=0.02, most_s=0.1)
@@ -261,13 +261,30 @@ def test_moods_are_states_and_do_not_move_the_place() -> None:
     assert len(reader.events) == 3
 
 
-def test_a_gap_is_handed_on_and_is_the_place_to_go_on_from() -> None:
-    reader = Reader()
+def test_so_many_moods_are_known_and_no_more() -> None:
+    reader, count = Reader(), MOODS + 10
+    for _ in range(2):
+        reader.open(10)
+        for number in range(count):
+            reader.hear("emotional_update", position=9, agent=str(number), branch="main", mood={"pad": [0.1, 0, 0]})
+        reader.core.lost(OSError("cut"))
+    assert len(reader.core._moods) == MOODS
+    assert len(reader.events) == 2 * count, "those that are known no more are told as they are"
+
+
+@pytest.mark.parametrize(("channels", "again"), [(["memories", "mood"], 10), (["memories"], 500)])
+def test_a_gap_is_handed_on_and_is_the_place_to_go_on_from(channels: list[Channel], again: int) -> None:
+    """But for moods of before, which are told after it: those are asked for, and no change that it left out."""
+    reader = Reader(None, *channels)
     reader.open(10)
-    reader.hear("lagging", subscription="events", after=10, upto=500)
-    assert [event["type"] for event in reader.events] == ["lagging"]
+    reader.change(11, 1)
+    reader.hear("lagging", subscription="events", after=11, upto=500)
+    assert [event["type"] for event in reader.events] == ["memory_operation", "lagging"]
     reader.core.lost(OSError("cut"))
-    assert reader.open(600) == 500
+    assert reader.open(600) == again
+    reader.change(12, 2)
+    reader.change(501, 3)
+    assert reader.numbers == [1, None, 3]
 
 
 def test_who_is_there_and_that_moods_were_left_out_is_handed_on() -> None:

@@ -49,9 +49,14 @@ export class Progress {
     this.#told = this.#again = 0;
   }
 
-  /** Everything up to a position was told, or is not going to be. */
+  /** Everything up to a position was told, moods too, or is not going to be. */
   upto(position: number): void {
     this.whole = Math.max(position, this.whole ?? 0);
+    this.skip(position);
+  }
+
+  /** No change up to a position is told any more; moods of before may be. */
+  skip(position: number): void {
     this.after = Math.max(position, this.after ?? 0);
     if (this.#at !== null && this.#at <= this.after) this.#at = null;
   }

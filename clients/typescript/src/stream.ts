@@ -175,7 +175,7 @@ export class MemoryStream {
         return this.#connection?.end(refused(message.error, message.detail));
       case "closing":
         this.#againS = message.reconnect_after_s;
-        if (this.#telling && message.reason !== "protocol") this.#progress.upto(message.position);
+        if (this.#telling) this.#progress.upto(message.position);
         return;
       default:
         // What comes before `subscribed` is of the subscription that it takes the place of.
@@ -224,7 +224,7 @@ export class MemoryStream {
     if (message.upto < message.after) {
       this.#progress.back(message.upto);
       this.#feelings.begin();
-    } else if (this.options.catchUp === false) this.#progress.upto(message.upto);
+    } else if (this.options.catchUp === false) this.#progress.skip(message.upto);
     else this.#subscribe(false);
     this.#tell("lagging", message);
   }

@@ -1,7 +1,7 @@
 // Positions and moods over breaks, without a server.
 
 import { expect, test } from "vitest";
-import { Feelings } from "../src/feelings.js";
+import { Feelings, MOST } from "../src/feelings.js";
 import { Progress } from "../src/progress.js";
 
 test("a change of several messages that was cut in the middle is told to its end, and nothing of it twice", () => {
@@ -39,6 +39,14 @@ test("a heartbeat says that all before it was told", () => {
   expect([7, 9, 10].map((at) => one.isNew(at))).toEqual([false, false, true]);
 });
 
+test("what a slow reader was not told is asked for no more, but moods of before it are", () => {
+  const one = new Progress(5);
+  one.begin(5);
+  one.skip(9);
+  expect([one.whole, one.after]).toEqual([5, 9]);
+  expect([7, 9, 10].map((at) => one.isNew(at))).toEqual([false, false, true]);
+});
+
 type PAD = [number, number, number];
 
 const update = (likeliest: string, pleasure: number) => ({
@@ -60,4 +68,13 @@ test("a mood that is as it was is not told again, and a turn while nobody was to
   moods.begin();
   const [, turned] = moods.told(update("joy", 1));
   expect(turned).toMatchObject({ type: "phase_transition", before: "fear", after: "joy" });
+});
+
+test("so many moods are known and no more", () => {
+  const moods = new Feelings();
+  moods.begin();
+  const told = (agent: number) => moods.told({ ...update("joy", 1), agent: String(agent) }).length;
+  for (let agent = 0; agent <= MOST; agent += 1) expect(told(agent)).toBe(1);
+  moods.begin();
+  expect([MOST, 1, 0].map(told)).toEqual([0, 0, 1]);
 });

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from quantum_memory_client.errors import (
@@ -52,6 +52,8 @@ REFUSALS: dict[str, type[ClientError]] = {
     **dict.fromkeys(ABSENT.split(), NotFound),
 }
 """By the name of the error; the server is not ready where it names another."""
+MOODS = 4096
+"""Moods of which it is known how they were told last; one of another is told again after a break, as it is."""
 Channel = Literal["mood", "memories", "history"]
 
 
@@ -64,7 +66,6 @@ class _Connection:
     credit: int = 1024
     position: int = -1
     heard: int = 0
-    moods: set[tuple[str, str]] = field(default_factory=set)
     begun: bool = False
     beat: bool = False
 
@@ -102,7 +103,7 @@ class Following:
         self._upto, self._feels = after, "mood" in channels
         self._at: int | None = None
         self._told = 0
-        self._moods: dict[tuple[str, str], Any] = {}
+        self._moods: dict[tuple[str, str], tuple[Any, _Connection]] = {}
         self._connection = _Connection()
         self._was_begun = False
         self._attempt = 0
@@ -189,7 +190,7 @@ class Following:
             self._at, self._told, self._connection.position = None, 0, -1
             self._moods.clear()
         else:
-            self._complete(upto)
+            self._pass(upto)  # moods of before are told after this
 
     def _is_new_change(self, position: int) -> bool:
         here = self._connection
@@ -209,15 +210,19 @@ class Following:
     def _is_new_mood(self, message: dict[str, Any]) -> bool:
         """A mood that is told first on a connection may be the one that was told last on the one before."""
         whose = message["agent"], message["branch"]
-        first = whose not in self._connection.moods
-        known = self._moods.get(whose)
-        self._connection.moods.add(whose)
-        self._moods[whose] = message["mood"]
-        return not (first and known == message["mood"])
+        known, told_on = self._moods.pop(whose, (None, None))
+        self._moods[whose] = message["mood"], self._connection
+        if len(self._moods) > MOODS:
+            del self._moods[next(iter(self._moods))]
+        return told_on is self._connection or known != message["mood"]
 
     def _complete(self, position: int) -> None:
         """Everything up to here was told, moods too: changes beyond it may have been told before those."""
         self._upto = position if self._upto is None else max(self._upto, position)
+        self._pass(position)
+
+    def _pass(self, position: int) -> None:
+        """No change up to here is handed on any more."""
         self._after = position if self._after is None else max(self._after, position)
         if self._at is not None and self._at <= position:
             self._at, self._told = None, 0
