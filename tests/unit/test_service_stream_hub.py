@@ -865,3 +865,52 @@ def test_the_end_of_a_connection_with_many_subscriptions_holds_up_nobody() -> No
         assert not any((hub.moods._lanes._lanes, hub.watchers._named, list(hub._audience)))
 
     played(play)
+
+
+@pytest.mark.parametrize("waits", ["read", "behind others", "to be read again"])
+def test_what_waited_when_the_vault_was_restored_hides_nothing_that_is_felt_after(
+    monkeypatch: pytest.MonkeyPatch, waits: str
+) -> None:
+    """Positions are given again then: those of before the restore say nothing of what comes."""
+    monkeypatch.setattr(moods, "READING", 1)
+    monkeypatch.setattr(moods, "AGAIN_S", 60.0)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = _no_mood if waits == "to be read again" else Gate(is_open=False).read
+        other, to = Listener(hub, Principal("key:dan", "other", "reader")), Listener(hub)
+        await other.session.heard(Subscribe("s", ("*",), ("mood",)))
+        await to.session.heard(Subscribe("s", ("*",), ("mood",)))
+        await settled()
+        vault.happens(hub, *["nobody:x"] * 8, "other:x" if waits == "behind others" else "nobody:x", "acme:alice")
+        await settled()
+        vault.all = vault.all[:5]
+        hub._go_back(5)
+        vault.happens(hub, "acme:alice", *["nobody:x"] * 6)
+        await settled()
+        assert to.session._told_upto() <= 5, "alice was felt at 6"
+        for one in (other, to):
+            await one.stop()
+
+    played(play)
+
+
+def test_a_connection_names_so_many_agents() -> None:
+    """All its subscriptions together; another in the place of one counts once."""
+
+    async def play(_: Vault, hub: Hub) -> None:
+        to = Listener(hub)
+        for number in range(5):
+            await to.session.heard(
+                Subscribe(str(number), tuple(f"{number} {one}" for one in range(256)), ("memories",))
+            )
+        await to.session.heard(Subscribe("0", tuple(f"x{one}" for one in range(256)), ("memories",)))
+        await to.session.heard(Subscribe("all", ("*",), ("memories",)))
+        assert [(one["type"], one.get("error")) for one in to.got] == [
+            *[("subscribed", None)] * 4,
+            ("refused", "TooLong"),
+            *[("subscribed", None)] * 2,
+        ]
+        assert len(hub.watchers._named) == session.MOST_NAMED
+        await to.stop()
+
+    played(play)

@@ -98,6 +98,11 @@ class Lane:
             for branch, position in branches.items():
                 yield Watched(agent, branch), position
 
+    def anew(self, position: int) -> None:
+        """What waits is wanted with all up to a position in it, and no more."""
+        for branches in self._wanted.values():
+            branches.update(dict.fromkeys(branches, position))
+
     def oldest(self) -> Watched:
         """What has waited longest. Something waits."""
         agent, branches = next(iter(self._wanted.items()))
@@ -154,6 +159,11 @@ class Lanes:
         if lane.idle:
             del self._lanes[who]
         return gone
+
+    def anew(self, position: int) -> None:
+        """What waits is wanted with all up to a position in it, and no more."""
+        for lane in self._lanes.values():
+            lane.anew(position)
 
     def covering(self, agent: AgentName) -> list[Lane]:
         """Who watches an agent."""

@@ -130,7 +130,13 @@ class Moods:
         return who in self.seen or who in self._reading
 
     def anew(self, position: int) -> None:
-        """Nothing that was read is so any more; what somebody watches is read again."""
+        """The vault was restored as it was at a position: what somebody watches is read again.
+
+        What waited for what came after it waits for nothing later than what comes now.
+        """
+        self._lanes.anew(position)
+        self._later = dict.fromkeys(self._later, position)
+        self._reading = {who: Begun(one.task, position) for who, one in self._reading.items()}
         for who in [*self.seen, *self._reading]:
             self._wanted(self._lanes.covering(who.agent), who, position)
         self.seen.clear()
@@ -212,7 +218,7 @@ class Moods:
         """Note that a mood is to be read again, if there is room; in how many seconds."""
         tenant, times = tenant_of(who), self._failures.get(who, 0) + 1
         full = times == 1 and self._failing[tenant] >= FAILING
-        if full or times == HELD:
+        if full or times % HELD == 0:  # and again, for who came since
             for lane in self._lanes.covering(who.agent):
                 lane.omitted += 1
             self.seen.pop(who, None)

@@ -72,6 +72,8 @@ CREDIT_BYTES = 16 << 20
 SLOW_S = 5.0
 """A reader that owes ``CREDIT`` for so long is told of what is then, and no more of what was."""
 MOST_SUBSCRIPTIONS = 64
+MOST_NAMED = 1024
+"""Agents that the subscriptions of one connection name, all together: each takes about a kilobyte. ``*`` takes none."""
 HEARTBEAT_S = 15.0
 SILENT_S = 120.0
 """A client that owes acknowledgements and says nothing for so long is gone."""
@@ -306,6 +308,9 @@ class Session:
             who.require_agent(name, "subscribe")
         if wanted.id not in self._subscriptions and len(self._subscriptions) >= MOST_SUBSCRIPTIONS:
             raise TooLong("subscriptions", len(self._subscriptions) + 1, MOST_SUBSCRIPTIONS, "of one connection")
+        others = sum(len(one.agents or ()) for one in self._subscriptions.values() if one.id != wanted.id)
+        if others + len(agents or ()) > MOST_NAMED:
+            raise TooLong("agents", others + len(agents or ()), MOST_NAMED, "of all subscriptions of one connection")
         times = len(self._hub.ends)
         start = self._hub.position if wanted.after is None else await self._hub.end(wanted.after)
         made = self._made(wanted, agents, start, times)
