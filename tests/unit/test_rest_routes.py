@@ -14,10 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quantum_memory.cluster.service import cursors
+from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.vault.admission import NoteDenial
-from tests.unit.doors import Rest, problem, said
+from tests.unit.doors import Rest, Turnstile, problem, said
 
 ALICE = "/agents/alice"
 
@@ -596,6 +597,25 @@ def test_relations_are_known_ended_and_walked(rest: Rest) -> None:
     problem(rest.get(f"{ALICE}/neighbours"), 422, "invalid-request")
     problem(rest.get(f"{ALICE}/neighbours", params={"name": "Ann", "depth": 99}), 422, "invalid-request")
     assert good(rest.get(f"{ALICE}/concepts?top=3", who="reader"))["items"][0]["rank"] > 0
+
+
+def test_what_is_near_and_the_ways_to_it_cost_by_how_much_is_asked_for(tmp_path: Path) -> None:
+    costs: list[float] = []
+
+    class Noting(Turnstile):
+        async def charge(self, principal: Principal, cost: float) -> None:  # noqa: ARG002
+            costs.append(cost)
+
+    rest = Rest(tmp_path, Noting(100))
+    try:
+        rest.put("/agents/alice")
+        for limit in (1, 64, 65, 1000):
+            good(rest.get(f"{ALICE}/neighbours", params={"name": "Ann", "limit": limit}))
+        for limit in (1, 5, 20):
+            good(rest.get(f"{ALICE}/paths", params={"start": "Ann", "goal": "Bob", "limit": limit}))
+    finally:
+        rest.close()
+    assert costs == [0, 0, 1, 15, 0, 4, 19]
 
 
 def test_skills_are_learned_found_and_practised(rest: Rest) -> None:
