@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+import time
 from typing import Final
 from uuid import uuid4
 
@@ -13,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quantum_memory.cluster.service import problems
 from quantum_memory.cluster.service.bodies import Refusable
+from quantum_memory.errors import DeadlineExceeded
 from quantum_memory.telemetry.carried import CARRIED, REQUEST_ID
 
 HEADER: Final = "X-Request-ID"
@@ -26,6 +29,8 @@ BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", 
 
 class Envelope:
     """An application whose every request and stream has an id, and whose every failure an answer.
+
+    So has a request that a replica which ends waits for no longer: nobody knows then how much of it was done.
 
     Args:
         app: the application.
@@ -51,7 +56,7 @@ class Envelope:
             CARRIED.reset(token)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        begun = False
+        begun, since_s = False, time.monotonic()
         whole = Refusable(receive, send)
 
         async def marked(message: Message) -> None:
@@ -70,6 +75,11 @@ class Envelope:
             await self._app(scope, whole.receive, marked)
         except ClientDisconnect:
             logger.debug("whoever asked left before all of it was there")
+        except asyncio.CancelledError:
+            if not begun and scope["type"] == "http":
+                told = problems.problem_of(DeadlineExceeded("the request", time.monotonic() - since_s), request_id)
+                await problems.answer(told)(scope, whole.receive, marked)
+            raise
         except Exception:
             logger.exception("a request failed")
             if begun or scope["type"] != "http":

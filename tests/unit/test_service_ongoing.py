@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from quantum_memory.cluster.service.replica import Replica
 from quantum_memory.cluster.service.routes import exchange
 from quantum_memory.errors import Busy, RateLimited
 from tests.unit.door_served import Direct, free_port
-from tests.unit.doors import problem
+from tests.unit.doors import problem, said
 from tests.unit.front import Front
 from tests.unit.test_service_replica import Served
 
@@ -319,6 +320,56 @@ def test_whoever_reads_and_says_slowly_is_in_nobodys_way_but_his_own(
             client_of(front, address) as bob,
         ):
             await play(address, ann, bob)
+
+    try:
+        asyncio.run(going())
+    finally:
+        front.close()
+
+
+def test_what_is_cut_off_by_a_replica_that_ends_may_be_sent_again_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import that waits for its rate, an upload of which more is to come, and a read: nobody knows what was done."""
+    rates = {"limits": {"key": {"per_s": 0.5, "burst": 8.0}, "connection": None}}
+    front = Front(tmp_path, service={"replicas": {"drain_s": replica_module.END_S + 1.0}, **rates})
+    alice = "/v1/agents/alice"
+
+    async def sent(
+        client: httpx.AsyncClient, address: Address, lines: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        body = b"".join(json.dumps(said(number)).encode() + b"\n" for number in range(lines))
+        reader, writer = await asyncio.open_connection(*address)
+        asked = (
+            f"POST {alice}/import?skip_bad=true HTTP/1.1",
+            "Host: door",
+            f"Authorization: {client.headers['authorization']}",
+            "Content-Type: application/x-ndjson",
+            f"Content-Length: {len(body) + (lines == 1)}",
+        )
+        writer.write("\r\n".join((*asked, "", "")).encode() + body)
+        await writer.drain()
+        return reader, writer
+
+    async def going() -> None:
+        async with AsyncExitStack() as stack:
+            async with listening(front, monkeypatch) as (made, address):
+                ann, bob, eve = [await stack.enter_async_context(client_of(front, address)) for _ in range(3)]
+                assert (await ann.put("/v1/agents/alice")).status_code == 201
+                room = made.app.state.door.uploads
+                left = [await sent(ann, address, 2_000), await sent(bob, address, 1)]
+                monkeypatch.setattr(made._backend, "agents_page", lambda *_: asyncio.Event().wait())
+                read = asyncio.create_task(eve.get("/v1/agents", timeout=60.0))
+                async with asyncio.timeout(30.0):
+                    while len(front.agent("acme:alice").memories()) < 128:  # noqa: ASYNC110 - nobody tells
+                        await asyncio.sleep(0.01)
+                assert room.held
+            told = problem(await read, 504, "deadline-exceeded")
+            assert told["operation"] == "the request"
+            for reader, writer in left:
+                assert (await reader.readline()).split()[1] == b"504"
+                writer.close()
+            assert room.held == 0
 
     try:
         asyncio.run(going())
