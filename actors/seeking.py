@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from quantum_memory.memory.scoring import Sought
 from quantum_memory.memory.semantic.bridges import Bridges
 from quantum_memory.policies.recall import contenders
 from quantum_memory.settings import Settings
-from quantum_memory.types import Floats, Memory, MemoryId, Place, Vector
+from quantum_memory.types import Filters, Floats, Memory, MemoryId, Place, Vector
 
 KEPT = 256
 """Questions between their two steps whose candidates are kept."""
@@ -62,6 +62,14 @@ class Contenders(NamedTuple):
     feelings: Floats
 
 
+_Sight: TypeAlias = tuple[Place, int, bool]
+
+
+def _sight(question: Question) -> _Sight:
+    """Which vectors a question looks at, one by one, if it has no filters: all of one sight look at the same."""
+    return question.place, question.query.limit, question.query.exact
+
+
 class Seeker:
     """Answers questions at places of the views of one host. One thread calls it.
 
@@ -82,14 +90,14 @@ class Seeker:
     def seeds(self, questions: Sequence[Question]) -> list[dict[MemoryId, float]]:
         """For each question the memories from which the graph is to be asked, and how well they match.
 
-        Those of one place look at its vectors in one pass. Raises: what ``Sought`` raises.
+        Those that look at the same vectors do so in one pass. Raises: what ``Sought`` raises.
         """
-        embeddings: defaultdict[Place, list[Vector]] = defaultdict(list)
+        embeddings: defaultdict[_Sight, list[Vector]] = defaultdict(list)
         for one in questions:
-            if one.query.embedding is not None:
-                embeddings[one.place].append(one.query.embedding)
-        companies = {place: Company(some) for place, some in embeddings.items()}
-        return [self._seeds(one, companies.get(one.place)) for one in questions]
+            if one.query.embedding is not None and one.query.filters == Filters():
+                embeddings[_sight(one)].append(one.query.embedding)
+        companies = {sight: Company(some) for sight, some in embeddings.items()}
+        return [self._seeds(one, companies.get(_sight(one))) for one in questions]
 
     def _seeds(self, question: Question, company: Company | None) -> dict[MemoryId, float]:
         sought = self._found(question, all_products if company is None else company.all_products)

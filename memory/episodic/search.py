@@ -259,7 +259,7 @@ class Sighting:
     def settle(self) -> None:
         """Keep no more than ``measured`` needs: nothing is chosen any more."""
         self._phrase.settle()
-        self._allowed = []
+        self._allowed, self._multiply = [], all_products
 
     def _widened(self, numbers: Ints, allowed: Allowed) -> Chosen:
         numbers = allowed.passing(numbers)

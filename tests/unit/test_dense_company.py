@@ -64,14 +64,23 @@ def test_a_stranger_and_an_equal_twin_are_multiplied_alone() -> None:
         assert together.all_products(array, query).tobytes() == all_products(array, query).tobytes()
 
 
+def test_what_is_of_another_length_is_in_the_way_of_no_other() -> None:
+    array, asked = some(300, 96), [*some(2, 96), some(1, 90)[0], some(1, 4096)[0]]
+    together = Company(asked)
+    for query in asked[:2]:
+        assert together.all_products(array, query).tobytes() == all_products(array, query).tobytes()
+    assert len(together._made) == 2
+
+
 def test_no_more_waits_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(company, "HELD_BYTES", 2 * 300 * 4)
-    array, asked = some(300, 96), list(some(7, 96))
+    arrays, asked = [some(300, 96) for _ in range(4)], list(some(7, 96))
     together = Company(asked)
     for one in asked:
-        assert together.all_products(array, one).tobytes() == all_products(array, one).tobytes()
-        waiting = [products for _, products in together._made.values() if products is not None]
-        assert sum(products.nbytes for products in waiting) <= 1 * 300 * 4
+        for array in arrays:
+            assert together.all_products(array, one).tobytes() == all_products(array, one).tobytes()
+            waiting = [products for _, products in together._made.values() if products is not None]
+            assert sum(products.nbytes for products in waiting) <= 2 * 300 * 4
 
 
 def test_an_index_finds_the_same_in_company() -> None:

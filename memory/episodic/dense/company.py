@@ -18,14 +18,15 @@ Multiply: TypeAlias = Callable[[Vector, Vector], Vector]
 BLOCK_BYTES = 768 << 10
 """Rows that are multiplied with one query after the other: as much as stays in a core's own cache."""
 HELD_BYTES = 32 << 20
-"""Products that one array may have waiting for queries that have not asked yet."""
+"""Products that may wait, of all arrays, for queries that have not asked yet."""
 
 
 class Company:
     """Queries of which each multiplies the same arrays, once. One thread calls it.
 
     Args:
-        queries: (d,) each, as they will be asked: an equal one that is another object is multiplied by itself.
+        queries: (d,) each, as they will be asked: an equal one that is another object, or one of another length, is
+            multiplied by itself.
     """
 
     def __init__(self, queries: Sequence[Vector]) -> None:
@@ -45,8 +46,10 @@ class Company:
 
     def _multiply(self, array: Vector, first: Vector) -> None:
         """Multiply an array with a query of these and those after it, as many as may wait."""
+        waiting = sum(products.nbytes for _, products in self._made.values() if products is not None)
         at = next((at for at, query in enumerate(self._queries) if query is first), len(self._queries))
-        some = self._queries[at : at + max(1, HELD_BYTES // (len(array) * first.itemsize))]
+        most = max(1, (HELD_BYTES - waiting) // (len(array) * first.itemsize))
+        some = [query for query in self._queries[at : at + most] if len(query) == len(first)]
         rows = max(1, BLOCK_BYTES // array[0].nbytes)
         found = [np.empty(len(array), np.float32) for _ in some]
         for begin in range(0, len(array), rows):
