@@ -44,9 +44,9 @@ class Signers:
     async def keys(self, algorithm: str, kid: str | None) -> list[VerifyingKey]:
         """The keys for an algorithm by which a token that names this key, or none, may be verified.
 
-        A name that nobody knows makes it look again: the issuer may have a new key. Where nobody came for long, it is
-        waited for: a key that was withdrawn meanwhile is none. Raises: Unavailable as long as the
-        source could not be read even once.
+        A name that nobody knows makes it look again: the issuer may have a new key. Where nobody came for long, all who
+        come wait for that: a key that was withdrawn meanwhile is none. Raises: Unavailable as long as the source could
+        not be read even once.
         """
         if not self._fitting(algorithm, kid):
             renewing = self._renew()
@@ -67,18 +67,18 @@ class Signers:
     def _renew(self) -> asyncio.Task[None] | None:
         """Read it again, if nobody does and nobody did just now."""
         if self._reading is None and self._now() - self._tried >= RETRY_S:
-            self._tried = self._now()
             self._reading = asyncio.create_task(self._renewed())
         return self._reading
 
     async def _renewed(self) -> None:
+        began = self._now()
         try:
             self._held = verifying_keys(self._where, await self._read(self._where))
-            self._since = self._tried
+            self._since = began
         except (QuantumMemoryError, OSError) as error:
             logger.warning("the keys of tokens were not renewed, those of before are kept: %s", error)
         finally:
-            self._reading = None
+            self._tried, self._reading = began, None
 
 
 async def from_file(where: str) -> bytes:
