@@ -307,7 +307,15 @@ def test_what_something_in_between_says_for_good_is_not_asked_again(status: int)
 
 @pytest.mark.parametrize(
     ("first", "gone"),
-    [(("busy", 503), False), (("rate-limited", 429), False), (("", 503), True), (("", 502), True), (None, True)],
+    [
+        (("busy", 503), False),
+        (("rate-limited", 429), False),
+        (("actor-unavailable", 503), True),
+        (("vault-unavailable", 503), True),
+        (("", 503), True),
+        (("", 502), True),
+        (None, True),
+    ],
 )
 def test_nothing_that_was_never_there_was_deleted(first: tuple[str, int] | None, gone: bool) -> None:
     """What is not there at the second attempt was deleted by the first only where nobody knows what came of that."""

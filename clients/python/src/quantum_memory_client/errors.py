@@ -40,8 +40,8 @@ class ClientError(Exception):
         members: what the error says of its own, as ``agent``.
         retry_after_s: after how long the server wants to be asked again, where it says so.
         idempotency_key: of the change that failed: the same call with it does it if it was not done, and never twice.
-        may_be_done: whether it may have been done all the same, by an attempt whose answer was lost, whatever the last
-            one was told.
+        may_be_done: whether it may have been done all the same, by an attempt of which nobody knows what came of it,
+            whatever the last one was told.
     """
 
     idempotency_key: str | None = None

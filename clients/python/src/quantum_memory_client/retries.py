@@ -89,8 +89,11 @@ def _read(call: Call[T], outcome: Answer | NoAnswer | None) -> T:
 
 
 def _is_lost(error: ClientError) -> bool:
-    """Whether nobody knows what came of an attempt: it was not the server that said that nothing of it was done."""
-    return isinstance(error, NoAnswer | DeadlineExceeded) or (error.status in (502, 503) and not error.kind)
+    """Whether nobody knows what came of an attempt: the server did not say that nothing of it was done.
+
+    Also where it says that a part of it is gone, as the vault: that may have done it before.
+    """
+    return isinstance(error, NoAnswer | DeadlineExceeded) or (error.status in (502, 503) and error.kind != "busy")
 
 
 def _is_gone(call: Call[Any], error: ClientError) -> bool:
