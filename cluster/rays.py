@@ -13,11 +13,15 @@ from ray._private import ray_constants  # the only switch for loopback once Ray 
 from ray._private.authentication.authentication_token_setup import (
     maybe_enable_token_auth_if_token_available,  # RAY_AUTH_MODE is read when Ray is imported and never again
 )
+from ray._raylet import Config  # type: ignore[attr-defined]  # by which it is read again; it is compiled
 
 from quantum_memory.cluster.addresses import AUTO, answers, on_loopback, own_rays
 from quantum_memory.settings import Settings
 
 LOOPBACK = "127.0.0.1"
+_MODE = "RAY_AUTH_MODE"
+_said = os.environ.get(_MODE)
+"""What was said of it before Ray, which sets it where it uses a token of its own accord, and for good."""
 
 
 def start_ray(settings: Settings) -> str | None:
@@ -64,6 +68,9 @@ def join_ray(address: str) -> None:
     if address in own:
         logging.getLogger("ray").setLevel(logging.ERROR)
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    elif _said is None:
+        os.environ.pop(_MODE, None)  # as an own Ray that was joined before has left it
+        Config.initialize("")
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
 
 

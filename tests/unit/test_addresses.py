@@ -276,6 +276,11 @@ def test_ray_heeds_the_private_names_that_are_used(monkeypatch: pytest.MonkeyPat
         "assert get_authentication_mode() == AuthenticationMode.DISABLED\n"
         "enable(warn_if_disabled=False)\n"
         "assert get_authentication_mode() == AuthenticationMode.TOKEN\n"
+        "import ray\n"
+        "from quantum_memory.cluster.rays import join_ray\n"
+        "ray.init = lambda **_: None\n"
+        "join_ray('192.0.2.2:6379')\n"
+        "assert get_authentication_mode() == AuthenticationMode.DISABLED, 'it would go to another, too'\n"
     )
     given = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     given |= {"RAY_AUTH_TOKEN_PATH": str(tmp_path / "token")}
