@@ -261,6 +261,20 @@ def test_moods_are_states_and_do_not_move_the_place() -> None:
     assert len(reader.events) == 3
 
 
+def test_after_a_restore_moods_of_before_are_asked_for_where_they_were_not_told() -> None:
+    for upto, again in ((3, 3), (12, 9)):
+        reader = Reader()
+        reader.open(1)
+        reader.change(12, 1)
+        reader.hear("heartbeat", position=upto)
+        reader.hear("lagging", subscription="events", after=12, upto=9)
+        reader.core.lost(OSError("cut"))
+        assert reader.open(20) == again
+        reader.change(8, 2)
+        reader.change(10, 3)
+        assert reader.numbers == [1, None, 3]
+
+
 def test_so_many_moods_are_known_and_no_more() -> None:
     reader, count = Reader(), MOODS + 10
     for _ in range(2):

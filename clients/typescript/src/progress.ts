@@ -44,7 +44,8 @@ export class Progress {
 
   /** The vault was restored: what was told after a position never was, and telling begins there anew. */
   back(position: number): void {
-    this.after = this.whole = position;
+    this.after = position;
+    this.whole = Math.min(position, this.whole ?? position);
     this.#at = null;
     this.#told = this.#again = 0;
   }

@@ -47,6 +47,18 @@ test("what a slow reader was not told is asked for no more, but moods of before 
   expect([7, 9, 10].map((at) => one.isNew(at))).toEqual([false, false, true]);
 });
 
+test("after a restore telling begins there anew, and moods of before are asked for where they were not told", () => {
+  const one = new Progress(5);
+  one.begin(5);
+  expect(one.isNew(12)).toBe(true);
+  one.back(9);
+  expect([one.whole, one.after]).toEqual([5, 9]);
+  expect(one.isNew(10)).toBe(true);
+  one.upto(12);
+  one.back(9);
+  expect([one.whole, one.after]).toEqual([9, 9]);
+});
+
 type PAD = [number, number, number];
 
 const update = (likeliest: string, pleasure: number) => ({

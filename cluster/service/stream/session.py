@@ -474,10 +474,11 @@ class Session:
             return
         one.restored += len(ends)
         end, one.said = min(ends), 0
+        waiting = [who for who in self._hub.moods.unread(self._who) if self._seen(one, *who) is not None]
+        one.missed = dict.fromkeys(waiting, min(one.upto, end))  # nobody knows where what is left of that was felt
         if one.position > end:
             left, one.position, one.upto = one.position, end, min(one.upto, end)
             one.likeliest.clear()
-            one.missed.clear()
             one.heard = 0
             self._hub.moods.wanted(self._who, [Watched(agent, one.branch or FIRST) for agent in one.named()], end)
             await self._say_to(one, Lagging(one.id, left, end))

@@ -186,7 +186,7 @@ class Following:
     def _lagging(self, after: int, upto: int) -> None:
         """What lies between is not told; with ``upto`` before ``after`` the vault was restored, and goes on there."""
         if upto < after:
-            self._after = self._upto = upto
+            self._after, self._upto = upto, min(upto, upto if self._upto is None else self._upto)
             self._at, self._told, self._connection.position = None, 0, -1
             self._moods.clear()
         else:
