@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from quantum_memory_client.calls import Answer, Call
-from quantum_memory_client.errors import ClientError, DeadlineExceeded, NoAnswer, NotFound
+from quantum_memory_client.errors import ClientError, DeadlineExceeded, NoAnswer
 
 T = TypeVar("T")
 AGAIN = frozenset({429, 502, 503, 504})
@@ -69,8 +69,6 @@ def performed(call: Call[T], retries: Retries, timeout_s: float, clock: Callable
         except ClientError as error:
             lost = lost or _is_lost(error)
             error.idempotency_key, error.may_be_done = call.key, lost and call.key is not None
-            if lost and _is_gone(call, error):
-                return call.read(Answer(204, {}, b""))
             if not isinstance(error, NoAnswer) and error.status not in AGAIN:
                 raise
             pause_s = retries.pause_s(attempt, error.retry_after_s)
@@ -94,8 +92,3 @@ def _is_lost(error: ClientError) -> bool:
     Also where it says that a part of it is gone, as the vault: that may have done it before.
     """
     return isinstance(error, NoAnswer | DeadlineExceeded) or (error.status in (502, 503) and error.kind != "busy")
-
-
-def _is_gone(call: Call[Any], error: ClientError) -> bool:
-    """Whether what was to be deleted is not there: then the attempt whose answer was lost may have done it."""
-    return call.method == "DELETE" and isinstance(error, NotFound) and error.kind not in ("", "agent-not-found")
