@@ -31,7 +31,7 @@ from quantum_memory.memory.semantic.bonds import (
 from quantum_memory.memory.semantic.extract import Concept
 from quantum_memory.memory.semantic.graph import GraphState, settled
 from quantum_memory.memory.semantic.relations import ends
-from quantum_memory.types import Relation
+from quantum_memory.types import Relation, RelationKey
 
 STRONGEST = 10.0
 """Weight beyond which a relation ties a community no more strongly, as in a walk."""
@@ -45,11 +45,11 @@ class _Around:
     """
 
     def __init__(self, state: GraphState, at: datetime | None) -> None:
-        self._state, self._then = state, at is not None
-        self._told: dict[str, list[Relation]] = defaultdict(list)
-        for relation in state.relations.about(at=at) if at is not None else ():
-            for end in ends(state.relations.names, relation.key):
-                self._told[end].append(relation)
+        self._state, self._at = state, at
+        self._ended: dict[str, list[RelationKey]] = defaultdict(list)
+        for key in state.relations.past if at is not None else ():
+            for end in ends(state.relations.names, key):
+                self._ended[end].append(key)
         self._known: dict[str, dict[str, Bond]] = {}
         self._concepts: dict[str, Concept] = {}
         self.steps = 0
@@ -64,7 +64,7 @@ class _Around:
 
     def there(self, key: str) -> bool:
         """Whether anything is known of this concept."""
-        return (key in self._state.concepts and not self._then) or bool(self._relations(key))
+        return (key in self._state.concepts and self._at is None) or bool(self._relations(key))
 
     def concept(self, key: str) -> Concept:
         """A concept by its key; one that relations alone know is named as they name it."""
@@ -81,17 +81,19 @@ class _Around:
         return Concept(key, next(name for pair in both for name in pair if names.of(name) == key), "entity")
 
     def _relations(self, key: str) -> list[Relation]:
-        if self._then:
-            return self._told.get(key, [])
         told = self._state.relations
-        return [told.by_key[one] for one in sorted(told.ends.get(key, ()))]
+        keys = told.ends.get(key, ())
+        if self._at is None:
+            return [told.by_key[one] for one in sorted(keys)]
+        found = (told.held(one, self._at) for one in sorted({*keys, *self._ended.get(key, ())}))
+        return [one for one in found if one is not None]
 
     def _look(self, key: str) -> dict[str, Bond]:
         told: dict[str, list[Relation]] = defaultdict(list)
         for relation in self._relations(key):
             for end in set(ends(self._state.relations.names, relation.key)) - {key}:
                 told[end].append(relation)
-        known = None if self._then else self._state.concepts.get(key)
+        known = None if self._at is not None else self._state.concepts.get(key)
         links = known.links if known is not None else {}
         found = {other: Bond((), count) for other, count in links.items()}
         found.update((other, Bond(tuple(of), links.get(other, 0))) for other, of in told.items())

@@ -21,6 +21,7 @@ from quantum_memory.memory.semantic.around import _Around, paths
 from quantum_memory.memory.semantic.bonds import MAX_NEAR, Bond, Way
 from quantum_memory.memory.semantic.extract import Concept, key_of
 from quantum_memory.memory.semantic.names import Names
+from quantum_memory.memory.semantic.relations import Relations
 from quantum_memory.memory.semantic.spread import spread
 from quantum_memory.types import Relation, RelationKey
 from tests.unit import test_semantic_graph
@@ -318,6 +319,51 @@ def test_fewer_neighbours_are_the_first_of_all(pairs: list[tuple[str, str]], lim
         graph.relate(f"Ada {one}", "leads to", f"Ada {other}")
     for depth in (1, 2, 4):
         assert graph.neighbours("Ada A", depth, limit) == graph.neighbours("Ada A", depth, MAX_NEAR)[:limit]
+
+
+THEN = st.lists(
+    st.tuples(st.sampled_from("ABCDE"), st.sampled_from("ABCDE"), st.integers(0, 9), st.booleans()), max_size=14
+)
+
+
+@settings(deadline=None)
+@given(THEN, st.sampled_from(["", "AB", "CD"]), st.integers(-1, 10))
+def test_near_something_at_a_time_is_what_its_relations_then_lead_to(
+    words: list[tuple[str, str, int, bool]], one_thing: str, at: int
+) -> None:
+    graph = SemanticGraph()
+    for one, other, when, ended in words:
+        key = RelationKey(f"Ada {one}", "leads to", f"Ada {other}")
+        graph.relate(*key, at=day(when))
+        if ended:
+            graph.contradict(key, at=day(when + 3))
+    if one_thing:
+        graph.merge_entities(f"Ada {one_thing[0]}", f"Ada {one_thing[1]}")
+    for name in "ABCDE":
+        there, names = f"Ada {name}", graph.state.relations.names
+        wanted: dict[str, list[Relation]] = {}
+        for told in graph.relations(there, as_of=day(at)):
+            ends = {names.of(told.subject), names.of(told.object)} - {names.of(there)}
+            for end in ends:
+                wanted.setdefault(end, []).append(told)
+        found = graph.neighbours(there, as_of=day(at))
+        assert {near.concept.key: list(near.bond.relations) for near in found} == wanted
+
+
+def test_what_did_not_change_is_not_looked_through_for_what_was_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = SemanticGraph()
+    for n in range(50):
+        graph.relate(f"Berta{n}", "met", f"Cilla{n}", at=day(0))
+    held: list[RelationKey] = []
+
+    def counted(told: Relations, key: RelationKey, at: datetime) -> Relation | None:
+        held.append(key)
+        return known(told, key, at)
+
+    known = Relations.held
+    monkeypatch.setattr(Relations, "held", counted)
+    assert len(graph.neighbours("Berta7", as_of=day(1))) == 1
+    assert {key.subject for key in held} == {"Berta7"}
 
 
 def test_no_more_concepts_are_looked_at_than_are_told_and_each_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
