@@ -24,8 +24,10 @@ Asked = tuple[T, asyncio.Future[R], Carried | None]
 """A question, whoever waits for its answer, and what it was asked for."""
 MOST = 64
 """Calls of one batch."""
-FLYING = 2
-"""Batches of questions to one lineage that are answered at a time: while one travels, another is worked on."""
+FLYING = 3
+"""Batches of questions to one lineage that are answered at a time: while one travels, others are worked on."""
+FEW = 4
+"""Questions that go together where no more wait than others can take: who is in a small batch is answered sooner."""
 WRITING = 1
 """Batches that are written at a time. Two were slower: each was half as large."""
 PATIENCE_S = 2.0
@@ -67,8 +69,9 @@ class Questions(Generic[T, R]):
         """Answer what waits, batch after batch, until nothing does. However it ends, it is in nobody's way then."""
         try:
             while waiting := self._waiting.get(key):
-                self._waiting[key] = waiting[MOST:]
-                some = [one for one in waiting[:MOST] if not one[1].done()]
+                share = min(MOST, max(FEW, -(-len(waiting) // FLYING)))
+                self._waiting[key] = waiting[share:]
+                some = [one for one in waiting[:share] if not one[1].done()]
                 if not some:
                     continue
                 CARRIED.set(shared([carried for _, _, carried in some]))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from quantum_memory.actors import together
 from quantum_memory.actors.agent import QuantumMemoryHost
 from quantum_memory.actors.requests import RecallRequest, filters_of, recall_request
 from quantum_memory.cluster.service.gathered import MOST_K, Recalls
@@ -81,6 +82,12 @@ def told(hits: Sequence[Any]) -> list[str]:
     return [hit.memory.text for hit in hits]
 
 
+@pytest.fixture
+def all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits goes in one batch, as where no more waits than may go together."""
+    monkeypatch.setattr(together, "FEW", together.MOST)
+
+
 async def until(truth: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not truth():  # noqa: ASYNC110  (it changes in another thread)
@@ -98,21 +105,25 @@ def test_recalls_that_come_meanwhile_travel_in_one_call_and_are_answered_as_alon
         going = []
         for number, one in enumerate(asked):
             going.append(asyncio.create_task(recalls.recall(one)))
-            await until(lambda: len(calls.sizes) == min(number, 1) + 1)  # noqa: B023  (awaited here)
+            await until(lambda: len(calls.sizes) == min(number, together.FLYING - 1) + 1)  # noqa: B023  (awaited here)
         calls.gate.set()
         return await asyncio.gather(*going)
 
-    together = asyncio.run(scene())
-    assert [told(one) for one in together] == [told(one) for one in alone]
-    for one, other in zip(together, alone, strict=True):
+    in_company = asyncio.run(scene())
+    assert [told(one) for one in in_company] == [told(one) for one in alone]
+    for one, other in zip(in_company, alone, strict=True):
         assert [hit.score for hit in one] == pytest.approx([hit.score for hit in other], abs=1e-6)  # it was later
-    assert calls.sizes == [1, 1, len(asked) - 2]
+    waited = len(asked) - together.FLYING
+    assert calls.sizes[:3] == [1, 1, 1]
+    assert calls.sizes[3] == -(-waited // together.FLYING), "each takes its share of what waits"
+    assert sum(calls.sizes) == len(asked)
+    assert len(calls.sizes) <= 3 + -(-waited // together.FEW)
 
 
 def test_what_several_replicas_ask_of_one_agent_is_a_batch_behind_the_door(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No more than two are answered at a time, as for drivers, however many replicas there are."""
+    """No more than three are answered at a time, as for drivers, however many replicas there are."""
     front.agent().remember(TEXTS)
     sizes: list[int] = []
     under_way, most, method = 0, 0, front.host._recaller.recall
@@ -136,7 +147,7 @@ def test_what_several_replicas_ask_of_one_agent_is_a_batch_behind_the_door(
         assert [told(one)[0] for one in found] == [TEXTS[number % 4] for number in range(60)]
 
     asyncio.run(scene())
-    assert most <= 2
+    assert most <= together.FLYING
     assert max(sizes) > 10
 
 
@@ -203,6 +214,7 @@ def test_a_question_that_cannot_be_asked_is_refused_before_it_joins_others(front
     assert sum(calls.sizes) == 4
 
 
+@pytest.mark.usefixtures("all_together")
 def test_a_question_that_is_refused_behind_the_door_takes_no_other_along(front: Front, calls: Calls) -> None:
     """Of a branch that is not there: nobody knows before it is asked."""
     main = front.agent().info
@@ -260,6 +272,7 @@ def test_a_fault_that_one_question_meets_on_its_way_is_its_own(front: Front, mon
     assert [told(one)[0] for one in found] == [TEXTS[0]] * 6
 
 
+@pytest.mark.usefixtures("all_together")
 def test_a_fault_that_one_question_meets_behind_the_door_is_its_own(
     front: Front, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,6 +194,12 @@ def test_importance_is_what_it_would_be_one_after_the_other(tmp_path: Path, surp
     assert found[0] == found[1]
 
 
+@pytest.fixture
+def all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits goes in one batch, as where no more waits than may go together."""
+    monkeypatch.setattr(together, "FEW", together.MOST)
+
+
 def test_questions_share_a_search_and_each_has_its_own_answer(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +287,7 @@ def test_no_question_is_left_waiting_where_the_work_breaks() -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3, 41])
+@pytest.mark.usefixtures("all_together")
 def test_a_fault_that_one_question_meets_is_its_own(count: int, caplog: pytest.LogCaptureFixture) -> None:
     """The others are answered, and the log tells of it once."""
     sizes: list[int] = []
@@ -308,6 +315,7 @@ def test_a_fault_that_one_question_meets_is_its_own(count: int, caplog: pytest.L
     "error",
     [DeadlineExceeded("recall", 1.0), ActorUnavailable("a", "it died"), TimeoutError(), asyncio.CancelledError()],
 )
+@pytest.mark.usefixtures("all_together")
 def test_what_holds_for_every_question_is_asked_once(error: BaseException) -> None:
     asked = 0
 
@@ -324,6 +332,7 @@ def test_what_holds_for_every_question_is_asked_once(error: BaseException) -> No
     assert asked == 1
 
 
+@pytest.mark.usefixtures("all_together")
 def test_who_waits_no_longer_is_not_asked_for_again() -> None:
     asked: list[list[int]] = []
 
@@ -627,3 +636,29 @@ def test_a_write_for_two_agents_is_said_of_neither(tmp_path: Path, monkeypatch: 
     remembered(orchestra, [request(bob, 3)])
     assert carried == [{}, {"agent": "bob", "operation_id": "op-main-3"}]
     orchestra.close()
+
+
+def test_a_batch_leaves_the_other_batches_their_share_of_what_waits() -> None:
+    sizes: list[int] = []
+
+    async def play() -> None:
+        over = asyncio.Event()
+
+        async def work(numbers: Sequence[int]) -> list[int]:
+            sizes.append(len(numbers))
+            await over.wait()
+            return list(numbers)
+
+        questions: Questions[int, int] = Questions(work)
+        few = [asyncio.create_task(questions.ask("one", number)) for number in range(3)]
+        await asyncio.sleep(0.01)
+        assert sizes == [3], "so few go together"
+        many = [asyncio.create_task(questions.ask("one", number)) for number in range(30)]
+        await asyncio.sleep(0.01)
+        assert sizes[1:] == [10, 7], "a third of what waits, and a third of what is left"
+        over.set()
+        assert await asyncio.gather(*few, *many) == [*range(3), *range(30)]
+        assert sum(sizes) == 33
+        assert max(sizes[3:]) <= 5
+
+    asyncio.run(play())
