@@ -379,14 +379,14 @@ class QuantumMemoryHost:
     async def knowledge(self, branch: Branch, as_of: Where) -> SemanticGraph:
         """The semantic graph at a place as a value of its own."""
         lineage, place = await self._reading(branch, as_of)
-        return await self._parts.graph.ask(SemanticGraphHost.knowledge, lineage, place)
+        return await self._parts.graph.ask_long(SemanticGraphHost.knowledge, lineage, place)
 
     async def neighbours(
         self, branch: Branch, name: str, bounds: tuple[int, int], at: datetime | None, as_of: Where
     ) -> list[Neighbour]:
         """What is near a concept at a place, at most so far and so many."""
         lineage, place = await self._reading(branch, as_of)
-        near = await self._parts.graph.ask(SemanticGraphHost.neighbours, lineage, Near(place, name, *bounds, at))
+        near = await self._parts.graph.ask_long(SemanticGraphHost.neighbours, lineage, Near(place, name, *bounds, at))
         return list(near)
 
     async def paths(
@@ -394,7 +394,7 @@ class QuantumMemoryHost:
     ) -> list[Way]:
         """The ways between two concepts at a place, at most so many and so long."""
         lineage, place = await self._reading(branch, as_of)
-        ways = await self._parts.graph.ask(SemanticGraphHost.paths, lineage, Between(place, *ends, *bounds, at))
+        ways = await self._parts.graph.ask_long(SemanticGraphHost.paths, lineage, Between(place, *ends, *bounds, at))
         return list(ways)
 
     async def communities(
@@ -402,7 +402,7 @@ class QuantumMemoryHost:
     ) -> list[tuple[Concept, ...]]:
         """The concepts at a place in groups that hang together."""
         lineage, place = await self._reading(branch, as_of)
-        groups = await self._parts.graph.ask(SemanticGraphHost.communities, lineage, (place, seed, resolution))
+        groups = await self._parts.graph.ask_long(SemanticGraphHost.communities, lineage, (place, seed, resolution))
         return list(groups)
 
     async def learn(self, branch: Branch, skill: Skill, op_id: str) -> Skill:
@@ -484,12 +484,12 @@ class QuantumMemoryHost:
     async def concepts(self, branch: Branch, top: int, as_of: Where = None) -> list[tuple[Concept, float]]:
         """The leading concepts at a place."""
         lineage, place = await self._reading(branch, as_of)
-        return await self._parts.graph.ask(SemanticGraphHost.concepts, lineage, (place, top))
+        return await self._parts.graph.ask_long(SemanticGraphHost.concepts, lineage, (place, top))
 
     async def graph(self, branch: Branch, as_of: Where) -> nx.Graph:
         """The semantic graph at a place."""
         lineage, place = await self._reading(branch, as_of)
-        return await self._parts.graph.ask(SemanticGraphHost.graph, lineage, place)
+        return await self._parts.graph.ask_long(SemanticGraphHost.graph, lineage, place)
 
     async def checkpoint(self, branch: Branch, message: str, op_id: str) -> Commit:
         """See ``Brancher.checkpoint``."""

@@ -41,6 +41,7 @@ class Port(ABC, Generic[H]):
     def __init__(self) -> None:
         self._posted: list[tuple[Method[H, Any, None], str, Any]] = []
         self._telling: set[asyncio.Future[None]] = set()
+        self._long: dict[int, asyncio.Lock] = {}
         self.lag = Lag()
 
     async def scatter(self, method: Method[H, T, R], keys: Sequence[str], items: Sequence[T]) -> list[R]:
@@ -59,6 +60,16 @@ class Port(ABC, Generic[H]):
     async def ask(self, method: Method[H, T, R], key: str, item: T) -> R:
         """The same for one item."""
         return (await self.scatter(method, [key], [item]))[0]
+
+    async def ask_long(self, method: Method[H, T, R], key: str, item: T) -> R:
+        """The same for what may take a member long: it is asked one of these at a time.
+
+        A member does what it is asked in order, so that whatever else it is asked meanwhile waits for one of these, and
+        not for all that have come.
+        """
+        (member,) = self.shares([key])
+        async with self._long.setdefault(member, asyncio.Lock()):
+            return await self.ask(method, key, item)
 
     def tell(self, method: Method[H, T, None], keys: Sequence[str], items: Sequence[T]) -> asyncio.Future[None]:
         """Tell members something now, before any call that is made after this one.
