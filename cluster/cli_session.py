@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "ray_config.yaml"
 FAILED = 1
-INTERRUPTED = 130
 PANEL = "For every command"
 
 Storage = Annotated[

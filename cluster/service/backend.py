@@ -31,7 +31,7 @@ KEPT = 10_000
 
 SESSION_BYTES = 16
 READ_AT_ONCE = 1000
-"""Names of agents, at most, where there are some that a caller does not see."""
+"""The most names of agents that one call to the vault reads, for callers who do not see all of them."""
 
 
 class Backend:
@@ -53,7 +53,7 @@ class Backend:
     async def agents_page(self, who: Principal, after: str | None, limit: int) -> list[str]:
         """The names of the first agents that a caller sees after one, in order, and so many at most.
 
-        Read are those of his tenant alone, and no more than are told but for those that he does not see.
+        Reads names of his tenant alone, and no more of them than it gives, but for agents that he may not see.
         Raises: InvalidInput for what is no agent's name.
         """
         low, high = beyond(who.tenant, "" if after is None else inside(who.tenant, after))

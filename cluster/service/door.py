@@ -71,8 +71,8 @@ class Asked:
         who: who asks.
         request_id: what it is called in answers, logs and traces.
         key: its idempotency key, where it is a change and brought one.
-        upload: whether it brings a stream, which is the same again by the ids of what it holds: under one name all its
-            batches would be the first one's.
+        upload: whether it brings a stream. What a stream holds is safe to repeat by its ids, so its batches do not get
+            the key's name: as one operation only the first of them would be written.
     """
 
     door: Door
@@ -115,7 +115,7 @@ class Asked:
         return Meter(self._token)
 
     async def wait(self, memories: int) -> None:
-        """Wait until all that the request brings is paid, of very much what can ever be paid at once."""
+        """Wait until all that the request brings is paid; of more than the smallest burst, as much as that holds."""
         limiter = self.door.limiter
         if limiter is not None:
             meter = self.meter()
@@ -205,7 +205,7 @@ async def _let_in(
 
 
 def _spelled(request: Request) -> None:
-    """Two names that are no text are not to be one agent's. Raises: InvalidValue for a URL that is not UTF-8."""
+    """Refuse a URL that is not UTF-8: read with replacements, different names would be one. Raises: InvalidValue."""
     for part in ("raw_path", "query_string"):
         raw: bytes = request.scope.get(part) or b""
         try:
@@ -221,7 +221,10 @@ def _asked_for(dependant: Dependant) -> frozenset[str]:
 
 
 def _no_other(request: Request, known: Collection[str]) -> None:
-    """A branch that is misspelt is not the first one. Raises: RequestValidationError."""
+    """Refuse parameters that the operation does not take: with `branch` misspelt it would change the first branch.
+
+    Raises: RequestValidationError.
+    """
     other = [name for name in request.query_params if name not in known]
     if other:
         message = "no parameter of this operation"

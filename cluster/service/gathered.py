@@ -1,4 +1,4 @@
-"""Recalls that come to a replica while others of the same lineage are on their way, and then travel in one call.
+"""Recalls in batches: those that come while others of the same lineage are on their way travel in one call after them.
 
 Owns which of them go together, and how many may wait here. Answers nothing itself. A recall that comes alone goes at
 once, and nobody waits for others to come: see ``actors.together``.

@@ -1,4 +1,4 @@
-"""What a connection may take to say what it wants: how long, and how many bytes, for a request's line and its headers.
+"""The bounds of a request's head, its first line and its headers: how long it may take to come, and how many bytes.
 
 uvicorn bounds neither, so whoever opens connections and says next to nothing on them would keep them all, and one head
 could fill the memory. Owns the clock of each connection and the count of its head; HTTP is uvicorn's, and whether

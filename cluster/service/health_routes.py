@@ -1,5 +1,7 @@
-"""The routes of health and metrics. ``/health`` is for whoever balances load; what is behind it is the cluster's own,
-every tenant's together, and for its administrators. Scrapers may be let in to metrics besides.
+"""The routes of health and metrics.
+
+``/health`` is for load balancers, without a credential. The others tell of all tenants together and are for
+administrators of the cluster; metrics may be open to scrapers too.
 """
 
 from __future__ import annotations

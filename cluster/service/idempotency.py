@@ -58,7 +58,7 @@ class Key:
             self._digest = digest
 
     async def free(self) -> None:
-        """Let it name nothing, where this request was the first that it named: that changed nothing."""
+        """Free the key again, where this request was the first that it named: it changed nothing."""
         if self._digest is None or self.repeated:
             return
         try:
@@ -67,7 +67,7 @@ class Key:
             logger.warning("an idempotency key stays with a request that did not fit: %s", error)
 
     async def first_told(self, what: str, told: str) -> str:
-        """What the first request under this key told of something: this one, if it is the first that tells."""
+        """What the first request under this key told of something; what this one tells, if it is the first."""
         return await self._ledger.first_told(self._session, f"{what} of {self.op}", told)
 
 

@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Operations:
-    """The operations of one subject.
+    """The operations of one subject. An object of it is a decorator: see ``__call__``.
 
     Args:
         subject: what they are about.
@@ -42,7 +42,7 @@ class Operations:
         answers: Mapping[int | str, Mapping[str, Any]] | None = None,
         plain: bool = False,
     ) -> Callable[[F], F]:
-        """A coroutine answers this operation.
+        """Say of the coroutine below which operation it answers.
 
         Args:
             role: whom it takes.

@@ -1,4 +1,6 @@
-"""What the door asks of others: who somebody is, whether he may ask again already, which keys were used."""
+"""The protocols that letting a request in depends on: who somebody is, how often he may ask, which idempotency keys
+were used, who hears of denials. ``access``, ``limits`` and ``ongoing`` fulfil them, and fakes in tests.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ class Authenticator(Protocol):
 
 
 class Stranger(Protocol):
-    """Somebody of whom it is not known yet whether anybody knows him."""
+    """A caller before it is known who he is; see ``limits.limiter.Stranger``."""
 
     def pay(self) -> None:
         """Count him for his address, once. Raises: RateLimited."""

@@ -1,4 +1,4 @@
-"""What was written to a connection and not taken: how far its reader has come, and the end of one that takes nothing.
+"""Connections whose reader takes nothing are cut off: how far each reader has come, as the kernel knows it.
 
 uvicorn waits for ever until an answer was read, also where it has closed the connection: whoever reads nothing would
 keep the connection, what he was to be told, and the request. Owns the clock of each connection's writing.

@@ -46,9 +46,9 @@ def inside(tenant: str, agent: object) -> AgentName:
 
 
 def beyond(tenant: str, after: AgentName = "") -> tuple[AgentName, AgentName | None]:
-    """Between which names of the cluster those agents of a tenant lie that come after one; the last is of nobody.
+    """The names of the cluster between which a tenant's agents after one lie, both left out; no second is no end.
 
-    Those of the default tenant have no beginning, and others lie between them: see ``skipped``.
+    Names of the default tenant have no prefix, so those of other tenants lie between them: see ``skipped``.
     """
     if tenant == DEFAULT:
         return after, None
@@ -56,7 +56,7 @@ def beyond(tenant: str, after: AgentName = "") -> tuple[AgentName, AgentName | N
 
 
 def skipped(tenant: str, agent: AgentName) -> AgentName:
-    """After which name to go on that lies between a tenant's own: for the default one, by all of who owns it."""
+    """Where to go on after a name that is not the tenant's: for the default one, behind all names of whose it is."""
     owner, separator, _ = agent.partition(SEPARATOR)
     return f"{owner}{SEPARATOR}{_LAST}" if separator and tenant == DEFAULT else agent
 

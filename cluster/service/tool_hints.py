@@ -1,4 +1,4 @@
-"""What tools say of themselves to whoever decides whether to ask before they are used, and what they take."""
+"""Tools as the protocol describes them: whether they read, write or destroy; arguments are checked strictly."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def strict(tools: object, hints: Hints) -> list[Tool]:
 
 
 def reads(title: str) -> tuple[str, ToolAnnotations]:
-    """Of one that changes nothing."""
+    """The hints of a tool that changes nothing."""
     return title, ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 
 def writes(title: str, *, destructive: bool = False, idempotent: bool = False) -> tuple[str, ToolAnnotations]:
-    """Of one that does."""
+    """The hints of a tool that changes something."""
     return title, ToolAnnotations(
         read_only_hint=False, destructive_hint=destructive, idempotent_hint=idempotent, open_world_hint=False
     )

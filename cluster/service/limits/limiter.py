@@ -1,9 +1,8 @@
 """What a replica asks before it does anything: whether the caller, his connection and all together keep to their rates.
 
 Owns what the replica has leased and not spent yet, and the buckets of its own connections and of the addresses from
-which callers came whom nobody knows. It leases in small lots, so
-that a request normally costs no call, and brings back what it does not need. Where nobody answers it goes on with its
-own share of each rate.
+which callers came whom nobody knows. It leases in small lots, so that a request normally costs no call, and brings back
+what it does not need. Where nobody answers it goes on with its own share of each rate.
 """
 
 from __future__ import annotations
@@ -108,7 +107,7 @@ class Limiter:
             raise RateLimited(error.scope, error.retry_after_s + again_s) from None
 
     def stranger(self, address: str | None) -> Stranger:
-        """Somebody at an address of whom it is not known yet whether anybody knows him."""
+        """A caller at an address before it is known who he is."""
         return Stranger(self._addresses, _rate(self._limits.unknown), address, str(next(self._numbers)))
 
     async def _take(self, wanted: Sequence[_Share], cost: float) -> None:
@@ -246,8 +245,7 @@ class Limiter:
 
 
 class Stranger:
-    """Somebody of whom it is not known yet whether anybody knows him. Until then he spends of nobody's rate but that of
-    his address.
+    """A caller before it is known who he is. Until then he spends of the rate of his address, and of no other.
 
     Args:
         addresses: the buckets of all addresses.

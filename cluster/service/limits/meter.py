@@ -1,4 +1,4 @@
-"""What the memories that a request brings cost beside it. Owns the count of one request's memories."""
+"""What a request pays for the memories that it brings, beside its own token. Owns the count of one request's."""
 
 from __future__ import annotations
 
