@@ -72,14 +72,6 @@ class Limiter(Protocol):
         ...
 
 
-class Place(Protocol):
-    """A request's place among those under way; see ``Ongoing``."""
-
-    async def take(self, who: Principal) -> None:
-        """Be under way for somebody. Raises: RateLimited where he has his share, and keeps it; Busy."""
-        ...
-
-
 class Ledger(Protocol):
     """Which idempotency keys were used, by whom, and for what."""
 

@@ -1,6 +1,6 @@
 """Files that come and go through the door: kept in a folder of their own as long as they are needed. Opens none.
 
-Owns the account of what all of a replica have on disk together, and each principal of that.
+Owns the account of what all of a replica have on disk together, and each principal and tenant of that.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from starlette.requests import Request
 from quantum_memory.actors.scratch import scratch
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.refusals import no_room
+from quantum_memory.cluster.service.shares import of_principal, of_tenant
 from quantum_memory.cluster.service.workers import to_the_end
 
 DIGEST_BYTES = 16
 WRITTEN_BYTES = 1 << 20
 """What is written at once."""
 PREFIX: Final = "qmem-door-"
-SHARE: Final = 4
-"""Of the room, a principal has one part of so many at most, but always enough for the longest."""
 
 
 class Uploads:
@@ -35,14 +34,15 @@ class Uploads:
 
     Args:
         most: bytes that all of them may have on disk together.
-        longest: bytes that one may bring.
+        longest: bytes that one may bring; a share is always enough for it.
 
     Attributes:
         share: bytes of them that one principal may have.
     """
 
     def __init__(self, most: int, longest: int) -> None:
-        self._most, self.share = most, max(longest, most // SHARE)
+        self._most = most
+        self.share, self._tenants = max(longest, of_principal(most)), max(longest, of_tenant(most))
         self._had: Counter[tuple[str, str]] = Counter()
 
     @property
@@ -65,6 +65,8 @@ class Uploads:
         """Let there be so many more. Raises: Refusal (503)."""
         if self._had[whose] + nbytes > self.share:
             raise no_room("your others")
+        if nbytes + sum(had for (tenant, _), had in self._had.items() if tenant == whose[0]) > self._tenants:
+            raise no_room("others of your tenant")
         if self.held + nbytes > self._most:
             raise no_room("others")
         self._had[whose] += nbytes

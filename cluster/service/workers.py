@@ -1,7 +1,7 @@
 """Threads for what reads and writes files: it keeps one for longer than all else that only blocks may.
 
-They are apart from those that every request needs for a moment. Who waits for one holds none, and a principal has a
-part of them at most.
+They are apart from those that every request needs for a moment. Who waits for one holds none, and a principal and a
+tenant have their shares of them at most.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from contextvars import copy_context
 from typing import Final, TypeVar
-from weakref import WeakValueDictionary
 
 from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.shares import Shares
 
 THREADS: Final = 8
-SHARE: Final = 4
-"""A principal has one part of so many at most."""
 R = TypeVar("R")
 
 
@@ -29,17 +28,15 @@ class Workers:
     """
 
     def __init__(self, most: int = THREADS) -> None:
-        self._threads, self._free = ThreadPoolExecutor(most, "door-files"), asyncio.Semaphore(most)
-        self._share = max(1, most // SHARE)
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
+        self._threads, self._shares = ThreadPoolExecutor(most, "door-files"), Shares(most)
 
     async def run(self, who: Principal, work: Callable[[], R]) -> R:
         """Do it on somebody's behalf when it is his turn and a thread is free, to the end once it has begun.
 
         Raises: what it raises.
         """
-        turn = self._turns.setdefault((who.tenant, who.subject), asyncio.Semaphore(self._share))
-        async with turn, self._free:
+        with ExitStack() as held:
+            await self._shares.come(who, held)
             return await to_the_end(work, threads=self._threads)
 
 

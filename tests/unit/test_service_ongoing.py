@@ -42,9 +42,8 @@ class Slow:
         called = dict(scope["headers"])[b"x-request-id"].decode()
         try:
             if "place" in scope["state"]:
-                await scope["state"]["place"].take(
-                    Principal(scope["query_string"].decode() or called, "acme", "reader")
-                )
+                subject, _, tenant = scope["query_string"].decode().partition("@")
+                await scope["state"]["place"](Principal(subject or called, tenant or "acme", "reader"))
         except (Busy, RateLimited) as error:
             await answer(problem_of(error, called), headers_of(error))(scope, receive, send)
             return
@@ -179,7 +178,7 @@ def test_places_add_up_whoever_leaves_when() -> None:
 
     async def play(slow: Slow, client: httpx.AsyncClient) -> None:
         for turn in range(60):
-            asked = [asyncio.create_task(client.get(f"/slow?{who}")) for who in "aaabbbccc"]
+            asked = [asyncio.create_task(client.get(f"/slow?{who}@{turn % 2}")) for who in "aaabbbccc"]
             for _ in range(turn % 12):
                 await asyncio.sleep(0)
             for one in asked[turn % 3 :: 2]:
@@ -188,10 +187,10 @@ def test_places_add_up_whoever_leaves_when() -> None:
             await asyncio.gather(*asked, return_exceptions=True)
             slow.on.clear()
         slow.on.set()
-        again = await asyncio.gather(*(client.get(f"/slow?{number}") for number in range(8)))
+        again = await asyncio.gather(*(client.get(f"/slow?{number}@{number % 2}") for number in range(8)))
         assert [one.status_code for one in again] == [200] * 8
         slow.on.clear()
-        last = [asyncio.create_task(client.get(f"/slow?{number}")) for number in range(5)]
+        last = [asyncio.create_task(client.get(f"/slow?{number}@{number % 2}")) for number in range(5)]
         await asyncio.sleep(0.05)
         assert slow.now == 4, "as many as there were, neither more nor fewer"
         slow.on.set()
@@ -235,8 +234,8 @@ async def listening(front: Front, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 @asynccontextmanager
-async def client_of(front: Front, address: Address) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"Authorization": f"Bearer {await Served(front, '').key()}"}
+async def client_of(front: Front, address: Address, tenant: str = "acme") -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Authorization": f"Bearer {await Served(front, '').key(tenant=tenant)}"}
     async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as client:
         yield client
 
@@ -257,7 +256,8 @@ def test_a_replica_that_listens_itself_keeps_to_it(tmp_path: Path, monkeypatch: 
         async with AsyncExitStack() as stack:
             made, address = await stack.enter_async_context(listening(front, monkeypatch))
             monkeypatch.setattr(made._backend, "agents_page", slowly)
-            clients = [await stack.enter_async_context(client_of(front, address)) for _ in range(20)]
+            tenants = ["acme", "other"] * 10
+            clients = [await stack.enter_async_context(client_of(front, address, tenant)) for tenant in tenants]
             answers = await asyncio.gather(*(client.get("/v1/agents") for client in clients))
             found = [one.status_code for one in answers]
             assert (most, set(found)) == (4, {200, 503})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import HTTPConnection
@@ -10,11 +10,13 @@ from starlette.requests import HTTPConnection
 from quantum_memory.cluster.service.access.authenticator import Admitted
 from quantum_memory.cluster.service.access.caller import Caller, caller_of
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.seams import Authenticator, Denials, Limiter, Place
+from quantum_memory.cluster.service.seams import Authenticator, Denials, Limiter
 from quantum_memory.errors import Denied, Unauthenticated
 
+Place = Callable[[Principal], Awaitable[None]]
+"""Has a request be one of those under way, for somebody; see ``Ongoing``."""
 PLACE = "place"
-"""Under which name the state of a request has its place among those under way."""
+"""Under which name the state of a request has it."""
 
 
 def anybody(_: Principal) -> None:
@@ -75,7 +77,7 @@ async def admitted(
         caller: what is known of him.
         connection: over which he asks; nothing where that was counted already.
         may: whether he may do what he wants. Raises: Forbidden.
-        place: where he is one of those under way from here on; where nobody counts these there is none.
+        place: makes him one of those under way from here on; where nobody counts these there is none.
 
     Raises: RateLimited, whoever he is; Busy; Unauthenticated; Unavailable; what ``may`` raises.
     """
@@ -85,7 +87,7 @@ async def admitted(
         found = await _in_time(authenticator, limiter, caller, connection)
     may(found.principal)
     if place is not None:
-        await place.take(found.principal)
+        await place(found.principal)
     await authenticator.use(found)
     return found
 
