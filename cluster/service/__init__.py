@@ -10,7 +10,7 @@ A request of REST, from outside in:
     listening       the replica's own socket; heads and sending bound what a connection may take of it
     counting        metrics of requests; tracing makes their spans, and templates names their routes for both
     envelope        the id of a request, and an answer also where something failed that nobody foresaw
-    ongoing         how many requests are under way
+    ongoing         how many requests are under way; shares is how much of it, or of anything, one may have
     app             the application: routes, problems and document put together
     door            one request let in: seams has the protocols that this takes, which tests stand in for
     bodies          what it brings, bounded; strict_json reads it, and refusals is what HTTP itself refuses
