@@ -44,8 +44,9 @@ def options(
 ) -> None:
     """A memory for AI agents: remember, recall with reasons, feel, fork and merge.
 
-    Without --address, and without RAY_ADDRESS in the environment, a command starts a Ray of its own on this machine,
-    which takes some seconds, and ends it again.
+    Without --address, and without RAY_ADDRESS in the environment, a command that works with agents starts a Ray of its
+    own on this machine, which takes some seconds, and ends it again. Those of the vault alone (keys, audit, backup,
+    verify) ask the cluster that holds it open, or open it themselves.
     """
     context.obj = Options(storage, config, address, namespace, json)
 

@@ -40,9 +40,14 @@ async def another(actor: Any, pid: int) -> None:
             await asyncio.sleep(0.05)
 
 
+async def answered(way: RemoteLeases) -> None:
+    """Have the actor found or made, and wait until it answers."""
+    await way.leave("nobody", ())
+
+
 async def two_replicas(cluster: MemoryCluster, namespace: str) -> None:
     ways = [RemoteLeases(cluster.settings, namespace, answer_s=20.0) for _ in range(2)]
-    await asyncio.gather(*(way.begin() for way in ways))
+    await asyncio.gather(*(answered(way) for way in ways))
     first, second = (Limiter(LIMITS, way) for way in ways)
     found = list(await asyncio.gather(through(first, 60), through(second, 60)))
     assert sum(found) == 40
@@ -60,7 +65,7 @@ async def two_replicas(cluster: MemoryCluster, namespace: str) -> None:
     ray.kill(actor)  # for good: another is made
     once_more = Limiter(LIMITS, ways[0])
     await through(once_more, 1)  # may find out that it is gone
-    await ways[0].begin()
+    await answered(ways[0])
     actor = ray.get_actor(NAME, namespace=namespace)
     assert (await actor.status.remote())["leases"] <= 2
     for limiter in (first, second, *again, once_more):
@@ -79,7 +84,7 @@ def test_replicas_share_the_rates_of_one_actor_also_after_its_death(cluster: Mem
 def test_the_actor_ends_with_its_cluster(cluster: MemoryCluster, tmp_path: Path) -> None:
     assert cluster.settings.storage
     with connect(storage=tmp_path, config=FAST | {"placement": "inline"}, namespace="limits that end") as memory:
-        asyncio.run(RemoteLeases(memory.settings, "limits that end").begin())
+        asyncio.run(answered(RemoteLeases(memory.settings, "limits that end", answer_s=20.0)))
         assert ray.get_actor(NAME, namespace="limits that end") is not None
         memory.stop()
         with pytest.raises(ValueError, match=NAME):

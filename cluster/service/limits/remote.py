@@ -16,8 +16,6 @@ from quantum_memory.settings import Settings
 
 ANSWER_S = 0.5
 """How long a request may be kept waiting for an answer."""
-START_S = 30.0
-"""How long the actor may take to start; no request waits so long."""
 
 
 class Leases(Protocol):
@@ -44,12 +42,6 @@ class RemoteLeases:
     def __init__(self, settings: Settings, namespace: str, answer_s: float = ANSWER_S) -> None:
         self._settings, self._namespace, self._answer_s = settings, namespace, answer_s
         self._member: Any = None
-
-    async def begin(self, start_s: float = START_S) -> None:
-        """Find the actor, or make it, and wait until it answers. Raises: Unavailable."""
-        with domain_errors(NAME, start_s):
-            member = await self._found()
-            await Call[Any](member, "status", (), start_s, lost=self._lose)
 
     async def lease(self, replica: str, wanted: Sequence[Wanted], returned: Sequence[Returned]) -> Granted:
         """See ``Leases.lease``."""
