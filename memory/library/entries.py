@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
@@ -74,6 +74,9 @@ class Content:
         priority: of a rule: the greater, the earlier it is told.
         enabled: of a rule: whether it holds.
 
+    Args:
+        kept: a ``uri`` that stands on a shelf already. It was taken when it was given, and may stay.
+
     Raises: InvalidInput.
     """
 
@@ -84,14 +87,15 @@ class Content:
     tags: tuple[str, ...] = ()
     priority: int = 0
     enabled: bool = True
+    kept: InitVar[str | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, kept: str | None) -> None:
         kind_named(self.kind)
         if within("title", visible("title", self.title), MAX_TITLE_CHARS).splitlines() != [self.title]:
             raise InvalidValue("title", repr(self.title), "one line")
         _check_text(self.kind, self.text)
         object.__setattr__(self, "tags", tags_of(self.tags))
-        if self.uri is not None:
+        if self.uri is not None and self.uri != kept:
             _check_uri(self.uri)
         if self.kind == "reference" and self.uri is None:
             raise InvalidValue("uri", "None", "the URL or DOI of what a reference points to")
@@ -108,7 +112,7 @@ class Content:
         unknown = sorted(set(changes) - {"title", "text", "uri", "tags", "priority", "enabled"})
         if unknown:
             raise InvalidValue("changes", repr(unknown), "some of title, text, uri, tags, priority, enabled")
-        return replace(self, **changes)
+        return replace(self, kept=self.uri, **changes)
 
 
 def _check_text(kind: Kind, text: object) -> None:
@@ -178,8 +182,9 @@ class Entry:
 
     @property
     def content(self) -> Content:
-        """What it holds, as somebody could have given it."""
-        return Content(self.kind, self.title, self.text or "", self.uri, self.tags, self.priority, self.enabled)
+        """What it holds, as somebody gave it."""
+        told = self.kind, self.title, self.text or "", self.uri, self.tags, self.priority, self.enabled
+        return Content(*told, kept=self.uri)
 
     @property
     def order(self) -> tuple[datetime, str]:

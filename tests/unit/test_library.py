@@ -25,6 +25,7 @@ from quantum_memory.errors import (
     Unavailable,
     VersionConflict,
 )
+from quantum_memory.memory.library import entries
 from quantum_memory.memory.library.entries import Content, Entry
 from quantum_memory.memory.library.passages import WINDOW, passages
 from quantum_memory.memory.library.reach import Reach
@@ -175,6 +176,28 @@ def test_entries_are_kept_read_listed_changed_and_taken_away(front: Front) -> No
     with pytest.raises(EntryNotFound):
         apollo.documents.delete("manual")
     assert apollo.documents.add("New", "It begins anew.", id="manual").version == 1
+
+
+def test_where_an_entry_lies_may_stay_though_nobody_could_give_it_today(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = "gopher://example.org/1"
+    library = front.memory.library()
+    with monkeypatch.context() as patch:
+        patch.setattr(entries, "SCHEMES", ("gopher",))
+        made = library.add("apollo", Content("reference", "A paper", uri=where), "open", id="paper")
+        given = made.content
+    assert library.add("apollo", given, "open", id="paper") == made, "done again changes nothing"
+    assert library.update("apollo", "paper", 1, {"title": "A better one"}).uri == where
+    assert library.update("apollo", "paper", 2, {"text": "What it says.", "uri": where}).uri == where
+    assert library.update("apollo", "paper", 3, {"tags": ["ops"]}, tier="internal").uri == where
+    with pytest.raises(InvalidInput, match="uri"):
+        library.update("apollo", "paper", 4, {"uri": "gopher://example.org/2"})
+    with pytest.raises(InvalidInput, match="'kept'"):
+        library.update("apollo", "paper", 4, {"uri": "gopher://example.org/2", "kept": "gopher://example.org/2"})
+    assert library.update("apollo", "paper", 4, {"uri": "https://example.org/2"}).uri == "https://example.org/2"
+    with pytest.raises(InvalidInput, match="uri"):
+        library.update("apollo", "paper", 5, {"uri": where})
 
 
 def test_a_list_comes_in_pages_of_all_shelves(front: Front) -> None:
