@@ -79,7 +79,7 @@ class Tending:
                 if begun >= due:
                     due = begun + self._collect_every_s
                     lapsed = self._vault.lapse()
-                    logger.info("collected: %s; %d requests and tokens lapsed", self.collect(), lapsed)
+                    logger.info("collected: %s; %d requests, tokens and denials lapsed", self.collect(), lapsed)
             except Exception as error:  # noqa: BLE001  (whatever it is, it is kept and told, and the next may go well)
                 if type(error) is not type(self.last_error):
                     logger.warning("tending the vault failed and is tried again: %s", error)

@@ -19,7 +19,7 @@ from quantum_memory.memory.vault.admission import (
     UseToken,
 )
 from quantum_memory.memory.vault.batch import Batch
-from quantum_memory.memory.vault.catalog import from_us, to_us
+from quantum_memory.memory.vault.catalog import MICROSECOND, from_us, to_us
 from quantum_memory.memory.vault.writes import Written
 from quantum_memory.types import Place
 
@@ -28,7 +28,7 @@ MOST_DENIALS = 10_000
 """How many are kept of a tenant's, and of those whom nobody knew."""
 LOOKED_OVER_EVERY = 100
 """After so many denials there may be more than that: to count them costs as much as a few."""
-REQUESTS_KEPT = timedelta(days=1)
+REQUESTS_KEPT, DENIALS_KEPT = timedelta(days=1), timedelta(days=365)
 NOWHERE = Place("", 0)
 FREE = ""
 """The digest of a key that names no request any more."""
@@ -104,13 +104,16 @@ def _note_denial(batch: Batch, write: NoteDenial) -> Written:
 def _let_go(batch: Batch, ordinal: int) -> None:
     """Keep the last denials of everybody who was denied something since this was done before.
 
-    Each tenant has a bound of its own, and so have those whom nobody knew: they wash nothing of a tenant's away.
+    Each tenant has a bound of its own, and so have those whom nobody knew: they wash nothing of a tenant's away. Of a
+    tenant's the oldest of the caller go who has most: none washes another's away.
     """
     lately = sa.select(_D.tenant).where(_D.ordinal > ordinal - LOOKED_OVER_EVERY).distinct()
     for tenant in batch.execute(lately).scalars().all():
-        theirs = _D.tenant == tenant
-        last = sa.select(_D.ordinal).where(theirs).order_by(_D.ordinal.desc()).limit(1).offset(MOST_DENIALS)
-        batch.execute(sa.delete(schema.denials).where(theirs, _D.ordinal <= last.scalar_subquery()))
+        theirs, last = sa.select(_D.ordinal).where(_D.tenant == tenant), _D.ordinal.desc()
+        if batch.execute(theirs.order_by(last).offset(MOST_DENIALS).limit(1)).first() is not None:
+            nth = sa.func.row_number().over(partition_by=_D.who, order_by=last)
+            over = theirs.order_by(nth, last).offset(MOST_DENIALS)
+            batch.execute(sa.delete(schema.denials).where(_D.ordinal.in_(over)))
 
 
 def _note_request(batch: Batch, write: NoteRequest) -> Written:
@@ -149,14 +152,16 @@ def _use_token(batch: Batch, write: UseToken) -> Written:
 
 
 def lapse(batch: Batch) -> int:
-    """Let go of requests older than a day and of used tokens that nobody would take any more; how many went.
+    """Let go of requests older than a day, of used tokens that nobody would take any more, and of denials older than a
+    year; how many went.
 
     The newest of each stays, so that no position is ever given twice.
     """
     went = 0
     for table, over in (
-        (schema.requests, _R.at < batch.now_us - REQUESTS_KEPT // timedelta(microseconds=1)),
+        (schema.requests, _R.at < batch.now_us - REQUESTS_KEPT // MICROSECOND),
         (schema.tokens, _T.expires_at < batch.now_us),
+        (schema.denials, _D.at < batch.now_us - DENIALS_KEPT // MICROSECOND),
     ):
         newest = batch.execute(sa.select(sa.func.max(table.c.position))).scalar_one()
         if newest is not None:

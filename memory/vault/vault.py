@@ -196,7 +196,10 @@ class Vault(Reading):
             return incarnation_of(connection, number)
 
     def lapse(self) -> int:
-        """Let go of requests and tokens that were noted for some time only; how many. Raises: what ``write`` raises."""
+        """Let go of requests, tokens and denials that were noted for some time only; how many.
+
+        Raises: what ``write`` raises.
+        """
         with self._batch() as made:
             return lapse(made)
 

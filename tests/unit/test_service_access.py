@@ -495,23 +495,64 @@ class Flaky(Ledger):
         return answers
 
 
-def test_denials_that_could_not_be_written_are_once_and_very_many_are_counted(front: Front) -> None:
+def test_denials_that_could_not_be_written_are_once_and_very_many_are_counted_for_their_tenant(front: Front) -> None:
     ledger = Flaky(front, 2)
     who = Principal("key:2", "flood", "reader")
 
     async def play() -> None:
-        denials = Denials(ledger, every_s=0.01, most=5)
+        denials = Denials(ledger, every_s=0.01, most=50)
         for number in range(1_000):
             denials.note(Forbidden("remember", "no"), "remember", who=who, request=f"r-{number}")
-        assert len(denials._waiting) == 5
+        assert len(denials._waiting) == 5, "a tenth"
         assert denials._writing is not None
         await denials._writing
         assert ledger.calls == 3
 
     asyncio.run(play())
-    assert [one.request for one in done(ledger.denials("flood"))] == [f"r-{number}" for number in (4, 3, 2, 1, 0)]
-    many = next(one for one in done(ledger.denials(None)) if one.action == "many")
-    assert many.reason == "995 more were denied in a short time"
+    many, *others = done(ledger.denials("flood"))
+    assert [one.request for one in others] == [f"r-{number}" for number in (4, 3, 2, 1, 0)]
+    assert (many.action, many.who, many.reason) == ("many", None, "995 more were denied in a short time")
+
+
+def test_what_is_counted_is_told_to_those_whom_it_concerns(ledger: Ledger) -> None:
+    async def play() -> None:
+        denials = Denials(ledger, every_s=60.0, most=20)
+        for tenant, count in (("loud", 7), ("quiet", 2)):
+            for _ in range(count):
+                denials.note(Forbidden("x", "no"), "x", who=Principal("key:5", tenant, "reader"))
+        for _ in range(5):
+            denials.note(Unauthenticated("no"), "x")
+        await denials.flush()
+        for _ in range(2):
+            denials.note(Forbidden("x", "no"), "again", who=Principal("key:5", "loud", "reader"))
+        assert len(denials._waiting) == 2, "what was written has room again"
+        await denials.close()
+
+    asyncio.run(play())
+    told = {who: [one.reason for one in done(ledger.denials(who)) if one.action == "many"] for who in ("loud", "quiet")}
+    assert told == {"loud": ["5 more were denied in a short time"], "quiet": []}
+    strangers = [one for one in done(ledger.denials(None)) if one.tenant is None and one.action == "many"]
+    assert strangers[0].reason == "3 more were denied in a short time"
+
+
+def test_nobody_takes_the_room_of_others(ledger: Ledger) -> None:
+    """Not those of his tenant, and not of another."""
+
+    async def play() -> None:
+        denials = Denials(ledger, every_s=60.0, most=100)
+        for who in ("key:6", "key:7"):
+            for _ in range(500):
+                denials.note(Forbidden("x", "no"), who, who=Principal(who, "shared", "reader"))
+        for tenant in ("shared", "beside"):
+            denials.note(Forbidden("x", "no"), "mine", who=Principal("key:8", tenant, "reader"))
+        await denials.close()
+
+    asyncio.run(play())
+    assert [one.action for one in done(ledger.denials("beside"))] == ["mine"]
+    many, mine, *others = done(ledger.denials("shared"))
+    assert (mine.who, mine.action) == ("key:8", "mine")
+    assert [one.who for one in others] == ["key:7"] * 10 + ["key:6"] * 10
+    assert many.reason == "980 more were denied in a short time"
 
 
 def test_very_many_who_are_unknown_leave_room_for_who_is_known(ledger: Ledger) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
+import sqlalchemy as sa
 import typer
 import uvicorn
 from mcp import Client
@@ -24,12 +25,16 @@ from websockets.asyncio.client import connect
 from quantum_memory.actors import scratch
 from quantum_memory.actors.vault import utc_now
 from quantum_memory.cluster import cli
+from quantum_memory.cluster.service.access.authenticator import TEXT
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.limits.host import RateLimitsHost
 from quantum_memory.cluster.service.principals import Principal, Role
 from quantum_memory.cluster.service.replica import Replica
+from quantum_memory.memory.vault import schema
+from quantum_memory.memory.vault.admission import RevokeKey
+from quantum_memory.memory.vault.catalog import to_us
 from quantum_memory.settings import load
 from tests.unit.front import Front
 
@@ -180,6 +185,47 @@ def test_who_is_not_known_may_ask_for_health_alone_and_what_was_denied_is_in_the
                 break
             await asyncio.sleep(0.1)
         assert {"remember", "GET /health/detailed"} <= actions, actions
+
+    served(front, play)
+
+
+@pytest.mark.parametrize("over", ["revoked", "expired"])
+def test_what_a_key_that_is_over_was_denied_is_told_to_whom_it_belonged(front: Front, over: str) -> None:
+    async def play(door: Served) -> None:
+        admin, key = await door.key("admin"), await door.key()
+        name = key.split("_")[1]
+        async with door.client(key) as client, door.client(admin) as owner:
+            assert (await client.get("/v1/agents")).status_code == 200
+            if over == "revoked":
+                await door.ledger.write(RevokeKey(name, "acme", "tests.revoked"))
+            else:
+                over_now = sa.update(schema.api_keys).values(expires_at=to_us(utc_now()))
+                with door.front.vault._vault.database.transaction() as rows:
+                    rows.execute(over_now.where(schema.api_keys.c.id == name))
+            while (await client.get("/v1/agents")).status_code == 200:  # noqa: ASYNC110 - keys are believed for a while
+                await asyncio.sleep(0.1)
+            answer = await client.post("/v1/agents/alice/remember", json={"text": "x"})
+            assert answer.json()["detail"] == TEXT
+            tools = await client.post("/mcp", json={})
+            assert tools.status_code == 401
+            async with connect(f"ws{door.url[4:]}/v1/stream") as stream:
+                await stream.send(json.dumps({"type": "hello", "token": key}))
+                assert json.loads(await stream.recv())["error"] == "Unauthenticated"
+            wrong = f"{key[:-1]}{'0' if key[-1] != '0' else '1'}"
+            for _ in range(3):
+                async with door.client(wrong) as nobody:
+                    assert (await nobody.get("/v1/caller")).status_code == 401
+            told: list[dict[str, Any]] = []
+            while len({one["action"] for one in told}) < 4:
+                await asyncio.sleep(0.1)
+                told = (await owner.get("/v1/denials")).json()["items"]
+        why = "was revoked" if over == "revoked" else "is over"
+        assert {one["who"] for one in told} == {f"key:{name}"}, "another secret is nobody's"
+        assert {one["action"] for one in told} == {"listAgents", "remember", "/mcp", "/v1/stream"}
+        assert {one["reason"] for one in told} == {f"{TEXT}; the key {name}, which {why}"}
+        assert not any(key.rpartition("_")[2] in str(one) for one in told)
+        everybody = await door.ledger.denials(None)
+        assert [one.tenant for one in everybody if one.action == "readCaller"] == [None] * 3
 
     served(front, play)
 

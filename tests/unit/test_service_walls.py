@@ -26,6 +26,7 @@ from quantum_memory.cluster.service.access.caller import Caller
 from quantum_memory.cluster.service.access.denials import Denials
 from quantum_memory.cluster.service.access.keys import mint
 from quantum_memory.cluster.service.access.ledger import Ledger
+from quantum_memory.cluster.service.access.refused import whose
 from quantum_memory.cluster.service.access.signatures import VerifyingKey
 from quantum_memory.cluster.service.access.signers import Signers
 from quantum_memory.cluster.service.access.tokens import Tokens
@@ -135,7 +136,7 @@ class Walls(RuleBasedStateMachine):
         self.front = Front(self.folder.name)
         self.loop = asyncio.new_event_loop()
         self.seconds, self.numbers = 0.0, 0
-        self.denied: list[str | None] = []
+        self.denied: dict[int, tuple[str | None, str | None]] = {}
         self.before = judged.MOST_DENIALS, judged.LOOKED_OVER_EVERY
         judged.MOST_DENIALS, judged.LOOKED_OVER_EVERY = MOST_DENIALS, 1
         self.told: dict[tuple[str, str], list[str]] = {}
@@ -262,7 +263,7 @@ class Walls(RuleBasedStateMachine):
             assert not stale or self.seconds - held.revoked_at_s < FRESH_S
             may = None if stale else False  # for this moment it may be either
         self._looks(held, replica)
-        who = self._let_in(replica, held.text)
+        who = self._let_in(replica, held.text, held.tenant)
         if who is None:
             assert not may, "a good credential was refused"
             return None
@@ -270,14 +271,18 @@ class Walls(RuleBasedStateMachine):
         assert (who.tenant, who.role, who.agents) == (held.tenant, held.role, held.agents)
         return who
 
-    def _let_in(self, replica: int, credential: str) -> Principal | None:
-        """Who comes with it. A refusal has the words that every refusal has, and is noted."""
+    def _let_in(self, replica: int, credential: str, tenant: str | None) -> Principal | None:
+        """Who comes with it. A refusal has the words that every refusal has, and is noted as what its tenant's caller
+        was denied whose it is, if somebody's.
+        """
         try:
             return self.wait(who_is(self.gates[replica], Caller(f"Bearer {credential}", "127.0.0.1", direct=True)))
         except Unauthenticated as error:
             refusal = error
         assert str(refusal) == TEXT
-        self._denied(refusal, None)
+        owner = whose(refusal)
+        assert (None if owner is None else owner.tenant) == tenant
+        self._denied(refusal, owner)
         return None
 
     def _denied(self, error: Denied, who: Principal | None, agent: str | None = None) -> None:
@@ -286,7 +291,15 @@ class Walls(RuleBasedStateMachine):
             await self.denials.flush()
 
         self.wait(note())
-        self.denied.append(None if who is None else who.tenant)
+        owner = (None, None) if who is None else (who.tenant, who.subject)
+        self.denied[max(self.denied, default=0) + 1] = owner
+        theirs = [number for number, (tenant, _) in self.denied.items() if tenant == owner[0]]
+        if len(theirs) > MOST_DENIALS:
+            del self.denied[max(theirs, key=lambda number: (self._later(number), -number))]
+
+    def _later(self, number: int) -> int:
+        """How many are later of what the same caller was denied."""
+        return sum(number < other and owner == self.denied[number] for other, owner in self.denied.items())
 
     @rule(
         held=credentials,
@@ -425,16 +438,16 @@ class Walls(RuleBasedStateMachine):
         ][how]
         if how == 3:
             self._looks(held, replica)  # by the part that everybody may know
-        assert self._let_in(replica, wrong) is None
+        assert self._let_in(replica, wrong, held.tenant if how == 8 else None) is None
 
     @invariant()
     def denials_are_there_and_bounded(self) -> None:
-        """The last of each tenant, and of those whom nobody knew: none washes another's away."""
+        """The last of each tenant, and of those whom nobody knew: none washes another's away, and no caller what others
+        of his tenant were denied.
+        """
         kept = self.wait(self.ledger.denials(None, 100))
-        numbered = list(enumerate(self.denied, 1))[::-1]
-        of_each = [[n for n, whose in numbered if whose == one][:MOST_DENIALS] for one in set(self.denied)]
-        assert [one.number for one in kept] == sorted((n for those in of_each for n in those), reverse=True)
-        assert all(one.tenant == self.denied[one.number - 1] for one in kept)
+        assert {one.number: (one.tenant, one.who) for one in kept} == self.denied
+        assert [one.number for one in kept] == sorted(self.denied, reverse=True)
 
     @invariant()
     def the_cluster_has_what_was_told_and_under_whose_name(self) -> None:

@@ -153,10 +153,35 @@ def test_who_is_unknown_or_of_another_tenant_washes_no_denial_away(
     assert kept[0].number == 301
 
 
+def test_no_caller_washes_away_what_others_of_his_tenant_were_denied(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judged, "MOST_DENIALS", 20)
+    monkeypatch.setattr(judged, "LOOKED_OVER_EVERY", 5)
+    vault.write([DENIED, replace(DENIED, id="d2", who=None)])
+    for start in range(2, 300, 6):
+        vault.write([replace(DENIED, id=f"f{start + n}", who=f"key:{n % 2}") for n in range(6)])
+    kept = [(one.number, one.who) for one in vault.denials("acme", limit=1_000)]
+    assert kept[-2:] == [(2, None), (1, DENIED.who)], "what others were denied is there still"
+    assert 20 <= len(kept) < 20 + 5
+    assert [number for number, _ in kept[:9]] == list(range(302, 293, -1))
+
+
+def test_denials_go_after_a_year_also_of_a_tenant_of_whom_nobody_comes_any_more(vault: Vault, clock: Clock) -> None:
+    vault.write([DENIED, replace(DENIED, id="d2", tenant=None), replace(DENIED, id="d3", at=START + timedelta(days=1))])
+    clock.tick(365 * 86_400)
+    assert vault.lapse() == 0, "a year is not over"
+    clock.tick()
+    assert vault.lapse() == 2
+    assert [one.number for one in vault.denials()] == [3]
+    clock.tick(86_400)
+    assert vault.lapse() == 0, "the newest stays"
+
+
 def test_denials_are_counted_by_an_index(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is looked over now and then is the index of who asked, never the table."""
     vault = Vault.open("memory://", now=clock)
-    monkeypatch.setattr(judged, "MOST_DENIALS", 20)
+    monkeypatch.setattr(judged, "MOST_DENIALS", 2)
     monkeypatch.setattr(judged, "LOOKED_OVER_EVERY", 7)
     told: list[tuple[str, Any]] = []
     sa.event.listen(sa.Engine, "before_cursor_execute", listener := lambda *args: told.append((args[2], args[3])))

@@ -7,7 +7,7 @@
     ledger          the catalog's keys, denials, used requests and tokens, for coroutines
     caller          what of a connection tells who it is from                     no I/O
     authenticator   all of it together: a principal, or Unauthenticated
-    refused         why a credential is not taken, which the caller never hears    no I/O
+    refused         why a credential is not taken, which the caller never hears, and whose it is    no I/O
     denials         what was refused, written down a little later
 
 Whatever is wrong with a credential, the caller hears the same words; what it was stands in the log and the catalog.

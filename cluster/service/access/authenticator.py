@@ -97,7 +97,8 @@ class Authenticator:
                 the signature of a token that is new here is looked at; may raise.
 
         Raises: Unauthenticated, with the same text whatever is wrong; what it was is a note of the error's, for the log
-            and the catalog. Unavailable and StorageFailure where it cannot be told now.
+            and the catalog, and ``whose`` tells of whom the credential was. Unavailable and StorageFailure where it
+            cannot be told now.
         """
         try:
             return await self._admitted(caller, pay)
@@ -114,6 +115,7 @@ class Authenticator:
         try:
             await self._tokens.use(admitted.once, admitted.until)
         except Refused as refused:
+            refused.whose = admitted.principal
             raise _unauthenticated(None, refused) from None
 
     async def stands(self, admitted: Admitted) -> bool:
@@ -157,13 +159,14 @@ class Authenticator:
         key = await self._key(shown.id)
         if not matches(shown, key) or key is None:
             raise Refused("an unknown key" if key is None else f"another secret than that of the key {key.id}")
-        closed = self._closed(key)
-        if closed is not None:
-            raise Refused(f"the key {key.id}, which {closed}")
         try:
-            return Admitted(holder(key), key.id, key.expires)
+            who = holder(key)
         except InvalidInput as error:
             raise Refused(f"the key {key.id}, which opens nothing: {error}") from None
+        closed = self._closed(key)
+        if closed is not None:
+            raise Refused(f"the key {key.id}, which {closed}", who)
+        return Admitted(who, key.id, key.expires)
 
     def _closed(self, key: ApiKey) -> str | None:
         """Why a key opens nothing."""

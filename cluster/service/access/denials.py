@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -16,8 +16,8 @@ from quantum_memory.memory.vault.admission import MAX_TOLD_CHARS, NoteDenial
 
 logger = logging.getLogger(__name__)
 MOST_WAITING = 1_000
-STRANGERS = 10
-"""Callers whom nobody knew have one of so many parts of the room."""
+SHARES = 10
+"""Each caller has one of so many parts of the room, and so have all together whom nobody knew."""
 EVERY_S = 1.0
 
 
@@ -25,8 +25,8 @@ class Denials:
     """Denials on their way to the catalog. Used on one event loop.
 
     Whoever is refused over and over costs the vault one write every so often: of very many denials at once some are
-    only counted. Callers whom nobody knew have a tenth of the room: they are in the way of nobody's who is known, and
-    of nobody's writes.
+    only counted, for each tenant. Each caller has a tenth of the room, and so have all together whom nobody knew: they
+    are in the way of nobody else's.
 
     Args:
         ledger: the catalog.
@@ -45,7 +45,8 @@ class Denials:
     ) -> None:
         self._ledger, self._now, self._every_s, self._most = ledger, now, every_s, most
         self._waiting: deque[NoteDenial] = deque()
-        self._strangers = self._uncounted = 0
+        self._waits: Counter[tuple[str | None, str | None]] = Counter()
+        self._uncounted: Counter[str | None] = Counter()
         self._writing: asyncio.Task[None] | None = None
         self._flushing = asyncio.Lock()
 
@@ -69,33 +70,34 @@ class Denials:
             agent: which agent it was about, as he called it.
             request: the id of his request.
         """
-        if len(self._waiting) >= self._most or (who is None and self._strangers >= self._most // STRANGERS):
-            self._uncounted += 1
+        tenant, subject = (None, None) if who is None else (who.tenant, storable(who.subject))
+        if len(self._waiting) >= self._most or self._waits[tenant, subject] >= self._most // SHARES:
+            self._uncounted[tenant] += 1
             return
-        self._strangers += who is None
         reason = "; ".join((str(error), *getattr(error, "__notes__", ())))
-        tenant, subject = (None, None) if who is None else (who.tenant, who.subject)
         self._wait(action, reason, tenant, subject, address, agent, request)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_soon())
 
     def _wait(self, action: str, reason: str, *told: str | None) -> None:
         fields = [None if text is None else storable(text) for text in told]
-        self._waiting.append(NoteDenial(uuid4().hex, self._now(), storable(action), storable(reason), *fields))
+        one = NoteDenial(uuid4().hex, self._now(), storable(action), storable(reason), *fields)
+        self._waiting.append(one)
+        self._waits[one.tenant, one.who] += 1
 
     async def flush(self) -> None:
         """Write what waits now. Raises: Unavailable, StorageFailure; then it waits on."""
         async with self._flushing:
-            if self._uncounted and len(self._waiting) <= self._most:
-                uncounted, self._uncounted = self._uncounted, 0
-                self._strangers += 1
-                self._wait("many", f"{uncounted} more were denied in a short time")
+            if len(self._waiting) <= self._most:
+                uncounted, self._uncounted = self._uncounted, Counter()
+                for tenant, count in uncounted.items():
+                    self._wait("many", f"{count} more were denied in a short time", tenant)
             batch = list(self._waiting)
             if batch:
                 await self._ledger.write(*batch)
-                for one in batch:
+                for _ in batch:
                     self._waiting.popleft()
-                    self._strangers -= one.tenant is None
+                self._waits = Counter((one.tenant, one.who) for one in self._waiting)
 
     async def close(self) -> None:
         """Write what waits, if that can be, and stop."""

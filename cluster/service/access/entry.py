@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from quantum_memory.cluster.service.access.authenticator import Admitted
 from quantum_memory.cluster.service.access.caller import Caller, caller_of
+from quantum_memory.cluster.service.access.refused import whose
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.seams import Authenticator, Denials, Limiter
 from quantum_memory.errors import Denied, Unauthenticated
@@ -55,9 +56,11 @@ async def entered(
 
 
 def note(denials: Denials, request: HTTPConnection, error: Denied, action: str, agent: str | None = None) -> None:
-    """Have it written down that a request, or something that was said on a stream, was denied."""
+    """Have it written down that a request, or something that was said on a stream, was denied: to whose credential it
+    came with, also where that opens nothing any more.
+    """
     state, address = request.state, caller_of(request.scope).address
-    who: Principal | None = getattr(state, "principal", None)
+    who: Principal | None = getattr(state, "principal", None) or whose(error)
     denials.note(error, action, who=who, address=address, agent=agent, request=state.request_id)
 
 

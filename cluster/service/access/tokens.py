@@ -71,8 +71,7 @@ class Tokens:
         settings, digest = self._settings, blake2b(token.encode(), digest_size=32).digest()
         try:
             claims = await self._signed(token, settings.one_use or self._known.get(digest) is not None, pay)
-            until = self._valid(claims)
-            who = Verified(_principal(claims, settings), until, self._once(claims) if settings.one_use else None)
+            who = self._held(claims, _principal(claims, settings))
         except Refused:
             self._known.drop(digest)
             raise
@@ -85,6 +84,14 @@ class Tokens:
         self._used.put(once, True)
         if not first:
             raise Refused(USED)
+
+    def _held(self, claims: Mapping[str, Any], who: Principal) -> Verified:
+        """Who comes with a token that says this. Raises: Refused, which tells whose it is."""
+        try:
+            return Verified(who, self._valid(claims), self._once(claims) if self._settings.one_use else None)
+        except Refused as refused:
+            refused.whose = who
+            raise
 
     def _once(self, claims: Mapping[str, Any]) -> str:
         """What a token for one use is called. Raises: Refused, also where it is held here that it was used."""
