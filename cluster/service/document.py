@@ -18,6 +18,11 @@ ABOUT = """A memory for agents: it remembers, recalls with reasons, carries a mo
 Names in paths are percent-encoded. Errors are problem details (RFC 9457). A change with an `Idempotency-Key` is made
 once, however often it is sent."""
 BEARER = "bearer"
+NOT_NOW = (
+    "Not now. Where it is `busy` or `uploads-full`, nothing was done. Else a part is away, and a change may have been "
+    "made: sent again under its key it is made once."
+)
+LATE = "The answer did not come in time. A change may be made all the same."
 PROBLEMS: dict[int, tuple[str, str, str]] = {
     400: ("malformed-body", "The body is not JSON as it is taken here.", "the key 'text' stands twice in one object"),
     401: ("unauthenticated", "Nobody knows who asks.", "this takes an API key or a token"),
@@ -30,8 +35,8 @@ PROBLEMS: dict[int, tuple[str, str, str]] = {
     422: ("invalid-value", "The request does not fit.", "place: expected an event's number, got ':x'"),
     429: ("rate-limited", "More was asked for than the caller's rate allows.", "ask again in 2 s"),
     500: ("internal-error", "Something went wrong that is no fault of the request.", "the log tells what"),
-    503: ("busy", "Not now; nothing of it was done.", "agents: 10000 calls wait already"),
-    504: ("deadline-exceeded", "The answer did not come in time.", "recall: no answer within 1 s"),
+    503: ("busy", NOT_NOW, "agents: 10000 calls wait already"),
+    504: ("deadline-exceeded", LATE, "recall: no answer within 1 s"),
 }
 KEY_PATTERN = "^[!-~]{1,255}$"
 WITH_BODY = (400, 408, 413, 415)

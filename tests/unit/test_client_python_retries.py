@@ -309,6 +309,7 @@ def test_what_something_in_between_says_for_good_is_not_asked_again(status: int)
     ("first", "may_be"),
     [
         (("busy", 503), False),
+        (("uploads-full", 503), False),
         (("rate-limited", 429), False),
         (("actor-unavailable", 503), True),
         (("vault-unavailable", 503), True),

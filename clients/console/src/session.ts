@@ -2,8 +2,8 @@
 
 import { QuantumMemory, type Schemas, Unauthenticated } from "quantum-memory-client";
 
-export type Caller = Schemas["CallerTold"];
-export type Role = Caller["role"];
+type Caller = Schemas["CallerTold"];
+type Role = Caller["role"];
 
 /** Somebody whom the door knows. */
 export interface Session {

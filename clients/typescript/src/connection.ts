@@ -4,7 +4,7 @@ import type { components } from "./generated/stream.js";
 import type { Socket } from "./socket.js";
 
 export type FromServer = components["schemas"]["FromServer"];
-export type FromClient = components["schemas"]["FromClient"];
+type FromClient = components["schemas"]["FromClient"];
 
 /** How a connection ended. */
 export interface End {

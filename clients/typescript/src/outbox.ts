@@ -10,12 +10,12 @@ import { Closed, ConnectionFailed, type GivenUp, OutcomeUnknown, QueueFull } fro
 import { type Backoff, sleep, waitMs } from "./retries.js";
 
 /** How a write is called, and what ends it. */
-export interface Named {
+interface Named {
   key: string;
   signal?: AbortSignal | undefined;
 }
 
-export interface Bounds {
+interface Bounds {
   /** Writes that may wait. */
   most: number;
   /** How often a write may fail while the server can be reached otherwise. */

@@ -44,7 +44,7 @@ class CallerTold(Told):
 
 @asks("reader", "GET", "/caller", "readCaller", "Who asks, and what he may.")
 async def read_caller(asked: Asks) -> CallerTold:
-    """So that nothing is offered that would be refused."""
+    """A client can see by it what would be refused, and not offer that."""
     return CallerTold.model_validate(asked.who)
 
 
@@ -62,7 +62,7 @@ class DenialTold(Told):
 
 @asks("admin", "GET", "/denials", "listDenials", "What callers of the tenant were denied lately, newest first.")
 async def list_denials(asked: Asks, limit: Limit = 100, cursor: Cursor = None) -> Page[DenialTold]:
-    """Of who sees all agents also what was about none. A page may hold fewer than were asked for."""
+    """About agents that the caller sees, and about none if he sees all. A page may hold fewer than were asked for."""
     most, before = min(limit, asked.limits.page), None if cursor is None else cursors.number("denials", cursor)
     found = await asked.door.backend.denials(asked.who, most + 1, before)
     page = found[:most]
@@ -73,7 +73,7 @@ async def list_denials(asked: Asks, limit: Limit = 100, cursor: Cursor = None) -
 
 @asks("reader", "GET", "/agents", "listAgents", "The agents that the caller sees, by name.")
 async def list_agents(asked: Asks, limit: Limit = 100, cursor: Cursor = None) -> Page[AgentName]:
-    """An agent that is made while somebody reads the pages is on one of them, or not; nothing else moves for it."""
+    """An agent that is made while somebody reads the pages may be on one of them or not; no other is missed for it."""
     most, last = min(limit, asked.limits.page), None if cursor is None else cursors.text("agents", cursor)
     names = await asked.door.backend.agents_page(asked.who, last, most + 1)
     following = cursors.written("agents", names[most - 1]) if len(names) > most else None

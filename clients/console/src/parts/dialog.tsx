@@ -6,7 +6,7 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { useDoing } from "./asking.js";
 import { Problem } from "./states.js";
 
-export interface DialogProps {
+interface DialogProps {
   title: string;
   /** What the button that does it is called; without one there is nothing to be done. */
   action?: string;

@@ -10,7 +10,7 @@ interface Common {
   onChange: (value: string) => void;
 }
 
-export interface TextProps extends Common {
+interface TextProps extends Common {
   type?: "text" | "password" | "search" | "datetime-local" | "number";
   required?: boolean;
   maxLength?: number;

@@ -2,7 +2,7 @@
 
 import type { Graph, Link, Spot } from "./graph.js";
 
-export const ROW_PX = 56;
+const ROW_PX = 56;
 const MOST_WIDTH_PX = 168;
 
 /** How far apart lanes are. Many share the room that there is. */

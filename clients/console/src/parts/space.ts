@@ -9,7 +9,7 @@ export interface Turn {
   pitch: number;
 }
 
-export interface Flat {
+interface Flat {
   x: number;
   y: number;
   /** How near, from about -1 to 1: what is nearer is drawn later and larger. */

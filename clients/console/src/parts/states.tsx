@@ -46,7 +46,7 @@ function useWait(error: unknown): number {
   return leftS;
 }
 
-export function Loading({ what }: { what: string }) {
+function Loading({ what }: { what: string }) {
   return (
     <p class="loading" role="status">
       Loading {what} …

@@ -13,13 +13,15 @@ from quantum_memory_client.methods import Listing, Operation
 
 
 def read_caller() -> Call[types.CallerTold]:
-    """Who asks, and what he may. So that nothing is offered that would be refused. Takes the role `reader`."""
+    """Who asks, and what he may. A client can see by it what would be refused, and not offer that. Takes the role
+    `reader`.
+    """
     return Call(name="readCaller", method="GET", path="/v1/caller", read=calls.read_json)
 
 
 def list_denials(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[types.DenialTold]]:
-    """What callers of the tenant were denied lately, newest first. Of who sees all agents also what was about
-    none. A page may hold fewer than were asked for. Takes the role `admin`.
+    """What callers of the tenant were denied lately, newest first. About agents that the caller sees, and about
+    none if he sees all. A page may hold fewer than were asked for. Takes the role `admin`.
     """
     return Call(
         name="listDenials",
@@ -31,8 +33,8 @@ def list_denials(*, limit: int | None = None, cursor: str | None = None) -> Call
 
 
 def list_agents(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[types.AgentName]]:
-    """The agents that the caller sees, by name. An agent that is made while somebody reads the pages is on one of
-    them, or not; nothing else moves for it. Takes the role `reader`.
+    """The agents that the caller sees, by name. An agent that is made while somebody reads the pages may be on one
+    of them or not; no other is missed for it. Takes the role `reader`.
     """
     return Call(
         name="listAgents",

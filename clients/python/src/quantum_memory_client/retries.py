@@ -12,6 +12,8 @@ from quantum_memory_client.errors import ClientError, DeadlineExceeded, NoAnswer
 
 T = TypeVar("T")
 AGAIN = frozenset({429, 502, 503, 504})
+NOTHING_DONE = frozenset({"busy", "uploads-full"})
+"""Kinds of 503 with which the server says that it has done nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +93,6 @@ def _is_lost(error: ClientError) -> bool:
 
     Also where it says that a part of it is gone, as the vault: that may have done it before.
     """
-    return isinstance(error, NoAnswer | DeadlineExceeded) or (error.status in (502, 503) and error.kind != "busy")
+    return isinstance(error, NoAnswer | DeadlineExceeded) or (
+        error.status in (502, 503) and error.kind not in NOTHING_DONE
+    )

@@ -98,7 +98,7 @@ export interface paths {
         };
         /**
          * The agents that the caller sees, by name.
-         * @description An agent that is made while somebody reads the pages is on one of them, or not; nothing else moves for it.
+         * @description An agent that is made while somebody reads the pages may be on one of them or not; no other is missed for it.
          *
          *     Takes the role `reader`.
          */
@@ -1004,7 +1004,7 @@ export interface paths {
         };
         /**
          * Who asks, and what he may.
-         * @description So that nothing is offered that would be refused.
+         * @description A client can see by it what would be refused, and not offer that.
          *
          *     Takes the role `reader`.
          */
@@ -1026,7 +1026,7 @@ export interface paths {
         };
         /**
          * What callers of the tenant were denied lately, newest first.
-         * @description Of who sees all agents also what was about none. A page may hold fewer than were asked for.
+         * @description About agents that the caller sees, and about none if he sees all. A page may hold fewer than were asked for.
          *
          *     Takes the role `admin`.
          */
@@ -3362,7 +3362,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Not now; nothing of it was done. */
+        /** @description Not now. Where it is `busy` or `uploads-full`, nothing was done. Else a part is away, and a change may have been made: sent again under its key it is made once. */
         Problem503: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -3382,7 +3382,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The answer did not come in time. */
+        /** @description The answer did not come in time. A change may be made all the same. */
         Problem504: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
