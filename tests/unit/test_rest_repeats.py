@@ -16,6 +16,7 @@ from quantum_memory.cluster.service.backend import Backend
 from quantum_memory.cluster.service.idempotency import KEY_HEADER
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.errors import Forbidden
+from quantum_memory.memory.vault.writes import Written
 from tests.unit.doors import Rest, Table, problem, said
 
 
@@ -183,6 +184,32 @@ def test_a_branch_of_the_same_name_is_not_deleted_by_a_repeat(doors: Doors) -> N
     assert doors.send("again", fork).is_success
     assert doors.send("again", delete, "delete-side", 1).status_code == 204
     assert "side" in {one["name"] for one in doors.rest.get("/agents/again/branches").json()["items"]}
+
+
+@pytest.mark.parametrize("follows", [False, True], ids=["gone", "of another branch by now"])
+def test_a_deletion_that_is_done_while_it_is_repeated_is_told_as_done(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch, *, follows: bool
+) -> None:
+    agent = f"late-{follows}"
+    doors.agent(agent)
+    delete = Change("deleteBranch", "DELETE", "/branches/side", who="admin")
+    assert doors.send(agent, delete, f"delete-{agent}").status_code == 204
+    if follows:
+        assert doors.send(agent, Change("fork", "POST", "/fork", {"name": "side"})).is_success
+    real, told_of = Backend.outcome, []
+
+    async def outcome(self: Backend, who: Principal, name: str, op: str) -> Written | None:
+        """As it was before, when it is asked first."""
+        told_of.append(op)
+        return await real(self, who, name, op) if len(told_of) > 1 else None
+
+    monkeypatch.setattr(Backend, "outcome", outcome)
+    assert doors.send(agent, delete, f"delete-{agent}", 1).status_code == 204
+    assert len(told_of) == 2
+    names = {one["name"] for one in doors.rest.get(f"/agents/{agent}/branches").json()["items"]}
+    assert ("side" in names) is follows
+    if not follows:
+        problem(doors.send(agent, delete, "another-key", 1), 404, "place-not-found")
 
 
 def test_what_was_done_is_told_to_nobody_who_does_not_see_the_agent_any_more(doors: Doors) -> None:

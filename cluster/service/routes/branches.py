@@ -22,7 +22,7 @@ from quantum_memory.cluster.service.operations import Operations
 from quantum_memory.cluster.service.places import place
 from quantum_memory.cluster.service.routes.agents import AgentTold
 from quantum_memory.cluster.service.tenants import inside
-from quantum_memory.errors import InvalidValue
+from quantum_memory.errors import AlreadyExists, InvalidValue, PlaceNotFound
 
 asks = Operations("branches")
 BranchPath = Annotated[str, Path(description="The branch's name.", min_length=1, max_length=128, examples=["what-if"])]
@@ -46,8 +46,12 @@ async def delete_branch(asked: Asks, agent: AgentPath, branch: BranchPath) -> No
     """Its children live on; the first branch of an agent cannot be deleted."""
     if await asked.done(agent):
         return
-    handle = await asked.agent(agent, branch)
-    await handle.delete.begin()
+    try:
+        handle = await asked.agent(agent, branch)
+        await handle.delete.begin()
+    except (PlaceNotFound, AlreadyExists):
+        if not await asked.done(agent):
+            raise  # else this very request, sent before, was done meanwhile
 
 
 @asks("writer", "POST", "/agents/{agent}/fork", "fork", "Begin a branch that can be merged back.", status=201)
