@@ -250,6 +250,8 @@ def test_the_serve_configuration_is_one() -> None:
     application = ["memory", "quantum_memory.cluster.serve:app", "/"]
     read = [json.loads(line) for line in done.stdout.splitlines()[-2:]]
     assert read == [[[], [application]], [["proxy_locations"], [application]]]
+    own = yaml.safe_load((ROOT / "cluster" / "serve.yaml").read_text(encoding="utf-8"))
+    assert tree["http_options"] == own["http_options"] | {"host": tree["http_options"]["host"]}, "uploads take as long"
     ports = {
         port["containerPort"]
         for group in groups(named("RayService")["spec"]["rayClusterConfig"])
