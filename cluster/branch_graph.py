@@ -76,7 +76,6 @@ class _Plan:
 
     rows: Mapping[BranchId, Branch]
     nodes: dict[BranchId, set[int]] = field(default_factory=lambda: defaultdict(set))
-    older: dict[Place, set[Place]] = field(default_factory=lambda: defaultdict(set))
 
     def settle(self, place: Place) -> Place:
         """The place on the branch that wrote it, which has a row from now on."""
