@@ -615,9 +615,9 @@ class HttpSettings(Section):
 class ReplicasSettings(Section):
     """How many replicas of the door there are: one more where each has over ``target`` requests under way.
 
-    One has ``ongoing`` under way at most, a quarter of them for one principal; as many again wait, for 5 s, and the
-    others are told to come again, where Serve does not let them wait. Streams, health and metrics are not counted
-    there. One that is to go finishes what it has, for ``drain_s`` at most.
+    One has ``ongoing`` under way at most, a quarter of them for one principal and three quarters for one tenant; as
+    many again wait, for 5 s, and the others are told to come again, where Serve does not let them wait. Streams, health
+    and metrics are not counted there. One that is to go finishes what it has, for ``drain_s`` at most.
     """
 
     least: Count = 1
