@@ -268,10 +268,10 @@ class QuantumMemoryHost:
         """See ``Contexts.material``."""
         return await self._contexts.material(request)
 
-    async def known(self, branch: Branch, ids: Sequence[MemoryId]) -> dict[MemoryId, str | None]:
-        """The texts of those of these ids that a branch knows; none of one that was forgotten."""
-        asked = (await self._parts.journal.tip(branch), tuple(ids))
-        found = await self._parts.episodic.ask(EpisodicMemoryHost.known, branch.lineage, asked)
+    async def known(self, branch: Branch, ids: Sequence[MemoryId], as_of: Where = None) -> dict[MemoryId, str | None]:
+        """The texts of those of these ids that are known at a place; none of one that was forgotten."""
+        lineage, place = await self._reading(branch, as_of)
+        found = await self._parts.episodic.ask(EpisodicMemoryHost.known, lineage, (place, tuple(ids)))
         return {one: None if known.forgotten else known.text for one, known in found.items()}
 
     async def bounds(self) -> Bounds:

@@ -227,9 +227,9 @@ class AgentHandle:
         return ImportCall(self, job)
 
     @operation
-    def known(self, ids: MemoryId | Iterable[MemoryId]) -> Call[dict[MemoryId, str | None]]:
+    def known(self, ids: MemoryId | Iterable[MemoryId], *, as_of: PlaceLike = None) -> Call[dict[MemoryId, str | None]]:
         """The texts of those of these ids that the branch knows; ``None`` for one that was forgotten."""
-        return self._ask("known", self._here, texts_of("id", ids))
+        return self._ask("known", self._here, texts_of("id", ids), _place(as_of))
 
     @operation
     def bounds(self) -> Call[Bounds]:

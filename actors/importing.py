@@ -22,7 +22,7 @@ from quantum_memory.memory.exchange import registry
 from quantum_memory.memory.exchange.entries import Entry, Reading, Unreadable
 from quantum_memory.memory.exchange.registry import Format
 from quantum_memory.memory.exchange.sources import Source, of_path
-from quantum_memory.types import AgentName, Utterance
+from quantum_memory.types import AgentName, Place, Utterance
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -102,6 +102,8 @@ class Importer:
         agent: whose memory; ``{conversation}`` in it stands for the conversation that an entry belongs to.
         find: an agent by its name, made where it is not there and this is no dry run.
         bounds: what the cluster can remember.
+        since: where the agent stood before this import was begun for the first time: what it has come to know since
+            counts as added, by what was cut off then. Where the agent stands now when left out.
 
     Attributes:
         report: how far it came.
@@ -114,9 +116,10 @@ class Importer:
         agent: AgentName,
         find: Callable[[AgentName], AgentHandle],
         bounds: Bounds,
+        since: Place | None = None,
     ) -> None:
         self._job, self._source, self._agent, self._bounds = job, source, agent, bounds
-        self._find = find
+        self._find, self._since = find, since
         self._found: dict[AgentName, AgentHandle | None] = {}
         self._batch = min(BATCH, bounds.batch)
         self._waiting: dict[AgentName, list[Entry]] = {}
@@ -218,16 +221,18 @@ class Importer:
         """Those that the agent does not have yet; an id that something else has makes an entry bad."""
         utterances = [_good(one) for one in entries]
         texts = handle.known([str(one.id) for one in utterances])
-        fresh, known = [], 0
+        fresh, known = [], []
         for one, utterance in zip(entries, utterances, strict=True):
             identity = str(utterance.id)
             if identity not in texts:
                 fresh.append(one)
             elif not one.named or texts[identity] in (None, utterance.text):
-                known += 1  # an id made of this text is this text's, also where it was revised since
+                known.append(identity)  # an id made of this text is this text's, also where it was revised since
             else:
                 self._refuse(one.refused(f"id: the agent has another text under {identity!r}").found)
-        self.report = replace(self.report, known=self.report.known + known)
+        before = known if self._since is None or not known else handle.known(known, as_of=self._since)
+        report, came = self.report, len(known) - len(before)
+        self.report = replace(report, known=report.known + len(before), added=report.added + came)
         return fresh
 
     def _refuse(self, error: Utterance | Unreadable) -> None:

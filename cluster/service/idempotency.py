@@ -67,8 +67,11 @@ class Key:
             logger.warning("an idempotency key stays with a request that did not fit: %s", error)
 
     async def first_told(self, what: str, told: str) -> str:
-        """What the first request under this key told of something; what this one tells, if it is the first."""
-        return await self._ledger.first_told(self._session, f"{what} of {self.op}", told)
+        """What was told first of something for this request under its key; what this one tells, if it is the first.
+
+        It is known once it is claimed.
+        """
+        return await self._ledger.first_told(self._session, f"{what} of {self.op} {self._digest}", told)
 
 
 def takes_key(method: str, role: Role) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,7 +24,7 @@ from quantum_memory.cluster.service.door import UPLOAD, Asked, DoorRoute
 from quantum_memory.cluster.service.limits.meter import Meter
 from quantum_memory.cluster.service.routes import exchange
 from quantum_memory.cluster.service.workers import Workers
-from quantum_memory.errors import Busy
+from quantum_memory.errors import ActorUnavailable, Busy
 from quantum_memory.memory.archive import layout, open_archive
 from quantum_memory.memory.archive.columns import rows
 from tests.unit.doors import ANN, PEOPLE, Rest, problem, said
@@ -515,6 +516,42 @@ def test_an_upload_whose_request_ends_before_leaves_nothing(rest: Rest, temporar
     rest.run(play())
     assert room.held == 0
     assert list(temporary.iterdir()) == []
+
+
+def test_an_import_that_was_cut_off_tells_of_all_its_attempts(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ndjson(said(0, id="m0", embedding=None))
+    assert rest.ask("POST", f"{ALICE}/import?format=jsonl", content=before, headers=NDJSON).json()["added"] == 1
+    body = before + ndjson(*({"text": f"thing number {number}", "id": f"m{number}"} for number in range(1, 300)))
+
+    def bring(key: str, content: bytes = body) -> httpx.Response:
+        headers = {**NDJSON, "Idempotency-Key": key}
+        return rest.ask("POST", f"{ALICE}/import?format=jsonl", content=content, headers=headers)
+
+    pieces = itertools.count(1)
+
+    async def cut(meter: Meter, request: Request) -> None:
+        """All was read once, a batch is on its way, and then something is away."""
+        if next(pieces) == 3:
+            raise ActorUnavailable("A-0", "it is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exchange, "_paid", cut)
+        problem(bring("k"), 503, "actor-unavailable")
+    until = time.monotonic() + 20.0
+    while len(memories(rest)) < 128 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert len(memories(rest)) == 128
+    counted = ("read", "added", "known")
+    for _ in range(2):
+        done = bring("k").json()
+        assert [done[name] for name in counted] == [300, 299, 1], "as if nothing had happened"
+    again = bring("another").json()
+    assert [again[name] for name in counted] == [300, 0, 300]
+    more = ndjson({"text": "one more", "id": "more"})
+    problem(bring("fixed", body + more + b"{"), 422, "unreadable-line")
+    rest.ask("POST", f"{ALICE}/import?format=jsonl", content=more, headers=NDJSON)
+    fixed = bring("fixed", body + more).json()
+    assert [fixed[name] for name in counted] == [301, 0, 301], "what was refused was no attempt at this"
 
 
 def test_files_that_are_bad_write_nothing_unless_that_is_skipped(rest: Rest) -> None:

@@ -24,10 +24,11 @@ from quantum_memory.cluster.archives import ClusterDoor
 from quantum_memory.cluster.formats import Written, write_json_lines, write_transcript
 from quantum_memory.cluster.service.bodies import lines
 from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.idempotency import Key
 from quantum_memory.cluster.service.limits.meter import Meter
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Told
 from quantum_memory.cluster.service.operations import Operations
-from quantum_memory.cluster.service.places import pinned
+from quantum_memory.cluster.service.places import event, pinned
 from quantum_memory.cluster.service.routes.remembering import Create
 from quantum_memory.cluster.service.streams import WAITED_S, Duplex, Remembering
 from quantum_memory.cluster.service.tenants import inside
@@ -208,7 +209,8 @@ async def import_memories(
     dry_run: Annotated[bool, Query(description="Write nothing, and say what would be added.")] = False,
 ) -> ImportTold:
     """All of it is read once before the first memory is written, unless what is bad may be skipped. Importing the same
-    again adds nothing.
+    again adds nothing. Under an `Idempotency-Key`, `added` is what the agent has come to know of it since the first
+    attempt was begun, also where that was cut off.
     """
     reading = Reading(zone_of(zone), dates)
     async with asked.door.uploads.folder(asked.who) as upload:
@@ -217,8 +219,9 @@ async def import_memories(
         if asked.key is not None:
             await asked.key.claim(digest)
         handle = await asked.agent(agent, branch, create=create and not dry_run)
+        since = None if asked.key is None else await _begun(handle, asked.key)
         job = ImportJob(UPLOAD, form, reading, skip_bad, dry_run, check=True)
-        told = _report(await _imported(asked, handle, path, job, request))
+        told = _report(await _imported(asked, partial(_importer, handle, path, job, since), request))
     if asked.key is None:
         return told
     # What the first one added is known by now: that it did is told as it was then.
@@ -226,13 +229,19 @@ async def import_memories(
     return told.model_copy(update={"added": added, "known": told.known + told.added - added})
 
 
-async def _imported(asked: Asks, handle: AgentHandle, path: Path, job: ImportJob, request: Request) -> ImportReport:
+async def _begun(handle: AgentHandle, key: Key) -> Place:
+    """Where an agent stood before what this key names was begun for the first time."""
+    seq = await key.first_told(f"begun {handle.info.id}", str((await pinned(handle, None)).seq))
+    return event(handle, int(seq), f":{seq}")
+
+
+async def _imported(asked: Asks, begin: Callable[[], Importer], request: Request) -> ImportReport:
     """Import a file, and pay for each piece of it before the next. While it waits it has no thread.
 
     Raises: what an import raises; ClientDisconnect for a caller who has left: what he wants to know nobody hears.
     """
     workers, meter = asked.door.workers, asked.meter()
-    importer = await workers.run(asked.who, partial(_importer, handle, path, job))
+    importer = await workers.run(asked.who, begin)
     pieces = importer.pieces()
     while (read := await workers.run(asked.who, partial(next, pieces, None))) is not None:
         meter.add(read)
@@ -250,13 +259,13 @@ async def _paid(meter: Meter, request: Request) -> None:
         wait_s = await meter.pay()
 
 
-def _importer(handle: AgentHandle, path: Path, job: ImportJob) -> Importer:
+def _importer(handle: AgentHandle, path: Path, job: ImportJob, since: Place | None) -> Importer:
     """Raises: InvalidValue for a format that is not taken from strangers; UnreadableFile."""
     source = of_path(path)
     source.name = UPLOAD
     if job.form is None and registry.detect(source) not in get_args(Readable):
         raise InvalidValue("format", "a database", f"one of {', '.join(get_args(Readable))}")
-    return Importer(job, source, handle.name, lambda _: handle, handle.bounds())
+    return Importer(job, source, handle.name, lambda _: handle, handle.bounds(), since)
 
 
 def _report(done: ImportReport) -> ImportTold:

@@ -968,8 +968,9 @@ def import_memories(
     media_type: str = "application/octet-stream",
 ) -> Call[types.ImportTold]:
     """Remember what a file holds: JSON lines, chats, exports of other memories. All of it is read once before the
-    first memory is written, unless what is bad may be skipped. Importing the same again adds nothing. Takes the
-    role `writer`.
+    first memory is written, unless what is bad may be skipped. Importing the same again adds nothing. Under an
+    `Idempotency-Key`, `added` is what the agent has come to know of it since the first attempt was begun, also
+    where that was cut off. Takes the role `writer`.
     """
     return Call(
         name="importMemories",

@@ -466,7 +466,8 @@ export interface paths {
         /**
          * Remember what a file holds: JSON lines, chats, exports of other memories.
          * @description All of it is read once before the first memory is written, unless what is bad may be skipped. Importing the same
-         *     again adds nothing.
+         *     again adds nothing. Under an `Idempotency-Key`, `added` is what the agent has come to know of it since the first
+         *     attempt was begun, also where that was cut off.
          *
          *     Takes the role `writer`.
          */
