@@ -7,10 +7,16 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from quantum_memory import errors
+from quantum_memory.cluster.service.access.authenticator import TEXT
+from quantum_memory.cluster.service.bodies import JSON
 from quantum_memory.cluster.service.door import ROLE, UPLOAD
 from quantum_memory.cluster.service.envelope import HEADER
 from quantum_memory.cluster.service.idempotency import KEY_HEADER, takes_key
-from quantum_memory.cluster.service.problems import MEDIA_TYPE, TYPES, Problem
+from quantum_memory.cluster.service.problems import MEDIA_TYPE, Problem, problem_of, refused
+from quantum_memory.cluster.service.refusals import Refusal, too_large, too_slow, unsupported
+from quantum_memory.cluster.service.strict_json import malformed
+from quantum_memory.errors import QuantumMemoryError
 
 TITLE = "Quantum memory"
 ABOUT = """A memory for agents: it remembers, recalls with reasons, carries a mood, and forks like git.
@@ -18,26 +24,32 @@ ABOUT = """A memory for agents: it remembers, recalls with reasons, carries a mo
 Names in paths are percent-encoded. Errors are problem details (RFC 9457). A change with an `Idempotency-Key` is made
 once, however often it is sent."""
 BEARER = "bearer"
+CALLED = "4f1c9a"
+"""What the requests of examples are called."""
 NOT_NOW = (
     "Not now. Where it is `busy` or `uploads-full`, nothing was done. Else a part is away, and a change may have been "
     "made: sent again under its key it is made once."
 )
 LATE = "The answer did not come in time. A change may be made all the same."
-PROBLEMS: dict[int, tuple[str, str, str]] = {
-    400: ("malformed-body", "The body is not JSON as it is taken here.", "the key 'text' stands twice in one object"),
-    401: ("unauthenticated", "Nobody knows who asks.", "this takes an API key or a token"),
-    403: ("forbidden", "It is known who asks, and he may not do this.", "remember: it takes the role 'writer'"),
-    404: ("agent-not-found", "What was asked for does not exist.", "no agent is named 'bob'"),
-    408: ("slow-body", "The body did not come in time.", "the body did not come within 10 s"),
-    409: ("already-exists", "Somebody else was there first.", "the tag 'v1' exists already and is not the same"),
-    413: ("body-too-large", "The body is over the limit.", "the body is over the limit of 8388608 bytes"),
-    415: ("unsupported-media-type", "The body is of another media type.", "expected a body of application/json"),
-    422: ("invalid-value", "The request does not fit.", "place: expected an event's number, got ':x'"),
-    429: ("rate-limited", "More was asked for than the caller's rate allows.", "ask again in 2 s"),
-    500: ("internal-error", "Something went wrong that is no fault of the request.", "the log tells what"),
-    503: ("busy", NOT_NOW, "agents: 10000 calls wait already"),
-    504: ("deadline-exceeded", LATE, "recall: no answer within 1 s"),
+PROBLEMS: dict[int, tuple[str, QuantumMemoryError | Refusal]] = {
+    400: ("The body is not JSON as it is taken here.", malformed("the key 'text' stands twice in one object")),
+    401: ("Nobody knows who asks.", errors.Unauthenticated(TEXT)),
+    403: (
+        "It is known who asks, and he may not do this.",
+        errors.Forbidden("remember", "it takes the role 'writer', and this is a reader"),
+    ),
+    404: ("What was asked for does not exist.", errors.AgentNotFound("bob")),
+    408: ("The body did not come in time.", too_slow(10.0)),
+    409: ("Somebody else was there first.", errors.AlreadyExists("tag", "v1")),
+    413: ("The body is over the limit.", too_large(8 << 20)),
+    415: ("The body is of another media type.", unsupported("text/plain", JSON)),
+    422: ("The request does not fit.", errors.InvalidValue("format", "a database", "one of jsonl, transcript")),
+    429: ("More was asked for than the caller's rate allows; nothing was done.", errors.RateLimited("key", 2.0)),
+    500: ("Something went wrong that is no fault of the request.", errors.InternalError("recall", "")),
+    503: (NOT_NOW, errors.Busy("agents", 10_000, 1.0)),
+    504: (LATE, errors.DeadlineExceeded("recall", 1.0)),
 }
+"""By status: what it says, and an error that is told as an example."""
 KEY_PATTERN = "^[!-~]{1,255}$"
 WITH_BODY = (400, 408, 413, 415)
 RETRIES = (429, 503)
@@ -82,12 +94,11 @@ def _header(name: str, description: str, pattern: str | None = None) -> dict[str
 
 
 def _problem(status: int) -> dict[str, Any]:
-    kind, description, detail = PROBLEMS[status]
+    description, error = PROBLEMS[status]
+    example = refused(error, CALLED) if isinstance(error, Refusal) else problem_of(error, CALLED)
     headers = {HEADER: {"$ref": "#/components/headers/RequestId"}}
     if status in RETRIES:
         headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
-    title = kind.replace("-", " ").capitalize()
-    example = {"type": f"{TYPES}{kind}", "title": title, "status": status, "detail": detail, "request_id": "4f1c9a"}
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
     return {"description": description, "headers": headers, "content": content}
 

@@ -117,7 +117,7 @@ class ArchiveTold(Told):
     plain=True,
     answers={
         200: {
-            "description": "A line for each that was refused, for progress, and at the end: `done` or `failed`.",
+            "description": "A line for each of the first thousand refused, for progress, and then `done` or `failed`.",
             "content": {
                 NDJSON: {"schema": {"type": "string"}, "example": '{"event": "done", "line": 2, "remembered": 2}'}
             },

@@ -3165,7 +3165,7 @@ export interface components {
                  *       "type": "/problems/malformed-body",
                  *       "title": "Malformed body",
                  *       "status": 400,
-                 *       "detail": "the key 'text' stands twice in one object",
+                 *       "detail": "the body is not JSON as it is taken here: the key 'text' stands twice in one object",
                  *       "request_id": "4f1c9a"
                  *     }
                  */
@@ -3181,10 +3181,11 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "reason": "a valid API key or token is needed, as 'Authorization: Bearer ...'",
                  *       "type": "/problems/unauthenticated",
                  *       "title": "Unauthenticated",
                  *       "status": 401,
-                 *       "detail": "this takes an API key or a token",
+                 *       "detail": "a valid API key or token is needed, as 'Authorization: Bearer ...'",
                  *       "request_id": "4f1c9a"
                  *     }
                  */
@@ -3200,10 +3201,12 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "action": "remember",
+                 *       "reason": "it takes the role 'writer', and this is a reader",
                  *       "type": "/problems/forbidden",
                  *       "title": "Forbidden",
                  *       "status": 403,
-                 *       "detail": "remember: it takes the role 'writer'",
+                 *       "detail": "remember: it takes the role 'writer', and this is a reader",
                  *       "request_id": "4f1c9a"
                  *     }
                  */
@@ -3219,6 +3222,7 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "agent": "bob",
                  *       "type": "/problems/agent-not-found",
                  *       "title": "Agent not found",
                  *       "status": 404,
@@ -3257,6 +3261,8 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "kind": "tag",
+                 *       "name": "v1",
                  *       "type": "/problems/already-exists",
                  *       "title": "Already exists",
                  *       "status": 409,
@@ -3298,7 +3304,7 @@ export interface components {
                  *       "type": "/problems/unsupported-media-type",
                  *       "title": "Unsupported media type",
                  *       "status": 415,
-                 *       "detail": "expected a body of application/json",
+                 *       "detail": "expected a body of application/json, got 'text/plain'",
                  *       "request_id": "4f1c9a"
                  *     }
                  */
@@ -3314,17 +3320,20 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "name": "format",
+                 *       "value": "a database",
+                 *       "want": "one of jsonl, transcript",
                  *       "type": "/problems/invalid-value",
                  *       "title": "Invalid value",
                  *       "status": 422,
-                 *       "detail": "place: expected an event's number, got ':x'",
+                 *       "detail": "format: expected one of jsonl, transcript, got a database",
                  *       "request_id": "4f1c9a"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description More was asked for than the caller's rate allows. */
+        /** @description More was asked for than the caller's rate allows; nothing was done. */
         Problem429: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -3334,10 +3343,12 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "scope": "key",
+                 *       "retry_after_s": 2,
                  *       "type": "/problems/rate-limited",
                  *       "title": "Rate limited",
                  *       "status": 429,
-                 *       "detail": "ask again in 2 s",
+                 *       "detail": "over the rate of this key; ask again in 2 s",
                  *       "request_id": "4f1c9a"
                  *     }
                  */
@@ -3356,7 +3367,7 @@ export interface components {
                  *       "type": "/problems/internal-error",
                  *       "title": "Internal error",
                  *       "status": 500,
-                 *       "detail": "the log tells what",
+                 *       "detail": "something went wrong here that is no fault of the request; the log tells what, under its request id",
                  *       "request_id": "4f1c9a"
                  *     }
                  */
@@ -3373,10 +3384,13 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "pool": "agents",
+                 *       "pending": 10000,
+                 *       "retry_after_s": 1,
                  *       "type": "/problems/busy",
                  *       "title": "Busy",
                  *       "status": 503,
-                 *       "detail": "agents: 10000 calls wait already",
+                 *       "detail": "agents: 10000 calls wait already; try again in 1 s",
                  *       "request_id": "4f1c9a"
                  *     }
                  */
@@ -3392,6 +3406,8 @@ export interface components {
             content: {
                 /**
                  * @example {
+                 *       "operation": "recall",
+                 *       "deadline_s": 1,
                  *       "type": "/problems/deadline-exceeded",
                  *       "title": "Deadline exceeded",
                  *       "status": 504,
@@ -5275,7 +5291,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A line for each that was refused, for progress, and at the end: `done` or `failed`. */
+            /** @description A line for each of the first thousand refused, for progress, and then `done` or `failed`. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
