@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 AUTO = "auto"
-"""This user's Ray on this machine."""
+"""What is said for this user's Ray on this machine, or the one that RAY_ADDRESS names: see ``rays.join_ray``."""
 LOOPBACKS = frozenset({"127.0.0.1", "localhost"})
 KNOCK_S = 5.0
 RAYLET, FLAG = "raylet", "--gcs-address="

@@ -1,6 +1,6 @@
 """The Ray that this process is connected to: started here, on loopback, or joined where it runs.
 
-Owns all that is taken of Ray's private names, which have no public twin. Knows no actor.
+Owns what connecting takes of Ray's private names, which have no public twin. Knows no actor.
 """
 
 from __future__ import annotations
