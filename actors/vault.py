@@ -231,6 +231,10 @@ class VaultHost:
         """An agent's branches, oldest first."""
         return list(self._vault.branches(agent))
 
+    def branches_of(self, agents: Sequence[AgentName], name: str | None, limit: int) -> list[Branch]:
+        """The branches of agents, or those alone that are called so; so many at most."""
+        return self._vault.branches_of(agents, name, limit)
+
     def branch_named(self, agent: AgentName, name: str) -> Branch:
         """A branch by its name. Raises: PlaceNotFound."""
         return self._vault.branch_named(agent, name)

@@ -6,7 +6,7 @@ Owns which handle stands for whom. What it does to agents is what their handles 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 
 from quantum_memory.actors.directory import session_of as session_of_op
@@ -152,6 +152,18 @@ class Backend:
         """Which of some agents there are, by the cluster's names for them. Raises: Unavailable, StorageFailure."""
         found = await self.memory.call_vault("find_agents", tuple(agents)).begin()
         return [agent for agent, first in zip(agents, found, strict=True) if first is not None]
+
+    async def branches(
+        self, who: Principal, agents: Collection[AgentName] | None, name: str | None, most: int
+    ) -> list[tuple[AgentName, str]]:
+        """Branches by agent and name, so many at most: of some agents by the cluster's names, or of all a caller sees.
+
+        Of all branches of theirs, or of those alone that are called so. Raises: Unavailable, StorageFailure.
+        """
+        if agents is None:
+            agents = [inside(who.tenant, own) for own in await self.agents_page(who, None, most)]
+        found: list[Branch] = await self.memory.call_vault("branches_of", tuple(agents), name, most).begin()
+        return [(one.agent, one.name) for one in found]
 
     async def cluster(self, who: Principal) -> MemoryCluster:
         """The cluster, every change of which is this caller's."""

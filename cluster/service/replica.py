@@ -121,7 +121,8 @@ class Replica:
         self._gate, self._denials = Authenticator(ledger, wanted.access), Denials(ledger)
         self._scrapers = Scrapers(wanted.access)
         self._limiter = Limiter(wanted.limits, leases, replicas=wanted.replicas.most)
-        self._hub = Hub(memory.feed.begin, Moods(lambda who: self._backend.mood(*who), self._backend.there))
+        moods = Moods(lambda who: self._backend.mood(*who), self._backend.there)
+        self._hub = Hub(memory.feed.begin, moods, self._backend.branches)
         self._health, self._client = Health(memory), httpx.AsyncClient(trust_env=False)
         self._tools = tools.server(self._backend, self._calling, self._forbidden)
         self.app = create_app(

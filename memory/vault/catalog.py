@@ -48,6 +48,10 @@ SELECT_ROOT = (
 SELECT_TAKEN = sa.select(_B.id).where(_B.agent == _p("agent"), _B.name == _p("name"), _ALIVE)
 SELECT_NAMED = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _B.name == _p("name"), _SEEN)
 SELECT_BRANCHES = sa.select(*_BRANCH).where(_B.agent == _p("agent"), _SEEN).order_by(_B.ordinal)
+SELECT_BRANCHES_OF = (
+    sa.select(*_BRANCH).where(_B.agent.in_(_p("agents", expanding=True)), _SEEN).order_by(_B.ordinal).limit(_p("most"))
+)
+SELECT_NAMED_OF = SELECT_BRANCHES_OF.where(_B.name == _p("name"))
 SELECT_AGENTS = sa.select(schema.agents.c.name)
 SELECT_AGENTS_NAMED = SELECT_AGENTS.where(schema.agents.c.name.startswith(_p("beginning")))
 

@@ -113,6 +113,18 @@ class Reading:
             self._catalog.root(connection, agent)
             return [cat.branch_of(row) for row in connection.execute(cat.SELECT_BRANCHES, {"agent": agent})]
 
+    def branches_of(self, agents: Sequence[AgentName], name: str | None, limit: int) -> list[Branch]:
+        """The branches of agents, as ``branches`` tells them, or those alone that are called so; so many at most."""
+        if name is not None and not cat.findable(name):
+            return []
+        wanted, named = (cat.SELECT_BRANCHES_OF, {}) if name is None else (cat.SELECT_NAMED_OF, {"name": name})
+        found: list[Branch] = []
+        with self.database.read() as connection:
+            for begin in range(0, len(agents), cat.MAX_VALUES):
+                asked = {"agents": list(agents[begin : begin + cat.MAX_VALUES]), "most": limit - len(found), **named}
+                found += map(cat.branch_of, connection.execute(wanted, asked))
+        return found
+
     def branch_named(self, agent: AgentName, name: str) -> Branch:
         """Raises: AgentNotFound, PlaceNotFound."""
         with self.database.read() as connection:

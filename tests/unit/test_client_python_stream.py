@@ -275,6 +275,64 @@ def test_after_a_restore_moods_of_before_are_asked_for_where_they_were_not_told(
         assert reader.numbers == [1, None, 3]
 
 
+def test_after_a_restore_every_mood_is_asked_for_until_all_of_them_were_told() -> None:
+    reader = Reader()
+    reader.open(1)
+    reader.change(12, 1)
+    reader.hear("lagging", subscription="events", after=12, upto=9)
+    for upto in (8, 9, 9):
+        assert json.loads(reader.core.opened()[1])["all_moods"] is True
+        reader.open(20)
+        reader.hear("heartbeat", position=upto)
+        if upto == 9:
+            assert "all_moods" not in json.loads(reader.core.opened()[1])
+            reader.hear("lagging", subscription="events", after=12, upto=9)
+
+
+@pytest.mark.parametrize(("channel", "positions"), [("mood", [3, 5, 8]), ("history", [4, 7, 8])])
+def test_where_another_stream_can_go_on_is_where_all_was_told(channel: Channel, positions: list[int]) -> None:
+    """With moods that is where all of them were told, as heartbeats and the last message say; else every change."""
+    reader = Reader(None, "memories", channel)
+    assert reader.core.position is None
+    reader.open(3)
+    reader.change(4, 1)
+    reader.change(5, 2)
+    found = [reader.core.position]
+    reader.change(7, 3)
+    reader.hear("heartbeat", position=5)
+    reader.change(8, 4)
+    found.append(reader.core.position)
+    with pytest.raises(NoAnswer):
+        reader.hear("closing", reason="shutdown", position=8, reconnect_after_s=1.0)
+    assert [*found, reader.core.position] == positions
+    assert reader.open(20) == 8
+
+
+def test_a_stream_says_where_another_one_can_go_on(door: Door) -> None:
+    async def play(after: int) -> None:
+        async with (
+            AsyncClient(door.url, door.key(), retries=QUICK) as memory,
+            memory.stream("ann", ["memories"], after=after) as events,
+        ):
+            assert texts(await anext(events)) == ["two"]
+            assert events.position is not None
+            assert events.position >= after
+
+    with Client(door.url, door.key(), retries=QUICK) as memory:
+        memory.make_agent("ann")
+        with memory.stream("ann", ["memories"]) as events:
+            memory.remember("ann", "one")
+            memory.remember("ann", "two")
+            assert texts(next(events)) == ["one"]
+            before = events.position
+            assert texts(next(events)) == ["two"]
+            after = events.position
+        assert before is not None
+        assert after is not None
+        assert before < after
+    asyncio.run(play(after))
+
+
 def test_so_many_moods_are_known_and_no_more() -> None:
     reader, count = Reader(), MOODS + 10
     for _ in range(2):
@@ -337,7 +395,7 @@ def test_a_closed_stream_is_come_back_to_when_the_server_says_and_a_revoked_one_
     with pytest.raises(NoAnswer) as closing:
         reader.hear("closing", reason="shutdown", position=999, reconnect_after_s=1.5)
     assert reader.core.lost(closing.value) >= 1.5
-    assert reader.open(10) == 10
+    assert reader.open(999) == 999, "everything up to there was told"
     with pytest.raises(Revoked) as revoked:
         reader.hear("closing", reason="revoked", position=10, reconnect_after_s=1.0)
     with pytest.raises(Revoked):

@@ -242,6 +242,22 @@ def test_a_page_of_agents_reads_no_more_than_it_holds_whoever_has_how_many(front
     asyncio.run(play())
 
 
+def test_branches_are_those_of_agents_that_are_named_or_that_a_caller_sees(front: Front) -> None:
+    for name in ("acme:alice", "acme:bob", "other:alice", "alice"):
+        front.memory.agent(name).fork("what-if")
+    backend = Backend(front.memory)
+
+    async def play() -> None:
+        all_of, narrow = Principal("key:a", "acme", "reader"), Principal("key:b", "acme", "reader", ("b*",))
+        pairs = {(name, branch) for name in ("acme:alice", "acme:bob") for branch in ("main", "what-if")}
+        assert set(await backend.branches(all_of, None, None, 9)) == pairs
+        assert len(await backend.branches(all_of, None, None, 3)) == 3
+        assert await backend.branches(narrow, None, "what-if", 9) == [("acme:bob", "what-if")]
+        assert await backend.branches(all_of, ["acme:bob", "acme:nobody"], "main", 9) == [("acme:bob", "main")]
+
+    asyncio.run(play())
+
+
 def test_a_page_passes_by_many_tenants_of_few_agents_in_a_few_calls(front: Front) -> None:
     for number in range(400):
         front.memory.agent(f"t{number}:only")

@@ -114,7 +114,8 @@ class Server:
                 return Feed((), min(after, self.end))
             return await front.memory.feed.begin(after, limit, min(wait_s, 1.0), wanted)
 
-        self.hub = Hub(follow, Moods(lambda who: self.backend.mood(*who), self.backend.there))
+        moods = Moods(lambda who: self.backend.mood(*who), self.backend.there)
+        self.hub = Hub(follow, moods, self.backend.branches)
         self.url = ""
 
     async def identify(self, socket: WebSocket, token: str | None) -> endpoint.Guest:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,18 +23,23 @@ from quantum_memory.cluster.service.stream.hub import FELT, Hub, Page
 from quantum_memory.cluster.service.stream.lanes import Watched
 from quantum_memory.cluster.service.stream.messages import (
     Ack,
+    Heartbeat,
     Ping,
     Subscribe,
     Unsubscribe,
+    read,
+    written,
 )
 from quantum_memory.cluster.service.stream.moods import Moods
 from quantum_memory.cluster.service.stream.readings import Readings, Seen
 from quantum_memory.cluster.service.stream.session import Session
 from quantum_memory.cluster.service.stream.window import Window, held_bytes
 from quantum_memory.cluster.service.tenants import belonging, inside, outside
-from quantum_memory.errors import DeadlineExceeded, Denied, RateLimited, Unavailable
+from quantum_memory.errors import AgentNotFound, DeadlineExceeded, Denied, RateLimited, Unavailable
 from quantum_memory.memory.vault.feed import Feed, FeedEntry, Wanted
 from quantum_memory.types import Mood
+from quantum_memory_client import NoAnswer, Retries
+from quantum_memory_client.following import Following
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 MOOD = cast(
@@ -69,6 +75,21 @@ class Vault:
         some = self.all[after : after + min(limit, self.step)]
         kept = [one for one in some if wanted is None or (wanted.agent(one.agent) and one.action in wanted.actions)]
         return Feed(tuple(kept), some[-1].position if some else len(self.all))
+
+    async def branches(
+        self, who: Principal, agents: Collection[str] | None, name: str | None, most: int
+    ) -> list[tuple[str, str]]:
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable("the vault is being restarted")
+        there = dict.fromkeys((one.agent or "", one.name or "") for one in self.all)
+        own = [
+            (agent, branch)
+            for agent, branch in there
+            if (tenants := outside(who.tenant, agent)) is not None and who.sees(tenants)
+            if (agents is None or agent in agents) and name in (None, branch)
+        ]
+        return own[:most]
 
     def happens(self, hub: Hub, *agents: str, action: str = "remembered", branch: str = "main") -> None:
         fresh = [change(len(self.all) + 1 + number, agent, action, branch) for number, agent in enumerate(agents)]
@@ -167,7 +188,7 @@ async def settled() -> None:
 def played(play: Callable[[Vault, Hub], Awaitable[None]]) -> None:
     async def going() -> None:
         vault = Vault()
-        hub = Hub(vault.follow, Moods(_no_mood, _all_there))
+        hub = Hub(vault.follow, Moods(_no_mood, _all_there), vault.branches)
         await hub.start(0)
         try:
             async with asyncio.timeout(20.0):
@@ -499,7 +520,7 @@ def test_a_feed_whose_answer_is_cancelled_is_asked_again(monkeypatch: pytest.Mon
                 return Feed((), 7)
             return await asyncio.Event().wait()  # type: ignore[return-value]
 
-        hub = Hub(follow, Moods(_no_mood, _all_there))
+        hub = Hub(follow, Moods(_no_mood, _all_there), Vault().branches)
         await hub.start(0)
         await until(lambda: hub.position == 7)
         await hub.stop()
@@ -600,6 +621,139 @@ def test_who_resumes_where_he_was_told_to_misses_no_mood(acts: list[tuple[str, A
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(window, "MOST_ENTRIES", most)
         patch.setattr(session, "CREDIT", credit)
+        patch.setattr(session, "AGAIN_S", 0.01)
+        patch.setattr(moods, "PAUSE_S", 0.005)
+        played(play)
+
+
+class Reader:
+    """The Python client's own reader over connections that break, and what he believes by what it hands on."""
+
+    def __init__(self, vault: Vault, hub: Hub, wanted: str) -> None:
+        self._vault, self._hub, self._wanted, self._gate, self._count = vault, hub, wanted, Gate(), 0
+        self.core = Following([wanted], ["mood", "memories"], None, 0, Retries(), lambda: 0.0)
+        self.moods: dict[tuple[str, str], float] = {}
+        self.told: list[int] = []
+        hub.moods._read = self._mood
+
+    async def _mood(self, who: Watched) -> Mood:
+        await self._gate.open.wait()
+        last = [one.told["text"] for one in self._vault.all if (one.agent, one.name) == who]
+        if not last:
+            raise AgentNotFound(who.agent)
+        pad = SimpleNamespace(pleasure=last[-1], arousal=0.0, dominance=0.0)
+        return cast("Mood", SimpleNamespace(mean=pad, spread=(0.1, 0.1, 0.1), emotions=(), at=None))
+
+    async def comes(self) -> None:
+        self.to = Listener(self._hub)
+        self.to.session._send = self._send
+        _, subscribe = self.core.opened()
+        await self.to.session.heard(read(subscribe))
+
+    async def _send(self, text: bytes) -> None:
+        self._hears(self.core.heard(text))
+        await asyncio.sleep(0)
+
+    def _hears(self, event: Any) -> None:
+        match event:
+            case {"type": "emotional_update", "agent": agent, "branch": branch, "mood": {"pad": [pleasure, *_]}}:
+                self.moods[agent, branch] = pleasure
+            case {"type": "memory_operation", "position": position}:
+                self.told.append(position)
+            case {"type": "lagging", "after": after, "upto": upto} if upto < after:
+                self.told = [one for one in self.told if one <= upto]
+
+    async def happens(self, some: Sequence[tuple[str, str]]) -> None:
+        for agent, branch in some:
+            self._count += 1
+            entry = change(len(self._vault.all) + 1, agent, branch=branch)
+            self._vault.all.append(replace(entry, told={"text": float(self._count)}))
+            self._hub._take(Feed((self._vault.all[-1],), len(self._vault.all)))
+
+    async def takes(self, _: None = None) -> None:
+        if (ack := self.core.owed()) is not None:
+            await self.to.session.heard(read(ack))
+
+    async def turns(self, times: int) -> None:
+        for _ in range(times):
+            await asyncio.sleep(0)
+
+    async def reads(self, may: bool) -> None:
+        self._gate.open.set() if may else self._gate.open.clear()
+
+    async def beats(self, _: None = None) -> None:
+        self.core.heard(written(Heartbeat(self.to.session._told_upto())))
+
+    async def breaks(self, politely: bool) -> None:
+        if politely:
+            with pytest.raises(NoAnswer):
+                self.core.heard(written(self.to.session.closing("shutdown")))
+        await self.to.stop()
+        await self.comes()
+
+    async def restores(self, drawn: tuple[int, bool, bool, bool]) -> None:
+        gone, reads, before, after = drawn
+        await self.knows_all()  # else he is not beyond the end, and nobody can tell
+        await self.reads(reads)
+        del self._vault.all[-gone:]
+        self._hub._go_back(len(self._vault.all))
+        if before:
+            await self.breaks(politely=False)
+        await settled()
+        if after:
+            await self.breaks(politely=False)
+
+    async def knows_all(self) -> None:
+        await self.reads(may=True)
+        while self.to.session._told_upto() < self._hub.position:
+            await self.takes()
+            await asyncio.sleep(0.002)
+        await settled()
+        await self.beats()
+
+    def right(self) -> tuple[dict[tuple[str, str], float], list[int]]:
+        """What he should believe, and be told."""
+        own = [
+            (outside("acme", one.agent or "") or "", one)
+            for one in self._vault.all
+            if outside("acme", one.agent or "") in ([self._wanted] if self._wanted != "*" else ["alice", "bob"])
+        ]
+        felt = {(name, one.name or ""): one.told["text"] for name, one in own}
+        return felt, [one.position for _, one in own]
+
+
+FEELING = st.tuples(st.sampled_from(["acme:alice", "acme:bob", "other:x"]), st.sampled_from(["main", "what-if"]))
+COURSES = st.one_of(
+    st.tuples(st.just("happens"), st.lists(FEELING, min_size=1, max_size=6)),
+    st.tuples(st.just("takes"), st.none()),
+    st.tuples(st.just("turns"), st.integers(0, 9)),
+    st.tuples(st.just("reads"), st.booleans()),
+    st.tuples(st.just("beats"), st.none()),
+    st.tuples(st.just("breaks"), st.booleans()),
+    st.tuples(st.just("restores"), st.tuples(st.integers(1, 4), st.booleans(), st.booleans(), st.booleans())),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(COURSES, max_size=40), st.sampled_from(["*", "alice"]), st.sampled_from([2, 4096]))
+def test_whatever_is_restored_and_breaks_a_client_ends_with_every_mood_as_it_is(
+    acts: list[tuple[str, Any]], wanted: str, most: int
+) -> None:
+    """And with each change of the course that is in force, once and in order."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        one = Reader(vault, hub, wanted)
+        await one.comes()
+        for act, drawn in acts:
+            await getattr(one, act)(drawn)
+        await one.knows_all()
+        felt, told = one.right()
+        assert {who: one.moods.get(who) for who in felt} == felt
+        assert one.told == told
+        await one.to.stop()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window, "MOST_ENTRIES", most)
         patch.setattr(session, "AGAIN_S", 0.01)
         patch.setattr(moods, "PAUSE_S", 0.005)
         played(play)

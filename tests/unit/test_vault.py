@@ -32,6 +32,7 @@ from quantum_memory.memory.vault import (
     CreateAgent,
     CreateBranch,
     CreateCommit,
+    DeleteBranch,
     MergeMarker,
     Vault,
     Write,
@@ -636,3 +637,22 @@ def test_agents_between_two_names_come_in_the_order_of_code_points(vault: Vault)
     assert vault.agents_between("b:1", "b;", 100) == ["b:2"]
     assert vault.agents_between("b", None, 2) == ["b:1", "b:2"]
     assert vault.agents_between("\U0001f600", None, 2) == []
+
+
+def test_branches_of_many_agents_are_those_of_each(vault: Vault) -> None:
+    """Also of more than one question asks for, those of one name alone, and so many at most."""
+    names = ["alice", *(f"n{number}" for number in range(600))]
+    for number, name in enumerate(names[1:]):
+        done(vault, CreateAgent(name, f"root-{number}"))
+    append(vault, "main", "a")
+    fork(vault, "f", Place("main", 1))
+    fork(vault, "gone", Place("main", 1))
+    done(vault, DeleteBranch("gone", "delete gone"))
+    every = vault.branches_of(names, None, 10_000)
+    assert {one.id: one for one in every} == {one.id: one for name in names for one in vault.branches(name)}
+    assert len(every) == 602
+    for most in (1, 2, 3, 501, 602):
+        assert vault.branches_of(names, None, most) == every[:most]
+    (forked,) = vault.branches_of([*names, "nobody"], "f", 10)
+    assert (forked.agent, forked.id) == ("alice", "f")
+    assert vault.branches_of(names, "no\x00name", 10) == vault.branches_of([], None, 10) == []

@@ -9,6 +9,7 @@
 export class Progress {
   /** Everything up to it was told, moods too: changes beyond it may have been told before those. */
   whole: number | null;
+  #restoredAt: number | null = null;
   #at: number | null = null;
   #told = 0;
   #again = 0;
@@ -18,6 +19,11 @@ export class Progress {
     public after: number | null,
   ) {
     this.whole = after;
+  }
+
+  /** Whether moods may be believed that never were: the vault was restored, and not all were told since. */
+  get doubtful(): boolean {
+    return this.#restoredAt !== null;
   }
 
   /** Telling begins, after `after`, or after a position where that is not known. */
@@ -46,6 +52,7 @@ export class Progress {
   back(position: number): void {
     this.after = position;
     this.whole = Math.min(position, this.whole ?? position);
+    this.#restoredAt = position;
     this.#at = null;
     this.#told = this.#again = 0;
   }
@@ -53,6 +60,7 @@ export class Progress {
   /** Everything up to a position was told, moods too, or is not going to be. */
   upto(position: number): void {
     this.whole = Math.max(position, this.whole ?? 0);
+    if (position >= (this.#restoredAt ?? 0)) this.#restoredAt = null;
     this.skip(position);
   }
 

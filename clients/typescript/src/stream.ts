@@ -78,6 +78,8 @@ export class MemoryStream {
   readonly #ending = new AbortController();
   readonly #feelings = new Feelings();
   readonly #progress: Progress;
+  readonly #channels: Channel[];
+  readonly #moods: boolean;
   #starting: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => undefined, reject: () => undefined };
   #connection: Connection | null = null;
   #telling = false;
@@ -95,14 +97,20 @@ export class MemoryStream {
     private readonly open: SocketFactory,
   ) {
     this.#progress = new Progress(options.after ?? null);
+    this.#channels = options.channels ?? ["mood", "memories", "history"];
+    this.#moods = this.#channels.includes("mood");
     this.started = new Promise((resolve, reject) => (this.#starting = { resolve, reject }));
     this.started.catch(() => undefined); // `closed` says it too, to whoever does not ask here
     void this.#run();
   }
 
-  /** Every change up to it was told: where another stream can go on. Nothing before the first connection. */
+  /**
+   * Everything up to it was told, with moods also all of those: after it another stream can go on. Nothing before the first connection.
+   *
+   * With moods it rises with each heartbeat, and changes that were told beyond it come again to whoever goes on there.
+   */
   get position(): number | null {
-    return this.#progress.after;
+    return this.#moods ? this.#progress.whole : this.#progress.after;
   }
 
   /** Calls `listener` at each event of a kind. Returns what ends that. */
@@ -159,9 +167,10 @@ export class MemoryStream {
   /** With moods, a new connection goes on where all of them were told; what it tells again is known. */
   #subscribe(anew: boolean): void {
     this.#telling = false;
-    const { agents = ["*"], channels = ["mood", "memories", "history"], branch = null } = this.options;
-    const after = anew && channels.includes("mood") ? this.#progress.whole : this.#progress.after;
-    this.#connection?.say({ type: "subscribe", id: ID, agents, channels, branch, after });
+    const { agents = ["*"], branch = null } = this.options;
+    const after = anew ? this.position : this.#progress.after;
+    const restored = this.#progress.doubtful ? { all_moods: true } : {};
+    this.#connection?.say({ type: "subscribe", id: ID, agents, channels: this.#channels, branch, after, ...restored });
   }
 
   #hear(message: FromServer): void {

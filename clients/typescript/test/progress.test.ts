@@ -59,6 +59,18 @@ test("after a restore telling begins there anew, and moods of before are asked f
   expect([one.whole, one.after]).toEqual([9, 9]);
 });
 
+test("after a restore moods are in doubt until all up to its end were told", () => {
+  const one = new Progress(5);
+  one.begin(5);
+  expect(one.doubtful).toBe(false);
+  one.back(3);
+  one.upto(2);
+  one.begin(3); // another connection
+  expect(one.doubtful).toBe(true);
+  one.upto(3);
+  expect(one.doubtful).toBe(false);
+});
+
 type PAD = [number, number, number];
 
 const update = (likeliest: string, pleasure: number) => ({

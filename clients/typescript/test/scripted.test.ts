@@ -104,6 +104,39 @@ test("with moods a connection goes on where all moods were told, and no change i
   expect(heard.filter((one) => one["type"] === "subscribe").map((one) => one["after"])).toEqual([null, 10]);
 });
 
+for (const [channel, positions] of [["mood", [9, 9, 10, 12]], ["history", [9, 10, 11, 12]]] as const)
+  test(`with the channel ${channel} another stream can go on where all was told`, async () => {
+    const { stream } = await played((say, message, socket) => {
+      if (message["type"] !== "subscribe") return;
+      say({ type: "subscribed", id: "s", position: Number(message["after"] ?? 9) });
+      [10, 11].forEach((position) => say(remembered(position)));
+      say({ type: "heartbeat", position: 10 });
+      say(remembered(13));
+      say({ type: "closing", reason: "shutdown", position: 12, reconnect_after_s: 9 });
+      socket.close(1012);
+    }, 15, 1024, { channels: [channel, "memories"] });
+    const found: unknown[] = [];
+    stream.on("memory_operation", () => found.push(stream.position));
+    stream.on("disconnected", () => found.push(stream.position));
+    await until(() => found.length === 4);
+    expect(found).toEqual(positions);
+  });
+
+test("after a restore a connection asks for every mood until all were told", async () => {
+  let connections = 0;
+  const { heard } = await played((say, message, socket) => {
+    if (message["type"] !== "subscribe") return;
+    connections += 1;
+    say({ type: "subscribed", id: "s", position: Number(message["after"] ?? 9) });
+    if (connections === 1) say({ type: "lagging", subscription: "s", after: 9, upto: 7 });
+    else say({ type: "heartbeat", position: connections + 4 });
+    if (connections < 4) socket.close();
+  }, 15, 1024, { channels: ["mood"] });
+  await until(() => connections === 4);
+  const asked = heard.filter((one) => one["type"] === "subscribe").map((one) => [one["after"], one["all_moods"]]);
+  expect(asked).toEqual([[null, undefined], [7, true], [7, true], [7, undefined]]);
+});
+
 test("who is there is told to who asks for it, and what was left out to everybody", async () => {
   const { stream, heard } = await played((say, message) => {
     if (message["type"] !== "subscribe") return;

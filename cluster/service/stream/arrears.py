@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.errors import DeadlineExceeded
@@ -22,6 +23,7 @@ WAITING_S = 5.0
 PAGE_COST = 1.0
 """Of one page, as a rate counts it: that of a request."""
 
+T = TypeVar("T")
 Counted = Callable[[float], Awaitable[None]]
 """Counts what somebody asks. Raises: RateLimited, Unavailable."""
 Catch = Callable[[int, int, float, Wanted], Awaitable[Feed]]
@@ -38,13 +40,17 @@ class Arrears:
         self._there: Counter[tuple[str, str]] = Counter()
 
     async def page(self, who: Principal, counted: Counted, after: int, wanted: Wanted) -> Feed:
-        """A page of what happened after a position, when it is somebody's turn; it counts as a request of his.
+        """A page of what happened after a position; see ``asked``."""
+        return await self.asked(who, counted, lambda: self._follow(after, MOST, 0.0, wanted))
+
+    async def asked(self, who: Principal, counted: Counted, ask: Callable[[], Awaitable[T]]) -> T:
+        """What the vault answers, asked when it is somebody's turn; it counts as a request of his.
 
         Raises: RateLimited; DeadlineExceeded where his turn did not come; others where the vault does not answer.
         """
         async with self._turn((who.tenant, who.subject)):
             await counted(PAGE_COST)
-            return await self._follow(after, MOST, 0.0, wanted)
+            return await ask()
 
     @asynccontextmanager
     async def _turn(self, who: tuple[str, str]) -> AsyncIterator[None]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
+from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.stream.arrears import Arrears, Counted
 from quantum_memory.cluster.service.stream.audience import Audience, Follower
 from quantum_memory.cluster.service.stream.lanes import Watched
@@ -19,6 +20,7 @@ from quantum_memory.cluster.service.stream.moods import Moods, is_cancelled
 from quantum_memory.cluster.service.stream.presence import Watchers
 from quantum_memory.cluster.service.stream.window import Window
 from quantum_memory.memory.vault.feed import MOST, Feed, FeedEntry, Wanted
+from quantum_memory.types import AgentName
 
 WAIT_S = 10.0
 """How long one call to the vault waits for news."""
@@ -37,6 +39,10 @@ class Follow(Protocol):
     def __call__(self, after: int, limit: int, wait_s: float, wanted: Wanted | None = None, /) -> Awaitable[Feed]: ...
 
 
+Branches = Callable[[Principal, Collection[AgentName] | None, str | None, int], Awaitable[Sequence[tuple[str, str]]]]
+"""Branches that somebody sees: of which agents, of what name, how many at most. Raises: Unavailable, StorageFailure."""
+
+
 class Page(NamedTuple):
     """Changes after a position, in order, and the position up to which there are no others."""
 
@@ -50,6 +56,7 @@ class Hub:
     Args:
         follow: the feed.
         moods: read anew when something was felt.
+        branches: which ones there are.
 
     Attributes:
         position: everything up to it is known here.
@@ -57,8 +64,8 @@ class Hub:
         closing: set when the replica is going to stop.
     """
 
-    def __init__(self, follow: Follow, moods: Moods) -> None:
-        self._follow, self.moods, self.watchers = follow, moods, Watchers()
+    def __init__(self, follow: Follow, moods: Moods, branches: Branches) -> None:
+        self._follow, self._branches, self.moods, self.watchers = follow, branches, moods, Watchers()
         self._window, self._audience, self._arrears = Window(0), Audience(), Arrears(follow)
         self._bells: set[asyncio.Event] = set()
         self.position = 0
@@ -123,6 +130,12 @@ class Hub:
             return Page(self._window.after(one.position, one.concerned), max(one.position, self.position))
         found = await self._arrears.page(one.who, counted, one.position, one.wanted())
         return Page([entry for entry in found.entries if one.concerned(entry)], found.upto)
+
+    async def followed(self, one: Follower, counted: Counted, most: int) -> list[Watched]:
+        """Whose moods a follower is told of, so many at most; read in the vault as a page is. Raises: as ``page``."""
+        asked = one.who, one.agents, one.branch, most
+        found = await self._arrears.asked(one.who, counted, lambda: self._branches(*asked))
+        return [Watched(*each) for each in found]
 
     async def _following(self) -> None:
         pause_s = AGAIN_S

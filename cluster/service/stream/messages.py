@@ -41,13 +41,17 @@ class Hello(FromClient, tag="hello", frozen=True):
 
 
 class Subscribe(FromClient, tag="subscribe", frozen=True):
-    """Be told of agents from here on, or from a position on. The same ``id`` again takes the place of the first."""
+    """Be told of agents from here on, or from a position on. The same ``id`` again takes the place of the first.
+
+    With ``all_moods`` also of every mood as it is now, whether something was felt after that position or not.
+    """
 
     id: Name
     agents: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=MOST_AGENTS)]
     channels: Annotated[tuple[Channel, ...], msgspec.Meta(min_length=1, max_length=3)]
     branch: Name | None = None
     after: Position | None = None
+    all_moods: bool = False
 
 
 class Unsubscribe(FromClient, tag="unsubscribe", frozen=True):

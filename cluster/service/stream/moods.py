@@ -136,10 +136,12 @@ class Moods:
         """
         self._lanes.anew(position)
         self._later = dict.fromkeys(self._later, position)
-        self._reading = {who: Begun(one.task, position) for who, one in self._reading.items()}
-        for who in [*self.seen, *self._reading]:
-            self._wanted(self._lanes.covering(who.agent), who, position)
+        known, self._reading, reading = [*self.seen, *self._reading], {}, self._reading
+        for one in reading.values():
+            one.task.cancel()  # it may give a mood that never was
         self.seen.clear()
+        for who in known:
+            self._wanted(self._lanes.covering(who.agent), who, position)
 
     async def stop(self) -> None:
         """Read no more."""

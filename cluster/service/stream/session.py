@@ -13,13 +13,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.problems import problem_of
 from quantum_memory.cluster.service.stream.arrears import Counted
 from quantum_memory.cluster.service.stream.audience import Follower
-from quantum_memory.cluster.service.stream.away import Away
+from quantum_memory.cluster.service.stream.away import MOST, Away
 from quantum_memory.cluster.service.stream.encoding import Encoder, counts
 from quantum_memory.cluster.service.stream.hub import FELT, Hub, Page
 from quantum_memory.cluster.service.stream.lanes import Watched
@@ -95,6 +97,7 @@ HISTORY = frozenset(
     | {"merged", "rolled_back", "imported", "transaction_committed"}
 )
 
+T = TypeVar("T")
 Send = Callable[[bytes], Awaitable[None]]
 
 
@@ -110,6 +113,7 @@ class Subscription(Follower):
         away: what he missed of moods, until they are read.
         missed: where that was felt, until he is told.
         omitted: how many moods were not read for him when he was told of it last.
+        unlisted: whether he is to be told of every mood that there is, and nobody knows yet which there are.
     """
 
     id: str
@@ -121,6 +125,7 @@ class Subscription(Follower):
     away: Away | None = None
     missed: dict[Watched, int] = field(default_factory=dict)
     omitted: int = 0
+    unlisted: bool = False
 
     def whom(self) -> Collection[AgentName | None]:
         """Whom it covers: nothing stands for all that he may see."""
@@ -283,7 +288,8 @@ class Session:
         upto = self._hub.upto(one)
         if not one.moods:
             return upto
-        if self._blocked_s is None:  # else little was told since, and all that was not would be gone through
+        # Without credit little was told since, and all that was not would be gone through.
+        if self._blocked_s is None and not one.unlisted:
             one.upto = max(one.upto, min(upto, self._untold(one, unread, first) - 1))
         return one.upto
 
@@ -347,20 +353,23 @@ class Session:
 
     def _made(self, wanted: Subscribe, agents: frozenset[AgentName] | None, start: int, restored: int) -> Subscription:
         channels = frozenset(wanted.channels)
-        back = "mood" in channels and wanted.after is not None
+        moods = "mood" in channels
+        unlisted = moods and (wanted.all_moods or (wanted.after is not None and start < wanted.after))
+        back = moods and wanted.after is not None and not unlisted
         return Subscription(
             id=wanted.id,
             who=self._who,
             agents=agents,
             channels=channels,
             actions=_told_of(channels) | FELT if back else _told_of(channels),
-            moods="mood" in channels,
+            moods=moods,
             branch=wanted.branch,
             position=start,
             bell=self._own,
             restored=restored,
-            upto=start,
+            upto=max(0, start - 1) if unlisted else start,
             away=Away(self._hub.position) if back else None,
+            unlisted=unlisted,
         )
 
     def _drop(self, name: str) -> None:
@@ -436,6 +445,8 @@ class Session:
     async def _tell_changes(self, one: Subscription) -> bool:
         """A page of what happened since; whether that was all that can be told now, and credit is left."""
         await self._go_back(one)
+        if one.unlisted:
+            await self._list_moods(one)
         if not one.due:
             return self._blocked_s is None
         page = await self._page(one)
@@ -443,10 +454,15 @@ class Session:
 
     async def _page(self, one: Subscription) -> Page | None:
         """What happened since. Nothing where the vault has to be asked, and that is for later."""
-        if self._again_s < math.inf and not self._hub.at_hand(one):
+        asking = partial(self._hub.page, one, self._counted)
+        return await (asking() if self._hub.at_hand(one) else self._asked(asking))
+
+    async def _asked(self, asking: Callable[[], Awaitable[T]]) -> T | None:
+        """What the vault answers. Nothing where it does not, or may not be asked yet, and that is for later."""
+        if self._again_s < math.inf:
             return None
         try:
-            return await self._hub.page(one, self._counted)
+            return await asking()
         except QuantumMemoryError as error:
             again_s = error.retry_after_s if isinstance(error, RateLimited) else AGAIN_S
             self._again_s = asyncio.get_running_loop().time() + again_s
@@ -474,14 +490,23 @@ class Session:
             return
         one.restored += len(ends)
         end, one.said = min(ends), 0
-        waiting = [who for who in self._hub.moods.unread(self._who) if self._seen(one, *who) is not None]
-        one.missed = dict.fromkeys(waiting, min(one.upto, end))  # nobody knows where what is left of that was felt
-        if one.position > end:
-            left, one.position, one.upto = one.position, end, min(one.upto, end)
+        if one.moods:  # nobody knows any more where what he was told had been felt
+            one.unlisted, one.upto = True, max(0, min(one.upto, end - 1))
+            one.away, one.missed, one.actions = None, {}, _told_of(one.channels)
             one.likeliest.clear()
-            one.heard = 0
-            self._hub.moods.wanted(self._who, [Watched(agent, one.branch or FIRST) for agent in one.named()], end)
+        if one.position > end:
+            left, one.position = one.position, end
             await self._say_to(one, Lagging(one.id, left, end))
+
+    async def _list_moods(self, one: Subscription) -> None:
+        """Have a subscription told of every mood that there is, as soon as it is known which there are."""
+        found = await self._asked(partial(self._hub.followed, one, self._counted, MOST + 1))
+        if found is None or not self._holds(one):
+            return
+        one.unlisted, one.missed = False, dict.fromkeys(found[:MOST], one.upto + 1)
+        self._hub.moods.wanted(self._who, one.missed, one.upto + 1)
+        if SNAPSHOTS in self._features:
+            await self._say_to(one, Snapshot(one.id, one.position, len(one.missed), len(found) <= MOST))
 
     async def _tell_change(self, one: Subscription, entry: FeedEntry) -> bool:
         """Tell what one change brought, or go on with it, as long as there is credit; whether all of it was told."""

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from quantum_memory_client.calls import UNSET, Page
-from quantum_memory_client.client import AsyncClient, Client
+from quantum_memory_client.client import AsyncClient, AsyncEvents, Client, Events
 from quantum_memory_client.errors import (
     ClientError,
     Conflict,
@@ -37,6 +37,7 @@ from quantum_memory_client.uploads import Uploaded
 __all__ = [
     "UNSET",
     "AsyncClient",
+    "AsyncEvents",
     "AsyncPages",
     "AsyncProject",
     "Channel",
@@ -46,6 +47,7 @@ __all__ = [
     "DeadlineExceeded",
     "Denied",
     "Event",
+    "Events",
     "Forbidden",
     "InvalidInput",
     "KeyReused",

@@ -77,6 +77,39 @@ class _Door:
         return Following(names, channels, branch, after, self.retries, time.monotonic, presence=presence)
 
 
+class Events(Iterator[Event]):
+    """What a stream tells, for threads."""
+
+    def __init__(self, events: Iterator[Event | None], core: Following) -> None:
+        self._events, self._core = events, core
+
+    @property
+    def position(self) -> int | None:
+        """After it another stream can go on: everything up to it was told, with moods also all of those."""
+        return self._core.position
+
+    def __next__(self) -> Event:
+        return next(event for event in self._events if event is not None)
+
+
+class AsyncEvents(AsyncIterator[Event]):
+    """What a stream tells, for coroutines: see ``Events``."""
+
+    def __init__(self, events: AsyncIterator[Event | None], core: Following) -> None:
+        self._events, self._core = events, core
+
+    @property
+    def position(self) -> int | None:
+        """As that of ``Events``."""
+        return self._core.position
+
+    async def __anext__(self) -> Event:
+        async for event in self._events:
+            if event is not None:
+                return event
+        raise StopAsyncIteration
+
+
 class Client(Operations, Downloads, Blocking):
     """The door, for threads. Several may use one client at once; ``with`` closes it.
 
@@ -157,7 +190,7 @@ class Client(Operations, Downloads, Blocking):
         branch: str | None = None,
         after: int | None = None,
         presence: bool = False,
-    ) -> Iterator[Iterator[Event]]:
+    ) -> Iterator[Events]:
         """What happens to agents from here on, or from after a position on, over as many connections as it takes.
 
         With ``presence`` also how many subscriptions cover each agent that is named, when that changes.
@@ -167,7 +200,7 @@ class Client(Operations, Downloads, Blocking):
         following = self._door.following(agents, channels, branch, after, presence=presence)
         with closing(self._follow(following)) as events:
             next(events)
-            yield (event for event in events if event is not None)
+            yield Events(events, following)
 
     def _follow(self, core: Following) -> Generator[Event | None]:
         """Nothing once it has begun, and then events."""
@@ -287,7 +320,7 @@ class AsyncClient(Operations, Downloads, Awaiting):
         branch: str | None = None,
         after: int | None = None,
         presence: bool = False,
-    ) -> AsyncIterator[AsyncIterator[Event]]:
+    ) -> AsyncIterator[AsyncEvents]:
         """What happens to agents from here on, or from after a position on, over as many connections as it takes.
 
         With ``presence`` also how many subscriptions cover each agent that is named, when that changes.
@@ -297,7 +330,7 @@ class AsyncClient(Operations, Downloads, Awaiting):
         following = self._door.following(agents, channels, branch, after, presence=presence)
         async with aclosing(self._follow(following)) as events:
             await anext(events)
-            yield (event async for event in events if event is not None)
+            yield AsyncEvents(events, following)
 
     async def _follow(self, core: Following) -> AsyncGenerator[Event | None]:
         """Nothing once it has begun, and then events."""

@@ -101,6 +101,7 @@ class Following:
         self._wanted = {"agents": list(agents), "channels": list(channels), "branch": branch}
         self._after, self._retries, self._clock = after, retries, clock
         self._upto, self._feels = after, "mood" in channels
+        self._restored_at: int | None = None
         self._at: int | None = None
         self._told = 0
         self._moods: dict[tuple[str, str], tuple[Any, _Connection]] = {}
@@ -116,12 +117,18 @@ class Following:
         """Whether this connection's subscription is in force."""
         return self._connection.begun
 
+    @property
+    def position(self) -> int | None:
+        """Everything up to it was told, moods too where they are: after it a subscription goes on. None at first."""
+        return self._upto if self._feels else self._after
+
     def opened(self) -> list[str]:
         """A connection is open: what is to be said first."""
         self._connection = _Connection()
-        begin = self._upto if self._feels else self._after
-        after = {} if begin is None else {"after": begin}
-        subscribe = {"type": "subscribe", "id": NAME, **self._wanted, **after}
+        begin: dict[str, Any] = {} if self.position is None else {"after": self.position}
+        if self._restored_at is not None:
+            begin["all_moods"] = True
+        subscribe = {"type": "subscribe", "id": NAME, **self._wanted, **begin}
         return [json.dumps({"type": "hello", "versions": [1], "features": self._features}), json.dumps(subscribe)]
 
     def heard(self, text: str | bytes) -> Event | None:
@@ -187,6 +194,7 @@ class Following:
         """What lies between is not told; with ``upto`` before ``after`` the vault was restored, and goes on there."""
         if upto < after:
             self._after, self._upto = upto, min(upto, upto if self._upto is None else self._upto)
+            self._restored_at = upto
             self._at, self._told, self._connection.position = None, 0, -1
             self._moods.clear()
         else:
@@ -219,6 +227,8 @@ class Following:
     def _complete(self, position: int) -> None:
         """Everything up to here was told, moods too: changes beyond it may have been told before those."""
         self._upto = position if self._upto is None else max(self._upto, position)
+        if self._restored_at is not None and position >= self._restored_at:
+            self._restored_at = None  # every mood was told as it is since
         self._pass(position)
 
     def _pass(self, position: int) -> None:
@@ -242,6 +252,8 @@ class Following:
     def _closing(self, message: dict[str, Any]) -> None:
         """Raises: Revoked; NoAnswer for all else, which is to be come back from."""
         self._come_back_s = float(message["reconnect_after_s"])
+        if self._connection.begun:
+            self._complete(int(message["position"]))
         if message["reason"] == "revoked":
             raise Revoked("the credential is not valid any more", kind="revoked")
         raise NoAnswer(f"the server closed the stream: {message['reason']}")

@@ -231,11 +231,15 @@ export interface components {
         /**
          * Subscribe
          * @description Be told of agents from here on, or from a position on. The same ``id`` again takes the place of the first.
+         *
+         *         With ``all_moods`` also of every mood as it is now, whether something was felt after that position or not.
          */
         Subscribe: {
             /** @default null */
             after?: number | null;
             agents: string[];
+            /** @default false */
+            all_moods?: boolean;
             /** @default null */
             branch?: string | null;
             channels: ("history" | "memories" | "mood")[];
