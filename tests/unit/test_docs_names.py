@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import typer
 
 from quantum_memory.cluster import service
 from quantum_memory.cluster.cli import app
+from quantum_memory.cluster.service import access, limits, stream
 from quantum_memory.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +79,12 @@ def test_the_layout_names_every_folder_of_the_packages() -> None:
         if one.parent.name != "versions"
     }
     assert {folder for folder in folders if f"{folder}/" not in layout} == set()
+
+
+@pytest.mark.parametrize("part", [access, limits, stream], ids=lambda part: str(part.__name__.rpartition(".")[2]))
+def test_a_part_of_the_door_lists_its_modules(part: ModuleType) -> None:
+    there = {one.stem for one in Path(str(part.__file__)).parent.glob("*.py")} - {"__init__"}
+    assert {name for name in there if not re.search(rf"^ *{name} ", part.__doc__ or "", re.MULTILINE)} == set()
 
 
 def test_the_door_lists_its_modules() -> None:

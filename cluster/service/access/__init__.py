@@ -9,6 +9,8 @@
     authenticator   all of it together: a principal, or Unauthenticated
     refused         why a credential is not taken, which the caller never hears, and whose it is    no I/O
     denials         what was refused, written down a little later
+    entry           coming in: who it is, and whether he may ask again; the one way for requests, streams and tools
+    scraping        who may read metrics without being an administrator
 
 Whatever is wrong with a credential, the caller hears the same words; what it was stands in the log and the catalog.
 """
