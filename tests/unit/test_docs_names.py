@@ -61,7 +61,10 @@ def test_what_a_text_names_is_there(text: Path) -> None:
     named = {name for name in SETTING.findall(told) if name.partition(".")[0] in sections}
     assert named - known - NO_SETTINGS == set()
 
-    for path, anchor in LINK.findall(told):
+
+@pytest.mark.parametrize("text", [*TEXTS, ROOT / "CHANGELOG.md"], ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_links_of_a_text_lead_somewhere(text: Path) -> None:
+    for path, anchor in LINK.findall(text.read_text(encoding="utf-8")):
         target = text.parent / path
         assert target.exists(), path
         if anchor:
