@@ -508,7 +508,11 @@ class Forbidden(Denied):
         return f"{self.action}: {self.reason}"
 
 
-_HAD = {"streams": "the number of open streams", "requests": "the share of requests under way"}
+_HAD = {
+    "streams": "the number of open streams",
+    "requests": "the share of requests under way",
+    "moods": "the number of agents whose moods are watched",
+}
 """What a caller has as much of as he may, by the scope of ``RateLimited``."""
 
 
@@ -517,7 +521,7 @@ class RateLimited(Unavailable):
 
     Attributes:
         scope: whose rate it is: "key", "connection", "global", or "address" of callers whom nobody knows; or of what
-            the caller has as much as he may: "streams", "requests" under way.
+            the caller has as much as he may: "streams", "requests" under way, "moods" that are watched.
         retry_after_s: in how many seconds it may be asked again.
     """
 

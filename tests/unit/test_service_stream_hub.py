@@ -1070,3 +1070,54 @@ def test_a_connection_names_so_many_agents() -> None:
         await to.stop()
 
     played(play)
+
+
+def test_the_subscriptions_of_a_principal_name_so_many_agents_for_their_moods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over all of his connections, and nobody else's; what takes the place of another counts in its place."""
+    monkeypatch.setattr(moods, "MOST_WATCHED", 2 * moods.OF_ALL)
+
+    async def play(_: Vault, hub: Hub) -> None:
+        first, second, other = Listener(hub), Listener(hub), Listener(hub, Principal("key:dan", "other", "reader"))
+        few, everybody = Subscribe("few", ("alice",), ("mood",)), Subscribe("all", ("*",), ("mood", "memories"))
+        for one in (first, second, other):
+            await one.session.heard(everybody)
+        await second.session.heard(few)
+        await second.session.heard(Subscribe("few", ("*",), ("memories",)))
+        await second.session.heard(everybody)
+        await first.stop()
+        await settled()
+        await second.session.heard(few)
+        assert [(one["type"], one.get("error"), one.get("id"), one.get("retry_after_s")) for one in second.got] == [
+            ("subscribed", None, "all", None),
+            ("refused", "RateLimited", "few", moods.CROWDED_S),
+            ("subscribed", None, "few", None),
+            ("subscribed", None, "all", None),
+            ("subscribed", None, "few", None),
+        ]
+        assert "moods are watched" in second.got[1]["detail"]
+        assert [one["type"] for one in other.got] == ["subscribed"]
+        for one in (second, other):
+            await one.stop()
+        await settled()
+        assert not hub.moods._watched
+
+    played(play)
+
+
+def test_of_so_many_moods_it_is_known_how_they_were_told_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moods, "OF_ALL", 2)
+    monkeypatch.setattr(session, "TOLD", 3)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = Gate().read
+        to = Listener(hub)
+        await to.session.heard(Subscribe("s", ("*",), ("mood",)))
+        await settled()
+        for number in [*range(8), 5]:
+            vault.happens(hub, f"acme:{number}")
+            await until(lambda: to.session._told_upto() == hub.position)
+        (one,) = to.session._subscriptions.values()
+        assert [who.agent for who in one.likeliest] == [f"acme:{number}" for number in (2, 3, 4, 6, 7, 5)]
+        await to.stop()
+
+    played(play)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.stream.lanes import Lane, Lanes, Watched
 from quantum_memory.cluster.service.stream.readings import Readings, Seen, tenant_of
-from quantum_memory.errors import NotFound
+from quantum_memory.errors import NotFound, RateLimited
 from quantum_memory.memory.library.shelves import reserved
 from quantum_memory.memory.vault.feed import FeedEntry
 from quantum_memory.types import AgentName, Mood
@@ -36,6 +36,12 @@ told so."""
 HELD = 16
 """Times that a mood cannot be read until whoever watches is told that it is left out, and positions go on without it:
 after about a minute. It is read again all the same."""
+MOST_WATCHED = 262_144
+"""Agents whose moods the subscriptions of one principal name on a replica, all together."""
+OF_ALL, LEAST = 1024, 64
+"""For how many agents a subscription to all counts there, and any other at least: each is told every mood by itself."""
+CROWDED_S = 5.0
+"""When to try again where a principal's subscriptions name so many."""
 logger = logging.getLogger(__name__)
 
 
@@ -75,16 +81,28 @@ class Moods:
         self._later: dict[Watched, int] = {}
         self._failures: dict[Watched, int] = {}
         self._failing: Counter[str | None] = Counter()
+        self._watched: Counter[tuple[str, str]] = Counter()
         self.number = 0
         self._stopped = False
 
-    def watch(self, by: Principal, *agents: AgentName | None) -> None:
-        """One more of a principal's watches agents, or all that he may see."""
+    def watch(self, by: Principal, *agents: AgentName | None, instead: int = 0) -> None:
+        """One more of a principal's subscriptions watches agents, or all that he may see.
+
+        It may take the place of one that counts for so many ``instead``. Raises: RateLimited, and nothing is watched.
+        """
+        who, more = (by.tenant, by.subject), weight_of(agents)
+        if more > instead and self._watched[who] + more - instead > MOST_WATCHED:
+            raise RateLimited("moods", CROWDED_S)
+        self._watched[who] += more
         for agent in agents:
             self._lanes.watch(by, agent)
 
     def unwatch(self, by: Principal, *agents: AgentName | None) -> None:
         """One less. What is read for nobody else is read no more."""
+        who = by.tenant, by.subject
+        self._watched[who] -= weight_of(agents)
+        if not self._watched[who]:
+            del self._watched[who]
         for agent in agents:
             for who in self._lanes.unwatch(by, agent):
                 self._unseen(who)
@@ -249,6 +267,11 @@ class Moods:
             self._fails_no_more(who)
         if position is not None:
             self._wanted(lanes, who, position)
+
+
+def weight_of(agents: Collection[AgentName | None]) -> int:
+    """For how many agents a subscription counts that watches these, or all where that is one of them."""
+    return 0 if not agents else OF_ALL if None in agents else max(LEAST, len(agents))
 
 
 def is_cancelled() -> bool:

@@ -52,6 +52,7 @@ from quantum_memory.cluster.service.stream.messages import (
     Unsubscribed,
     written,
 )
+from quantum_memory.cluster.service.stream.moods import weight_of
 from quantum_memory.cluster.service.stream.presence import Onlooker
 from quantum_memory.cluster.service.stream.readings import Seen
 from quantum_memory.cluster.service.tenants import NAMING, inside, outside
@@ -88,6 +89,8 @@ SNAPSHOTS, PRESENCE = FEATURES
 FIRST = "main"
 """The branch that is told of at once where a subscription names none."""
 NAMED, DIGITS = 5, 4
+TOLD = 4
+"""Moods, for each agent that a subscription counts for, of which it is known how they were told last."""
 MEMORIES = frozenset(
     {"remembered", "revised", "forgotten", "merged", "picked", "rolled_back", "used", "related", "unrelated", "unified"}
     | {"skill_learned", "skill_used"}
@@ -109,7 +112,7 @@ class Subscription(Follower):
         restored: how often the vault had been restored when it was told of last.
         upto: everything up to it was told, changes and moods, when that was looked at last.
         said: how many messages he was told of the next change, of which there are more than he has credit for.
-        likeliest: of each mood that he was told, the likeliest emotion then.
+        likeliest: of each mood that he was told, the likeliest emotion then; those told longest ago go.
         away: what he missed of moods, until they are read.
         missed: where that was felt, until he is told.
         omitted: how many moods were not read for him when he was told of it last.
@@ -304,7 +307,7 @@ class Session:
         return min(untold)
 
     async def _subscribe(self, wanted: Subscribe) -> None:
-        """Raises: Forbidden, InvalidValue, TooLong, OutOfRange."""
+        """Raises: Forbidden, InvalidValue, TooLong, OutOfRange, RateLimited."""
         who = self._who
         for channel in wanted.channels:
             who.require_channel(channel, "subscribe")
@@ -337,9 +340,10 @@ class Session:
     async def _watched(self, one: Subscription) -> list[Watched]:
         """Watch for a subscription; the moods that it names, of agents that there are. Of others nothing is read.
 
-        Raises: Unavailable, StorageFailure.
+        Raises: RateLimited; Unavailable, StorageFailure.
         """
-        self._hub.moods.watch(self._who, *one.watches())
+        before = self._subscriptions.get(one.id)
+        self._hub.moods.watch(self._who, *one.watches(), instead=0 if before is None else weight_of(before.watches()))
         try:
             named = one.named()
             there = await self._hub.moods.there(named) if named else ()
@@ -546,8 +550,6 @@ class Session:
             if self._blocked_s is not None or not self._holds(one):
                 return
         one.heard = max(one.heard, upto)
-        if len(one.likeliest) > 2 * len(self._hub.moods.seen):
-            one.likeliest = {who: told for who, told in one.likeliest.items() if who in self._hub.moods.seen}
 
     async def _tell_missed(self, one: Subscription) -> None:
         """Have those moods told that changed while somebody was away, and say so; or that not all are."""
@@ -567,8 +569,10 @@ class Session:
     async def _tell_mood(self, one: Subscription, who: Watched, agent: str, seen: Seen) -> bool:
         """Tell a mood, and from what it turned; whether credit was left for both."""
         mood = feeling(seen.mood)
-        before, likeliest = one.likeliest.get(who, ""), next(iter(mood.emotions), "")
-        one.likeliest[who] = likeliest
+        before, likeliest = one.likeliest.pop(who, ""), next(iter(mood.emotions), "")
+        one.likeliest[who] = likeliest  # behind all others
+        if len(one.likeliest) > TOLD * weight_of(one.watches()):
+            del one.likeliest[next(iter(one.likeliest))]
         await self._say_to(one, EmotionalUpdate(one.id, seen.position, agent, who.branch, mood))
         one.missed.pop(who, None)
         if not before or before == likeliest:
