@@ -554,6 +554,17 @@ def test_an_import_that_was_cut_off_tells_of_all_its_attempts(rest: Rest, monkey
     assert [fixed[name] for name in counted] == [301, 0, 301], "what was refused was no attempt at this"
 
 
+def test_an_import_is_sent_again_to_another_branch_of_the_same_name(rest: Rest) -> None:
+    """Where the first one stood when it was begun is no place of this one."""
+    streamed(rest, ndjson(*(said(number) for number in range(3))))
+    headers, body = {**NDJSON, "Idempotency-Key": "k"}, ndjson({"text": "one", "id": "m1"})
+    for at in (":1", ":0"):
+        assert rest.post(f"{ALICE}/fork", {"name": "side", "at": at}).is_success
+        done = rest.ask("POST", f"{ALICE}/import?format=jsonl&branch=side", content=body, headers=headers)
+        assert done.json()["added"] == 1, done.text
+        assert rest.ask("DELETE", f"{ALICE}/branches/side", who="admin").status_code == 204
+
+
 def test_files_that_are_bad_write_nothing_unless_that_is_skipped(rest: Rest) -> None:
     body = b'{"text": "one"}\n{\n{"text": "two"}\n'
     told = problem(rest.ask("POST", f"{ALICE}/import", content=body, headers=BYTES), 422, "unreadable-line")
