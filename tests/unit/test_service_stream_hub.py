@@ -842,8 +842,14 @@ def test_who_did_not_look_between_two_restores_goes_back_to_the_smaller_end() ->
     played(play)
 
 
-def test_a_change_that_brings_more_than_the_credit_is_told_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks meanwhile has done nothing wrong, no more is owed than the credit, and nothing is told twice."""
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_change_that_brings_more_than_the_credit_is_told_in_parts(
+    monkeypatch: pytest.MonkeyPatch, *, restored: bool
+) -> None:
+    """Who asks meanwhile has done nothing wrong, no more is owed than the credit, and nothing is told twice.
+
+    Nor where the vault is restored meanwhile as it was right after that change.
+    """
     monkeypatch.setattr(session, "CREDIT", 8)
 
     async def play(vault: Vault, hub: Hub) -> None:
@@ -853,6 +859,11 @@ def test_a_change_that_brings_more_than_the_credit_is_told_in_parts(monkeypatch:
         large = FeedEntry(1, AT, "acme:alice", "b", "main", 1, "remembered", told)
         vault.all = [large, change(2, "acme:alice")]
         hub._take(Feed(tuple(vault.all), 2))
+        if restored:
+            await until(lambda: len(to.got) == session.CREDIT)
+            vault.all = vault.all[:1]
+            hub._go_back(1)
+            vault.happens(hub, "acme:alice")
         while len(to.told()) < 2:
             await settled()
             owed = to.session._sent - to.session._acknowledged
@@ -1118,6 +1129,64 @@ def test_of_so_many_moods_it_is_known_how_they_were_told_last(monkeypatch: pytes
             await until(lambda: to.session._told_upto() == hub.position)
         (one,) = to.session._subscriptions.values()
         assert [who.agent for who in one.likeliest] == [f"acme:{number}" for number in (2, 3, 4, 6, 7, 5)]
+        await to.stop()
+
+    played(play)
+
+
+@pytest.mark.parametrize("wanted", [("*",), ("alice", "bob", "anna")])
+def test_whoever_asks_for_all_moods_is_told_so_many_and_whether_those_are_all(
+    monkeypatch: pytest.MonkeyPatch, wanted: tuple[str, ...]
+) -> None:
+    """On every branch, though nothing was felt since; as after a restore, and later where the vault does not answer."""
+    monkeypatch.setattr(session, "AGAIN_S", 0.01)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = Gate().read
+        vault.happens(hub, "acme:alice", "acme:bob", "acme:anna", "other:x")
+        vault.happens(hub, "acme:alice", branch="what-if")
+        for most, complete in ((4, True), (3, False)):
+            monkeypatch.setattr(session, "MOST", most)
+            to = Listener(hub, features=frozenset({"snapshots"}))
+            vault.away = True
+            await to.session.heard(Subscribe("s", wanted, ("mood",), all_moods=True))
+            await settled()
+            assert to.session._told_upto() < hub.position
+            vault.away = False
+            await until(lambda to=to: to.session._told_upto() == hub.position)  # type: ignore[misc]
+            (told,) = [one for one in to.got if one["type"] == "snapshot"]
+            assert (told["branches"], told["complete"]) == (most, complete)
+            if complete:
+                felt = {(one["agent"], one["branch"]) for one in to.got if one["type"] == "emotional_update"}
+                assert felt == {("alice", "main"), ("alice", "what-if"), ("bob", "main"), ("anna", "main")}
+            await to.stop()
+            await settled()
+
+    played(play)
+
+
+def test_a_mood_that_was_being_read_when_the_vault_was_restored_is_read_again_and_not_told() -> None:
+    async def play(vault: Vault, hub: Hub) -> None:
+        before, begun = Gate(is_open=False), 0
+
+        async def reading(who: Watched) -> Mood:
+            nonlocal begun
+            begun += 1
+            if begun == 1:
+                await before.read(who)
+                pytest.fail("it is told how it was on a course that never was")
+            return MOOD
+
+        hub.moods._read = reading
+        to = Listener(hub)
+        await to.session.heard(Subscribe("s", ("*",), ("mood",)))
+        vault.happens(hub, "acme:alice", "acme:alice")
+        await settled()
+        vault.all = vault.all[:1]
+        hub._go_back(1)
+        before.open.set()
+        await until(lambda: to.moods() == ["alice"])
+        assert begun == 2
         await to.stop()
 
     played(play)

@@ -111,7 +111,8 @@ class Subscription(Follower):
     Attributes:
         restored: how often the vault had been restored when it was told of last.
         upto: everything up to it was told, changes and moods, when that was looked at last.
-        said: how many messages he was told of the next change, of which there are more than he has credit for.
+        begun: the position of the change that he was told of last, whole or as far as he had credit.
+        said: how many messages he was told of that.
         likeliest: of each mood that he was told, the likeliest emotion then; those told longest ago go.
         away: what he missed of moods, until they are read.
         missed: where that was felt, until he is told.
@@ -123,6 +124,7 @@ class Subscription(Follower):
     channels: frozenset[str]
     restored: int
     upto: int
+    begun: int = 0
     said: int = 0
     likeliest: dict[Watched, str] = field(default_factory=dict)
     away: Away | None = None
@@ -443,7 +445,6 @@ class Session:
             left, one.position, one.due = one.position, self._hub.position, False
             if one.away is not None and one.away.lasts(left):
                 one.away.complete = False
-            one.said = 0
             await self._say_to(one, Lagging(one.id, left, one.position))
 
     async def _tell_changes(self, one: Subscription) -> bool:
@@ -477,7 +478,7 @@ class Session:
         for entry in page.entries:
             if self._hub.closing.is_set() or not await self._tell_change(one, entry):
                 return False
-            one.position, one.said = entry.position, 0
+            one.position = entry.position
             if self._blocked_s is not None:
                 return False
         one.position = max(one.position, page.upto)
@@ -493,7 +494,9 @@ class Session:
         if not ends:
             return
         one.restored += len(ends)
-        end, one.said = min(ends), 0
+        end = min(ends)
+        if one.begun > end:
+            one.begun = 0
         if one.moods:  # nobody knows any more where what he was told had been felt
             one.unlisted, one.upto = True, max(0, min(one.upto, end - 1))
             one.away, one.missed, one.actions = None, {}, _told_of(one.channels)
@@ -519,6 +522,8 @@ class Session:
             return self._holds(one)
         if one.away is not None and entry.action in FELT:
             one.away.note(entry)
+        if one.begun != entry.position:
+            one.begun, one.said = entry.position, 0
         for message in islice(self._brought(one, entry, agent), one.said, None):
             if self._blocked_s is not None or not self._holds(one):
                 return False
