@@ -660,7 +660,8 @@ class Lagging(TypedDict):
 class Snapshot(TypedDict):
     """All up to ``position`` was told. So many branches felt something meanwhile: their moods come, as they are
     now. Told with the feature ``snapshots``: once to whoever subscribes to moods with ``after``, and whenever
-    it is not ``complete``: more moods changed than are told, which are told when they change the next time."""
+    it is not ``complete``: more moods changed than are told, which are told when they change the next time.
+    After a restore, and with ``all_moods``, ``branches`` are all that there are."""
 
     type: Literal["snapshot"]
     subscription: str
