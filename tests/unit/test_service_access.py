@@ -555,6 +555,25 @@ def test_nobody_takes_the_room_of_others(ledger: Ledger) -> None:
     assert many.reason == "980 more were denied in a short time"
 
 
+def test_no_tenant_takes_all_of_the_room_however_many_callers_it_has(ledger: Ledger) -> None:
+    async def play() -> None:
+        denials = Denials(ledger, every_s=60.0, most=100)
+        for number in range(1_000):
+            who = Principal(f"key:m-{number % 20}", "crowd", "reader")
+            denials.note(Forbidden("x", "no"), "flood", who=who)
+        assert len(denials._waiting) == 75, "three quarters"
+        denials.note(Forbidden("x", "no"), "mine", who=Principal("key:8", "aside", "reader"))
+        await denials.flush()
+        denials.note(Forbidden("x", "no"), "again", who=Principal("key:m-1", "crowd", "reader"))
+        await denials.close()
+
+    asyncio.run(play())
+    assert [one.action for one in done(ledger.denials("aside"))] == ["mine"]
+    again, many, *others = done(ledger.denials("crowd"))
+    assert (again.action, many.reason) == ("again", "925 more were denied in a short time")
+    assert len(others) == 75
+
+
 def test_very_many_who_are_unknown_leave_room_for_who_is_known(ledger: Ledger) -> None:
     async def play() -> None:
         denials = Denials(ledger, every_s=60.0, most=20)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from quantum_memory.cluster.service.access.ledger import Ledger
 from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.shares import of_tenant
 from quantum_memory.errors import Denied
 from quantum_memory.memory.vault.admission import MAX_TOLD_CHARS, NoteDenial
 
@@ -25,8 +26,8 @@ class Denials:
     """Denials on their way to the catalog. Used on one event loop.
 
     Whoever is refused over and over costs the vault one write every so often: of very many denials at once some are
-    only counted, for each tenant. Each caller has a tenth of the room, and so have all together whom nobody knew: they
-    are in the way of nobody else's.
+    only counted, for each tenant. Each caller has a tenth of the room, and so have all together whom nobody knew; all
+    of one tenant have no more than ``of_tenant``, however many they are.
 
     Args:
         ledger: the catalog.
@@ -45,7 +46,7 @@ class Denials:
     ) -> None:
         self._ledger, self._now, self._every_s, self._most = ledger, now, every_s, most
         self._waiting: deque[NoteDenial] = deque()
-        self._waits: Counter[tuple[str | None, str | None]] = Counter()
+        self._waits: Counter[tuple[str | None, ...]] = Counter()
         self._uncounted: Counter[str | None] = Counter()
         self._writing: asyncio.Task[None] | None = None
         self._flushing = asyncio.Lock()
@@ -71,7 +72,11 @@ class Denials:
             request: the id of his request.
         """
         tenant, subject = (None, None) if who is None else (who.tenant, storable(who.subject))
-        if len(self._waiting) >= self._most or self._waits[tenant, subject] >= self._most // SHARES:
+        if (
+            len(self._waiting) >= self._most
+            or self._waits[(tenant,)] >= of_tenant(self._most)
+            or self._waits[tenant, subject] >= self._most // SHARES
+        ):
             self._uncounted[tenant] += 1
             return
         reason = "; ".join((str(error), *getattr(error, "__notes__", ())))
@@ -83,7 +88,7 @@ class Denials:
         fields = [None if text is None else storable(text) for text in told]
         one = NoteDenial(uuid4().hex, self._now(), storable(action), storable(reason), *fields)
         self._waiting.append(one)
-        self._waits[one.tenant, one.who] += 1
+        self._waits.update(_places(one))
 
     async def flush(self) -> None:
         """Write what waits now. Raises: Unavailable, StorageFailure; then it waits on."""
@@ -97,7 +102,7 @@ class Denials:
                 await self._ledger.write(*batch)
                 for _ in batch:
                     self._waiting.popleft()
-                self._waits = Counter((one.tenant, one.who) for one in self._waiting)
+                self._waits = Counter(place for one in self._waiting for place in _places(one))
 
     async def close(self) -> None:
         """Write what waits, if that can be, and stop."""
@@ -121,6 +126,11 @@ class Denials:
             await self.flush()
         except Exception as error:  # noqa: BLE001 (whatever it is, those that come later are written)
             logger.warning("%d denials could not be written and wait: %s", len(self._waiting), error)
+
+
+def _places(one: NoteDenial) -> tuple[tuple[str | None, ...], ...]:
+    """Of whose room it takes a place: of the caller's, and of his tenant's."""
+    return (one.tenant, one.who), (one.tenant,)
 
 
 def storable(text: str) -> str:
