@@ -564,8 +564,23 @@ def test_an_import_is_sent_again_to_another_branch_of_the_same_name(rest: Rest) 
         for _ in range(before):
             assert rest.post(f"{ALICE}/remember?branch=side", one).is_success
         done = rest.ask("POST", f"{ALICE}/import?format=jsonl&branch=side", content=ndjson(one), headers=headers)
-        assert done.status_code == 200, done.text
+        told = done.json()
+        assert (told["read"], told["added"], told["known"]) == (1, 1 - before, before), "what this one did"
         assert rest.ask("DELETE", f"{ALICE}/branches/side", who="admin").status_code == 204
+
+
+def test_an_import_that_is_sent_again_tells_of_what_was_rewritten_since(rest: Rest) -> None:
+    def bring() -> tuple[int, ...]:
+        headers = {**NDJSON, "Idempotency-Key": "k"}
+        body = ndjson(*({"text": f"thing number {number}", "id": f"m{number}"} for number in range(3)))
+        told = rest.ask("POST", f"{ALICE}/import?format=jsonl&skip_bad=true", content=body, headers=headers).json()
+        return tuple(told[name] for name in ("read", "added", "known", "skipped"))
+
+    assert bring() == bring() == (3, 3, 0, 0)
+    assert rest.ask("PATCH", f"{ALICE}/memories/m1", json={"text": "something else"}).is_success
+    assert bring() == (3, 2, 0, 1)
+    assert rest.post(f"{ALICE}/forget", {"ids": ["m2"]}).is_success
+    assert bring() == (3, 2, 0, 1), "it came, and went"
 
 
 def test_files_that_are_bad_write_nothing_unless_that_is_skipped(rest: Rest) -> None:
@@ -592,6 +607,15 @@ def test_a_database_is_not_opened_and_no_path_is_read(rest: Rest) -> None:
     problem(
         rest.ask("POST", f"{ALICE}/import", content=b"PK\x03\x04" + bytes(50), headers=BYTES), 422, "unreadable-file"
     )
+
+
+@pytest.mark.parametrize("wanted", ["bytes=100-", "bytes=0-0,5-9", "bytes=-1", "bytes=99999999-", "lines=1"])
+def test_an_archive_goes_out_whole_whatever_part_is_asked_for(rest: Rest, wanted: str) -> None:
+    """Each request makes a file of its own: a part of one and a part of another are no archive."""
+    out = rest.get(f"{ALICE}/archive", who="reader", headers={"Range": wanted})
+    assert (out.status_code, len(out.content)) == (200, int(out.headers["content-length"]))
+    assert not {"accept-ranges", "content-range"} & set(out.headers)
+    assert rest.ask("POST", "/agents/bob/archive", content=out.content, headers=BYTES).status_code == 201
 
 
 def test_an_agent_goes_out_and_comes_in_with_its_whole_history(rest: Rest) -> None:

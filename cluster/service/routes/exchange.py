@@ -221,12 +221,7 @@ async def import_memories(
         handle = await asked.agent(agent, branch, create=create and not dry_run)
         since = None if asked.key is None else await _begun(handle, asked.key)
         job = ImportJob(UPLOAD, form, reading, skip_bad, dry_run, check=True)
-        told = _report(await _imported(asked, partial(_importer, handle, path, job, since), request))
-    if asked.key is None:
-        return told
-    # What the first one added is known by now: that it did is told as it was then.
-    added = int(await asked.key.first_told("added", str(told.added)))
-    return told.model_copy(update={"added": added, "known": told.known + told.added - added})
+        return _report(await _imported(asked, partial(_importer, handle, path, job, since), request))
 
 
 async def _begun(handle: AgentHandle, key: Key) -> Place:
@@ -289,6 +284,8 @@ def _place(bad: object) -> str:
 class OnceResponse(FileResponse):
     """A file that goes once it was sent, also where its caller left before.
 
+    It is sent whole whatever `Range` asks for: the next request makes another file, of which this one has no part.
+
     Args:
         path: of the file.
         gone: lets it go.
@@ -297,11 +294,13 @@ class OnceResponse(FileResponse):
 
     def __init__(self, path: Path, gone: Callable[[], Awaitable[None]], name: str) -> None:
         super().__init__(path, media_type=BYTES, filename=name)
+        del self.headers["accept-ranges"]
         self._gone = gone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        whole = [(name, value) for name, value in scope["headers"] if name != b"range"]
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__({**scope, "headers": whole}, receive, send)
         finally:
             await self._gone()
 
