@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, TypeGuard, TypeVar
 from uuid import uuid4
 
 from quantum_memory.actors.episodic_memory import EpisodicMemoryHost
@@ -12,13 +12,14 @@ from quantum_memory.actors.journal import Draft
 from quantum_memory.actors.parts import Parts
 from quantum_memory.actors.quantum_state import QuantumStateHost
 from quantum_memory.actors.requests import Where
-from quantum_memory.actors.semantic_graph import About, SemanticGraphHost
+from quantum_memory.actors.semantic_graph import SemanticGraphHost
 from quantum_memory.actors.turns import Turns
 from quantum_memory.actors.vault import VaultHost
 from quantum_memory.actors.views import Sprout, ViewHost
 from quantum_memory.actors.writing import Writer, on_fresh_head
 from quantum_memory.errors import AlreadyExists, PlaceNotFound
 from quantum_memory.memory.events import RolledBack
+from quantum_memory.memory.merging import Change, Gone, Since, Version
 from quantum_memory.memory.vault.writes import ROOT_BRANCH, CreateBranch, CreateCommit
 from quantum_memory.types import (
     Branch,
@@ -32,6 +33,7 @@ from quantum_memory.types import (
 )
 
 T = TypeVar("T")
+V = TypeVar("V")
 READINGS = 16
 """Moods read in one call of a history, so that others get in between."""
 
@@ -119,28 +121,26 @@ class Brancher:
         here, there = await asyncio.gather(journal.resolve(branch, left), journal.resolve(branch, right))
         at_left, at_right = [(await journal.branch(place.branch)).lineage for place in (here, there)]
         episodic, quantum, graph = self._parts.episodic, self._parts.quantum, self._parts.graph
+        lineages, ways = [at_left, at_right], [Since(here, there), Since(there, here)]
         memories, skills, relations, moods, tensors = await asyncio.gather(
-            episodic.scatter(EpisodicMemoryHost.memories, [at_left, at_right], [here, there]),
-            episodic.scatter(EpisodicMemoryHost.all_skills, [at_left, at_right], [here, there]),
-            graph.scatter(SemanticGraphHost.relations, [at_left, at_right], [About(here), About(there)]),
-            quantum.scatter(QuantumStateHost.read, [at_left, at_right], [here, there]),
+            episodic.scatter(EpisodicMemoryHost.memory_changes, lineages, ways),
+            episodic.scatter(EpisodicMemoryHost.all_skills, lineages, [here, there]),
+            graph.scatter(SemanticGraphHost.changes, lineages, ways),
+            quantum.scatter(QuantumStateHost.read, lineages, [here, there]),
             quantum.ask(QuantumStateHost.tensors, at_left, here),
         )
         alike = await quantum.ask(QuantumStateHost.fidelity, at_right, (there, tensors))
-        known = [{memory.id: memory for memory in side} for side in memories]
-        pairs = [(memory, known[1][memory.id]) for memory in memories[0] if memory.id in known[1]]
-        related = [set(side) for side in relations]
         return Diff(
-            only_left=tuple(memory for memory in memories[0] if memory.id not in known[1]),
-            only_right=tuple(memory for memory in memories[1] if memory.id not in known[0]),
+            only_left=_only(memories[0]),
+            only_right=_only(memories[1]),
             skills_left=tuple(skill for skill in skills[0] if skill not in skills[1]),
             skills_right=tuple(skill for skill in skills[1] if skill not in skills[0]),
             mood_left=moods[0],
             mood_right=moods[1],
             mood_fidelity=alike,
-            revised=tuple(pair for pair in pairs if pair[0] != pair[1]),
-            relations_left=tuple(one for one in relations[0] if one not in related[1]),
-            relations_right=tuple(one for one in relations[1] if one not in related[0]),
+            revised=tuple((one.theirs, one.base) for one in memories[0] if _there(one.theirs) and _there(one.base)),
+            relations_left=tuple(one.theirs for one in relations[0] if _there(one.theirs)),
+            relations_right=tuple(one.theirs for one in relations[1] if _there(one.theirs)),
         )
 
     async def delete(self, branch: Branch, op_id: str) -> None:
@@ -166,3 +166,13 @@ class Brancher:
         """Tell the views something that makes later answers faster; they would find it in the vault all the same."""
         for view in self._parts.views:
             view.post(method, lineage, item)
+
+
+def _there(version: Version[V]) -> TypeGuard[V]:
+    """Whether there is something, and it was neither taken away nor never known."""
+    return version is not None and not isinstance(version, Gone)
+
+
+def _only(changes: Sequence[Change[V]]) -> tuple[V, ...]:
+    """What is there and was not there before."""
+    return tuple(one.theirs for one in changes if _there(one.theirs) and not _there(one.base))

@@ -20,7 +20,7 @@ from quantum_memory.memory.episodic.indexing import Indexer
 from quantum_memory.memory.episodic.search import fetch, latest, memories, page
 from quantum_memory.memory.episodic.segments import Segments
 from quantum_memory.memory.episodic.snapshot import MemoriesCodec
-from quantum_memory.memory.episodic.state import EpisodicState, Sizes
+from quantum_memory.memory.episodic.state import EpisodicState, Sizes, read
 from quantum_memory.memory.events import Uses, rows_of
 from quantum_memory.memory.library.entries import Entry
 from quantum_memory.memory.library.keeping import Kept
@@ -29,6 +29,7 @@ from quantum_memory.memory.library.shelves import Shelf
 from quantum_memory.memory.life import uses
 from quantum_memory.memory.life.fading import fading
 from quantum_memory.memory.life.novelty import met
+from quantum_memory.memory.life.provenance import Provenance, provenance
 from quantum_memory.memory.life.reports import Fading
 from quantum_memory.memory.life.uses import Practice, UsesFold, UsesState
 from quantum_memory.memory.life.uses_snapshot import UsesCodec
@@ -159,6 +160,12 @@ class EpisodicMemoryHost(ViewHost):
     def page(self, asked: Sequence[tuple[Place, int, int]]) -> list[tuple[list[Memory], int]]:
         """So many memories at each place from a number on, in the order of remembering, and how many there are."""
         return [page(self._views().memories.at(place), begin, most) for place, begin, most in asked]
+
+    def provenance(self, asked: Sequence[tuple[Place, MemoryId]]) -> list[Provenance | None]:
+        """Where a memory comes from and what was made of it, at each place; nothing of one that is not there."""
+        states = [(self._views().memories.at(place), memory) for place, memory in asked]
+        found = [(read(state, memory), state) for state, memory in states]
+        return [None if one is None else provenance(one, memories(state)) for one, state in found]
 
     def latest(self, asked: Sequence[tuple[Place, int]]) -> list[tuple[MemoryId, ...]]:
         """The ids of the last so many memories at each place, in the order of remembering."""

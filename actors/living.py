@@ -24,7 +24,7 @@ from quantum_memory.memory.events import Event, Forgotten, Revised
 from quantum_memory.memory.life.duplicates import Group, groups
 from quantum_memory.memory.life.episodes import episodes
 from quantum_memory.memory.life.facts import facts
-from quantum_memory.memory.life.provenance import Provenance, origin_of, provenance
+from quantum_memory.memory.life.provenance import Provenance, origin_of
 from quantum_memory.memory.life.reports import (
     Absorbed,
     ConsolidationReport,
@@ -139,11 +139,11 @@ class Life:
     async def provenance(self, branch: Branch, memory: MemoryId, as_of: Where) -> Provenance:
         """Where a memory comes from, and what was made of it. Raises: MemoryNotFound, PlaceNotFound."""
         place = await self._parts.journal.resolve(branch, as_of)
-        every = await self._memories(await self._parts.journal.branch(place.branch), place)
-        found = next((one for one in every if one.id == memory), None)
+        lineage = (await self._parts.journal.branch(place.branch)).lineage
+        found = await self._parts.episodic.ask_long(EpisodicMemoryHost.provenance, lineage, (place, memory))
         if found is None:
             raise MemoryNotFound(memory)
-        return provenance(found, every)
+        return found
 
     async def _done(self, request: LifeRequest, message: str, plan: Planner[S]) -> S:
         """The report of a step, once what it plans is written; at the place where the branch stands then."""

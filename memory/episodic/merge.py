@@ -16,8 +16,9 @@ from blake3 import blake3
 
 from quantum_memory.checks import within
 from quantum_memory.errors import InvalidValue
+from quantum_memory.memory.episodic.columnar import Ints
 from quantum_memory.memory.episodic.runs import Slice
-from quantum_memory.memory.episodic.state import EpisodicState, read
+from quantum_memory.memory.episodic.state import EpisodicState, read, read_all
 from quantum_memory.memory.merging import Change, Gone, Key, Trait, Version
 from quantum_memory.policies.merge import Side
 from quantum_memory.types import PAD, Memory, MemoryId, Utterance
@@ -26,6 +27,9 @@ DIGEST_BYTES = 16
 FIELDS = ("text", "at", "importance", "speaker", "kind", "session", "tags", "metadata")
 NEEDED = ("at", "importance", "kind")
 """Fields that a memory cannot be without, though an utterance can."""
+AT_ONCE = 256
+"""Memories that are compared at once: no more of those that differ in nothing are held."""
+_NONE: Ints = np.empty(0, np.int64)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _ENCODER = msgspec.msgpack.Encoder(order="sorted", enc_hook=np.generic.item)
 
@@ -34,35 +38,33 @@ def changes(base: EpisodicState | None, theirs: EpisodicState) -> tuple[Change[M
     """What became of memories between two states of a branch; all that it ever did if there is no base.
 
     First what is new or reads otherwise, in the order of remembering, then what was forgotten, in the order of
-    forgetting. Slices that both share are not read, so this costs about what changed.
+    forgetting. Rows that both see of a block are not read, so this costs about what changed.
     """
-    shared = {} if base is None else {(id(part.block), part.length): part for part in base.slices()}
-    read = [
-        Change(memory.id, version(base, memory.id), memory)
-        for part in theirs.slices()
-        for memory in _fresh(part, shared.get((id(part.block), part.length)))
-        if not _reads_as(base, memory)
-    ]
+    before = {} if base is None else {id(part.block): part for part in base.slices()}
+    told: list[Change[Memory]] = []
+    for part in theirs.slices():
+        rows = _fresh(part, before.get(id(part.block)))
+        for start in range(0, len(rows), AT_ONCE):
+            some = part.block.memories(rows[start : start + AT_ONCE])
+            had = {} if base is None else read_all(base, [one.id for one in some])
+            told += [
+                Change(one.id, had.get(one.id) or version(base, one.id), one) for one in some if had.get(one.id) != one
+            ]
     gone = [
         Change(memory, version(base, memory), Gone(at))
         for memory, at in sorted(theirs.forgotten.items(), key=lambda one: (one[1] or _EARLIEST, one[0]))
         if base is None or memory not in base.forgotten or base.forgotten[memory] != at
     ]
-    return (*read, *gone)
+    return (*told, *gone)
 
 
-def _fresh(part: Slice, before: Slice | None) -> Iterable[Memory]:
-    """The living of a slice that were not among the living of the same slice before."""
+def _fresh(part: Slice, before: Slice | None) -> Ints:
+    """The living rows of a slice that were not among the living of one of the same block before."""
     if before is None:
-        return part.memories()
-    if before.dead is None or before.dead is part.dead:
-        return ()
-    alone = np.setdiff1d(part.living(), before.living())
-    return part.block.memories(alone)
-
-
-def _reads_as(state: EpisodicState | None, memory: Memory) -> bool:
-    return state is not None and read(state, memory.id) == memory
+        return part.living()
+    if part.length <= before.length and (before.dead is None or before.dead is part.dead):
+        return _NONE
+    return np.setdiff1d(part.living(), before.living(), assume_unique=True)
 
 
 def version(state: EpisodicState | None, memory: MemoryId) -> Version[Memory]:

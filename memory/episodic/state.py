@@ -9,6 +9,7 @@ copied O(log n) times until its run is large enough to stay for good. Nothing th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -147,6 +148,18 @@ def read(state: EpisodicState, memory: MemoryId) -> Memory | None:
     if address is None:
         return None
     return state.slices()[address[0]].block.memories(np.array([address[1]]))[0]
+
+
+def read_all(state: EpisodicState, memories: Iterable[MemoryId]) -> dict[MemoryId, Memory]:
+    """Those of these memories that are there, each slice read once."""
+    rows: dict[int, list[int]] = defaultdict(list)
+    for one in memories:
+        address = state.find(one)
+        if address is not None:
+            rows[address[0]].append(address[1])
+    slices = state.slices()
+    found = (memory for index, some in rows.items() for memory in slices[index].block.memories(np.array(sorted(some))))
+    return {memory.id: memory for memory in found}
 
 
 def _appended(state: EpisodicState, new: Sequence[Memory], sizes: Sizes) -> EpisodicState:

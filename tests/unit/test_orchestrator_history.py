@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import random
 import re
 import threading
 import time
@@ -249,6 +251,46 @@ def test_a_difference_has_revisions_and_relations_beside_what_is_on_one_side(fro
         ("Ann", "knows", "Tom", 1.0),
     }
     assert alice.diff(what_if, before).revised == (pair[::-1],)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_difference_is_what_lists_of_both_sides_say(front: Front, seed: int) -> None:
+    chance = random.Random(seed)
+    alice, names, numbers = front.agent(), ["Ann", "Bob", "Tom", "tea"], itertools.count()
+    alice.remember([ready(next(numbers)) for _ in range(40)])
+    sides = [alice, alice.fork("what-if"), front.agent("bob")]
+    places = [(alice, alice.checkpoint("begin"))]
+
+    def change(side: AgentHandle) -> None:
+        there = [*ids(side), "nothing"]
+        match chance.randrange(6):
+            case 0 | 1:
+                side.remember([ready(next(numbers)) for _ in range(chance.randrange(1, 30))])
+            case 2 if len(there) > 1:
+                side.forget(chance.sample(there[:-1], min(3, len(there) - 1)))
+            case 3 if len(there) > 1:
+                side.revise(chance.choice(there[:-1]), tags=[f"new {next(numbers)}"])
+            case 4:
+                side.relate(chance.choice(names[:3]), chance.choice(["helps", "likes"]), names[3], weight=2.0)
+            case _:
+                known = [place for of, place in places if of is side]
+                if known and chance.random() < 0.3:
+                    side.rollback(chance.choice(known))
+
+    for number in range(24):
+        side = chance.choice(sides)
+        change(side)
+        places.append((side, side.checkpoint(f"{number}")))
+    for (left, here), (right, there) in (chance.sample(places, 2) for _ in range(12)):
+        found = alice.diff(here, there)
+        ours, theirs = ({one.id: one for one in of.memories(as_of=at)} for of, at in ((left, here), (right, there)))
+        assert found.only_left == tuple(one for one in ours.values() if one.id not in theirs)
+        assert found.only_right == tuple(one for one in theirs.values() if one.id not in ours)
+        both = [(one, theirs[one.id]) for one in ours.values() if one.id in theirs]
+        assert sorted(found.revised, key=str) == sorted((pair for pair in both if pair[0] != pair[1]), key=str)
+        said, heard = (of.relations(as_of=at) for of, at in ((left, here), (right, there)))
+        assert found.relations_left == tuple(one for one in said if one not in heard)
+        assert found.relations_right == tuple(one for one in heard if one not in said)
 
 
 def test_a_rollback_to_nowhere_is_refused_before_anything_is_sent(front: Front) -> None:
