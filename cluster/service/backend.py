@@ -6,7 +6,8 @@ Owns which handle stands for whom. What it does to agents is what their handles 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from hashlib import blake2b
 
 from quantum_memory.actors.directory import session_of as session_of_op
@@ -16,8 +17,9 @@ from quantum_memory.actors.ray_metrics import ray_metrics
 from quantum_memory.actors.requests import RecallRequest
 from quantum_memory.checks import named
 from quantum_memory.cluster.connect import MemoryCluster
-from quantum_memory.cluster.service.gathered import Recalls
+from quantum_memory.cluster.service.gathered import Recalls, looks_far
 from quantum_memory.cluster.service.principals import Principal
+from quantum_memory.cluster.service.shares import Shares
 from quantum_memory.cluster.service.tenants import beyond, inside, outside, skipped
 from quantum_memory.errors import AgentNotFound
 from quantum_memory.memory.held import Held
@@ -26,6 +28,8 @@ from quantum_memory.memory.vault.writes import DERIVED, OpenSession, Written
 from quantum_memory.telemetry import SILENT
 from quantum_memory.types import AgentName, Branch, Hits, Mood, Tree
 
+LONG = 8
+"""Questions that take long and are answered at a time, for all callers of a replica."""
 KEPT = 10_000
 """Callers whose way to the cluster is kept, and agents of theirs."""
 
@@ -49,6 +53,14 @@ class Backend:
         self._callers: Held[tuple[str, str], MemoryCluster] = Held(KEPT)
         self._recalls = Recalls(memory, ray_metrics() if memory.settings.telemetry.metrics else SILENT)
         self._first: Held[tuple[str, str, str], AgentHandle] = Held(KEPT)
+        self._long = Shares(LONG)
+
+    @asynccontextmanager
+    async def long(self, who: Principal) -> AsyncIterator[None]:
+        """Be one of those whose question takes long, when it is his turn: everybody else's come in between."""
+        with ExitStack() as held:
+            await self._long.come(who, held)
+            yield
 
     async def agents_page(self, who: Principal, after: str | None, limit: int) -> list[str]:
         """The names of the first agents that a caller sees after one, in order, and so many at most.
@@ -130,12 +142,17 @@ class Backend:
         found = await memory.call_vault("outcome", inside(who.tenant, name), memory.op_id(op)).begin()
         return found
 
-    async def recall(self, request: RecallRequest) -> Hits:
+    async def recall(self, who: Principal, request: RecallRequest) -> Hits:
         """What is found for whoever has seen to it that he may ask, with what comes meanwhile; see ``Recalls``.
+
+        What looks far waits until it is his turn; see ``long``.
 
         Raises: as ``AgentHandle.recall`` does; Busy.
         """
-        return await self._recalls.recall(request)
+        if not looks_far(request):
+            return await self._recalls.recall(request)
+        async with self.long(who):
+            return await self._recalls.recall(request)
 
     async def library(self, who: Principal, op: str | None = None) -> Library:
         """The library as far as a caller may reach; with a name for what he does now, that is done once."""

@@ -5,9 +5,10 @@ Owns the order of these; what is asked for is the routes' business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import wraps
+from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request, Response
@@ -35,6 +36,7 @@ ROLE, UPLOAD = "x-role", "x-upload"
 AGENT = "agent"
 """What a path calls an agent."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Work = TypeVar("Work", bound=Callable[..., Awaitable[Any]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +240,14 @@ async def asked_of(request: Request) -> Asked:
 
 
 Asks = Annotated[Asked, Depends(asked_of)]
+
+
+def takes_long(work: Work) -> Work:
+    """An operation that waits until it is its caller's turn among what takes long; see ``Backend.long``."""
+
+    @wraps(work)
+    async def in_turn(*, asked: Asked, **others: Any) -> Any:
+        async with asked.door.backend.long(asked.who):
+            return await work(asked=asked, **others)
+
+    return cast("Work", in_turn)

@@ -49,7 +49,7 @@ class Recalls:
         """
         check_question(request.query, request.k, self._settings)
         lineage = request.branch.lineage
-        if self._apart or _takes_long(request):
+        if self._apart or request.deadline_s is not None or looks_far(request):
             alone: Hits = await self._memory.call_owner(lineage, "recall_one", request).begin()
             return alone
         if self._questions.waiting(lineage) >= self._most:
@@ -68,7 +68,6 @@ class Recalls:
         return found
 
 
-def _takes_long(request: RecallRequest) -> bool:
-    """Whether others should not wait for the answer to this one."""
-    own = request.as_of is not None or request.deadline_s is not None
-    return own or request.exact or bool(request.neighbours) or request.k > MOST_K
+def looks_far(request: RecallRequest) -> bool:
+    """Whether a question is for the past, what a look at every memory finds, very many memories or their company."""
+    return request.as_of is not None or request.exact or bool(request.neighbours) or request.k > MOST_K

@@ -199,9 +199,10 @@ class _Tools:
     ) -> Recollections:
         """What is remembered about something, best first, with the parts of each score."""
         with self._told():
-            handle = await self._agent(ctx, "reader", "recall", agent, branch)
+            who = await self._who(ctx, "reader", "recall", agent)
+            handle = await self._backend.agent(who, agent, branch)
             which = filters_of(since, until, None, speaker, tags or ())
-            hits = await self._backend.recall(recall_request(handle.info, query, k, which, None))
+            hits = await self._backend.recall(who, recall_request(handle.info, query, k, which, None))
             found = [recollection(one.memory, one.score, one.why) for one in hits]
             return Recollections(memories=found, missing=list(hits.missing))
 
@@ -218,8 +219,10 @@ class _Tools:
         Marks such as [m3] stand for memories, whose ids are in the citations.
         """
         with self._told():
-            handle = await self._agent(ctx, "reader", "context", agent, branch)
-            made = await handle.context.begin(query, tokens)
+            who = await self._who(ctx, "reader", "context", agent)
+            handle = await self._backend.agent(who, agent, branch)
+            async with self._backend.long(who):
+                made = await handle.context.begin(query, tokens)
             return Block(text=made.text, tokens=made.tokens, citations=dict(made.citations), missing=list(made.missing))
 
     async def mood(self, ctx: Context[Any, Any], agent: Agent, branch: Branch = None) -> Feeling:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quantum_memory.actors.requests import place_of
-from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.door import Asks, takes_long
 from quantum_memory.cluster.service.models import AgentPath, BranchQuery
 from quantum_memory.cluster.service.models_asking import ContextQuestion, ContextTold, RecallQuestion, context_told
 from quantum_memory.cluster.service.models_memories import Recalled, hits_told
@@ -19,11 +19,12 @@ async def recall(asked: Asks, agent: AgentPath, question: RecallQuestion, branch
     """Each hit says what its score is made of. Where a part of memory is away, the answer comes without it."""
     handle = await asked.agent(agent, branch)
     request = question.of(handle.info, place_of(place(handle, question.as_of)))
-    hits = await asked.door.backend.recall(request)
+    hits = await asked.door.backend.recall(asked.who, request)
     return hits_told(hits, embeddings=question.embeddings)
 
 
 @asks("reader", "POST", "/agents/{agent}/context", "context", "What an agent knows of something, as part of a prompt.")
+@takes_long
 async def context(asked: Asks, agent: AgentPath, question: ContextQuestion, branch: BranchQuery = None) -> ContextTold:
     """What memories say is quoted: it is data, and no instruction to whoever reads it."""
     handle = await asked.agent(agent, branch)

@@ -23,7 +23,7 @@ from quantum_memory.actors.importing import Importer, ImportJob, ImportReport
 from quantum_memory.cluster.archives import ClusterDoor
 from quantum_memory.cluster.formats import Written, write_json_lines, write_transcript
 from quantum_memory.cluster.service.bodies import lines
-from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.door import Asked, Asks
 from quantum_memory.cluster.service.idempotency import Key
 from quantum_memory.cluster.service.limits.meter import Meter
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Told
@@ -165,19 +165,21 @@ async def export_memories(
     handle = await asked.agent(agent, branch)
     at = await pinned(handle, as_of)
     if form == "transcript":
-        return StreamingResponse(_written(handle, at, write_transcript), media_type=TEXT)
+        return StreamingResponse(_written(asked, handle, at, write_transcript), media_type=TEXT)
     write = partial(write_json_lines, embeddings=embeddings)
-    return StreamingResponse(_written(handle, at, write), media_type=NDJSON)
+    return StreamingResponse(_written(asked, handle, at, write), media_type=NDJSON)
 
 
 async def _written(
-    handle: AgentHandle, at: Place, write: Callable[[Sequence[Memory]], Iterator[str]]
+    asked: Asked, handle: AgentHandle, at: Place, write: Callable[[Sequence[Memory]], Iterator[str]]
 ) -> AsyncIterator[bytes]:
     """The memories at a place as lines, page after page, made in threads: however many there are, few are held."""
     begin, total = 0, 1
     while begin < total:
-        found, total = await handle.page.begin(begin, EXPORTED, as_of=at)
-        yield await asyncio.to_thread(_bytes, write, found)
+        async with asked.door.backend.long(asked.who):
+            found, total = await handle.page.begin(begin, EXPORTED, as_of=at)
+            lines = await asyncio.to_thread(_bytes, write, found)
+        yield lines
         begin += EXPORTED
 
 

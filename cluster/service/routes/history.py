@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from quantum_memory.cluster.service import cursors
-from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.door import Asks, takes_long
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Cursor, Limit, Page
 from quantum_memory.cluster.service.models_history import (
     AuditTold,
@@ -43,6 +43,7 @@ Side = Annotated[str, Query(description="A place in history.", min_length=1, exa
 @asks(
     "reader", "GET", "/agents/{agent}/log", "readLog", "What happened on a branch and those it came from, newest first."
 )
+@takes_long
 async def read_log(
     asked: Asks,
     agent: AgentPath,
@@ -72,6 +73,7 @@ async def checkpoint(asked: Asks, agent: AgentPath, what: ToCheckpoint, branch: 
 
 
 @asks("reader", "GET", "/agents/{agent}/commits", "listCommits", "The checkpoints of an agent, oldest first.")
+@takes_long
 async def list_commits(asked: Asks, agent: AgentPath, limit: Limit = 100, cursor: Cursor = None) -> Page[CommitTold]:
     """On all of its branches."""
     handle = await asked.agent(agent)
@@ -112,6 +114,7 @@ async def drop_tag(asked: Asks, agent: AgentPath, tag: TagPath) -> None:
 
 
 @asks("reader", "GET", "/agents/{agent}/diff", "diff", "What one place has and another has not, or otherwise.")
+@takes_long
 async def diff(
     asked: Asks, agent: AgentPath, left: Side, right: Side | None = None, branch: BranchQuery = None
 ) -> DiffTold:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.door import Asks, takes_long
 from quantum_memory.cluster.service.limits.meter import MEMORIES
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, When
 from quantum_memory.cluster.service.models_graph import (
@@ -36,6 +36,7 @@ Thing = Annotated[str, Query(description="A name, in any form.", min_length=1, e
 
 
 @asks("reader", "GET", "/agents/{agent}/concepts", "listConcepts", "What an agent's memories are about.")
+@takes_long
 async def list_concepts(
     asked: Asks,
     agent: AgentPath,
@@ -50,6 +51,7 @@ async def list_concepts(
 
 
 @asks("reader", "GET", "/agents/{agent}/relations", "listRelations", "The relations that an agent knows of.")
+@takes_long
 async def list_relations(
     asked: Asks,
     agent: AgentPath,
@@ -91,6 +93,7 @@ async def unrelate(asked: Asks, agent: AgentPath, what: ToUnrelate, branch: Bran
 
 
 @asks("reader", "GET", "/agents/{agent}/neighbours", "listNeighbours", "What is near something, and what binds it.")
+@takes_long
 async def list_neighbours(
     asked: Asks,
     agent: AgentPath,
@@ -111,6 +114,7 @@ async def list_neighbours(
 
 
 @asks("reader", "GET", "/agents/{agent}/paths", "listPaths", "The ways between two things.")
+@takes_long
 async def list_paths(
     asked: Asks,
     agent: AgentPath,

@@ -8,7 +8,7 @@ from fastapi import Path, Query
 
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.cluster.service import cursors
-from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.door import Asks, takes_long
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Cursor, Limit, Page
 from quantum_memory.cluster.service.models_memories import (
     Forgotten,
@@ -30,6 +30,7 @@ Embeddings = Annotated[bool, Query(description="Answer with embeddings, some 8 k
 
 
 @asks("reader", "GET", "/agents/{agent}/memories", "listMemories", "The memories of a branch, in the order of adding.")
+@takes_long
 async def list_memories(
     asked: Asks,
     agent: AgentPath,
@@ -84,6 +85,7 @@ async def read_memory(
 
 
 @asks("reader", "GET", "/agents/{agent}/provenance", "readProvenance", "Where a memory comes from.")
+@takes_long
 async def read_provenance(
     asked: Asks,
     agent: AgentPath,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.cluster.service import cursors
-from quantum_memory.cluster.service.door import Asks
+from quantum_memory.cluster.service.door import Asks, takes_long
 from quantum_memory.cluster.service.models import AgentPath, AsOf, BranchQuery, Cursor, Limit, Page, PlaceTold
 from quantum_memory.cluster.service.models_asking import Felt, MoodThen, MoodTold, mood_then, mood_told
 from quantum_memory.cluster.service.operations import Operations
@@ -20,6 +20,7 @@ async def read_mood(asked: Asks, agent: AgentPath, branch: BranchQuery = None, a
 
 
 @asks("reader", "GET", "/agents/{agent}/mood/history", "readMoodHistory", "The mood after each event, latest first.")
+@takes_long
 async def read_mood_history(
     asked: Asks,
     agent: AgentPath,

@@ -1,0 +1,134 @@
+"""What takes long: of one principal a few at a time, and everything else in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+
+from quantum_memory.cluster.service.backend import LONG
+from quantum_memory.cluster.service.shares import of_principal
+from tests.unit.doors import ANN, Rest, said
+
+ALICE = "/agents/alice"
+QUESTION = {"query": "Which thing?", "k": 2}
+LOOKS_FAR: dict[str, tuple[str, str, Any]] = {
+    "listMemories": ("GET", "/memories", None),
+    "readProvenance": ("GET", "/provenance?memory=m0", None),
+    "readLog": ("GET", "/log", None),
+    "listCommits": ("GET", "/commits", None),
+    "diff": ("GET", "/diff?left=main&right=main", None),
+    "readMoodHistory": ("GET", "/mood/history", None),
+    "listConcepts": ("GET", "/concepts", None),
+    "listRelations": ("GET", "/relations", None),
+    "listNeighbours": ("GET", "/neighbours?name=Ann", None),
+    "listPaths": ("GET", "/paths?start=Ann&goal=Bob", None),
+    "context": ("POST", "/context", {"query": "Which thing?"}),
+    "exportMemories": ("GET", "/export", None),
+    "recall exactly": ("POST", "/recall", QUESTION | {"exact": True}),
+    "recall of the past": ("POST", "/recall", QUESTION | {"as_of": "main"}),
+    "recall of many": ("POST", "/recall", QUESTION | {"k": 101}),
+    "recall with company": ("POST", "/recall", QUESTION | {"neighbours": 1}),
+}
+BRIEF: dict[str, tuple[str, str, Any]] = {
+    "recall": ("POST", "/recall", QUESTION),
+    "recall in time": ("POST", "/recall", QUESTION | {"deadline_s": 20.0}),
+    "readMood": ("GET", "/mood", None),
+    "readMemory": ("GET", "/memories/m0", None),
+}
+
+
+@pytest.fixture(scope="module")
+def rest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
+    made = Rest(tmp_path_factory.mktemp("vault"))
+    made.put(ALICE)
+    assert made.post(f"{ALICE}/remember", json=said(1, id="m0")).status_code == 200
+    yield made
+    made.close()
+
+
+async def answered(client: httpx.AsyncClient, asked: tuple[str, str, Any]) -> int:
+    method, path, body = asked
+    answer = await client.request(method, f"{ALICE}{path}", json=body)
+    return answer.status_code
+
+
+@pytest.mark.parametrize("name", LOOKS_FAR)
+def test_what_takes_long_waits_for_its_callers_turn_and_is_in_nobody_elses_way(rest: Rest, name: str) -> None:
+    backend = rest.app.state.door.backend
+
+    async def play() -> None:
+        async with rest.client() as ann, rest.client("reader") as reader, AsyncExitStack() as his:
+            for _ in range(of_principal(LONG)):
+                await his.enter_async_context(backend.long(ANN))
+            waits = asyncio.ensure_future(answered(ann, LOOKS_FAR[name]))
+            for brief in BRIEF.values():
+                assert await answered(ann, brief) == 200
+            assert await answered(reader, LOOKS_FAR[name]) == 200
+            assert not waits.done()
+            await his.aclose()
+            assert await asyncio.wait_for(waits, 30.0) == 200
+        assert backend._long._all._free._value == LONG
+
+    rest.run(play())
+
+
+def test_a_turn_is_given_back_by_what_fails_and_by_who_leaves(rest: Rest) -> None:
+    backend = rest.app.state.door.backend
+
+    async def play() -> None:
+        async with rest.client() as ann, AsyncExitStack() as his:
+            for _ in range(2 * LONG):
+                assert await answered(ann, ("GET", "/provenance?memory=nothing", None)) == 404
+            for _ in range(of_principal(LONG)):
+                await his.enter_async_context(backend.long(ANN))
+            leaves = asyncio.ensure_future(answered(ann, LOOKS_FAR["diff"]))
+            await asyncio.sleep(0.05)
+            leaves.cancel()
+            await asyncio.wait((leaves,))
+            await his.aclose()
+            assert await asyncio.wait_for(answered(ann, LOOKS_FAR["diff"]), 30.0) == 200
+        assert backend._long._all._free._value == LONG
+
+    rest.run(play())
+
+
+def test_an_export_that_is_not_read_holds_no_turn(rest: Rest) -> None:
+    backend = rest.app.state.door.backend
+
+    async def play() -> None:
+        stuck, on = asyncio.Event(), asyncio.Event()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body" and message.get("body"):
+                stuck.set()
+                await on.wait()
+
+        async def receive() -> Any:
+            await on.wait()
+            return {"type": "http.disconnect"}
+
+        path = f"/v1{ALICE}/export"
+        scope: dict[str, Any] = {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": [(b"authorization", b"Bearer ann"), (b"host", b"door")],
+            "http_version": "1.1",
+            "scheme": "http",
+            "server": ("door", 80),
+            "state": {},
+        }
+        slow = asyncio.ensure_future(rest.app(scope, receive, send))
+        await asyncio.wait_for(stuck.wait(), 30.0)
+        assert backend._long._all._free._value == LONG
+        on.set()
+        await asyncio.wait_for(slow, 30.0)
+
+    rest.run(play())
