@@ -30,6 +30,7 @@ from quantum_memory.cluster.service.access.authenticator import TEXT, Admitted, 
 from quantum_memory.cluster.service.access.caller import Caller
 from quantum_memory.cluster.service.access.entry import admitted
 from quantum_memory.cluster.service.access.ledger import Ledger
+from quantum_memory.cluster.service.access.refused import whose
 from quantum_memory.cluster.service.access.signatures import MOST_KEYS, verifying_keys
 from quantum_memory.cluster.service.access.signers import MOST_BYTES, RETRY_S, Signers
 from quantum_memory.cluster.service.access.tokens import MOST_CHARS, Tokens
@@ -341,6 +342,25 @@ def test_a_token_nested_very_deeply_is_refused(front: Front) -> None:
     deep = b'{"alg":"EdDSA","kid":' + b"[" * 2900 + b"]" * 2900 + b"}"
     refused(gate_of(front), raw(deep, b"{}", ED.sign)[:MOST_CHARS])
     refused(gate_of(front), raw({"alg": "EdDSA", "kid": "ed"}, b'{"iss":' + b"[" * 2900 + b"]" * 2900 + b"}", ED.sign))
+
+
+def test_whose_a_token_is_that_is_not_taken_is_known_where_its_issuer_signed_it_for_us(
+    front: Front, clock: Clock
+) -> None:
+    def owner(gate: Authenticator, token: str) -> Principal | None:
+        with pytest.raises(Unauthenticated) as caught:
+            principal(gate, token)
+        return whose(caught.value)
+
+    here, there = (gate_of(front, clock=clock, one_use=True) for _ in range(2))
+    used = signed(jti="whose")
+    ann = principal(here, used)
+    assert owner(here, used) == owner(there, used) == ann, "where it was used, and where only the catalog knows"
+    for over in ({"exp": NOW_S - 600}, {"nbf": NOW_S + 600}, {"jti": None}):
+        assert owner(here, signed(**({"jti": "over"} | over))) == ann
+    for changes in ({"aud": "another"}, {"iss": "another"}, {"tenant": None}, {"role": "owner"}):
+        assert owner(here, signed(jti="other", **changes)) is None
+    assert owner(here, signed(OTHER, jti="forged", exp=NOW_S - 600)) is None
 
 
 def test_a_token_for_one_use_is_taken_once_by_all_replicas(front: Front, clock: Clock) -> None:
