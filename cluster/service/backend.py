@@ -172,15 +172,18 @@ class Backend:
 
     async def branches(
         self, who: Principal, agents: Collection[AgentName] | None, name: str | None, most: int
-    ) -> list[tuple[AgentName, str]]:
-        """Branches by agent and name, so many at most: of some agents by the cluster's names, or of all a caller sees.
+    ) -> tuple[list[tuple[AgentName, str]], bool]:
+        """Branches by agent and name, so many at most, and whether these are all.
 
-        Of all branches of theirs, or of those alone that are called so. Raises: Unavailable, StorageFailure.
+        Of some agents by the cluster's names, or of all that a caller sees, of whom so many are looked at. Of all
+        branches of theirs, or of those alone that are called so. Raises: Unavailable, StorageFailure.
         """
+        looked_at = True
         if agents is None:
-            agents = [inside(who.tenant, own) for own in await self.agents_page(who, None, most)]
-        found: list[Branch] = await self.memory.call_vault("branches_of", tuple(agents), name, most).begin()
-        return [(one.agent, one.name) for one in found]
+            seen = await self.agents_page(who, None, most + 1)
+            agents, looked_at = [inside(who.tenant, own) for own in seen[:most]], len(seen) <= most
+        found: list[Branch] = await self.memory.call_vault("branches_of", tuple(agents), name, most + 1).begin()
+        return [(one.agent, one.name) for one in found[:most]], looked_at and len(found) <= most
 
     async def cluster(self, who: Principal) -> MemoryCluster:
         """The cluster, every change of which is this caller's."""

@@ -250,10 +250,15 @@ def test_branches_are_those_of_agents_that_are_named_or_that_a_caller_sees(front
     async def play() -> None:
         all_of, narrow = Principal("key:a", "acme", "reader"), Principal("key:b", "acme", "reader", ("b*",))
         pairs = {(name, branch) for name in ("acme:alice", "acme:bob") for branch in ("main", "what-if")}
-        assert set(await backend.branches(all_of, None, None, 9)) == pairs
-        assert len(await backend.branches(all_of, None, None, 3)) == 3
-        assert await backend.branches(narrow, None, "what-if", 9) == [("acme:bob", "what-if")]
-        assert await backend.branches(all_of, ["acme:bob", "acme:nobody"], "main", 9) == [("acme:bob", "main")]
+        for most in (3, 4):
+            found, complete = await backend.branches(all_of, None, None, most)
+            assert (len(found), set(found) <= pairs, complete) == (most, True, most == 4)
+        assert await backend.branches(narrow, None, "what-if", 1) == ([("acme:bob", "what-if")], True)
+        named = await backend.branches(all_of, ["acme:bob", "acme:nobody"], "main", 1)
+        assert named == ([("acme:bob", "main")], True)
+        front.memory.agent("acme:bob").fork("late")
+        assert await backend.branches(all_of, None, "late", 1) == ([], False), "of the second agent nobody asked"
+        assert await backend.branches(all_of, None, "late", 2) == ([("acme:bob", "late")], True)
 
     asyncio.run(play())
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.cluster.service.principals import Principal
-from quantum_memory.cluster.service.stream import arrears, moods, session, window
+from quantum_memory.cluster.service.stream import arrears, lanes, moods, session, window
 from quantum_memory.cluster.service.stream.arrears import Arrears, Counted
 from quantum_memory.cluster.service.stream.audience import Follower
 from quantum_memory.cluster.service.stream.encoding import Encoder
@@ -78,7 +78,7 @@ class Vault:
 
     async def branches(
         self, who: Principal, agents: Collection[str] | None, name: str | None, most: int
-    ) -> list[tuple[str, str]]:
+    ) -> tuple[list[tuple[str, str]], bool]:
         await asyncio.sleep(0)
         if self.away:
             raise Unavailable("the vault is being restarted")
@@ -89,7 +89,7 @@ class Vault:
             if (tenants := outside(who.tenant, agent)) is not None and who.sees(tenants)
             if (agents is None or agent in agents) and name in (None, branch)
         ]
-        return own[:most]
+        return own[:most], len(own) <= most
 
     def happens(self, hub: Hub, *agents: str, action: str = "remembered", branch: str = "main") -> None:
         fresh = [change(len(self.all) + 1 + number, agent, action, branch) for number, agent in enumerate(agents)]
@@ -757,6 +757,162 @@ def test_whatever_is_restored_and_breaks_a_client_ends_with_every_mood_as_it_is(
         patch.setattr(session, "AGAIN_S", 0.01)
         patch.setattr(moods, "PAUSE_S", 0.005)
         played(play)
+
+
+class Slow(Listener):
+    """A client that takes nothing while its door is shut."""
+
+    def __init__(self, hub: Hub, features: frozenset[str] = frozenset()) -> None:
+        self.door = asyncio.Event()
+        self.door.set()
+        super().__init__(hub, features=features)
+
+    async def _send(self, text: bytes) -> None:
+        await self.door.wait()
+        await super()._send(text)
+
+    def since_lagging(self) -> list[dict[str, Any]]:
+        """What he was told after the last time that he was told to go back."""
+        last = max(number for number, one in enumerate(self.got) if one["type"] == "lagging")
+        assert self.got[last]["upto"] < self.got[last]["after"]
+        return self.got[last + 1 :]
+
+
+def test_who_was_just_being_told_when_the_vault_was_restored_is_told_what_happens_after_it() -> None:
+    async def play(vault: Vault, hub: Hub) -> None:
+        to = Slow(hub)
+        await to.session.heard(Subscribe("s", ("alice",), ("memories",)))
+        await settled()
+        to.door.clear()
+        vault.happens(hub, *["acme:alice"] * 6)
+        await settled()
+        vault.all = vault.all[:4]
+        hub._go_back(4)
+        vault.happens(hub, "acme:alice")
+        to.door.set()
+        await until(lambda: to.session._told_upto() == 5)
+        await settled()
+        assert [one["position"] for one in to.since_lagging()] == [5]
+        await to.stop()
+
+    played(play)
+
+
+def test_who_fell_behind_while_the_vault_was_restored_is_told_what_happens_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "CREDIT", 4)
+    monkeypatch.setattr(session, "SLOW_S", 0.0)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        to = Slow(hub)
+        await to.session.heard(Subscribe("s", ("alice",), ("memories",)))
+        await settled()
+        vault.happens(hub, *["acme:alice"] * 10)
+        await settled()
+        vault.all = vault.all[:6]
+        hub._go_back(6)
+        vault.happens(hub, *["acme:alice"] * 2)
+        await asyncio.sleep(0.01)
+        while to.session._told_upto() < hub.position:
+            await to.takes()
+            await settled()
+        assert [one["position"] for one in to.since_lagging()] == [7, 8]
+        await to.stop()
+
+    played(play)
+
+
+def test_nothing_is_told_between_subscribed_and_that_the_vault_ends_before() -> None:
+    """Else whoever hears that he is to go back holds what came before that for something of before."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        vault.happens(hub, *["acme:alice"] * 5)
+        to = Slow(hub)
+        await settled()
+        to.door.clear()
+        asking = asyncio.create_task(to.session.heard(Subscribe("s", ("alice",), ("memories",), after=900)))
+        await settled()
+        vault.happens(hub, "acme:alice")
+        await settled()
+        to.door.set()
+        await asking
+        await until(lambda: to.told() == [6])
+        assert [one["type"] for one in to.got] == ["subscribed", "lagging", "memory_operation"]
+        await to.stop()
+
+    played(play)
+
+
+def test_a_mood_that_was_told_before_it_is_told_that_the_vault_was_restored_is_told_again() -> None:
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = Gate().read
+        to = Slow(hub, frozenset({"snapshots"}))
+        await to.session.heard(Subscribe("s", ("*",), ("mood", "memories")))
+        vault.happens(hub, "acme:alice", "acme:bob")
+        await until(lambda: to.session._told_upto() == 2)
+        to.door.clear()
+        vault.happens(hub, "acme:bob")
+        await settled()
+        vault.all = vault.all[:2]
+        number = hub.moods.number
+        hub._go_back(2)
+        await until(lambda: hub.moods.number == number + 2)
+        to.door.set()
+        await until(lambda: "snapshot" in [one["type"] for one in to.got] and to.session._told_upto() == 2)
+        assert sorted(one["agent"] for one in to.since_lagging() if "agent" in one) == ["alice", "bob"]
+        await to.stop()
+
+    played(play)
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_what_takes_the_place_of_who_was_to_be_told_all_moods_is_told_them(*, restored: bool) -> None:
+    """Whether he had asked for them, or the vault was restored and he was not told of it yet."""
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        hub.moods._read = Gate().read
+        vault.happens(hub, "acme:alice", "acme:bob", *["acme:anna"] * 8)
+        to = Slow(hub)
+        await to.session.heard(Subscribe("s", ("*",), ("mood",), after=10, all_moods=not restored))
+        if restored:
+            await until(lambda: to.session._told_upto() == 10)
+            hub.moods.seen.clear()
+            vault.all = vault.all[:8]
+            hub._go_back(8)
+        await to.session.heard(Subscribe("s", ("*",), ("mood",), after=8))
+        await until(lambda: to.session._told_upto() == hub.position)
+        assert sorted(to.moods()) == ["alice", "anna", "bob"]
+        await to.stop()
+
+    played(play)
+
+
+def test_what_is_left_out_after_a_restore_keeps_no_position_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor what was felt anew, while it was read, of a mood that finds no room then and never was."""
+    monkeypatch.setattr(lanes, "MOST_EACH", 2)
+    monkeypatch.setattr(moods, "READING", 3)
+
+    async def play(vault: Vault, hub: Hub) -> None:
+        gate = Gate(is_open=False)
+        hub.moods._read = gate.read
+        to = Listener(hub)
+        await to.session.heard(Subscribe("s", ("*",), ("mood",)))
+        for _ in range(2):
+            vault.happens(hub, "acme:a1", "acme:a2", "acme:a3")
+            await settled()
+        vault.happens(hub, "acme:a4", "acme:a5")
+        vault.all = []
+        monkeypatch.setattr(moods, "READING", 0)  # else all that was being read is at once again
+        hub._go_back(0)
+        monkeypatch.setattr(moods, "READING", 3)
+        vault.happens(hub, "acme:a6", "acme:a7", "acme:a8")
+        gate.open.set()
+        await until(lambda: to.session._told_upto() == hub.position)
+        assert not hub.moods._later
+        await to.stop()
+
+    played(play)
 
 
 def test_whose_readings_are_kept_no_more_before_he_was_told_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,9 @@ class Follow(Protocol):
     def __call__(self, after: int, limit: int, wait_s: float, wanted: Wanted | None = None, /) -> Awaitable[Feed]: ...
 
 
-Branches = Callable[[Principal, Collection[AgentName] | None, str | None, int], Awaitable[Sequence[tuple[str, str]]]]
+Listed = tuple[Sequence[tuple[AgentName, str]], bool]
+"""Branches by agent and name, and whether these are all."""
+Branches = Callable[[Principal, Collection[AgentName] | None, str | None, int], Awaitable[Listed]]
 """Branches that somebody sees: of which agents, of what name, how many at most. Raises: Unavailable, StorageFailure."""
 
 
@@ -131,11 +133,14 @@ class Hub:
         found = await self._arrears.page(one.who, counted, one.position, one.wanted())
         return Page([entry for entry in found.entries if one.concerned(entry)], found.upto)
 
-    async def followed(self, one: Follower, counted: Counted, most: int) -> list[Watched]:
-        """Whose moods a follower is told of, so many at most; read in the vault as a page is. Raises: as ``page``."""
+    async def followed(self, one: Follower, counted: Counted, most: int) -> tuple[list[Watched], bool]:
+        """Whose moods a follower is told of, so many at most, and whether these are all.
+
+        Read in the vault as a page is. Raises: as ``page``.
+        """
         asked = one.who, one.agents, one.branch, most
-        found = await self._arrears.asked(one.who, counted, lambda: self._branches(*asked))
-        return [Watched(*each) for each in found]
+        found, complete = await self._arrears.asked(one.who, counted, lambda: self._branches(*asked))
+        return [Watched(*each) for each in found], complete
 
     async def _following(self) -> None:
         pause_s = AGAIN_S

@@ -153,7 +153,7 @@ class Moods:
         What waited for what came after it waits for nothing later than what comes now.
         """
         self._lanes.anew(position)
-        self._later = dict.fromkeys(self._later, position)
+        self._later = {who: position for who in self._later if who not in self._reading}
         known, self._reading, reading = [*self.seen, *self._reading], {}, self._reading
         for one in reading.values():
             one.task.cancel()  # it may give a mood that never was

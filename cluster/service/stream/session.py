@@ -144,6 +144,11 @@ class Subscription(Follower):
         """Whose moods it wants to know, whatever happens."""
         return sorted(self.agents or ()) if self.moods else []
 
+    def doubt(self, upto: int) -> None:
+        """Nobody knows which moods he believes: he is to be told of every one, and positions stay where they are."""
+        self.unlisted, self.upto = True, max(0, min(self.upto, upto))
+        self.away, self.missed, self.actions = None, {}, _told_of(self.channels)
+
 
 class Overdrawn(Exception):
     """A client asks and asks, and takes none of the answers."""
@@ -326,17 +331,19 @@ class Session:
         start = self._hub.position if wanted.after is None else await self._hub.end(wanted.after)
         made = self._made(wanted, agents, start, times)
         there = await self._watched(made)
-        if (before := self._subscriptions.get(wanted.id)) is not None:  # what he was not told of moods then, he is now
-            made.upto = min(made.upto, before.upto)
+        if (before := self._subscriptions.get(wanted.id)) is not None:  # what he was not told then, he is now
+            made.upto, made.restored = min(made.upto, before.upto), min(made.restored, before.restored)
+            if before.unlisted and made.moods:
+                made.doubt(before.upto)
         self._drop(wanted.id)
         self._hub.watchers.come(who, made.whom(), self._onlooker)
         self._subscriptions[wanted.id] = made
         self._hub.join(made)
         made.omitted, made.felt = self._hub.moods.omitted(who), self._hub.moods.number
         self._hub.moods.wanted(who, there, start)
-        await self._say(Subscribed(wanted.id, start))
-        if wanted.after is not None and start < wanted.after:
-            await self._say(Lagging(wanted.id, wanted.after, start))
+        beyond = wanted.after is not None and start < wanted.after
+        lagging = (Lagging(wanted.id, wanted.after or 0, start),) if beyond else ()
+        await self._say(Subscribed(wanted.id, start), *lagging)
         self._own.set()
 
     async def _watched(self, one: Subscription) -> list[Watched]:
@@ -360,9 +367,8 @@ class Session:
     def _made(self, wanted: Subscribe, agents: frozenset[AgentName] | None, start: int, restored: int) -> Subscription:
         channels = frozenset(wanted.channels)
         moods = "mood" in channels
-        unlisted = moods and (wanted.all_moods or (wanted.after is not None and start < wanted.after))
-        back = moods and wanted.after is not None and not unlisted
-        return Subscription(
+        back = moods and wanted.after is not None
+        made = Subscription(
             id=wanted.id,
             who=self._who,
             agents=agents,
@@ -373,10 +379,12 @@ class Session:
             position=start,
             bell=self._own,
             restored=restored,
-            upto=max(0, start - 1) if unlisted else start,
+            upto=start,
             away=Away(self._hub.position) if back else None,
-            unlisted=unlisted,
         )
+        if moods and (wanted.all_moods or (wanted.after is not None and start < wanted.after)):
+            made.doubt(start - 1)
+        return made
 
     def _drop(self, name: str) -> None:
         gone = self._subscriptions.pop(name, None)
@@ -497,23 +505,24 @@ class Session:
         end = min(ends)
         if one.begun > end:
             one.begun = 0
-        if one.moods:  # nobody knows any more where what he was told had been felt
-            one.unlisted, one.upto = True, max(0, min(one.upto, end - 1))
-            one.away, one.missed, one.actions = None, {}, _told_of(one.channels)
+        if one.moods:  # also what was read since, and told him before he hears of it
+            one.doubt(end - 1)
             one.likeliest.clear()
+            one.heard, one.felt = 0, self._hub.moods.number
         if one.position > end:
-            left, one.position = one.position, end
+            left, one.position, one.due = one.position, end, True
             await self._say_to(one, Lagging(one.id, left, end))
 
     async def _list_moods(self, one: Subscription) -> None:
         """Have a subscription told of every mood that there is, as soon as it is known which there are."""
-        found = await self._asked(partial(self._hub.followed, one, self._counted, MOST + 1))
-        if found is None or not self._holds(one):
+        listed = await self._asked(partial(self._hub.followed, one, self._counted, MOST))
+        if listed is None or not self._holds(one):
             return
-        one.unlisted, one.missed = False, dict.fromkeys(found[:MOST], one.upto + 1)
+        found, complete = listed
+        one.unlisted, one.missed = False, dict.fromkeys(found, one.upto + 1)
         self._hub.moods.wanted(self._who, one.missed, one.upto + 1)
         if SNAPSHOTS in self._features:
-            await self._say_to(one, Snapshot(one.id, one.position, len(one.missed), len(found) <= MOST))
+            await self._say_to(one, Snapshot(one.id, one.position, len(found), complete))
 
     async def _tell_change(self, one: Subscription, entry: FeedEntry) -> bool:
         """Tell what one change brought, or go on with it, as long as there is credit; whether all of it was told."""
@@ -604,14 +613,16 @@ class Session:
         if self._holds(one):
             await self._say(message)
 
-    async def _say(self, message: FromServer) -> None:
-        """Say something that is to be acknowledged. Beyond the credit nothing more is told until some of it is."""
-        text = written(message)
+    async def _say(self, *messages: FromServer) -> None:
+        """Say something that is to be acknowledged, with nothing else between. Beyond the credit nothing more is told
+        until some of it is.
+        """
         async with self._saying:
-            self._sent += 1
-            self._owed.append(len(text))
-            self._owed_bytes += len(text)
-            await self._send(text)
+            for text in map(written, messages):
+                self._sent += 1
+                self._owed.append(len(text))
+                self._owed_bytes += len(text)
+                await self._send(text)
         if self._owes(1) and self._blocked_s is None:
             self._blocked_s = asyncio.get_running_loop().time()
         if self._sent % IN_ONE_GO == 0:
