@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
 from hashlib import blake2b
 
 from quantum_memory.actors.directory import session_of as session_of_op
 from quantum_memory.actors.handle import AgentHandle
 from quantum_memory.actors.library import Library
+from quantum_memory.actors.patience import Deadline
 from quantum_memory.actors.ray_metrics import ray_metrics
-from quantum_memory.actors.requests import RecallRequest
+from quantum_memory.actors.requests import LEAST_DEADLINE_S, RecallRequest
 from quantum_memory.checks import named
 from quantum_memory.cluster.connect import MemoryCluster
 from quantum_memory.cluster.service.gathered import Recalls, looks_far
@@ -30,6 +32,8 @@ from quantum_memory.types import AgentName, Branch, Hits, Mood, Tree
 
 LONG = 8
 """Questions that take long and are answered at a time, for all callers of a replica."""
+LONG_S = 2.0
+"""How long one of them may keep others from their turn. One that takes longer has met a part that is slow or away."""
 KEPT = 10_000
 """Callers whose way to the cluster is kept, and agents of theirs."""
 
@@ -56,11 +60,20 @@ class Backend:
         self._long = Shares(LONG)
 
     @asynccontextmanager
-    async def long(self, who: Principal) -> AsyncIterator[None]:
-        """Be one of those whose question takes long, when it is his turn: everybody else's come in between."""
+    async def long(self, who: Principal, due_s: float | None = None) -> AsyncIterator[float | None]:
+        """Be one of those whose question takes long, when it is his turn: everybody else's come in between.
+
+        After ``LONG_S`` the turn is the next one's. What is left by now of the seconds in which the answer is due.
+
+        Raises: DeadlineExceeded where it was due before it was his turn.
+        """
+        due = None if due_s is None else Deadline(due_s)
         with ExitStack() as held:
-            await self._long.come(who, held)
-            yield
+            async with nullcontext() if due is None else due.kept("waiting for a turn"):
+                await self._long.come(who, held)
+            over = asyncio.get_running_loop().call_later(LONG_S, held.close)
+            held.callback(over.cancel)
+            yield None if due is None else max(due.left_s, LEAST_DEADLINE_S)
 
     async def agents_page(self, who: Principal, after: str | None, limit: int) -> list[str]:
         """The names of the first agents that a caller sees after one, in order, and so many at most.
@@ -145,14 +158,14 @@ class Backend:
     async def recall(self, who: Principal, request: RecallRequest) -> Hits:
         """What is found for whoever has seen to it that he may ask, with what comes meanwhile; see ``Recalls``.
 
-        What looks far waits until it is his turn; see ``long``.
+        What looks far waits until it is his turn, which is no longer than its answer is due; see ``long``.
 
         Raises: as ``AgentHandle.recall`` does; Busy.
         """
         if not looks_far(request):
             return await self._recalls.recall(request)
-        async with self.long(who):
-            return await self._recalls.recall(request)
+        async with self.long(who, request.deadline_s) as left_s:
+            return await self._recalls.recall(replace(request, deadline_s=left_s))
 
     async def library(self, who: Principal, op: str | None = None) -> Library:
         """The library as far as a caller may reach; with a name for what he does now, that is done once."""

@@ -50,7 +50,6 @@ class Question(Given):
             "kind": self.kind,
             "speaker": self.speaker,
             "tags": tuple(self.tags),
-            "deadline_s": self.deadline_s,
         }
 
 

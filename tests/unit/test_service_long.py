@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
 
+from quantum_memory.actors.patience import Deadline
+from quantum_memory.actors.recalling import Recaller
+from quantum_memory.actors.requests import RecallRequest
+from quantum_memory.cluster.service import backend as service
 from quantum_memory.cluster.service.backend import LONG
+from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.shares import of_principal
 from tests.unit.doors import ANN, Rest, said
 
@@ -49,6 +54,11 @@ def rest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
     assert made.post(f"{ALICE}/remember", json=said(1, id="m0")).status_code == 200
     yield made
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def turns_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "LONG_S", 60.0)
 
 
 async def answered(client: httpx.AsyncClient, asked: tuple[str, str, Any]) -> int:
@@ -92,6 +102,58 @@ def test_a_turn_is_given_back_by_what_fails_and_by_who_leaves(rest: Rest) -> Non
             await asyncio.wait((leaves,))
             await his.aclose()
             assert await asyncio.wait_for(answered(ann, LOOKS_FAR["diff"]), 30.0) == 200
+        assert backend._long._all._free._value == LONG
+
+    rest.run(play())
+
+
+def test_what_does_not_come_back_keeps_nobody_from_his_turn(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = rest.app.state.door.backend
+    monkeypatch.setattr(service, "LONG_S", 0.2)
+
+    async def play() -> None:
+        async with rest.client() as ann, rest.client("other") as other, AsyncExitStack() as stuck:
+            for name in "abcd":
+                for _ in range(of_principal(LONG)):
+                    await stuck.enter_async_context(backend.long(Principal(f"key:{name}", f"of-{name}", "reader")))
+            asked = [asyncio.ensure_future(answered(ann, LOOKS_FAR["diff"])) for _ in range(2 * LONG)]
+            asked.append(asyncio.ensure_future(answered(other, ("GET", "/log", None))))
+            await asyncio.sleep(0.05)
+            assert not any(one.done() for one in asked)
+            assert await asyncio.wait_for(asyncio.gather(*asked), 20.0) == [200] * 2 * LONG + [404]
+        assert backend._long._all._free._value == LONG
+
+    rest.run(play())
+
+
+@pytest.mark.parametrize("path", ["/recall", "/context"])
+def test_what_is_due_waits_no_longer_for_its_turn_and_has_what_is_left(
+    rest: Rest, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = rest.app.state.door.backend
+    asked = QUESTION | {"exact": True} if path == "/recall" else {"query": "Which thing?"}
+    dues: list[float] = []
+    due = Recaller.deadline
+
+    def deadline(self: Recaller, requests: Sequence[RecallRequest]) -> Deadline:
+        dues.extend(one.deadline_s for one in requests if one.deadline_s is not None)
+        return due(self, requests)
+
+    monkeypatch.setattr(Recaller, "deadline", deadline)
+
+    async def play() -> None:
+        async with rest.client() as ann, AsyncExitStack() as his:
+            for _ in range(of_principal(LONG)):
+                await his.enter_async_context(backend.long(ANN))
+            late = answered(ann, ("POST", path, asked | {"deadline_s": 0.1}))
+            assert await asyncio.wait_for(late, 20.0) == 504
+            assert not dues
+            waits = asyncio.ensure_future(answered(ann, ("POST", path, asked | {"deadline_s": 60.0})))
+            await asyncio.sleep(0.3)
+            await his.aclose()
+            assert await asyncio.wait_for(waits, 20.0) == 200
+        assert dues
+        assert max(dues) <= 59.8
         assert backend._long._all._free._value == LONG
 
     rest.run(play())

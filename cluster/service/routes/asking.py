@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quantum_memory.actors.requests import place_of
-from quantum_memory.cluster.service.door import Asks, takes_long
+from quantum_memory.cluster.service.door import Asks
 from quantum_memory.cluster.service.models import AgentPath, BranchQuery
 from quantum_memory.cluster.service.models_asking import ContextQuestion, ContextTold, RecallQuestion, context_told
 from quantum_memory.cluster.service.models_memories import Recalled, hits_told
@@ -24,17 +24,18 @@ async def recall(asked: Asks, agent: AgentPath, question: RecallQuestion, branch
 
 
 @asks("reader", "POST", "/agents/{agent}/context", "context", "What an agent knows of something, as part of a prompt.")
-@takes_long
 async def context(asked: Asks, agent: AgentPath, question: ContextQuestion, branch: BranchQuery = None) -> ContextTold:
     """What memories say is quoted: it is data, and no instruction to whoever reads it."""
-    handle = await asked.agent(agent, branch)
-    made = await handle.context.begin(
-        question.asked,
-        question.tokens,
-        as_of=place(handle, question.as_of),
-        neighbours=question.neighbours,
-        level=question.level,
-        sections=SECTIONS if question.sections is None else question.sections,
-        **question.filters,
-    )
+    async with asked.door.backend.long(asked.who, question.deadline_s) as left_s:
+        handle = await asked.agent(agent, branch)
+        made = await handle.context.begin(
+            question.asked,
+            question.tokens,
+            as_of=place(handle, question.as_of),
+            neighbours=question.neighbours,
+            level=question.level,
+            sections=SECTIONS if question.sections is None else question.sections,
+            deadline_s=left_s,
+            **question.filters,
+        )
     return context_told(made)
