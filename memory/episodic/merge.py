@@ -50,12 +50,18 @@ def changes(base: EpisodicState | None, theirs: EpisodicState) -> tuple[Change[M
             told += [
                 Change(one.id, had.get(one.id) or version(base, one.id), one) for one in some if had.get(one.id) != one
             ]
-    gone = [
-        Change(memory, version(base, memory), Gone(at))
-        for memory, at in sorted(theirs.forgotten.items(), key=lambda one: (one[1] or _EARLIEST, one[0]))
-        if base is None or memory not in base.forgotten or base.forgotten[memory] != at
-    ]
-    return (*told, *gone)
+    return (*told, *_gone(base, theirs))
+
+
+def _gone(base: EpisodicState | None, theirs: EpisodicState) -> list[Change[Memory]]:
+    """What was forgotten since the base, or at another time, in the order of forgetting."""
+    before: Mapping[MemoryId, datetime | None] = {} if base is None else base.forgotten
+    if theirs.forgotten is before:
+        return []
+    gone = [(memory, at) for memory, at in theirs.forgotten.items() if memory not in before or before[memory] != at]
+    had = {} if base is None else read_all(base, [memory for memory, _ in gone])
+    gone.sort(key=lambda one: (one[1] or _EARLIEST, one[0]))
+    return [Change(memory, had.get(memory) or version(base, memory), Gone(at)) for memory, at in gone]
 
 
 def _fresh(part: Slice, before: Slice | None) -> Ints:

@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantum_memory.errors import InvalidInput
+from quantum_memory.memory.episodic.chunk import Chunk
 from quantum_memory.memory.episodic.fold import MemoriesFold
 from quantum_memory.memory.episodic.merge import FIELDS, MemoryTrait, changes, digest, version, versions
+from quantum_memory.memory.episodic.runs import Run
 from quantum_memory.memory.episodic.search import memories
 from quantum_memory.memory.episodic.state import Sizes
 from quantum_memory.memory.events import Forgotten, Picked, Remembered, Revised
-from quantum_memory.memory.merging import Gone, Version
+from quantum_memory.memory.merging import Change, Gone, Version
 from quantum_memory.policies.merge import FIELDS as DECIDED
 from quantum_memory.types import PAD, Memory, Place
 from tests.unit.episodes import HAPPENINGS, SIZES, START, Happening, Plain, memory, revised
@@ -53,6 +55,30 @@ def test_the_changes_between_any_two_states_are_what_plain_lists_say(
         brought = [change.theirs for change in found if isinstance(change.theirs, Memory)]
         assert brought == [one for one in plain_theirs.living if one.id in wanted]
         assert all(same(one, next(m for m in plain_theirs.living if m.id == one.id)) for one in brought)
+
+
+def test_what_was_forgotten_is_read_at_once_and_what_both_forgot_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fold = MemoriesFold(sizes=Sizes(tail=8, sealed=16))
+    base = fold.apply(fold.empty(), Remembered(tuple(memory(n) for n in range(30))))
+    theirs = fold.apply(base, Forgotten(tuple(f"m{n}" for n in range(0, 30, 3)), START))
+    reads: list[int] = []
+    for block in (Chunk, Run):
+
+        def read(self: Any, rows: Any, real: Any = block.memories) -> Any:
+            reads.append(len(rows))
+            return real(self, rows)
+
+        monkeypatch.setattr(block, "memories", read)
+    assert changes(base, theirs) == tuple(
+        Change(f"m{n}", memory(n), Gone(START)) for n in sorted(range(0, 30, 3), key=str)
+    )
+    assert len(reads) <= len(base.slices())
+    reads.clear()
+    later = fold.apply(theirs, Remembered((memory(31),)))
+    assert changes(theirs, later) == (Change("m31", None, memory(31)),)
+    assert reads == [1]
 
 
 @settings(deadline=None, max_examples=30)
