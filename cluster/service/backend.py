@@ -32,8 +32,10 @@ from quantum_memory.types import AgentName, Branch, Hits, Mood, Tree
 
 LONG = 8
 """Questions that take long and are answered at a time, for all callers of a replica."""
-LONG_S = 2.0
-"""How long one of them may keep others from their turn. One that takes longer has met a part that is slow or away."""
+LONG_S = 5.0
+"""How long one of them may keep others from their turn: eight that one part answers in order may take so long where all
+is well. One that takes longer has met a part that is slow or away.
+"""
 KEPT = 10_000
 """Callers whose way to the cluster is kept, and agents of theirs."""
 
