@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +18,8 @@ from quantum_memory.cluster.service import backend as service
 from quantum_memory.cluster.service.backend import LONG
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.shares import of_principal
-from tests.unit.doors import ANN, Rest, said
+from quantum_memory.errors import RateLimited
+from tests.unit.doors import ANN, Rest, Turnstile, said
 
 ALICE = "/agents/alice"
 QUESTION = {"query": "Which thing?", "k": 2}
@@ -157,6 +159,27 @@ def test_what_is_due_waits_no_longer_for_its_turn_and_has_what_is_left(
         assert backend._long._all._free._value == LONG
 
     rest.run(play())
+
+
+@pytest.mark.parametrize("name", ["listNeighbours", "listPaths"])
+def test_who_cannot_pay_is_told_before_his_turn(tmp_path: Path, name: str) -> None:
+    class Poor(Turnstile):
+        async def charge(self, principal: Principal, cost: float) -> None:
+            raise RateLimited(principal.subject, cost)
+
+    rest = Rest(tmp_path, Poor(100))
+    backend = rest.app.state.door.backend
+
+    async def play() -> None:
+        async with rest.client() as ann, AsyncExitStack() as his:
+            for _ in range(of_principal(LONG)):
+                await his.enter_async_context(backend.long(ANN))
+            assert await asyncio.wait_for(answered(ann, LOOKS_FAR[name]), 20.0) == 429
+
+    try:
+        rest.run(play())
+    finally:
+        rest.close()
 
 
 def test_an_export_that_is_not_read_holds_no_turn(rest: Rest) -> None:

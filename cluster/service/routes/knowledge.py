@@ -93,7 +93,6 @@ async def unrelate(asked: Asks, agent: AgentPath, what: ToUnrelate, branch: Bran
 
 
 @asks("reader", "GET", "/agents/{agent}/neighbours", "listNeighbours", "What is near something, and what binds it.")
-@takes_long
 async def list_neighbours(
     asked: Asks,
     agent: AgentPath,
@@ -108,13 +107,13 @@ async def list_neighbours(
     then.
     """
     await asked.pay(limit)
-    handle = await asked.agent(agent, branch)
-    found = await handle.neighbours.begin(name, depth, limit, at=at, as_of=place(handle, as_of))
+    async with asked.door.backend.long(asked.who):
+        handle = await asked.agent(agent, branch)
+        found = await handle.neighbours.begin(name, depth, limit, at=at, as_of=place(handle, as_of))
     return NeighbourList(items=[neighbour_told(one) for one in found])
 
 
 @asks("reader", "GET", "/agents/{agent}/paths", "listPaths", "The ways between two things.")
-@takes_long
 async def list_paths(
     asked: Asks,
     agent: AgentPath,
@@ -130,6 +129,7 @@ async def list_paths(
     all are looked at; ways that are left out are no shorter than those told.
     """
     await asked.pay(limit * MEMORIES)
-    handle = await asked.agent(agent, branch)
-    found = await handle.paths.begin(start, goal, limit, longest=longest, at=at, as_of=place(handle, as_of))
+    async with asked.door.backend.long(asked.who):
+        handle = await asked.agent(agent, branch)
+        found = await handle.paths.begin(start, goal, limit, longest=longest, at=at, as_of=place(handle, as_of))
     return WayList(items=[way_told(one) for one in found])
