@@ -26,7 +26,7 @@ from quantum_memory.memory.events import Entry, Remembered
 from quantum_memory.memory.quantum import engines
 from quantum_memory.memory.quantum.engines import CupyEngine
 from quantum_memory.settings import load
-from quantum_memory.types import PAD, Branch, Memory, Place
+from quantum_memory.types import PAD, Branch, BranchId, Memory, Place
 from tests.unit.histories import PlainHistory
 from tests.unit.quantum_backends import CuTensorNet, Gpus, OutOfMemoryError, cupy_like
 
@@ -302,9 +302,20 @@ def test_what_waits_is_worked_in_when_all_is_quiet_and_reads_the_same() -> None:
     history, fresh = PlainHistory(), PlainHistory()
     entries, same = branches(history, 6, 4 * PENDING), branches(fresh, 6, 4 * PENDING)
     host, other = host_on("numpy", history), host_on("numpy", fresh)
+    timeline, until, step = host._views().timeline, time.monotonic() + 60.0, host._ripening._step
+
+    def waits() -> bool:
+        mood = timeline.held(entries[0].place)
+        return mood is not None and len(mood.pending) >= PENDING
+
+    def stepped(branch: BranchId) -> bool:
+        while branch != entries[0].place.branch and not waits() and not host._ripening.closed:
+            time.sleep(0.001)
+        return step(branch)
+
+    host._ripening._step = stepped
     host.apply(entries)
-    timeline, until = host._views().timeline, time.monotonic() + 60.0
-    while (mood := timeline.held(entries[0].place)) is not None and len(mood.pending) >= PENDING:
+    while waits():
         assert time.monotonic() < until
         time.sleep(0.02)
     read = host.tensors([entries[0].place])

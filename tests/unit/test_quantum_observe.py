@@ -23,9 +23,13 @@ LAW = settings(deadline=None, max_examples=25, suppress_health_check=[HealthChec
 
 
 def scaled(seed: int, bond: int = 6, xp: Any = np) -> QuantumState:
-    """A random state of a norm that is not 1, and in no canonical form."""
+    """A random state of a norm that is not 1, and in no canonical form.
+
+    What turns a bond is well conditioned: rounding it would change the state by as much as its condition otherwise.
+    """
     state = QuantumState.random(SMALL, bond, seed, dtype=np.complex128)
-    turn = np.random.default_rng(seed).normal(size=(state.bonds[3],) * 2) + 2 * np.eye(state.bonds[3])
+    chance = np.random.default_rng(seed)
+    turn = np.linalg.qr(chance.normal(size=(state.bonds[3],) * 2)).Q * chance.uniform(0.5, 2.0, state.bonds[3])
     cores = [*state.cores]
     cores[3] = cores[3] @ turn
     cores[4] = np.tensordot(np.linalg.inv(turn), cores[4], axes=1)
