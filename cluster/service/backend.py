@@ -30,11 +30,9 @@ from quantum_memory.memory.vault.writes import DERIVED, OpenSession, Written
 from quantum_memory.telemetry import SILENT
 from quantum_memory.types import AgentName, Branch, Hits, Mood, Tree
 
-LONG = 8
-"""Questions that take long and are answered at a time, for all callers of a replica."""
 LONG_S = 5.0
-"""How long one of them may keep others from their turn: eight that one part answers in order may take so long where all
-is well. One that takes longer has met a part that is slow or away.
+"""How long a question that takes long may keep others from their turn: eight that one part answers in order may need
+it where all is well. One that takes longer has met a part that is slow or away.
 """
 KEPT = 10_000
 """Callers whose way to the cluster is kept, and agents of theirs."""
@@ -49,17 +47,18 @@ class Backend:
 
     Args:
         memory: the cluster, connected. Closing it is not this object's business.
+        long: questions that take long and are answered at a time, for all callers; that of the cluster without one.
 
     Every change is the caller's in the audit: his session is made from his tenant and subject, so it is the same in
     every replica.
     """
 
-    def __init__(self, memory: MemoryCluster) -> None:
+    def __init__(self, memory: MemoryCluster, long: int | None = None) -> None:
         self.memory = memory
         self._callers: Held[tuple[str, str], MemoryCluster] = Held(KEPT)
         self._recalls = Recalls(memory, ray_metrics() if memory.settings.telemetry.metrics else SILENT)
         self._first: Held[tuple[str, str, str], AgentHandle] = Held(KEPT)
-        self._long = Shares(LONG)
+        self._long = Shares(long or memory.settings.service.replicas.long)
 
     @asynccontextmanager
     async def long(self, who: Principal, due_s: float | None = None) -> AsyncIterator[float | None]:

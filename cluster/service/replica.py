@@ -117,7 +117,7 @@ class Replica:
         address: Address | None = None,
     ) -> None:
         self._memory, self._ending, wanted = memory, ending, settings.service
-        self._backend, ledger = Backend(memory), Ledger(memory)
+        self._backend, ledger = Backend(memory, wanted.replicas.long), Ledger(memory)
         self._gate, self._denials = Authenticator(ledger, wanted.access), Denials(ledger)
         self._scrapers = Scrapers(wanted.access)
         self._limiter = Limiter(wanted.limits, leases, replicas=wanted.replicas.most)

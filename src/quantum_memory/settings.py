@@ -617,13 +617,15 @@ class ReplicasSettings(Section):
 
     One has ``ongoing`` under way at most, a quarter of them for one principal and three quarters for one tenant; as
     many again wait, for 5 s, and the others are told to come again, where Serve does not let them wait. Streams, health
-    and metrics are not counted there. One that is to go finishes what it has, for ``drain_s`` at most.
+    and metrics are not counted there. Of questions that take long ``long`` are answered at a time, in these shares. One
+    that is to go finishes what it has, for ``drain_s`` at most.
     """
 
     least: Count = 1
     most: Count = 4
     target: Count = 32
     ongoing: Count = 256
+    long: Count = 8
     num_cpus: Resource = 0.1
     drain_s: Positive = 20.0
 

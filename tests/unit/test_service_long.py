@@ -15,13 +15,14 @@ from quantum_memory.actors.patience import Deadline
 from quantum_memory.actors.recalling import Recaller
 from quantum_memory.actors.requests import RecallRequest
 from quantum_memory.cluster.service import backend as service
-from quantum_memory.cluster.service.backend import LONG
 from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.shares import of_principal
 from quantum_memory.errors import RateLimited
+from quantum_memory.settings import ReplicasSettings
 from tests.unit.doors import ANN, Rest, Turnstile, said
 
 ALICE = "/agents/alice"
+LONG = ReplicasSettings().long
 QUESTION = {"query": "Which thing?", "k": 2}
 LOOKS_FAR: dict[str, tuple[str, str, Any]] = {
     "listMemories": ("GET", "/memories", None),
