@@ -27,6 +27,7 @@ from quantum_memory.cluster.service.stream.messages import (
     Ping,
     Subscribe,
     Unsubscribe,
+    Welcome,
     read,
     written,
 )
@@ -627,13 +628,18 @@ def test_who_resumes_where_he_was_told_to_misses_no_mood(acts: list[tuple[str, A
 
 
 class Reader:
-    """The Python client's own reader over connections that break, and what he believes by what it hands on."""
+    """The Python client's own reader over connections that break, and what he believes by what it hands on.
+
+    He forgets the moods that he knows when he hears that the vault was restored, as whoever is told to go back may.
+    """
 
     def __init__(self, vault: Vault, hub: Hub, wanted: str) -> None:
         self._vault, self._hub, self._wanted, self._gate, self._count = vault, hub, wanted, Gate(), 0
+        self._slow, self._unaware, self._resumed = 0, False, False
         self.core = Following([wanted], ["mood", "memories"], None, 0, Retries(), lambda: 0.0)
         self.moods: dict[tuple[str, str], float] = {}
         self.told: list[int] = []
+        self._left_out: list[tuple[int, int]] = []
         hub.moods._read = self._mood
 
     async def _mood(self, who: Watched) -> Mood:
@@ -648,9 +654,11 @@ class Reader:
         self.to = Listener(self._hub)
         self.to.session._send = self._send
         _, subscribe = self.core.opened()
+        self.core.heard(written(Welcome(1, (), 0, session.HEARTBEAT_S, session.CREDIT)))
         await self.to.session.heard(read(subscribe))
 
     async def _send(self, text: bytes) -> None:
+        await self.turns(self._slow)
         self._hears(self.core.heard(text))
         await asyncio.sleep(0)
 
@@ -662,6 +670,11 @@ class Reader:
                 self.told.append(position)
             case {"type": "lagging", "after": after, "upto": upto} if upto < after:
                 self.told = [one for one in self.told if one <= upto]
+                self._left_out = [(first, min(last, upto)) for first, last in self._left_out]
+                self.moods.clear()
+                self._unaware = self._unaware and not self._was_told()
+            case {"type": "lagging", "after": after, "upto": upto}:
+                self._left_out.append((after, upto))
 
     async def happens(self, some: Sequence[tuple[str, str]]) -> None:
         for agent, branch in some:
@@ -681,45 +694,80 @@ class Reader:
     async def reads(self, may: bool) -> None:
         self._gate.open.set() if may else self._gate.open.clear()
 
+    async def slower(self, turns: int) -> None:
+        self._slow = turns
+
     async def beats(self, _: None = None) -> None:
-        self.core.heard(written(Heartbeat(self.to.session._told_upto())))
+        async with self.to.session._saying:
+            self.core.heard(written(Heartbeat(self.to.session._told_upto())))
 
     async def breaks(self, politely: bool) -> None:
+        """Break the connection, once he is aware of what was restored: by positions alone nobody could tell him later,
+        when the vault is past his again.
+        """
+        if self._unaware:
+            await self.knows_all()
+        await self._breaks(politely=politely)
+
+    async def _breaks(self, *, politely: bool) -> None:
         if politely:
-            with pytest.raises(NoAnswer):
-                self.core.heard(written(self.to.session.closing("shutdown")))
+            async with self.to.session._saying:
+                with pytest.raises(NoAnswer):
+                    self.core.heard(written(self.to.session.closing("shutdown")))
         await self.to.stop()
+        self._resumed = True
         await self.comes()
 
-    async def restores(self, drawn: tuple[int, bool, bool, bool]) -> None:
+    async def restores(self, drawn: tuple[int, list[tuple[str, str]]]) -> None:
+        """Restore the vault whatever he is being told, and go on at once on another course.
+
+        Who came back knows all before: till then he may hold changes beyond the position that he came back with.
+        """
+        gone, fresh = drawn
+        if self._resumed:
+            await self.knows_all()
+        self._goes_back(gone)
+        await self.happens(fresh)
+
+    async def restores_and_breaks(self, drawn: tuple[int, bool, bool, bool]) -> None:
         gone, reads, before, after = drawn
         await self.knows_all()  # else he is not beyond the end, and nobody can tell
         await self.reads(reads)
-        del self._vault.all[-gone:]
-        self._hub._go_back(len(self._vault.all))
+        self._goes_back(gone)
         if before:
-            await self.breaks(politely=False)
+            await self._breaks(politely=False)
         await settled()
         if after:
-            await self.breaks(politely=False)
+            await self._breaks(politely=False)
+
+    def _goes_back(self, gone: int) -> None:
+        self._unaware = True
+        del self._vault.all[-gone:]
+        self._hub._go_back(len(self._vault.all))
+
+    def _was_told(self) -> bool:
+        """Whether his session looked at each restore; of one that he is not beyond it says nothing."""
+        return all(one.restored == len(self._hub.ends) for one in self.to.session._subscriptions.values())
 
     async def knows_all(self) -> None:
         await self.reads(may=True)
-        while self.to.session._told_upto() < self._hub.position:
+        while not self._was_told() or self.to.session._told_upto() < self._hub.position:
             await self.takes()
             await asyncio.sleep(0.002)
         await settled()
         await self.beats()
+        self._unaware = self._resumed = False
 
     def right(self) -> tuple[dict[tuple[str, str], float], list[int]]:
-        """What he should believe, and be told."""
+        """What he should believe, and be told: all but what he was told is left out."""
         own = [
             (outside("acme", one.agent or "") or "", one)
             for one in self._vault.all
             if outside("acme", one.agent or "") in ([self._wanted] if self._wanted != "*" else ["alice", "bob"])
         ]
         felt = {(name, one.name or ""): one.told["text"] for name, one in own}
-        return felt, [one.position for _, one in own]
+        left_out = {position for after, upto in self._left_out for position in range(after + 1, upto + 1)}
+        return felt, [one.position for _, one in own if one.position not in left_out]
 
 
 FEELING = st.tuples(st.sampled_from(["acme:alice", "acme:bob", "other:x"]), st.sampled_from(["main", "what-if"]))
@@ -727,19 +775,32 @@ COURSES = st.one_of(
     st.tuples(st.just("happens"), st.lists(FEELING, min_size=1, max_size=6)),
     st.tuples(st.just("takes"), st.none()),
     st.tuples(st.just("turns"), st.integers(0, 9)),
+    st.tuples(st.just("slower"), st.integers(0, 5)),
     st.tuples(st.just("reads"), st.booleans()),
     st.tuples(st.just("beats"), st.none()),
     st.tuples(st.just("breaks"), st.booleans()),
-    st.tuples(st.just("restores"), st.tuples(st.integers(1, 4), st.booleans(), st.booleans(), st.booleans())),
+    st.tuples(st.just("restores"), st.tuples(st.integers(1, 4), st.lists(FEELING, max_size=3))),
+    st.tuples(
+        st.just("restores_and_breaks"), st.tuples(st.integers(1, 4), st.booleans(), st.booleans(), st.booleans())
+    ),
 )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(COURSES, max_size=40), st.sampled_from(["*", "alice"]), st.sampled_from([2, 4096]))
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(COURSES, max_size=30),
+    st.sampled_from(["*", "alice"]),
+    st.sampled_from([2, 4096]),
+    st.sampled_from([3, 1024]),
+    st.sampled_from([0.0, 5.0]),
+)
 def test_whatever_is_restored_and_breaks_a_client_ends_with_every_mood_as_it_is(
-    acts: list[tuple[str, Any]], wanted: str, most: int
+    acts: list[tuple[str, Any]], wanted: str, most: int, credit: int, slow_s: float
 ) -> None:
-    """And with each change of the course that is in force, once and in order."""
+    """And with each change of the course that is in force, once and in order, but for what he is told is left out.
+
+    Also where the vault is restored while something is told, and goes on before anybody hears of it.
+    """
 
     async def play(vault: Vault, hub: Hub) -> None:
         one = Reader(vault, hub, wanted)
@@ -754,6 +815,8 @@ def test_whatever_is_restored_and_breaks_a_client_ends_with_every_mood_as_it_is(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(window, "MOST_ENTRIES", most)
+        patch.setattr(session, "CREDIT", credit)
+        patch.setattr(session, "SLOW_S", slow_s)
         patch.setattr(session, "AGAIN_S", 0.01)
         patch.setattr(moods, "PAUSE_S", 0.005)
         played(play)
