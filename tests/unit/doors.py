@@ -160,6 +160,22 @@ class Rest:
         self.front.close()
 
 
+def scope_of(path: str, who: str = "ann") -> dict[str, Any]:
+    """A GET as a server hands it on, for what no client does: an answer that nobody reads."""
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": f"/v1{path}",
+        "raw_path": f"/v1{path}".encode(),
+        "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {who}".encode()), (b"host", b"door")],
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("door", 80),
+        "state": {},
+    }
+
+
 def said(number: int, **fields: Any) -> dict[str, Any]:
     """What needs no model."""
     axis = ((number * 7) % 19) / 19.0 - 0.5

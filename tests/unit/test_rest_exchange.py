@@ -27,7 +27,7 @@ from quantum_memory.cluster.service.workers import Workers
 from quantum_memory.errors import ActorUnavailable, Busy
 from quantum_memory.memory.archive import layout, open_archive
 from quantum_memory.memory.archive.columns import rows
-from tests.unit.doors import ANN, PEOPLE, Rest, problem, said
+from tests.unit.doors import ANN, PEOPLE, Rest, problem, said, scope_of
 
 ALICE = "/agents/alice"
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -380,17 +380,7 @@ def test_an_archive_that_goes_out_takes_room_until_it_was_read(tmp_path: Path, t
             return {"type": "http.disconnect"}
 
         async def play() -> None:
-            raw = [(b"authorization", b"Bearer ann"), (b"host", b"door")]
-            path = f"/v1{ALICE}/archive"
-            scope: dict[str, Any] = {
-                "type": "http",
-                "method": "GET",
-                "path": path,
-                "raw_path": path.encode(),
-                "query_string": b"",
-            }
-            scope |= {"headers": raw, "http_version": "1.1", "scheme": "http", "server": ("door", 80), "state": {}}
-            slow = asyncio.create_task(rest.app(scope, nothing, sent))
+            slow = asyncio.create_task(rest.app(scope_of(f"{ALICE}/archive"), nothing, sent))
             while not room.held:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
             assert room.held == 1024, "longer than a share, it counts for one"

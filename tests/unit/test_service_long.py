@@ -19,7 +19,7 @@ from quantum_memory.cluster.service.principals import Principal
 from quantum_memory.cluster.service.shares import of_principal
 from quantum_memory.errors import RateLimited
 from quantum_memory.settings import ReplicasSettings
-from tests.unit.doors import ANN, Rest, Turnstile, said
+from tests.unit.doors import ANN, Rest, Turnstile, said, scope_of
 
 ALICE = "/agents/alice"
 LONG = ReplicasSettings().long
@@ -198,20 +198,7 @@ def test_an_export_that_is_not_read_holds_no_turn(rest: Rest) -> None:
             await on.wait()
             return {"type": "http.disconnect"}
 
-        path = f"/v1{ALICE}/export"
-        scope: dict[str, Any] = {
-            "type": "http",
-            "method": "GET",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "headers": [(b"authorization", b"Bearer ann"), (b"host", b"door")],
-            "http_version": "1.1",
-            "scheme": "http",
-            "server": ("door", 80),
-            "state": {},
-        }
-        slow = asyncio.ensure_future(rest.app(scope, receive, send))
+        slow = asyncio.ensure_future(rest.app(scope_of(f"{ALICE}/export"), receive, send))
         await asyncio.wait_for(stuck.wait(), 30.0)
         assert backend._long._all._free._value == LONG
         on.set()
